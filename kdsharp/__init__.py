@@ -1,0 +1,1 @@
+"""kdsharp distils a heavy image sharpener into one that runs live."""

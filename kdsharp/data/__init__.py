@@ -1,0 +1,7 @@
+"""Where pixels come from: sources of pictures and the pipeline that cuts them.
+
+A source is a sequence with random access: `len(source)` and `source[i]`, a dict with
+`key` (a stable name) and `sharp` (uint8 `[height, width, 3]`, gamma-encoded sRGB).
+The pipeline hands out uint8 batches; everything done to pixels as numbers happens on
+the device, in `kdsharp.core`.
+"""
