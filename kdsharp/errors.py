@@ -1,5 +1,5 @@
 """A person's mistake, told in one sentence."""
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Says what is wrong, with what, and what to do; shown without a traceback."""

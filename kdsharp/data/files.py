@@ -1,0 +1,128 @@
+"""A source over picture files: damaged ones are named once and stepped over."""
+
+import os
+import pathlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from kdsharp.data import pictures
+from kdsharp.errors import UserError
+
+DEFAULT_CACHE_BYTES = 1 << 30
+
+
+class Files:
+    """Pictures `names` below the folder `root`, decoded when asked for.
+
+    A file whose head is unreadable is left out from the start. One that turns out to
+    be damaged later keeps its index, where the next good picture is served, so that
+    the same index always gives the same picture.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        names: Sequence[str],
+        *,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+    ):
+        self.skipped: list[str] = []
+        self.smallest: tuple[str, int, int] | None = None
+        self._root = pathlib.Path(root)
+        self._names: list[str] = []
+        self._cache_bytes = cache_bytes
+        self._bad: set[int] = set()
+        self._forget()
+        for name in tqdm(
+            names, desc="Reading picture headers", delay=1, leave=False, unit="file"
+        ):
+            self._admit(name)
+        if not self._names:
+            raise UserError(
+                f"None of the {len(names)} picture files in {self._root} can be read "
+                f"({', '.join(self.skipped[:3])}): give a folder of photographs."
+            )
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The picture at `index`, or the next good one: its key and its pixels."""
+        count = len(self._names)
+        if not -count <= index < count:
+            raise IndexError(index)
+        for step in range(count):
+            candidate = (index + step) % count
+            if candidate not in self._bad:
+                try:
+                    pixels = self._pixels(candidate)
+                except pictures.BadPictureError as error:
+                    self._give_up(candidate, error)
+                else:
+                    return {"key": self._names[candidate], "sharp": pixels}
+        raise UserError(
+            f"None of the {count} pictures in {self._root} can be decoded: give a "
+            "folder of photographs."
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Workers start with an empty memory: locks and pixels stay at home.
+        state = dict(self.__dict__)
+        for name in ("_lock", "_memory", "_room", "_latest"):
+            del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]):
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self):
+        self._lock = threading.Lock()
+        self._memory: dict[int, np.ndarray] = {}
+        self._room = self._cache_bytes
+        self._latest = threading.local()
+
+    def _admit(self, name: str):
+        try:
+            height, width = pictures.size(self._root / name)
+        except pictures.BadPictureError as error:
+            self._warn(name, error)
+            return
+        self._names.append(name)
+        smallest = self.smallest
+        if smallest is None or min(height, width) < min(smallest[1:]):
+            self.smallest = (name, height, width)
+
+    def _pixels(self, index: int) -> np.ndarray:
+        pixels = self._memory.get(index)
+        if pixels is not None:
+            return pixels
+        # Crops of one picture are asked for in a row by one thread.
+        latest, pixels = getattr(self._latest, "picture", (None, None))
+        if latest == index:
+            return pixels
+        pixels = pictures.read(self._root / self._names[index])
+        self._latest.picture = (index, pixels)
+        # A shuffled epoch visits every picture once: throwing out the oldest would
+        # lose just what the next epoch needs, so what came first stays.
+        with self._lock:
+            if index not in self._memory and pixels.nbytes <= self._room:
+                self._memory[index] = pixels
+                self._room -= pixels.nbytes
+        return pixels
+
+    def _give_up(self, index: int, error: Exception):
+        with self._lock:
+            news = index not in self._bad
+            self._bad.add(index)
+        if news:
+            self._warn(self._names[index], error)
+
+    def _warn(self, name: str, error: Exception):
+        self.skipped.append(name)
+        logging.warning("Skipping %s: %s", self._root / name, error)

@@ -1,0 +1,174 @@
+"""Dead leaves as a source: rendered once, kept on disk, mapped into memory."""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+from typing import Any
+
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from kdsharp.data import dead_leaves
+
+# Below this many pictures a second process costs more than it saves.
+_WORTH_PROCESSES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadLeaves:
+    """Procedural pictures `[0, count)` of `size` by `size` pixels."""
+
+    count: int = 512
+    size: int = 256
+    seed: int = 0
+    skipped: list[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        # Made now, so that the wait is before training and told as progress.
+        object.__setattr__(self, "_pictures", self._load_or_render())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The picture at `index`: its key and its pixels."""
+        if not -self.count <= index < self.count:
+            raise IndexError(index)
+        return {
+            "key": f"dead_leaves/{index % self.count:06d}",
+            "sharp": self._pictures[index],
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapped file travels by name, so that workers share its pages.
+        state = dict(self.__dict__)
+        if isinstance(self._pictures, np.memmap):
+            del state["_pictures"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]):
+        self.__dict__.update(state)
+        if "_pictures" not in state:
+            object.__setattr__(self, "_pictures", self._load_or_render())
+
+    @property
+    def smallest(self) -> tuple[str, int, int]:
+        """Key, height and width of the smallest picture."""
+        return "dead_leaves", self.size, self.size
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where the rendered pictures are kept; every parameter is in the name."""
+        return cache_folder() / (
+            f"dead_leaves-v{dead_leaves.VERSION}-{self.count}x{self.size}"
+            f"-seed{self.seed}.npy"
+        )
+
+    def _load_or_render(self) -> np.ndarray:
+        try:
+            return self._load()
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            logging.warning("Rendering %s again: %s", self.path, error)
+        try:
+            return self._render_to_disk()
+        except OSError as error:
+            logging.warning(
+                "Cannot keep rendered pictures in %s (%s): rendering them in memory. "
+                "Set KDSHARP_CACHE to a folder that can be written.",
+                self.path.parent,
+                error,
+            )
+        pixels = np.empty(self._shape, np.uint8)
+        for index in tqdm(range(self.count), desc="Dead leaves", delay=1, leave=False):
+            pixels[index] = dead_leaves.render(index, size=self.size, seed=self.seed)
+        pixels.setflags(write=False)
+        return pixels
+
+    @property
+    def _shape(self) -> tuple[int, int, int, int]:
+        return self.count, self.size, self.size, 3
+
+    def _load(self) -> np.memmap:
+        pixels = np.load(self.path, mmap_mode="r")
+        if pixels.shape != self._shape or pixels.dtype != np.uint8:
+            raise ValueError(f"it holds {pixels.dtype} {pixels.shape}")
+        return pixels
+
+    def _render_to_disk(self) -> np.memmap:
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever renders at the same time has a file of its own; the last one moved
+        # into place holds the same bytes as the first.
+        handle, name = tempfile.mkstemp(
+            prefix=self.path.stem, suffix=".part", dir=folder
+        )
+        os.close(handle)
+        try:
+            pixels = np.lib.format.open_memmap(
+                name, mode="w+", dtype=np.uint8, shape=self._shape
+            )
+            _render_into(pixels, name, seed=self.seed)
+            pixels.flush()
+            del pixels
+            os.replace(name, self.path)
+        finally:
+            pathlib.Path(name).unlink(missing_ok=True)
+        return self._load()
+
+
+def cache_folder() -> pathlib.Path:
+    """The folder for what can be made again: $KDSHARP_CACHE or ~/.cache/kdsharp."""
+    given = os.environ.get("KDSHARP_CACHE")
+    return pathlib.Path(given or "~/.cache/kdsharp").expanduser()
+
+
+def _render_into(pixels: np.memmap, name: str, *, seed: int):
+    count, size = pixels.shape[:2]
+    with tqdm(total=count, desc="Dead leaves", delay=1, leave=False) as progress:
+        processes = min(len(os.sched_getaffinity(0)), count // _WORTH_PROCESSES)
+        if processes < 2 or not sys.executable:
+            for index in range(count):
+                pixels[index] = dead_leaves.render(index, size=size, seed=seed)
+                progress.update()
+            return
+        # The renderer runs as a script, not through multiprocessing, which would
+        # import the caller's main module (and JAX with it) once per process.
+        command = [sys.executable, "-P", dead_leaves.__file__, name, str(seed)]
+        workers = []
+        try:
+            for first in range(processes):
+                share = f"{first}:{count}:{processes}"
+                workers.append(
+                    subprocess.Popen(
+                        [*command, share], stdout=subprocess.PIPE, text=True
+                    )
+                )
+            readers = [
+                threading.Thread(target=_follow, args=(worker, progress))
+                for worker in workers
+            ]
+            for reader in readers:
+                reader.start()
+            for reader in readers:
+                reader.join()
+            failed = [worker.wait() for worker in workers if worker.wait()]
+        finally:
+            for worker in workers:
+                if worker.poll() is None:
+                    worker.terminate()
+                    worker.wait()
+        if failed:
+            raise OSError(f"a rendering process ended with status {failed[0]}")
+
+
+def _follow(worker: subprocess.Popen, progress: tqdm):
+    for _ in worker.stdout:
+        progress.update()
+    worker.stdout.close()

@@ -1,0 +1,82 @@
+"""Picture files as arrays: any format Pillow opens, as upright uint8 RGB."""
+
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Formats that Pillow names but reads only with another program's help, or whose
+# files hold no photograph.
+_NO_PHOTOGRAPHS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
+_ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+
+class BadPictureError(Exception):
+    """Says why a file that should be a picture cannot be read as one."""
+
+
+def has_picture_suffix(name: str) -> bool:
+    """Whether the end of the name promises a picture that Pillow can open."""
+    suffix = pathlib.PurePath(name).suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    return kind in Image.OPEN and kind not in _NO_PHOTOGRAPHS
+
+
+def size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of the upright picture, from the head of the file alone."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            # Only JPEG tells its orientation without decoding everything.
+            if image.format in ("JPEG", "MPO"):
+                turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+                if turned:
+                    width, height = height, width
+    except MemoryError:
+        raise
+    except Exception as error:  # Decoders raise nearly anything on damaged files.
+        raise BadPictureError(_reason(error)) from error
+    return height, width
+
+
+def read(path: str | os.PathLike[str]) -> np.ndarray:
+    """The upright picture, uint8 `[height, width, 3]`; its pixels are read-only."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            pixels = to_rgb(ImageOps.exif_transpose(image))
+    except MemoryError:
+        raise
+    except Exception as error:  # Decoders raise nearly anything on damaged files.
+        raise BadPictureError(_reason(error)) from error
+    pixels.setflags(write=False)
+    return pixels
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Eight-bit RGB of an image of any mode; what is transparent lies on white."""
+    if image.mode.startswith("I"):
+        # Pillow's own conversion clips sixteen bits to eight instead of scaling.
+        grey = np.clip(np.asarray(image), 0, 65535)
+        return _grey_to_rgb(np.round(grey / 257).astype(np.uint8))
+    if image.mode == "F":
+        # Pictures in floating point run from 0 to 1 by convention.
+        grey = np.nan_to_num(np.clip(np.asarray(image), 0, 1))
+        return _grey_to_rgb(np.round(grey * 255).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.array(image.convert("RGB"))
+
+
+def _grey_to_rgb(grey: np.ndarray) -> np.ndarray:
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not a picture that can be identified"
+    return str(error) or type(error).__name__

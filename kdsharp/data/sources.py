@@ -1,0 +1,104 @@
+"""Sources by name: `create("folder:photos", "train")` is a sequence of pictures."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import skimage
+
+from kdsharp.data import files, folder, generated
+from kdsharp.errors import UserError
+
+SPLITS = ("train", "valid", "test")
+
+
+class Source(Protocol):
+    """A sequence of pictures with random access; picklable, for worker processes.
+
+    A record is a dict with `key` (a stable name) and `sharp` (uint8 `[height, width,
+    3]`); a source of pairs adds `blurred`, of the same shape.
+    """
+
+    skipped: list[str]
+    """Names of the files found damaged so far."""
+
+    smallest: tuple[str, int, int] | None
+    """Key, height and width of the smallest picture, where that is known."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
+# Colour photographs that scikit-image carries. Left out: motorcycle_right (the same
+# scene as motorcycle_left), retina and ihc (an ophthalmoscope's and a microscope's
+# view, where what is sharp is not what a camera would make sharp).
+_EMBEDDED = {
+    "valid": ("astronaut.png", "chelsea.png", "motorcycle_left.png"),
+    "test": ("coffee.png", "hubble_deep_field.jpg", "rocket.jpg"),
+}
+
+
+def create(
+    spec: str,
+    split: str,
+    *,
+    seed: int = 0,
+    cache_bytes: int = files.DEFAULT_CACHE_BYTES,
+    leaves: int = 512,
+    leaves_size: int = 256,
+) -> Source:
+    """The source that `spec` names: `embedded` or `folder:PATH`.
+
+    Args:
+      spec: what to read.
+      split: `train`, `valid` or `test`.
+      seed: of pictures that are generated; it moves no file between splits.
+      cache_bytes: decoded pictures kept in memory, at most, by each process.
+      leaves: how many pictures `embedded` generates for training.
+      leaves_size: their height and width.
+    """
+    if split not in SPLITS:
+        raise UserError(f"There is no split {split!r}: use one of {', '.join(SPLITS)}.")
+    kind, _, argument = spec.partition(":")
+    if kind not in _KINDS or (kind == "embedded" and argument):
+        raise UserError(
+            f"There is no source {spec!r}: use 'embedded' or 'folder:PATH'."
+        )
+    return _KINDS[kind](
+        argument,
+        split,
+        seed=seed,
+        cache_bytes=cache_bytes,
+        leaves=leaves,
+        leaves_size=leaves_size,
+    )
+
+
+def _embedded(
+    argument: str,
+    split: str,
+    *,
+    seed: int,
+    cache_bytes: int,
+    leaves: int,
+    leaves_size: int,
+) -> Source:
+    del argument
+    if split == "train":
+        return generated.DeadLeaves(count=leaves, size=leaves_size, seed=seed)
+    return files.Files(skimage.data_dir, _EMBEDDED[split], cache_bytes=cache_bytes)
+
+
+def _folder(argument: str, split: str, *, cache_bytes: int, **generation) -> Source:
+    del generation
+    if not argument:
+        raise UserError(
+            "The source 'folder:' names no folder: write 'folder:' and its path."
+        )
+    root = pathlib.Path(argument).expanduser()
+    names = folder.names_of_split(root, split)
+    return files.Files(root, names, cache_bytes=cache_bytes)
+
+
+_KINDS: dict[str, Callable[..., Source]] = {"embedded": _embedded, "folder": _folder}

@@ -1,0 +1,157 @@
+"""Checkpoints of a run in progress (orbax): the latest few, and the best.
+
+A checkpoint carries the checksum of its arrays. One that cannot be read or does not
+match is set aside with a warning, and the one before it serves.
+"""
+
+import dataclasses
+import logging
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from kdsharp.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+_LATEST_KEPT = 3
+# The best before the best: a kill between saving the best and the latest leaves the
+# run at the older latest, which knows the older best.
+_BEST_KEPT = 2
+
+
+@dataclasses.dataclass
+class Restored:
+    """What a checkpoint held."""
+
+    step: int
+    tree: Any
+    progress: dict
+
+
+class Checkpoints:
+    """The checkpoints under one folder."""
+
+    def __init__(self, folder: Path):
+        self._latest = _Series(folder / "latest", _LATEST_KEPT)
+        self._best = _Series(folder / "best", _BEST_KEPT)
+
+    def save(self, step: int, tree: Any, progress: dict) -> None:
+        """Starts writing the state of a run; training goes on meanwhile."""
+        self._latest.save(step, tree, progress)
+
+    def save_best(self, step: int, tree: Any, progress: dict) -> None:
+        """Writes the best so far, whole, before anything may refer to it."""
+        self._best.save(step, tree, progress)
+        self._best.wait()
+
+    def restore(self, like: Any) -> Restored | None:
+        """Returns the newest sound state; forgets the bests that came after it."""
+        restored = self._latest.restore(like)
+        self._best.forget_after(restored.step if restored else -1)
+        return restored
+
+    def restore_best(self, like: Any) -> Restored | None:
+        """Returns the best sound state."""
+        return self._best.restore(like)
+
+    def wait(self) -> None:
+        """Returns when all that was saved is on disk."""
+        self._latest.wait()
+
+    def close(self) -> None:
+        """Waits, and lets go of the folder."""
+        self._latest.close()
+        self._best.close()
+
+
+class _Series:
+    """Checkpoints in one folder, numbered by step, the newest `kept` of them."""
+
+    def __init__(self, folder: Path, kept: int):
+        self._folder = folder
+        self._manager = ocp.CheckpointManager(
+            folder.absolute(),
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=kept, cleanup_tmp_directories=True
+            ),
+            item_names=("state", "progress"),
+        )
+
+    def save(self, step: int, tree: Any, progress: dict) -> None:
+        if step in self._manager.all_steps():
+            return
+        progress = {**progress, "checksum": _checksum(tree)}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(tree), progress=ocp.args.JsonSave(progress)
+            ),
+        )
+
+    def restore(self, like: Any) -> Restored | None:
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        for step in steps:
+            try:
+                return self._read(step, like)
+            except Exception as error:  # Damage shows itself in many ways.
+                logger.warning(
+                    "checkpoint %s/%d is damaged (%s): set aside, trying the one before",
+                    self._folder,
+                    step,
+                    str(error).splitlines()[0][:120] if str(error) else type(error),
+                )
+                self._set_aside(step)
+        if steps:
+            raise UserError(
+                f"every checkpoint in {self._folder} is damaged; start again with "
+                "another work folder"
+            )
+        return None
+
+    def forget_after(self, step: int) -> None:
+        for later in self._manager.all_steps():
+            if later > step:
+                self._manager.delete(later)
+
+    def wait(self) -> None:
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        self._manager.close()
+
+    def _read(self, step: int, like: Any) -> Restored:
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(like), progress=ocp.args.JsonRestore()
+            ),
+        )
+        progress = dict(found["progress"])
+        if _checksum(found["state"]) != progress.pop("checksum"):
+            raise ValueError("its arrays do not match their checksum")
+        return Restored(step, found["state"], progress)
+
+    def _set_aside(self, step: int) -> None:
+        damaged = self._folder / str(step)
+        aside = self._folder.parent / "damaged" / f"{self._folder.name}-{step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        shutil.move(damaged, aside)
+        self._manager.reload()
+
+
+def _checksum(tree: Any) -> int:
+    total = 0
+    for path, leaf in sorted(
+        (jax.tree_util.keystr(path), leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    ):
+        total = zlib.crc32(path.encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), total)
+    return total

@@ -1,0 +1,330 @@
+"""The one loop: trains a teacher, or a student under a teacher.
+
+`train` reads downwards: a run is created, resumed, stepped to its end, finished.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from kdsharp import models
+from kdsharp.core import degradations, objectives
+from kdsharp.data import pipeline
+from kdsharp.errors import UserError
+from kdsharp.training import optimizers, parallel, validation
+from kdsharp.training.checkpoints import Checkpoints
+from kdsharp.training.clock import Clock
+from kdsharp.training.interruption import Interruption
+from kdsharp.training.logs import MetricsLog
+from kdsharp.training.state import create_state, init_variables
+from kdsharp.training.step import Task, train_step
+from kdsharp.training.stopping import Patience
+
+logger = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """A signal ended the run; its state is saved."""
+
+    def __init__(self, signal, step: int):
+        super().__init__(
+            f"{signal.name} at step {step}: saved; the same command goes on from there"
+        )
+        self.exit_status = 128 + signal
+
+
+class Diverged(Exception):
+    """The loss is not a number any more; the state before that is saved."""
+
+    exit_status = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A frozen network and its variables."""
+
+    model: nn.Module
+    variables: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The best network of a run, and what became of the run."""
+
+    variables: dict
+    step: int
+    scores: dict[str, float]
+    input_scores: dict[str, float]
+    steps: int
+    seconds_to_first_step: float
+
+
+def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
+    """Returns the network that a config describes."""
+    return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
+
+
+def train(
+    config: ConfigDict, workdir: Path, *, sources: dict, teacher: Teacher | None
+) -> Result:
+    """Trains to the last epoch, or until nothing improves; returns the best.
+
+    `sources` holds the pictures, `train` and `valid`. A run that was interrupted goes
+    on from its newest checkpoint.
+    """
+    run = _Run(config, workdir, sources, teacher)
+    run.resume()
+    with Interruption() as interruption, run.progress():
+        for batch in run.batches():
+            run.train_on(batch)
+            if run.at(config.log_every):
+                run.log()
+            if run.at(run.steps_per_epoch):
+                run.evaluate()
+            if run.at(run.steps_per_epoch) or run.at(config.checkpoint_every):
+                run.save()
+            if interruption.signal is not None:
+                run.leave(interruption.signal)
+    return run.finish()
+
+
+class _Run:
+    """The parts of a run and where it stands."""
+
+    def __init__(self, config, workdir, sources, teacher):
+        self._created = time.monotonic()
+        self._config = config
+        self._workdir = workdir
+        self._source = sources["train"]
+        self.steps_per_epoch = pipeline.steps_per_epoch(
+            self._source, config.batch_size, config.data.crops_per_picture
+        )
+        self._steps = self.steps_per_epoch * config.epochs
+        self._devices = parallel.create(
+            config.parallel, config.batch_size, config.devices
+        )
+        self._model = create_model(config)
+        degrade = degradations.create(config.degradation)
+        task = Task(
+            model=create_model(config, self._devices.axis_name),
+            channels=config.model.channels,
+            objective=objectives.create(config.objective, teacher is not None),
+            degrade=degrade,
+            optimizer=optimizers.create(config.optimizer, self._steps),
+            teacher=teacher and teacher.model,
+            seed=config.seed,
+        )
+        self._schedule = optimizers.create_schedule(config.optimizer, self._steps)
+        self._step_fn = self._devices.compile(partial(train_step, task))
+        self._teacher_variables = teacher and self._devices.replicate(teacher.variables)
+        self._state = create_state(
+            init_variables(
+                self._model, config.model.channels, jax.random.key(config.seed)
+            ),
+            task.optimizer,
+        )
+        self._like = jax.tree.map(np.asarray, self._state)
+        self._validate = validation.Validation(
+            self._model,
+            config.model.channels,
+            degrade,
+            validation.center_crops(
+                sources["valid"], config.validation.size, config.validation.pictures
+            ),
+            config.seed,
+        )
+        self._patience = Patience(config.stopping.metric, config.stopping.patience)
+        self._checkpoints = Checkpoints(workdir / "checkpoints")
+        self._clock = Clock(config.batch_size)
+        self._bar = tqdm(total=self._steps, unit="step", disable=None, leave=False)
+        self._window: list[dict[str, float]] = []
+        self._unread: list[dict[str, jax.Array]] = []
+        self._step = 0
+        self._seconds_to_first_step = 0.0
+
+    def resume(self) -> None:
+        """Goes to where the newest checkpoint stands, or to the start."""
+        restored = self._checkpoints.restore(self._like)
+        if restored is not None:
+            self._state, self._step = restored.tree, restored.step
+            self._window = restored.progress["window"]
+            self._patience.recall(restored.progress["patience"])
+            logger.info("goes on from step %d of %d", self._step, self._steps)
+        self._state = self._devices.replicate(self._state)
+        self._log = MetricsLog(self._workdir, self._step)
+
+    def progress(self):
+        """Returns a context in which log lines do not tear the progress bar."""
+        self._bar.update(self._step)
+        return logging_redirect_tqdm()
+
+    def batches(self) -> Iterator[dict]:
+        """Yields a batch a step, until the run is over."""
+        if self._over:
+            return
+        data = self._config.data
+        batches = iter(
+            pipeline.batches(
+                self._source,
+                batch_size=self._config.batch_size,
+                patch_size=data.patch_size,
+                crops_per_picture=data.crops_per_picture,
+                augment=data.augment,
+                workers=data.workers,
+                seed=self._config.seed,
+                start_step=self._step,
+            )
+        )
+        while not self._over:
+            with self._clock.waiting():
+                batch = next(batches)
+            yield batch
+
+    def at(self, interval: int) -> bool:
+        """Returns whether this step ends such an interval."""
+        return self._step % interval == 0
+
+    def train_on(self, batch: dict) -> None:
+        """Takes one step; reads the metrics of the one before meanwhile."""
+        self._state, metrics = self._step_fn(
+            self._state, self._teacher_variables, self._devices.shard(batch)
+        )
+        self._step += 1
+        self._unread.append(metrics)
+        self._read_metrics(all_but=1)
+        self._clock.tick()
+        self._bar.update()
+        if not self._seconds_to_first_step:
+            self._read_metrics()
+            self._seconds_to_first_step = time.monotonic() - self._created
+            self._clock.restart()
+
+    def log(self) -> None:
+        """Writes the means since the last time."""
+        self._read_metrics()
+        means = {
+            name: float(np.mean([values[name] for values in self._window]))
+            for name in self._window[0]
+        }
+        self._window.clear()
+        rates = self._clock.read()
+        self._log.write(
+            self._step,
+            {
+                **{f"train/{name}": value for name, value in means.items()},
+                "train/learning_rate": float(self._schedule(self._step - 1)),
+                **rates,
+            },
+        )
+        words = (
+            f"loss {means['loss']:.3g}, "
+            f"{rates['time/images_per_second']:.1f} images/s, "
+            f"{self._clock.left(self._steps - self._step)} left"
+        )
+        self._bar.set_postfix_str(words)
+        if self._bar.disable:
+            logger.info("step %d/%d: %s", self._step, self._steps, words)
+
+    def evaluate(self) -> None:
+        """Scores the network; keeps it if it is the best so far."""
+        self._read_metrics()
+        with self._clock.paused():
+            variables = self._devices.to_host(self._state.variables)
+            scores = self._validate(variables)
+            if self._patience.update(self._step, scores):
+                self._checkpoints.save_best(self._step, variables, scores)
+        self._log.write(
+            self._step, {f"valid/{name}": value for name, value in scores.items()}
+        )
+        logger.info(
+            "step %d/%d: validation PSNR %.2f dB, %+.2f over the input, SSIM %.4f",
+            self._step,
+            self._steps,
+            scores["psnr"],
+            scores["gain"],
+            scores["ssim"],
+        )
+        if scores["gain"] < validation.COLLAPSED:
+            logger.warning(
+                "step %d: the network does no better than to return its input",
+                self._step,
+            )
+
+    def save(self) -> None:
+        """Writes a checkpoint, in the background."""
+        self._read_metrics()
+        with self._clock.paused():
+            self._checkpoints.save(
+                self._step,
+                self._devices.to_host(self._state),
+                {"window": self._window, "patience": self._patience.memory()},
+            )
+
+    def leave(self, signal) -> None:
+        """Ends the run for now."""
+        self.save()
+        self._close()
+        raise Interrupted(signal, self._step)
+
+    def finish(self) -> Result:
+        """Ends the run for good; returns its best network."""
+        if self._patience.exhausted:
+            logger.info(
+                "stopped at step %d: %s has not improved for %d evaluations",
+                self._step,
+                self._patience.metric,
+                self._patience.patience,
+            )
+        best = self._checkpoints.restore_best(self._like.variables)
+        self._close()
+        return Result(
+            variables=best.tree,
+            step=best.step,
+            scores=best.progress,
+            input_scores=self._validate.input,
+            steps=self._step,
+            seconds_to_first_step=self._seconds_to_first_step,
+        )
+
+    @property
+    def _over(self) -> bool:
+        return self._step >= self._steps or self._patience.exhausted
+
+    def _read_metrics(self, all_but: int = 0) -> None:
+        """Moves metrics from the devices to the window; stops at what is no number."""
+        while len(self._unread) > all_but:
+            values = self._devices.to_host(self._unread.pop(0))
+            values = {name: float(value) for name, value in values.items()}
+            if not values.pop("healthy"):
+                self._diverge(values)
+            self._window.append(values)
+
+    def _diverge(self, values: dict[str, float]) -> None:
+        # An unhealthy state stands still, so it is the last good one.
+        self._state = self._state.replace(healthy=jnp.ones_like(self._state.healthy))
+        self._unread.clear()
+        self._step = int(np.max(self._state.step))
+        self.save()
+        self._close()
+        terms = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        raise Diverged(
+            f"step {self._step + 1} is not finite ({terms}); the state after step "
+            f"{self._step} is kept in {self._workdir}: try a lower "
+            "config.optimizer.learning_rate in a new work folder"
+        )
+
+    def _close(self) -> None:
+        self._checkpoints.close()
+        self._log.close()
+        self._bar.close()

@@ -1,0 +1,48 @@
+"""When a run has learned all it will: early stopping on a validation metric."""
+
+import dataclasses
+
+from kdsharp.core import metrics
+from kdsharp.errors import UserError
+
+
+@dataclasses.dataclass
+class Patience:
+    """Counts evaluations without a better score; `patience` 0 never gives up."""
+
+    metric: str
+    patience: int
+    best: float | None = None
+    best_step: int = 0
+    stale: int = 0
+
+    def __post_init__(self):
+        if self.metric not in metrics.METRICS:
+            raise UserError(
+                f"unknown metric {self.metric!r}; there are: "
+                f"{', '.join(metrics.METRICS)}"
+            )
+
+    def update(self, step: int, scores: dict[str, float]) -> bool:
+        """Notes the scores of a step; returns whether they are the best so far."""
+        score = scores[self.metric]
+        sign = 1 if self.metric in metrics.MAXIMISED else -1
+        better = self.best is None or sign * score > sign * self.best
+        if better:
+            self.best, self.best_step, self.stale = score, step, 0
+        else:
+            self.stale += 1
+        return better
+
+    @property
+    def exhausted(self) -> bool:
+        return 0 < self.patience <= self.stale
+
+    def memory(self) -> dict:
+        """Returns what a resumed run needs."""
+        return {"best": self.best, "best_step": self.best_step, "stale": self.stale}
+
+    def recall(self, memory: dict) -> None:
+        """Goes back to what `memory` returned."""
+        self.best = memory["best"]
+        self.best_step, self.stale = memory["best_step"], memory["stale"]

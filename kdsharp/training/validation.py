@@ -1,0 +1,67 @@
+"""How a network does on the validation pictures while it trains."""
+
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kdsharp.core import metrics
+from kdsharp.core.degradations import Degradation
+from kdsharp.training.step import to_pixels
+
+# Below this gain over its input, in dB, a network is taken to return its input.
+COLLAPSED = 0.02
+
+
+class Validation:
+    """The same crops, blurred the same way, at every call."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        channels: int,
+        degrade: Degradation,
+        crops: np.ndarray,
+        seed: int,
+    ):
+        keys = jax.random.split(jax.random.key(seed), len(crops))
+        self._sharp = to_pixels(jnp.asarray(crops), channels)
+        self._blurred = jax.jit(degrade)(keys, self._sharp)
+        self._score = jax.jit(lambda *pictures: _score(model, *pictures))
+        self.input = _mean(jax.jit(_measure)(self._blurred, self._sharp))
+
+    def __call__(self, variables: dict) -> dict[str, float]:
+        """Returns the mean of every metric, and `gain`: dB won over the input."""
+        scores = _mean(self._score(variables, self._blurred, self._sharp))
+        return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
+
+
+def center_crops(source, size: int, limit: int) -> np.ndarray:
+    """Returns the middles of a source's first pictures, all of one size."""
+    pictures = [source[i]["sharp"] for i in range(min(limit, len(source)))]
+    size = min([size, *(side for p in pictures for side in p.shape[:2])])
+    crops = []
+    for picture in pictures:
+        top, left = ((side - size) // 2 for side in picture.shape[:2])
+        crops.append(picture[top : top + size, left : left + size])
+    return np.stack(crops)
+
+
+def _score(model, variables, blurred, sharp):
+    def one(pair):
+        blurred, sharp = (p[None] for p in pair)
+        restored = blurred + model.apply(variables, blurred)
+        return jax.tree.map(lambda x: x[0], _measure(restored, sharp))
+
+    return jax.lax.map(one, (blurred, sharp))
+
+
+def _measure(restored, sharp) -> dict:
+    return {name: metric(restored, sharp) for name, metric in metrics.METRICS.items()}
+
+
+def _mean(scores: dict[str, jax.Array]) -> dict[str, float]:
+    return {name: float(np.mean(np.asarray(s))) for name, s in scores.items()}
+
+

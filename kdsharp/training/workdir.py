@@ -1,0 +1,65 @@
+"""A run's folder: one run, one config, one process at a time."""
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from kdsharp.errors import UserError
+
+_CONFIG = "config.json"
+
+
+@contextlib.contextmanager
+def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
+    """Holds the folder for a run of this config, or says why it can't be had."""
+    wanted = json.loads(config.to_json())
+    saved = folder / _CONFIG
+    if saved.exists():
+        _refuse_another(folder, json.loads(saved.read_text()), wanted)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"cannot write into the work folder {folder} ({error.strerror}); "
+            "name another with --workdir"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                f"another process is training in {folder}; wait for it, or name "
+                "another work folder with --workdir"
+            ) from error
+        if not saved.exists():
+            temporary = saved.with_suffix(".partial")
+            temporary.write_text(json.dumps(wanted, indent=2) + "\n")
+            temporary.replace(saved)
+        yield
+
+
+def _refuse_another(folder: Path, saved: dict, wanted: dict) -> None:
+    old, new = dict(_flat(saved)), dict(_flat(wanted))
+    changes = [
+        f"{name}: {old.get(name, 'absent')} there, {new.get(name, 'absent')} now"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    if changes:
+        raise UserError(
+            f"{folder} holds a run of another config ({'; '.join(changes)}); "
+            "name another work folder with --workdir"
+        )
+
+
+def _flat(tree: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
