@@ -39,9 +39,7 @@ def bicubic(
 ) -> Float[Array, "b h w c"]:
     """Returns the pictures reduced by `factor` and enlarged again, both bicubic."""
     _, h, w, _ = sharp.shape
-    small = bicubic_resize(
-        sharp, max(1, round(h / factor)), max(1, round(w / factor))
-    )
+    small = bicubic_resize(sharp, max(1, round(h / factor)), max(1, round(w / factor)))
     return bicubic_resize(small, h, w)
 
 

@@ -9,7 +9,9 @@ import dm_pix
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Metric = Callable[[Float[Array, "b h w c"], Float[Array, "b h w c"]], Float[Array, " b"]]
+Metric = Callable[
+    [Float[Array, "b h w c"], Float[Array, "b h w c"]], Float[Array, " b"]
+]
 
 
 def mse(

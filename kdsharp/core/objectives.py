@@ -48,6 +48,7 @@ def create(
     weights: Mapping[str, float], has_teacher: bool = True
 ) -> Callable[[Outcome], tuple[Float[Array, ""], dict[str, Float[Array, ""]]]]:
     """Returns a function to the weighted sum of terms and to each term, unweighted."""
+    weights = {name: weight for name, weight in weights.items() if weight}
     unknown = sorted(set(weights) - set(TERMS))
     if unknown:
         raise UserError(

@@ -1,6 +1,5 @@
 """Dead leaves as a source: rendered once, kept on disk, mapped into memory."""
 
-import dataclasses
 import os
 import pathlib
 import subprocess
@@ -19,18 +18,16 @@ from kdsharp.data import dead_leaves
 _WORTH_PROCESSES = 16
 
 
-@dataclasses.dataclass(frozen=True)
 class DeadLeaves:
     """Procedural pictures `[0, count)` of `size` by `size` pixels."""
 
-    count: int = 512
-    size: int = 256
-    seed: int = 0
-    skipped: list[str] = dataclasses.field(default_factory=list)
-
-    def __post_init__(self):
-        # Made now, so that the wait is before training and told as progress.
-        object.__setattr__(self, "_pictures", self._load_or_render())
+    def __init__(self, *, count: int = 512, size: int = 256, seed: int = 0):
+        self.count = count
+        self.size = size
+        self.seed = seed
+        self.skipped: list[str] = []
+        # Made now, so that the wait comes before training and shows its progress.
+        self._pictures = self._load_or_render()
 
     def __len__(self) -> int:
         return self.count
@@ -54,7 +51,7 @@ class DeadLeaves:
     def __setstate__(self, state: dict[str, Any]):
         self.__dict__.update(state)
         if "_pictures" not in state:
-            object.__setattr__(self, "_pictures", self._load_or_render())
+            self._pictures = self._load_or_render()
 
     @property
     def smallest(self) -> tuple[str, int, int]:

@@ -80,8 +80,8 @@ def batches(
 def steps_per_epoch(
     source: Source, batch_size: int, crops_per_picture: int = 1
 ) -> int:
-    """Batches until every picture has been visited once; at least one."""
-    return max(1, len(source) * crops_per_picture // batch_size)
+    """Batches until every picture has been visited once."""
+    return -(-len(source) * crops_per_picture // batch_size)
 
 
 def whole_pictures(

@@ -101,7 +101,7 @@ class _Series:
                 return self._read(step, like)
             except Exception as error:  # Damage shows itself in many ways.
                 logger.warning(
-                    "checkpoint %s/%d is damaged (%s): set aside, trying the one before",
+                    "checkpoint %s/%d is damaged (%s): set aside for the one before",
                     self._folder,
                     step,
                     str(error).splitlines()[0][:120] if str(error) else type(error),

@@ -21,7 +21,6 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from kdsharp import models
 from kdsharp.core import degradations, objectives
 from kdsharp.data import pipeline
-from kdsharp.errors import UserError
 from kdsharp.training import optimizers, parallel, validation
 from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock

@@ -18,7 +18,9 @@ def create_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
                 warmup_steps=min(config.warmup_steps, steps - 1),
                 decay_steps=steps,
             )
-    raise UserError(f"unknown schedule {config.schedule!r}; there are: constant, cosine")
+    raise UserError(
+        f"unknown schedule {config.schedule!r}; there are: constant, cosine"
+    )
 
 
 def create(config: ConfigDict, steps: int) -> optax.GradientTransformation:

@@ -38,9 +38,7 @@ class JitParallel:
 
     def compile(self, step: Step) -> Step:
         """Returns `step(state, teacher, batch)` compiled; the state is given up."""
-        return jax.jit(
-            step, donate_argnums=0, out_shardings=(self._whole, self._whole)
-        )
+        return jax.jit(step, donate_argnums=0, out_shardings=(self._whole, self._whole))
 
     def to_host(self, tree):
         """Returns one copy of a replicated tree as NumPy arrays of their own."""
@@ -91,7 +89,9 @@ def create(way: str, batch_size: int, device_count: int = 0):
         raise UserError(f"unknown parallel {way!r}; there are: {', '.join(_WAYS)}")
     devices = jax.devices()
     if device_count > len(devices):
-        raise UserError(f"{device_count} devices asked for, but there are {len(devices)}")
+        raise UserError(
+            f"{device_count} devices asked for, but there are {len(devices)}"
+        )
     devices = devices[: device_count or None]
     if batch_size % len(devices):
         raise UserError(

@@ -1,6 +1,5 @@
 """How a network does on the validation pictures while it trains."""
 
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -63,5 +62,3 @@ def _measure(restored, sharp) -> dict:
 
 def _mean(scores: dict[str, jax.Array]) -> dict[str, float]:
     return {name: float(np.mean(np.asarray(s))) for name, s in scores.items()}
-
-

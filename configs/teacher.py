@@ -1,0 +1,70 @@
+"""The teacher: DnCNN of 17 layers and 64 filters, batch norm after each inner one.
+
+    python -m kdsharp.main --config=configs/teacher.py          # some minutes
+    python -m kdsharp.main --config=configs/teacher.py:full     # the long run
+
+Any value can be set from the command line: `--config.batch_size=32`.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config(variant: str = "quick") -> ConfigDict:
+    """Returns the experiment; `variant` is `quick` or `full`."""
+    config = ConfigDict()
+    config.name = "teacher"
+    config.seed = 0
+
+    config.model = config_dict.create(
+        name="dncnn",
+        depth=17,
+        width=64,
+        channels=3,
+        norm_after="inner",
+        # Subtracted inside the network: the mean of DIV2K's photographs (EDSR, 2017).
+        mean=(0.4488, 0.4371, 0.4040),
+    )
+    # Whose residual to learn from; nobody's.
+    config.teacher = config_dict.create(weights="")
+    config.objective = config_dict.create(mse=1.0)
+
+    config.degradation = "bicubic:2"
+    config.data = config_dict.create(
+        # `embedded` or `folder:PATH`.
+        source="embedded",
+        patch_size=48,
+        # Crops from each picture in one epoch.
+        crops_per_picture=4,
+        augment="dihedral",
+        # 0 loads in threads of this process, N in processes of their own.
+        workers=0,
+    )
+    config.batch_size = 16
+    config.epochs = 4
+
+    # Weight decay is added to the gradient, as in PyTorch's Adam.
+    config.optimizer = config_dict.create(
+        learning_rate=1e-3, weight_decay=0.0, schedule="cosine", warmup_steps=50
+    )
+    # Patience is counted in epochs; 0 never stops early. The best epoch is kept.
+    config.stopping = config_dict.create(metric="psnr", patience=0)
+    # The middles of the first validation pictures, scored after every epoch.
+    config.validation = config_dict.create(size=256, pictures=20)
+
+    config.log_every = 20
+    # Steps; the end of an epoch saves in any case.
+    config.checkpoint_every = 100
+
+    config.parallel = "jit"  # Or `pmap`.
+    config.devices = 0  # All of them.
+    config.dtype = "float32"  # Or `bfloat16`, for computing; parameters stay float32.
+
+    if variant == "full":
+        config.epochs = 100
+        config.optimizer.update(
+            learning_rate=1e-4, weight_decay=1e-5, schedule="constant", warmup_steps=0
+        )
+        config.stopping.patience = 10
+    elif variant != "quick":
+        raise ValueError(f"unknown variant {variant!r}; there are: quick, full")
+    return config

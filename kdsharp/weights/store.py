@@ -1,0 +1,114 @@
+"""Reads and writes weights: `NAME.safetensors` beside `NAME.json`."""
+
+import dataclasses
+import json
+import os
+from importlib import resources
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from kdsharp import models
+from kdsharp.errors import UserError
+
+_TENSORS, _CARD = ".safetensors", ".json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """A trained network: the module, its variables, and its card."""
+
+    model: nn.Module
+    variables: dict
+    card: dict
+
+
+def save(path: Path, variables: dict, card: dict) -> None:
+    """Writes `path` and the card beside it, each whole or not at all.
+
+    `card['model']` holds the arguments of `models.create`.
+    """
+    tensors = {
+        name: np.ascontiguousarray(value)
+        for name, value in flatten_dict(variables, sep="/").items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    save_file(tensors, temporary)
+    os.replace(temporary, path)
+    temporary.write_text(json.dumps(card, indent=2) + "\n")
+    os.replace(temporary, path.with_suffix(_CARD))
+
+
+def shipped() -> list[str]:
+    """Returns the names of the weights inside the package."""
+    folder = resources.files(__package__) / "zoo"
+    names = (Path(file.name) for file in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name.stem for name in names if name.suffix == _TENSORS)
+
+
+def locate(name: str) -> Path:
+    """Returns the file of shipped weights, of a file's name, or of a run's folder."""
+    if name in shipped():
+        return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
+    path = Path(name)
+    if path.is_dir():
+        found = sorted(path.glob(f"*{_TENSORS}"))
+        if len(found) == 1:
+            return found[0]
+        raise UserError(
+            f"{path} holds {len(found) or 'no'} weights (*{_TENSORS}); a finished "
+            "run's folder holds one"
+        )
+    if path.is_file():
+        return path
+    raise UserError(
+        f"no weights {name!r}: neither a file nor a run's folder, nor shipped "
+        f"({', '.join(shipped()) or 'none'})"
+    )
+
+
+def load(name: str, *, dtype: str = "float32") -> Weights:
+    """Returns the weights of that name, checked against their architecture."""
+    path = locate(name)
+    card_path = path.with_suffix(_CARD)
+    try:
+        card = json.loads(card_path.read_text())
+        model = models.create(**card["model"], dtype=dtype)
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(
+            f"{path} needs its card {card_path.name} beside it, with a 'model' entry"
+        ) from error
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} is no safetensors file, or is damaged") from error
+    _check(path, model, card["model"], tensors)
+    variables = unflatten_dict(tensors, sep="/")
+    return Weights(model, {"batch_stats": {}, **variables}, card)
+
+
+def _check(path: Path, model: nn.Module, arguments: dict, tensors: dict) -> None:
+    """Says which tensor does not fit the architecture."""
+    channels = arguments.get("channels", 3)
+    shapes = jax.eval_shape(
+        model.init, jax.random.key(0), np.zeros((1, 32, 32, channels), np.float32)
+    )
+    wanted = flatten_dict(dict(shapes), sep="/")
+    faults = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
+    faults += [f"{name} is unknown" for name in sorted(tensors.keys() - wanted.keys())]
+    faults += [
+        f"{name} is {tensors[name].shape}, not {wanted[name].shape}"
+        for name in sorted(wanted.keys() & tensors.keys())
+        if tensors[name].shape != wanted[name].shape
+    ]
+    if faults:
+        raise UserError(
+            f"{path} does not fit {arguments['name']!r}: {faults[0]}"
+            + (f", and {len(faults) - 1} more" if len(faults) > 1 else "")
+        )
