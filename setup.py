@@ -30,7 +30,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14"],
+        "test": ["pytest>=8", "ruff>=0.14", "tensorboard>=2.19"],
         "torch": ["torch==2.13.0"],
     },
 )

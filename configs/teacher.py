@@ -56,7 +56,8 @@ def get_config(variant: str = "quick") -> ConfigDict:
     config.checkpoint_every = 100
 
     config.parallel = "jit"  # Or `pmap`.
-    config.devices = 0  # All of them.
+    # 0 is all there are; on a CPU, a device a core.
+    config.devices = 0
     config.dtype = "float32"  # Or `bfloat16`, for computing; parameters stay float32.
 
     if variant == "full":

@@ -24,7 +24,7 @@ _SAMPLE_SIZE = 192
 _SAMPLES = 6
 
 
-def run(config: ConfigDict, folder: Path) -> None:
+def conduct(config: ConfigDict, folder: Path) -> None:
     """Trains what the config describes and writes weights, report and pictures."""
     loop.create_model(config)  # A config that names no network fails here, cheaply.
     teacher = _load_teacher(config)
@@ -32,13 +32,14 @@ def run(config: ConfigDict, folder: Path) -> None:
         split: sources.create(config.data.source, split, seed=config.seed)
         for split in ("train", "valid", "test")
     }
+    run = loop.Run(
+        config,
+        folder,
+        sources=pictures,
+        teacher=teacher and loop.Teacher(teacher.model, teacher.variables),
+    )
     with workdir.claim(folder, config):
-        result = loop.train(
-            config,
-            folder,
-            sources=pictures,
-            teacher=teacher and loop.Teacher(teacher.model, teacher.variables),
-        )
+        result = run.train()
         _finish(config, folder, result, teacher, pictures["test"])
 
 

@@ -9,16 +9,14 @@ import sys
 from pathlib import Path
 
 from absl import app, flags
-from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from kdsharp.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    None,
-    "The experiment, such as configs/student.py or configs/student.py:full",
+    "config", None, "An experiment, such as configs/student.py:full"
 )
+_QUOTES = "\"'"
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where the run is kept; runs/NAME if not given"
 )
@@ -26,29 +24,68 @@ _WORKDIR = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     """Returns the exit status."""
-    del argv
+    _listen_to_kdsharp()
+    if len(argv) > 1:
+        return _fail(f"{argv[1]!r} is not a flag; try --help", 2)
+    # Late, so that --help and a mistyped flag need not wait for JAX.
     import jax
 
     from kdsharp import experiment
-    from kdsharp.training import loop
+    from kdsharp.training import loop, parallel
 
-    cache = Path(os.environ.get("KDSHARP_CACHE", Path.home() / ".cache/kdsharp"))
+    cache = Path(os.environ.get("KDSHARP_CACHE") or Path.home() / ".cache/kdsharp")
     jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
     config = _CONFIG.value
-    folder = Path(_WORKDIR.value or Path("runs") / config.name)
+    parallel.show_cores(config.batch_size, config.devices)
     try:
-        experiment.run(config, folder)
+        experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:
-        print(f"kdsharp: {error}", file=sys.stderr)
-        return 2
+        return _fail(error, 2)
     except (loop.Interrupted, loop.Diverged) as stop:
-        print(f"kdsharp: {stop}", file=sys.stderr)
-        return stop.exit_status
+        return _fail(stop, stop.exit_status)
     return 0
+
+
+def _listen_to_kdsharp() -> None:
+    """Shows what this project says; of its libraries, only warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger().handlers[:] = [handler]
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("kdsharp").setLevel(logging.INFO)
+
+
+def _fail(reason: object, status: int) -> int:
+    print(f"kdsharp: {reason}", file=sys.stderr)
+    return status
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Returns what is left of the command line once the flags are taken."""
+    try:
+        rest = flags.FLAGS(argv)
+        _ = _CONFIG.value.name  # A config that did not load says so when asked.
+        return rest
+    # What ml_collections raises depends on what is wrong with the config.
+    except (flags.Error, AttributeError, KeyError, OSError, TypeError) as error:
+        sys.exit(_fail(f"{_gist(error)}; see --help", 2))
+
+
+def _gist(error: Exception) -> str:
+    """Returns the one line of a flag's error that a person needs."""
+    if isinstance(error, AttributeError | KeyError):
+        return f"the config has no entry {str(error).strip(_QUOTES)!r}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, flags.Error) and "config=None" in lines[0]:
+        return "no --config given, such as --config=configs/student.py"
+    for line in reversed(lines):
+        kind, colon, reason = line.partition("Error: ")
+        if colon and kind.isidentifier():
+            return reason
+    return lines[-1].partition("] ")[2] or lines[-1]
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    absl_logging.set_verbosity(absl_logging.INFO)
-    logging.getLogger("orbax").setLevel(logging.WARNING)
-    app.run(main)
+    app.run(main, flags_parser=parse)

@@ -17,7 +17,12 @@ class MetricsLog:
         self._path = workdir / METRICS_FILE
         _keep_until(self._path, step)
         self._file = self._path.open("a")
-        self._events = SummaryWriter(str(workdir / "tensorboard"), purge_step=step + 1)
+        self._events = SummaryWriter(
+            str(workdir / "tensorboard"),
+            purge_step=step + 1,
+            # Two runs that start within a second would share a file otherwise.
+            filename_suffix=f".{step}",
+        )
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Writes one line, whole, and the same as events."""

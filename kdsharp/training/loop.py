@@ -1,6 +1,6 @@
 """The one loop: trains a teacher, or a student under a teacher.
 
-`train` reads downwards: a run is created, resumed, stepped to its end, finished.
+`Run.train` is the story: resume, step, log, evaluate, save, finish.
 """
 
 import dataclasses
@@ -21,6 +21,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from kdsharp import models
 from kdsharp.core import degradations, objectives
 from kdsharp.data import pipeline
+from kdsharp.data.sources import Source
+from kdsharp.errors import UserError
 from kdsharp.training import optimizers, parallel, validation
 from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock
@@ -31,6 +33,8 @@ from kdsharp.training.step import Task, train_step
 from kdsharp.training.stopping import Patience
 
 logger = logging.getLogger(__name__)
+
+_DTYPES = ("float32", "bfloat16")
 
 
 class Interrupted(Exception):
@@ -71,45 +75,38 @@ class Result:
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     """Returns the network that a config describes."""
+    if config.dtype not in _DTYPES:
+        raise UserError(
+            f"unknown dtype {config.dtype!r}; there are: {', '.join(_DTYPES)}"
+        )
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
 
 
-def train(
-    config: ConfigDict, workdir: Path, *, sources: dict, teacher: Teacher | None
-) -> Result:
-    """Trains to the last epoch, or until nothing improves; returns the best.
+class Run:
+    """The parts of a run and where it stands.
 
-    `sources` holds the pictures, `train` and `valid`. A run that was interrupted goes
-    on from its newest checkpoint.
+    Creating one checks the config and writes nothing. `sources` holds the pictures,
+    `train` and `valid`.
     """
-    run = _Run(config, workdir, sources, teacher)
-    run.resume()
-    with Interruption() as interruption, run.progress():
-        for batch in run.batches():
-            run.train_on(batch)
-            if run.at(config.log_every):
-                run.log()
-            if run.at(run.steps_per_epoch):
-                run.evaluate()
-            if run.at(run.steps_per_epoch) or run.at(config.checkpoint_every):
-                run.save()
-            if interruption.signal is not None:
-                run.leave(interruption.signal)
-    return run.finish()
 
-
-class _Run:
-    """The parts of a run and where it stands."""
-
-    def __init__(self, config, workdir, sources, teacher):
+    def __init__(
+        self,
+        config: ConfigDict,
+        workdir: Path,
+        *,
+        sources: dict[str, Source],
+        teacher: Teacher | None,
+    ):
         self._created = time.monotonic()
         self._config = config
         self._workdir = workdir
         self._source = sources["train"]
-        self.steps_per_epoch = pipeline.steps_per_epoch(
+        if config.epochs < 1:
+            raise UserError(f"config.epochs is {config.epochs}; it must be at least 1")
+        self._steps_per_epoch = pipeline.steps_per_epoch(
             self._source, config.batch_size, config.data.crops_per_picture
         )
-        self._steps = self.steps_per_epoch * config.epochs
+        self._steps = self._steps_per_epoch * config.epochs
         self._devices = parallel.create(
             config.parallel, config.batch_size, config.devices
         )
@@ -144,16 +141,36 @@ class _Run:
             config.seed,
         )
         self._patience = Patience(config.stopping.metric, config.stopping.patience)
-        self._checkpoints = Checkpoints(workdir / "checkpoints")
         self._clock = Clock(config.batch_size)
-        self._bar = tqdm(total=self._steps, unit="step", disable=None, leave=False)
         self._window: list[dict[str, float]] = []
         self._unread: list[dict[str, jax.Array]] = []
         self._step = 0
         self._seconds_to_first_step = 0.0
 
-    def resume(self) -> None:
+    def train(self) -> Result:
+        """Trains to the last epoch, or until nothing improves; returns the best.
+
+        A run that was interrupted goes on from its newest checkpoint.
+        """
+        self._resume()
+        with Interruption() as interruption, logging_redirect_tqdm():
+            for batch in self._batches():
+                self._train_on(batch)
+                if self._at(self._config.log_every):
+                    self._write_log()
+                if self._at(self._steps_per_epoch):
+                    self._evaluate()
+                if self._at(self._steps_per_epoch) or self._at(
+                    self._config.checkpoint_every
+                ):
+                    self._save()
+                if interruption.signal is not None:
+                    self._leave(interruption.signal)
+        return self._finish()
+
+    def _resume(self) -> None:
         """Goes to where the newest checkpoint stands, or to the start."""
+        self._checkpoints = Checkpoints(self._workdir / "checkpoints")
         restored = self._checkpoints.restore(self._like)
         if restored is not None:
             self._state, self._step = restored.tree, restored.step
@@ -162,13 +179,15 @@ class _Run:
             logger.info("goes on from step %d of %d", self._step, self._steps)
         self._state = self._devices.replicate(self._state)
         self._log = MetricsLog(self._workdir, self._step)
+        self._bar = tqdm(
+            total=self._steps,
+            initial=self._step,
+            unit="step",
+            disable=None,
+            leave=False,
+        )
 
-    def progress(self):
-        """Returns a context in which log lines do not tear the progress bar."""
-        self._bar.update(self._step)
-        return logging_redirect_tqdm()
-
-    def batches(self) -> Iterator[dict]:
+    def _batches(self) -> Iterator[dict]:
         """Yields a batch a step, until the run is over."""
         if self._over:
             return
@@ -190,11 +209,11 @@ class _Run:
                 batch = next(batches)
             yield batch
 
-    def at(self, interval: int) -> bool:
+    def _at(self, interval: int) -> bool:
         """Returns whether this step ends such an interval."""
         return self._step % interval == 0
 
-    def train_on(self, batch: dict) -> None:
+    def _train_on(self, batch: dict) -> None:
         """Takes one step; reads the metrics of the one before meanwhile."""
         self._state, metrics = self._step_fn(
             self._state, self._teacher_variables, self._devices.shard(batch)
@@ -209,7 +228,7 @@ class _Run:
             self._seconds_to_first_step = time.monotonic() - self._created
             self._clock.restart()
 
-    def log(self) -> None:
+    def _write_log(self) -> None:
         """Writes the means since the last time."""
         self._read_metrics()
         means = {
@@ -235,7 +254,7 @@ class _Run:
         if self._bar.disable:
             logger.info("step %d/%d: %s", self._step, self._steps, words)
 
-    def evaluate(self) -> None:
+    def _evaluate(self) -> None:
         """Scores the network; keeps it if it is the best so far."""
         self._read_metrics()
         with self._clock.paused():
@@ -260,7 +279,7 @@ class _Run:
                 self._step,
             )
 
-    def save(self) -> None:
+    def _save(self) -> None:
         """Writes a checkpoint, in the background."""
         self._read_metrics()
         with self._clock.paused():
@@ -270,13 +289,13 @@ class _Run:
                 {"window": self._window, "patience": self._patience.memory()},
             )
 
-    def leave(self, signal) -> None:
+    def _leave(self, signal) -> None:
         """Ends the run for now."""
-        self.save()
+        self._save()
         self._close()
         raise Interrupted(signal, self._step)
 
-    def finish(self) -> Result:
+    def _finish(self) -> Result:
         """Ends the run for good; returns its best network."""
         if self._patience.exhausted:
             logger.info(
@@ -314,7 +333,7 @@ class _Run:
         self._state = self._state.replace(healthy=jnp.ones_like(self._state.healthy))
         self._unread.clear()
         self._step = int(np.max(self._state.step))
-        self.save()
+        self._save()
         self._close()
         terms = ", ".join(f"{name} {value:g}" for name, value in values.items())
         raise Diverged(

@@ -4,6 +4,7 @@ Both give the same numbers: a global batch, gradients and batch statistics over 
 it. `jit` shards the batch over a mesh with one axis, `data`; `pmap` is the older way.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -81,6 +82,21 @@ class PmapParallel:
 
 
 _WAYS = {"jit": JitParallel, "pmap": PmapParallel}
+
+
+def show_cores(batch_size: int, device_count: int = 0) -> None:
+    """Makes JAX show a CPU's cores as devices; call before anything computes.
+
+    On a CPU, XLA gives the convolution of a batch of small pictures one core, however
+    many there are; a device a core, each with its part of the batch, uses them all.
+    As many are shown as divide the batch, or `device_count`. Where there is an
+    accelerator, or XLA_FLAGS already says how many, nothing changes.
+    """
+    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+        return
+    cores = range(len(os.sched_getaffinity(0)), 0, -1)
+    dividing = next(n for n in cores if batch_size % n == 0)
+    jax.config.update("jax_num_cpu_devices", device_count or dividing)
 
 
 def create(way: str, batch_size: int, device_count: int = 0):

@@ -76,7 +76,7 @@ def train_step(
         batch_stats=batch_stats,
         opt_state=opt_state,
     )
-    norm = optax.global_norm(grads)
+    norm = optax.tree.norm(grads)
     healthy = state.healthy & jnp.isfinite(norm)
     for term in terms.values():
         healthy &= jnp.isfinite(term)

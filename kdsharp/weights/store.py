@@ -100,10 +100,14 @@ def _check(path: Path, model: nn.Module, arguments: dict, tensors: dict) -> None
         model.init, jax.random.key(0), np.zeros((1, 32, 32, channels), np.float32)
     )
     wanted = flatten_dict(dict(shapes), sep="/")
-    faults = [f"{name} is missing" for name in sorted(wanted.keys() - tensors.keys())]
-    faults += [f"{name} is unknown" for name in sorted(tensors.keys() - wanted.keys())]
+    faults = [
+        f"tensor {name} is missing" for name in sorted(wanted.keys() - tensors.keys())
+    ]
     faults += [
-        f"{name} is {tensors[name].shape}, not {wanted[name].shape}"
+        f"tensor {name} is unknown" for name in sorted(tensors.keys() - wanted.keys())
+    ]
+    faults += [
+        f"tensor {name} is {tensors[name].shape}, not {wanted[name].shape}"
         for name in sorted(wanted.keys() & tensors.keys())
         if tensors[name].shape != wanted[name].shape
     ]

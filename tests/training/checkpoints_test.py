@@ -1,0 +1,137 @@
+"""Checkpoints that are whole, damaged in every way, or too new."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from absl.testing import parameterized
+
+from kdsharp.errors import UserError
+from kdsharp.training.checkpoints import Checkpoints
+
+
+def _tree(step: int) -> dict:
+    rng = np.random.default_rng(step)
+    return {"params": {"kernel": rng.normal(size=(64, 64)).astype(np.float32)}}
+
+
+def _largest_file(folder: Path) -> Path:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+def _truncate(checkpoint: Path) -> None:
+    file = _largest_file(checkpoint / "state")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _flip_a_bit(checkpoint: Path) -> None:
+    file = _largest_file(checkpoint / "state")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def _empty(checkpoint: Path) -> None:
+    for file in (checkpoint / "state").rglob("*"):
+        if file.is_file():
+            file.unlink()
+
+
+def _other_numbers(checkpoint: Path) -> None:
+    """What no file format notices: a sound file with other numbers."""
+    progress = checkpoint / "progress" / "metadata"
+    content = json.loads(progress.read_text())
+    content["checksum"] ^= 1
+    progress.write_text(json.dumps(content))
+
+
+_DAMAGES = {
+    "truncated": _truncate,
+    "one_bit": _flip_a_bit,
+    "emptied": _empty,
+    "other_numbers": _other_numbers,
+}
+
+
+class CheckpointsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+
+    def _saved(self, *steps: int) -> None:
+        checkpoints = Checkpoints(self.folder)
+        for step in steps:
+            checkpoints.save(step, _tree(step), {"window": [step]})
+        checkpoints.close()
+
+    def _restored(self):
+        checkpoints = Checkpoints(self.folder)
+        restored = checkpoints.restore(_tree(0))
+        checkpoints.close()
+        return restored
+
+    def test_there_is_nothing_to_restore_at_first(self):
+        self.assertIsNone(self._restored())
+
+    def test_the_newest_comes_back_bit_by_bit(self):
+        self._saved(10, 20)
+        restored = self._restored()
+        self.assertEqual(restored.step, 20)
+        self.assertEqual(restored.progress, {"window": [20]})
+        np.testing.assert_array_equal(
+            restored.tree["params"]["kernel"], _tree(20)["params"]["kernel"]
+        )
+
+    @parameterized.named_parameters(*((n, d) for n, d in _DAMAGES.items()))
+    def test_a_damaged_newest_falls_back_and_says_so(self, damage):
+        self._saved(10, 20)
+        damage(self.folder / "latest" / "20")
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            restored = self._restored()
+        self.assertEqual(restored.step, 10)
+        np.testing.assert_array_equal(
+            restored.tree["params"]["kernel"], _tree(10)["params"]["kernel"]
+        )
+        self.assertLen(logs.output, 1)
+        self.assertRegex(logs.output[0], r"latest/20 is damaged \(.*\): set aside")
+        self.assertTrue((self.folder / "damaged" / "latest-20").is_dir())
+
+    def test_after_a_fall_the_same_step_can_be_saved_again(self):
+        self._saved(10, 20)
+        _truncate(self.folder / "latest" / "20")
+        checkpoints = Checkpoints(self.folder)
+        with self.assertLogs("kdsharp", "WARNING"):
+            checkpoints.restore(_tree(0))
+        checkpoints.save(20, _tree(21), {})
+        checkpoints.close()
+        np.testing.assert_array_equal(
+            self._restored().tree["params"]["kernel"], _tree(21)["params"]["kernel"]
+        )
+
+    def test_when_all_are_damaged_it_is_told_and_nothing_is_lost(self):
+        self._saved(10, 20)
+        for step in ("10", "20"):
+            _truncate(self.folder / "latest" / step)
+        with (
+            self.assertLogs("kdsharp", "WARNING"),
+            self.assertRaisesRegex(UserError, "every checkpoint in .* is damaged"),
+        ):
+            self._restored()
+        self.assertLen(list((self.folder / "damaged").iterdir()), 2)
+
+    def test_only_the_newest_are_kept(self):
+        self._saved(*range(1, 9))
+        kept = {p.name for p in (self.folder / "latest").iterdir() if p.name.isdigit()}
+        self.assertEqual(kept, {"6", "7", "8"})
+
+    def test_a_best_from_after_the_restored_step_is_forgotten(self):
+        checkpoints = Checkpoints(self.folder)
+        checkpoints.save_best(10, _tree(10), {})
+        checkpoints.save(10, _tree(10), {})
+        checkpoints.save_best(20, _tree(20), {})  # Killed before the latest of 20.
+        checkpoints.close()
+        checkpoints = Checkpoints(self.folder)
+        self.assertEqual(checkpoints.restore(_tree(0)).step, 10)
+        self.assertEqual(checkpoints.restore_best(_tree(0)).step, 10)
+        checkpoints.close()

@@ -1,0 +1,159 @@
+"""Runs that learn, that cannot begin, that go wrong."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from absl.testing import parameterized
+from PIL import Image
+
+from kdsharp import experiment
+from kdsharp.errors import UserError
+from kdsharp.training import loop
+from kdsharp.weights import store
+from tests.training import runs
+
+
+class LoopTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = Path(self.create_tempdir().full_path)
+        self.photographs = runs.write_photographs(self.root / "photographs")
+        self.workdir = self.root / "run"
+
+    def _run(self, **changes):
+        experiment.conduct(runs.small_config(self.photographs, **changes), self.workdir)
+
+    def _teacher(self, **changes) -> str:
+        folder = self.root / "teacher"
+        config = runs.small_config(
+            self.photographs,
+            **{"name": "teacher", "epochs": 10, "optimizer.learning_rate": 3e-3},
+            **changes,
+        )
+        experiment.conduct(config, folder)
+        return str(folder)
+
+    def test_a_student_learns_from_a_teacher(self):
+        self._run(
+            **{
+                "teacher.weights": self._teacher(),
+                "objective.residual_kd": 1.0,
+                "optimizer.learning_rate": 3e-3,
+            }
+        )
+        curve = runs.curve(self.workdir)
+        losses = [r["train/residual_kd"] for r in curve if "train/residual_kd" in r]
+        self.assertLess(np.mean(losses[-6:]), np.mean(losses[:6]))
+        card = store.load(str(self.workdir)).card
+        scores = card["scores"]["held-out pictures"]
+        self.assertEqual(set(scores), {"input", "teacher", "student"})
+        self.assertGreater(scores["student"]["psnr"], scores["input"]["psnr"] + 0.5)
+        report = (self.workdir / "report.md").read_text()
+        self.assertIn("| student |", report)
+        for name in ("samples.png", "curves.png"):
+            with Image.open(self.workdir / name) as picture:
+                self.assertGreater(np.asarray(picture).std(), 1)
+
+    @parameterized.parameters("float32", "bfloat16")
+    def test_luma_networks_train_in_either_precision(self, dtype):
+        self._run(**{"model.channels": 1, "model.mean": (0.4,), "dtype": dtype})
+        weights = store.load(str(self.workdir))
+        self.assertEqual(weights.variables["params"]["conv1"]["kernel"].shape[2], 1)
+
+    def test_patience_ends_a_run_that_improves_no_more(self):
+        self._run(
+            **{
+                "optimizer.learning_rate": 0.0,
+                "optimizer.schedule": "constant",
+                "stopping.patience": 2,
+            }
+        )
+        scored = [r["step"] for r in runs.curve(self.workdir) if "valid/psnr" in r]
+        self.assertEqual(scored, [6, 12, 18])
+
+    def test_a_network_that_returns_its_input_is_told(self):
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            self._run(
+                **{
+                    "optimizer.learning_rate": 0.0,
+                    "optimizer.schedule": "constant",
+                    "epochs": 1,
+                }
+            )
+        self.assertRegex(logs.output[0], "no better than to return its input")
+
+    def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(self):
+        with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
+            self._run(
+                **{
+                    "optimizer.learning_rate": 1e30,
+                    "optimizer.schedule": "constant",
+                }
+            )
+        step = int(str(got.exception).split()[1])
+        self.assertGreater(step, 1)
+        kept = sorted(
+            int(p.name)
+            for p in (self.workdir / "checkpoints" / "latest").iterdir()
+            if p.name.isdigit()
+        )
+        self.assertEqual(kept[-1], step - 1)
+        logged = [r["step"] for r in runs.curve(self.workdir)]
+        self.assertLess(max(logged), step)
+
+    @parameterized.named_parameters(
+        ("model", {"model.name": "dncn"}, "unknown model 'dncn'.*dncnn"),
+        ("source", {"data.source": "celebs"}, "celebs.*embedded.*folder"),
+        ("missing", {"data.source": "folder:/no/such"}, "/no/such"),
+        ("patch", {"data.patch_size": 64}, "64 .*48x48"),
+        ("teacher", {"teacher.weights": "nobody"}, "no weights 'nobody'"),
+        ("no_teacher", {"objective.residual_kd": 1.0}, "'residual_kd' needs"),
+        ("degradation", {"degradation": "fog:2"}, "fog.*bicubic"),
+        ("schedule", {"optimizer.schedule": "linear"}, "'linear'.*constant, cosine"),
+        ("metric", {"stopping.metric": "lpips"}, "'lpips'.*psnr, ssim, mse"),
+        ("parallel", {"parallel": "tpu"}, "'tpu'; there are: jit, pmap"),
+        ("dtype", {"dtype": "float8"}, "'float8'; there are: float32, bfloat16"),
+        ("batch", {"batch_size": 12}, "12 does not divide by 8 devices"),
+        ("devices", {"devices": 9}, "9 devices asked for"),
+        ("epochs", {"epochs": 0}, "epochs"),
+    )
+    def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
+        with self.assertRaisesRegex(UserError, message):
+            self._run(**changes)
+        self.assertFalse(self.workdir.exists())
+
+    def test_an_empty_folder_is_told(self):
+        (self.root / "empty").mkdir()
+        with self.assertRaisesRegex(UserError, "empty"):
+            self._run(**{"data.source": f"folder:{self.root / 'empty'}"})
+        self.assertFalse(self.workdir.exists())
+
+    def test_a_teacher_that_does_not_fit_names_the_tensor(self):
+        path = store.locate(self._teacher())
+        card = path.with_suffix(".json")
+        card.write_text(card.read_text().replace('"width": 8', '"width": 16', 1))
+        with self.assertRaisesRegex(
+            UserError, r"tensor \w+/\w+/\w+ is \(8,\), not \(16,\), and \d+ more"
+        ):
+            self._run(**{"teacher.weights": str(path)})
+        self.assertFalse(self.workdir.exists())
+
+    def test_a_teacher_of_other_channels_is_told(self):
+        teacher = self._teacher(**{"model.channels": 1, "model.mean": (0.4,)})
+        with self.assertRaisesRegex(UserError, "works on 1 channels, .* on 3"):
+            self._run(**{"teacher.weights": teacher})
+
+    def test_a_work_folder_that_cannot_be_written_is_told(self):
+        blocker = self.root / "file"
+        blocker.write_text("")
+        self.workdir = blocker / "run"
+        with self.assertRaisesRegex(UserError, "cannot write into the work folder"):
+            self._run()
+
+    def test_bad_pictures_are_named_and_skipped(self):
+        (self.photographs / "train" / "broken.jpg").write_bytes(os.urandom(100))
+        with self.assertLogs(level="WARNING") as logs:
+            self._run(epochs=1)
+        self.assertTrue(any("broken.jpg" in line for line in logs.output))
+        self.assertTrue((self.workdir / "student.safetensors").exists())

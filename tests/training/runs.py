@@ -1,0 +1,93 @@
+"""What the tests of training share: a small run, in this process or in a real one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from ml_collections import ConfigDict
+from PIL import Image
+
+from configs import student
+
+ROOT = Path(__file__).parents[2]
+
+
+def write_photographs(folder: Path, count: int = 6, size: int = 48) -> Path:
+    """Writes pictures with edges, so that there is something to sharpen."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "valid", "test"):
+        (folder / split).mkdir(parents=True)
+        for index in range(count):
+            picture = np.zeros((size, size, 3), np.uint8)
+            for _ in range(30):
+                top, left = rng.integers(0, size - 8, 2)
+                height, width = rng.integers(2, 16, 2)
+                colour = rng.integers(0, 256, 3)
+                picture[top : top + height, left : left + width] = colour
+            Image.fromarray(picture).save(folder / split / f"{index}.png")
+    return folder
+
+
+def small_config(photographs: Path, **changes) -> ConfigDict:
+    """Returns a run of a few seconds that exercises everything a long one does."""
+    config = student.get_config()
+    config.update_from_flattened_dict({**small(photographs), **changes})
+    return config
+
+
+def small(photographs: Path) -> dict:
+    """Returns what makes the student's config small."""
+    return {
+        "teacher.weights": "",
+        "objective.residual_kd": 0.0,
+        "model.depth": 4,
+        "model.width": 8,
+        "model.norm_after": (2,),
+        "data.source": f"folder:{photographs}",
+        "data.patch_size": 16,
+        "data.crops_per_picture": 8,
+        "batch_size": 8,
+        "epochs": 30,
+        "optimizer.warmup_steps": 2,
+        "validation.size": 32,
+        "log_every": 1,
+        "checkpoint_every": 2,
+    }
+
+
+def command(photographs: Path, workdir: Path, **changes) -> list[str]:
+    """Returns the command line of the same run."""
+    values = {**small(photographs), **changes}
+    flags = [f"--config.{name}={value}" for name, value in values.items()]
+    return [
+        sys.executable,
+        "-m",
+        "kdsharp.main",
+        f"--config={ROOT / 'configs' / 'student.py'}",
+        f"--workdir={workdir}",
+        *flags,
+    ]
+
+
+def run(arguments: list[str], **options) -> subprocess.CompletedProcess:
+    """Returns the finished process, its output as text."""
+    return subprocess.run(
+        arguments,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        **options,
+    )
+
+
+def curve(workdir: Path) -> list[dict]:
+    """Returns the lines of `metrics.jsonl`, without the times."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith("time/")}
+        for line in lines
+    ]

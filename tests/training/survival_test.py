@@ -1,0 +1,119 @@
+"""Runs that are killed, told to stop, damaged: real processes, real signals."""
+
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from absl.testing import absltest
+
+from tests.training import runs
+
+# The longest a run may take to begin.
+_PATIENCE = 90
+
+
+def _start(arguments: list[str], log: Path) -> subprocess.Popen:
+    with log.open("w") as output:
+        return subprocess.Popen(
+            arguments, cwd=runs.ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+def _wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
+    """Returns when that many lines of metrics stand in the folder."""
+    metrics = workdir / "metrics.jsonl"
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and metrics.read_bytes().count(b"\n") >= steps:
+            return
+        time.sleep(0.01)
+
+
+class SurvivalTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._folder = tempfile.TemporaryDirectory()
+        root = cls.root = Path(cls._folder.name)
+        cls.photographs = runs.write_photographs(root / "photographs")
+        cls.whole = root / "whole"
+        finished = runs.run(runs.command(cls.photographs, cls.whole))
+        assert finished.returncode == 0, finished.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+        super().tearDownClass()
+
+    def assert_same_as_uninterrupted(self, workdir: Path):
+        self.assertEqual(runs.curve(workdir), runs.curve(self.whole))
+        self.assertEqual(
+            (workdir / "student.safetensors").read_bytes(),
+            (self.whole / "student.safetensors").read_bytes(),
+        )
+
+    def test_killed_at_random_moments_it_ends_bit_identical(self):
+        workdir = self.root / "killed"
+        command = runs.command(self.photographs, workdir)
+        chance = random.Random(os.urandom(8))
+        for kill in range(3):
+            process = _start(command, self.root / f"killed-{kill}.log")
+            _wait_for_steps(workdir, 1 + 50 * kill, process)
+            time.sleep(chance.uniform(0, 0.3))
+            process.kill()
+            self.assertEqual(process.wait(), -signal.SIGKILL)
+        finished = runs.run(command)
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assert_same_as_uninterrupted(workdir)
+
+    def test_sigterm_saves_and_says_so_and_the_rest_is_bit_identical(self):
+        workdir = self.root / "terminated"
+        command = runs.command(self.photographs, workdir)
+        log = self.root / "terminated.log"
+        process = _start(command, log)
+        _wait_for_steps(workdir, 3, process)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
+        self.assertRegex(
+            log.read_text(), r"kdsharp: SIGTERM at step \d+: saved; the same command"
+        )
+        finished = runs.run(command)
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assertRegex(finished.stderr, r"goes on from step \d+ of 180")
+        self.assert_same_as_uninterrupted(workdir)
+
+    def test_a_finished_run_trains_no_more_and_reports_again(self):
+        finished = runs.run(runs.command(self.photographs, self.whole))
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assertIn("| student |", finished.stdout)
+        self.assertNotIn("images/s", finished.stderr)
+
+    def test_another_config_is_refused_with_the_difference(self):
+        finished = runs.run(
+            runs.command(self.photographs, self.whole, **{"epochs": 5, "seed": 3})
+        )
+        self.assertEqual(finished.returncode, 2)
+        self.assertRegex(
+            finished.stderr.strip(),
+            r"^kdsharp: .* holds a run of another config \(epochs: 30 there, 5 now; "
+            r"seed: 0 there, 3 now\); name another work folder with --workdir$",
+        )
+
+    def test_two_processes_do_not_share_a_folder(self):
+        workdir = self.root / "shared"
+        command = runs.command(self.photographs, workdir, epochs=400)
+        process = _start(command, self.root / "shared.log")
+        _wait_for_steps(workdir, 1, process)
+        second = runs.run(command)
+        process.kill()
+        process.wait()
+        self.assertEqual(second.returncode, 2)
+        self.assertRegex(second.stderr, "another process is training in")
+
+
+if __name__ == "__main__":
+    absltest.main()
