@@ -2,7 +2,9 @@
 
 A module maps blurred pixels `[batch, height, width, channels]` to a residual of the
 same shape: `restored = blurred + residual`. It clips nothing, carries the constants it
-needs, and takes any height and width.
+needs, and takes any height and width. In training, those with batch norm give new
+`batch_stats`, and those that drop out ask for a key named `dropout`, the same on every
+device. `vgg` stands apart: it does not restore, it looks, for a loss.
 """
 
 import inspect
@@ -11,8 +13,21 @@ import flax.linen as nn
 
 from kdsharp.errors import UserError
 from kdsharp.models.dncnn import DnCNN
+from kdsharp.models.encoder_decoder import EncoderDecoder
+from kdsharp.models.light_cnn import LightCNN
+from kdsharp.models.plain_cnn import PlainCNN
+from kdsharp.models.swinir import SwinIR
+from kdsharp.models.unet import SeparableUNet, UNet
 
-MODELS: dict[str, type[nn.Module]] = {"dncnn": DnCNN}
+MODELS: dict[str, type[nn.Module]] = {
+    "dncnn": DnCNN,
+    "plain_cnn": PlainCNN,
+    "light_cnn": LightCNN,
+    "unet": UNet,
+    "separable_unet": SeparableUNet,
+    "encoder_decoder": EncoderDecoder,
+    "swinir": SwinIR,
+}
 
 # Arguments that every Flax module has and that no config sets.
 _OF_FLAX = frozenset({"parent", "name"})

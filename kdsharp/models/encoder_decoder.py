@@ -1,0 +1,58 @@
+"""A small encoder-decoder: the student of `gopro_swinir`."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.models import layers
+
+
+class EncoderDecoder(nn.Module):
+    """Works at half the picture's size in between; draws the picture.
+
+    3x3 convolution c-w, ReLU; 3x3 stride 2 w-2w, ReLU; a residual block at 2w (3x3,
+    ReLU, 3x3, sum, ReLU); 4x4 transposed convolution stride 2 to w, ReLU; 3x3 w-c,
+    sigmoid. All with bias and, at stride 2, one pixel of padding as PyTorch counts it.
+    """
+
+    width: int = 64
+    channels: int = 3
+    dtype: jnp.dtype = jnp.float32
+    # Without batch norm, devices have nothing to agree on.
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        height, width = blurred.shape[1:3]
+        x = layers.pad_to_multiple(blurred, 2)
+        x = nn.relu(self._conv(self.width, "conv1")(x))
+        x = nn.relu(self._conv(2 * self.width, "conv2", stride=2)(x))
+        inner = nn.relu(self._conv(2 * self.width, "block_conv1")(x))
+        x = nn.relu(x + self._conv(2 * self.width, "block_conv2")(inner))
+        x = nn.ConvTranspose(
+            self.width,
+            (4, 4),
+            (2, 2),
+            # Of the spread-out input: kernel - 1 - PyTorch's padding.
+            padding=((2, 2), (2, 2)),
+            dtype=self.dtype,
+            name="up",
+        )(x)
+        # bfloat16 has too few bits for a picture: it comes out in float32.
+        x = nn.Conv(self.channels, (3, 3), dtype=jnp.float32, name="head")(nn.relu(x))
+        picture = nn.sigmoid(x)[:, :height, :width]
+        return picture.astype(blurred.dtype) - blurred
+
+    def _conv(self, filters, name, stride=1):
+        return nn.Conv(
+            filters,
+            (3, 3),
+            stride,
+            # `SAME` would put the pixel at stride 2 on the other side.
+            padding=1,
+            kernel_init=nn.initializers.he_normal(),
+            dtype=self.dtype,
+            name=name,
+        )

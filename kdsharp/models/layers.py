@@ -1,0 +1,76 @@
+"""Pieces that several networks share."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+# Of the running statistics. Short runs need them to settle within a few hundred steps.
+_MOMENTUM = 0.9
+
+
+def batch_norm(
+    *, train: bool, dtype: jnp.dtype, axis_name: str | None, name: str
+) -> nn.BatchNorm:
+    """Returns a batch norm whose statistics span the devices of `axis_name`."""
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=_MOMENTUM,
+        dtype=dtype,
+        axis_name=axis_name,
+        name=name,
+    )
+
+
+def pad_to_multiple(
+    x: Float[Array, "b h w c"], multiple: int
+) -> Float[Array, "b H W c"]:
+    """Returns the picture with its mirror image below and right, to a multiple."""
+    height, width = x.shape[1:3]
+    below, right = -height % multiple, -width % multiple
+    return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
+
+
+def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
+    """Returns the picture at twice its height and width, interpolated linearly."""
+    for axis in (1, 2):
+        # New pixels lie a quarter to either side of an old one.
+        size = x.shape[axis]
+        first = jax.lax.slice_in_dim(x, 0, 1, axis=axis)
+        last = jax.lax.slice_in_dim(x, size - 1, size, axis=axis)
+        wide = jnp.concatenate([first, x, last], axis)
+        before = jax.lax.slice_in_dim(wide, 0, size, axis=axis)
+        after = jax.lax.slice_in_dim(wide, 2, size + 2, axis=axis)
+        pairs = [0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after]
+        shape = list(x.shape)
+        shape[axis] *= 2
+        x = jnp.stack(pairs, axis + 1).reshape(shape)
+    return x
+
+
+class Dropout(nn.Module):
+    """Zeroes each number with probability `rate` and scales up the rest.
+
+    Unlike Flax's own, a picture's mask depends on its place in the whole batch, not on
+    how many devices share it: every device is given the same key.
+    """
+
+    rate: float
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        if not train or not self.rate:
+            return x
+        index = jnp.arange(x.shape[0])
+        if self.axis_name is not None:
+            index += jax.lax.axis_index(self.axis_name) * x.shape[0]
+        key = self.make_rng("dropout")
+        keep = jax.vmap(
+            lambda i: jax.random.bernoulli(
+                jax.random.fold_in(key, i), 1 - self.rate, x.shape[1:]
+            )
+        )(index)
+        return jnp.where(keep, x / (1 - self.rate), jnp.zeros_like(x))

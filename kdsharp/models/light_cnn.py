@@ -1,0 +1,59 @@
+"""A light CNN of convolution, batch norm and ReLU: the student of `helen_dncnn`.
+
+The report names the parts alone. The layout here: for each of `widths` a 3x3
+convolution, batch norm, ReLU (from the first layer on, where DnCNN begins without),
+then a 3x3 convolution with bias to the residual.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.models import layers
+
+
+class LightCNN(nn.Module):
+    """A convolution, batch norm and ReLU for each of `widths`, residual out.
+
+    Without `norm`, convolutions have biases instead: what folding leaves.
+    """
+
+    widths: Sequence[int] = (32, 32, 32)
+    channels: int = 3
+    norm: bool = True
+    dtype: jnp.dtype = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        x = blurred
+        for layer, width in enumerate(self.widths, start=1):
+            x = nn.Conv(
+                width,
+                (3, 3),
+                use_bias=not self.norm,
+                kernel_init=nn.initializers.he_normal(),
+                dtype=self.dtype,
+                name=f"conv{layer}",
+            )(x)
+            if self.norm:
+                x = layers.batch_norm(
+                    train=train,
+                    dtype=self.dtype,
+                    axis_name=self.axis_name,
+                    name=f"norm{layer}",
+                )(x)
+            x = nn.relu(x)
+        # From zero, training starts at the input itself, not below it.
+        x = nn.Conv(
+            self.channels,
+            (3, 3),
+            kernel_init=nn.initializers.zeros,
+            dtype=self.dtype,
+            name=f"conv{len(self.widths) + 1}",
+        )(x)
+        return x.astype(blurred.dtype)

@@ -1,0 +1,40 @@
+"""Plain CNNs of a few convolutions and ReLU that draw the picture itself.
+
+`conference_dncnn` lists one of 3-32-32-3 as its student. `bicubic4_cnn` has a teacher
+of 3-64-64-3 and students of width 16.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class PlainCNN(nn.Module):
+    """`depth` 3x3 convolutions with bias, `width` filters, ReLU between."""
+
+    depth: int = 3
+    width: int = 32
+    channels: int = 3
+    dtype: jnp.dtype = jnp.float32
+    # Without batch norm, devices have nothing to agree on.
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        x = blurred
+        for layer in range(1, self.depth):
+            x = nn.Conv(
+                self.width,
+                (3, 3),
+                kernel_init=nn.initializers.he_normal(),
+                dtype=self.dtype,
+                name=f"conv{layer}",
+            )(x)
+            x = nn.relu(x)
+        # bfloat16 has too few bits for a picture: it comes out in float32.
+        picture = nn.Conv(
+            self.channels, (3, 3), dtype=jnp.float32, name=f"conv{self.depth}"
+        )(x)
+        return picture.astype(blurred.dtype) - blurred

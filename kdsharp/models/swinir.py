@@ -1,0 +1,209 @@
+"""SwinIR: attention within windows, every other time shifted by half a window.
+
+Liang, Cao, Sun, Zhang, Van Gool, Timofte, "SwinIR: Image Restoration Using Swin
+Transformer", ICCVW 2021. The form without enlargement (upscale 1, no upsampler) and
+with one convolution after each group (`1conv`), as for denoising and JPEG artifacts.
+Layers, their order and their constants are the published network's, so that its weights
+can be used; stochastic depth, which those are trained with, is left out.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from kdsharp.errors import UserError
+from kdsharp.models import layers
+
+# The size that trains on little hardware: 905,283 parameters, the default 11,504,163.
+LIGHT = {"depths": (6, 6, 6, 6), "width": 60, "heads": (6, 6, 6, 6)}
+
+# DIV2K's photographs (EDSR, 2017).
+_MEAN_RGB = (0.4488, 0.4371, 0.4040)
+# Added to the logits of pixels that are neighbours by wrapping around alone.
+_APART = -100.0
+_EPSILON = 1e-5
+
+
+class SwinIR(nn.Module):
+    """`depths[i]` transformer blocks of `heads[i]` in group i, residual out.
+
+    `mean` is subtracted first (None: DIV2K's of RGB, nothing of luma), and what is left
+    multiplied by `img_range`. `remat` trades time for memory: gradients compute the
+    blocks' insides once more.
+    """
+
+    depths: Sequence[int] = (6, 6, 6, 6, 6, 6)
+    width: int = 180
+    heads: Sequence[int] = (6, 6, 6, 6, 6, 6)
+    window: int = 8
+    mlp_ratio: float = 2.0
+    channels: int = 3
+    img_range: float = 1.0
+    mean: Sequence[float] | None = None
+    remat: bool = False
+    dtype: jnp.dtype = jnp.float32
+    # Without batch norm, devices have nothing to agree on.
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        if len(self.depths) != len(self.heads):
+            raise UserError(
+                f"swinir has {len(self.depths)} groups by its depths and "
+                f"{len(self.heads)} by its heads; give one of each a group"
+            )
+        height, width = blurred.shape[1:3]
+        x = layers.pad_to_multiple(blurred, self.window)
+        x = ((x - jnp.asarray(self._mean())) * self.img_range).astype(self.dtype)
+        shallow = self._conv(self.width, "conv_first")(x)
+        # One for all blocks: it depends on the size alone.
+        apart = shifted_apart(*x.shape[1:3], self.window)
+        block = nn.remat(_Block) if self.remat else _Block
+        x = _layer_norm(self.dtype, "norm_first")(shallow)
+        for group, (depth, heads) in enumerate(
+            zip(self.depths, self.heads, strict=True)
+        ):
+            start = x
+            for layer in range(depth):
+                x = block(
+                    heads,
+                    self.window,
+                    shift=self.window // 2 if layer % 2 else 0,
+                    hidden=round(self.width * self.mlp_ratio),
+                    dtype=self.dtype,
+                    name=f"group{group}_block{layer}",
+                )(x, apart)
+            x = start + self._conv(self.width, f"group{group}_conv")(x)
+        x = _layer_norm(self.dtype, "norm_last")(x)
+        x = shallow + self._conv(self.width, "conv_body")(x)
+        # From zero, training starts at the input itself, not below it.
+        x = self._conv(self.channels, "conv_last", kernel_init=nn.initializers.zeros)(x)
+        residual = x.astype(blurred.dtype) / self.img_range
+        return residual[:, :height, :width]
+
+    def _mean(self):
+        if self.mean is None:
+            return _MEAN_RGB if self.channels == 3 else (0.0,)
+        return self.mean
+
+    def _conv(self, filters, name, **arguments):
+        return nn.Conv(filters, (3, 3), dtype=self.dtype, name=name, **arguments)
+
+
+class _Block(nn.Module):
+    """Attention and a perceptron, each after a norm and added to what came in."""
+
+    heads: int
+    window: int
+    shift: int
+    hidden: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x, apart):
+        height, width = x.shape[1:3]
+        y = _layer_norm(self.dtype, "norm1")(x)
+        if self.shift:
+            y = jnp.roll(y, (-self.shift, -self.shift), (1, 2))
+        y = to_windows(y, self.window)
+        y = _Attention(self.heads, self.window, self.dtype, name="attention")(
+            y, apart if self.shift else None
+        )
+        y = from_windows(y, self.window, height, width)
+        if self.shift:
+            y = jnp.roll(y, (self.shift, self.shift), (1, 2))
+        x = x + y
+        y = _layer_norm(self.dtype, "norm2")(x)
+        y = _dense(self.hidden, self.dtype, "expand")(y)
+        y = nn.gelu(y, approximate=False)
+        return x + _dense(x.shape[-1], self.dtype, "contract")(y)
+
+
+class _Attention(nn.Module):
+    """Every pixel of a window looks at every other, with a bias by their offset."""
+
+    heads: int
+    window: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x, apart):
+        *lead, pixels, width = x.shape
+        each = width // self.heads
+        qkv = _dense(3 * width, self.dtype, "qkv")(x)
+        q, k, v = jnp.moveaxis(qkv.reshape(*lead, pixels, 3, self.heads, each), -3, 0)
+        table = self.param(
+            "bias_table",
+            nn.initializers.truncated_normal(0.02),
+            ((2 * self.window - 1) ** 2, self.heads),
+        )
+        bias = table[offset_index(self.window)].transpose(2, 0, 1)
+        logits = jnp.einsum("bnihd,bnjhd->bnhij", q * each**-0.5, k)
+        logits = logits.astype(jnp.float32) + bias
+        if apart is not None:
+            logits += jnp.where(apart, _APART, 0.0)[:, None]
+        attention = nn.softmax(logits).astype(self.dtype)
+        x = jnp.einsum("bnhij,bnjhd->bnihd", attention, v)
+        return _dense(width, self.dtype, "project")(x.reshape(*lead, pixels, width))
+
+
+def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c"]:
+    """Returns the picture's windows, row by row, each a row of pixels."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // window, window, w // window, window, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
+
+
+def from_windows(
+    x: Float[Array, "b n p c"], window: int, height: int, width: int
+) -> Float[Array, "b h w c"]:
+    """Returns the picture that these are the windows of."""
+    b, c = x.shape[0], x.shape[-1]
+    x = x.reshape(b, height // window, width // window, window, window, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, height, width, c)
+
+
+def offset_index(window: int) -> Int[np.ndarray, "p p"]:
+    """Returns for each pair of pixels the row of the bias table, by their offset."""
+    y, x = np.divmod(np.arange(window * window), window)
+    down = y[:, None] - y[None, :] + window - 1
+    right = x[:, None] - x[None, :] + window - 1
+    return down * (2 * window - 1) + right
+
+
+def shifted_apart(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
+    """Returns which pairs of pixels meet in a shifted window from opposite borders.
+
+    Computed from coordinates where it is used, it takes no room in an exported graph,
+    where the table of one 1080p frame would weigh 132 MB.
+    """
+    pixel = jax.lax.broadcasted_iota
+    across = height, width, 1
+    # The last half of the last window came around from the other side.
+    wrapped = [
+        pixel(jnp.int32, across, axis) >= size - window // 2
+        for axis, size in ((0, height), (1, width))
+    ]
+    region = to_windows((wrapped[0] * 2 + wrapped[1])[None], window)[0, :, :, 0]
+    return region[:, :, None] != region[:, None, :]
+
+
+def _layer_norm(dtype, name):
+    return nn.LayerNorm(
+        epsilon=_EPSILON, use_fast_variance=False, dtype=dtype, name=name
+    )
+
+
+def _dense(features, dtype, name):
+    return nn.Dense(
+        features,
+        kernel_init=nn.initializers.truncated_normal(0.02),
+        dtype=dtype,
+        name=name,
+    )

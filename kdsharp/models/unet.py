@@ -1,0 +1,164 @@
+"""U-Nets: the teacher and the student of `celeba_unet`.
+
+Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
+Segmentation", MICCAI 2015. Both halve the picture at each level, so sizes that do not
+divide are mirrored at the bottom and right, and cropped at the end.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.models import layers
+
+
+class UNet(nn.Module):
+    """A level for each of `widths`, the last one the bottleneck; draws the picture.
+
+    A level is twice: 3x3 convolution with bias, batch norm, leaky ReLU. Down by 2x2 max
+    pooling, up by 2x2 transposed convolution; skips are concatenated after what came
+    up. Dropout ends the bottleneck; training needs a key named `dropout`.
+    """
+
+    widths: Sequence[int] = (32, 64, 128)
+    channels: int = 3
+    dropout: float = 0.3
+    slope: float = 0.1
+    # Whether a sigmoid bounds the picture.
+    sigmoid: bool = False
+    # Folding leaves a network without batch norm.
+    norm: bool = True
+    dtype: jnp.dtype = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        height, width = blurred.shape[1:3]
+        *sides, deepest = self.widths
+        x = layers.pad_to_multiple(blurred, 2 ** len(sides)).astype(self.dtype)
+        skips = []
+        for level, filters in enumerate(sides, start=1):
+            x = self._level(filters, f"encoder{level}")(x, train=train)
+            skips.append(x)
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = self._level(deepest, "bottleneck")(x, train=train)
+        x = layers.Dropout(self.dropout, self.axis_name, name="dropout_bottleneck")(
+            x, train=train
+        )
+        for level, filters in reversed(list(enumerate(sides, start=1))):
+            x = nn.ConvTranspose(
+                filters,
+                (2, 2),
+                (2, 2),
+                padding="VALID",
+                dtype=self.dtype,
+                name=f"up{level}",
+            )(x)
+            x = jnp.concatenate([x, skips.pop()], axis=-1)
+            x = self._level(filters, f"decoder{level}")(x, train=train)
+        # bfloat16 has too few bits for a picture: it comes out in float32.
+        x = nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name="head")(x)
+        picture = nn.sigmoid(x) if self.sigmoid else x
+        return picture[:, :height, :width].astype(blurred.dtype) - blurred
+
+    def _level(self, filters, name):
+        return _Level(
+            filters, self.slope, self.norm, self.dtype, self.axis_name, name=name
+        )
+
+
+class _Level(nn.Module):
+    """Twice: 3x3 convolution with bias, batch norm, leaky ReLU."""
+
+    width: int
+    slope: float
+    norm: bool
+    dtype: jnp.dtype
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        for layer in (1, 2):
+            x = nn.Conv(
+                self.width,
+                (3, 3),
+                kernel_init=nn.initializers.he_normal(),
+                dtype=self.dtype,
+                name=f"conv{layer}",
+            )(x)
+            if self.norm:
+                x = layers.batch_norm(
+                    train=train,
+                    dtype=self.dtype,
+                    axis_name=self.axis_name,
+                    name=f"norm{layer}",
+                )(x)
+            x = nn.leaky_relu(x, self.slope)
+        return x
+
+
+class SeparableUNet(nn.Module):
+    """Separable 3x3 convolutions, added skips, dilated bottleneck; draws the picture.
+
+    Encoder: c-a, pool, a-b, pool. Bottleneck: b-b, dilation 2. Decoder, twice: 1x1
+    convolution, bilinear doubling, skip added, separable convolution. Refinement: a-r,
+    then 1x1 to the picture, through a sigmoid. A leaky ReLU follows each separable
+    convolution, which holds a depthwise kernel and a pointwise one with bias.
+    """
+
+    widths: Sequence[int] = (32, 64)
+    refinement: int = 8
+    channels: int = 3
+    slope: float = 0.1
+    dtype: jnp.dtype = jnp.float32
+    # Without batch norm, devices have nothing to agree on.
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b h w c"]:
+        height, width = blurred.shape[1:3]
+        x = layers.pad_to_multiple(blurred, 2 ** len(self.widths)).astype(self.dtype)
+        skips = []
+        for level, filters in enumerate(self.widths, start=1):
+            x = self._separable(x, filters, f"encoder{level}")
+            skips.append(x)
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = self._separable(x, self.widths[-1], "bottleneck", dilation=2)
+        for level, filters in reversed(list(enumerate(self.widths, start=1))):
+            # Before the doubling, not after: the same numbers for a quarter the work.
+            x = nn.Conv(filters, (1, 1), dtype=self.dtype, name=f"up{level}")(x)
+            x = layers.double_bilinear(x) + skips.pop()
+            x = self._separable(x, filters, f"decoder{level}")
+        x = self._separable(x, self.refinement, "refinement")
+        # bfloat16 has too few bits for a picture: it comes out in float32.
+        x = nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name="head")(x)
+        picture = nn.sigmoid(x)[:, :height, :width]
+        return picture.astype(blurred.dtype) - blurred
+
+    def _separable(
+        self, x: jax.Array, filters: int, name: str, dilation: int = 1
+    ) -> jax.Array:
+        x = nn.Conv(
+            x.shape[-1],
+            (3, 3),
+            kernel_dilation=dilation,
+            feature_group_count=x.shape[-1],
+            use_bias=False,
+            dtype=self.dtype,
+            name=f"{name}_depthwise",
+        )(x)
+        x = nn.Conv(
+            filters,
+            (1, 1),
+            kernel_init=nn.initializers.he_normal(),
+            dtype=self.dtype,
+            name=f"{name}_pointwise",
+        )(x)
+        return nn.leaky_relu(x, self.slope)

@@ -1,0 +1,50 @@
+"""Folds batch norm into the convolutions before it, for running.
+
+With its statistics fixed, a batch norm multiplies each filter by a number and adds one:
+so do the kernel and the bias of the convolution, which then come for free.
+"""
+
+import flax.linen as nn
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from kdsharp.errors import UserError
+
+# What tells a network of `models.MODELS` that it has no batch norm.
+_WITHOUT_NORM = {
+    "dncnn": {"norm_after": ()},
+    "light_cnn": {"norm": False},
+    "unet": {"norm": False},
+}
+
+
+def fold(model: dict, variables: dict) -> tuple[dict, dict]:
+    """Returns the arguments and variables of the same network without batch norm.
+
+    `model` holds the arguments of `models.create`, as a card does.
+    """
+    folded = fold_variables(variables)
+    if not variables.get("batch_stats"):
+        return dict(model), folded
+    if model["name"] not in _WITHOUT_NORM:
+        raise UserError(f"model {model['name']!r} cannot do without its batch norm")
+    return {**model, **_WITHOUT_NORM[model["name"]]}, folded
+
+
+def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
+    """Returns variables with each `norm*` folded into its neighbour `conv*`."""
+    params = flatten_dict(variables["params"])
+    stats = flatten_dict(variables.get("batch_stats", {}))
+    for *scope, norm in sorted({path[:-1] for path in stats}):
+        conv = (*scope, norm.replace("norm", "conv", 1))
+        norm = (*scope, norm)
+        kernel = np.asarray(params[*conv, "kernel"], np.float64)
+        bias = np.asarray(params.get((*conv, "bias"), 0.0), np.float64)
+        mean = np.asarray(stats[*norm, "mean"], np.float64)
+        variance = np.asarray(stats[*norm, "var"], np.float64)
+        scale = np.asarray(params.pop((*norm, "scale"))) / np.sqrt(variance + epsilon)
+        shift = np.asarray(params.pop((*norm, "bias")))
+        # Filters are a kernel's last axis.
+        params[*conv, "kernel"] = (kernel * scale).astype(np.float32)
+        params[*conv, "bias"] = ((bias - mean) * scale + shift).astype(np.float32)
+    return {"params": unflatten_dict(params), "batch_stats": {}}

@@ -1,0 +1,234 @@
+"""Reads PyTorch's weight files as arrays: no PyTorch, and none of a file's own code.
+
+A `.pth` is a pickle that says which numbers make which tensor, and the numbers. A
+pickle may name any function of Python to be called; this reader knows the four that
+tensors need and refuses the rest. Both layouts are read: the zip archive (`data.pkl`
+and `data/KEY`, since PyTorch 1.6) and the stream of pickles before it. So are
+`.safetensors` files with PyTorch's names.
+"""
+
+import collections
+import dataclasses
+import io
+import math
+import pickle
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Shaped
+from safetensors.numpy import load_file
+
+from kdsharp.errors import UserError
+
+# Where checkpoints keep their tensors. Where there are both, published scores are those
+# of the averaged ones.
+_NESTED = ("params_ema", "params", "model_state_dict", "state_dict", "model")
+# What training on several devices puts before names.
+_WRAPPER = "module."
+
+_STORAGES = {
+    "FloatStorage": np.dtype("<f4"),
+    "DoubleStorage": np.dtype("<f8"),
+    "HalfStorage": np.dtype("<f2"),
+    "BFloat16Storage": np.dtype(jnp.bfloat16),
+    "LongStorage": np.dtype("<i8"),
+    "IntStorage": np.dtype("<i4"),
+    "ShortStorage": np.dtype("<i2"),
+    "CharStorage": np.dtype("i1"),
+    "ByteStorage": np.dtype("u1"),
+    "BoolStorage": np.dtype("?"),
+}
+
+# Opens the layout before zip archives, then its version.
+_MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
+
+
+def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Returns the tensors of a file by name, numbers with a fraction as float32."""
+    if not file.is_file():
+        raise UserError(f"no file {file}")
+    try:
+        if file.suffix == ".safetensors":
+            tensors = load_file(file)
+        else:
+            tensors = _state_dict(file, _unpickle(file))
+    except UserError:
+        raise
+    # A damaged pickle can fail in any way.
+    except Exception as error:
+        raise UserError(
+            f"{file} is no file of PyTorch weights (.pth, .pt, .safetensors), "
+            "or is damaged"
+        ) from error
+    return {
+        name.removeprefix(_WRAPPER): (
+            value.astype(np.float32)
+            if jnp.issubdtype(value.dtype, jnp.floating)
+            else value
+        )
+        for name, value in tensors.items()
+    }
+
+
+def _state_dict(file: Path, content) -> dict[str, np.ndarray]:
+    """Returns the tensors, in whichever entry of a checkpoint they lie."""
+    while isinstance(content, Mapping):
+        for key in _NESTED:
+            if isinstance(content.get(key), Mapping):
+                content = content[key]
+                break
+        else:
+            tensors = {
+                name: value.read()
+                for name, value in content.items()
+                if isinstance(name, str) and isinstance(value, _Tensor)
+            }
+            if tensors:
+                return tensors
+            raise UserError(
+                f"{file} holds no tensors by name, neither at its top nor under "
+                f"{', '.join(_NESTED)}; there are: "
+                f"{', '.join(map(str, list(content)[:8])) or 'no entries'}"
+            )
+    raise UserError(
+        f"{file} holds a {type(content).__name__}, not tensors by name; save a "
+        "model's state_dict()"
+    )
+
+
+@dataclasses.dataclass
+class _Storage:
+    """A row of numbers that tensors are cut from."""
+
+    dtype: np.dtype
+    numbers: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tensor:
+    """Which numbers of a storage make a tensor."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        """Returns a copy of the numbers, after checking that the storage has them."""
+        numbers = self.storage.numbers
+        whole = (self.offset, *self.shape, *self.strides)
+        if not all(type(number) is int and number >= 0 for number in whole):
+            raise ValueError("a tensor's place is not made of whole numbers")
+        if len(self.shape) != len(self.strides):
+            raise ValueError("a tensor has not one stride an axis")
+        count = math.prod(self.shape)
+        reach = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
+        # More numbers than the storage has would be a small file's way to fill memory.
+        if count and (count > numbers.size or self.offset + reach >= numbers.size):
+            raise ValueError("a tensor reaches beyond its storage")
+        view = np.lib.stride_tricks.as_strided(
+            numbers[self.offset :],
+            self.shape,
+            [stride * numbers.itemsize for stride in self.strides],
+            writeable=False,
+        )
+        return np.array(view, order="C")
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds plain containers and tensors; any other call in the pickle is refused."""
+
+    def __init__(self, stream: io.BytesIO, file: Path, storage: Callable):
+        super().__init__(stream, encoding="utf-8")
+        self._file = file
+        self._storage = storage
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch", "Size"):
+            return tuple
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda storage, offset, shape, strides, *_: _Tensor(
+                storage, offset, tuple(shape), tuple(strides)
+            )
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return lambda tensor, *_: tensor
+        if module == "torch" and name in _STORAGES:
+            # A name, on which a pickle cannot hang anything.
+            return name
+        raise UserError(
+            f"{self._file} wants to run {module}.{name}, which tensors do not need, "
+            "and is not opened; in PyTorch, save the model's state_dict() alone"
+        )
+
+    def persistent_load(self, pid):
+        kind, storage, key, *_ = pid
+        if kind != "storage":
+            raise ValueError(f"nothing is known of {kind!r}")
+        return self._storage(str(key), _STORAGES[storage])
+
+
+def _unpickle(file: Path):
+    """Returns what a `.pth` holds, with `_Tensor` for each tensor."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            return _read_archive(file, archive)
+    return _read_stream(file, io.BytesIO(file.read_bytes()))
+
+
+def _read_archive(file: Path, archive: zipfile.ZipFile):
+    names = archive.namelist()
+    pickles = [name for name in names if name.split("/")[1:] == ["data.pkl"]]
+    if len(pickles) != 1:
+        raise UserError(
+            f"{file} is a zip archive without PyTorch's data.pkl"
+            + (
+                "; of TorchScript, save the model's state_dict() instead"
+                if any(name.endswith("constants.pkl") for name in names)
+                else ""
+            )
+        )
+    folder = pickles[0].removesuffix("data.pkl")
+    order = folder + "byteorder"
+    if order in names and archive.read(order) != b"little":
+        raise UserError(f"{file} was written on a big-endian machine; not supported")
+    storages: dict[str, _Storage] = {}
+
+    def storage(key, dtype):
+        if key not in storages:
+            entry = archive.getinfo(f"{folder}data/{key}")
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("PyTorch compresses nothing")
+            storages[key] = _Storage(dtype, np.frombuffer(archive.read(entry), dtype))
+        return storages[key]
+
+    return _Unpickler(io.BytesIO(archive.read(pickles[0])), file, storage).load()
+
+
+def _read_stream(file: Path, stream: io.BytesIO):
+    storages: dict[str, _Storage] = {}
+
+    def storage(key, dtype):
+        return storages.setdefault(key, _Storage(dtype))
+
+    def load():
+        return _Unpickler(stream, file, storage).load()
+
+    if load() != _MAGIC or load() != _VERSION:
+        raise UserError(
+            f"{file} is a pickle, but not as PyTorch 0.4 or later writes it; in "
+            "PyTorch, save the model's state_dict() with torch.save"
+        )
+    if not load()["little_endian"]:
+        raise UserError(f"{file} was written on a big-endian machine; not supported")
+    content = load()
+    for key in load():
+        count = int.from_bytes(stream.read(8), "little")
+        dtype = storages[str(key)].dtype
+        numbers = stream.read(count * dtype.itemsize)
+        storages[str(key)].numbers = np.frombuffer(numbers, dtype, count)
+    return content

@@ -1,0 +1,136 @@
+"""Weights that travel: written whole, read back bit by bit, refused when unfit."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl.testing import absltest
+from safetensors.numpy import load_file, save_file
+
+from kdsharp import models
+from kdsharp.errors import UserError
+from kdsharp.weights import store
+
+_MODEL = {"name": "dncnn", "depth": 4, "width": 8, "norm_after": [2]}
+
+
+def _variables() -> dict:
+    variables = models.create(**_MODEL).init(jax.random.key(0), np.zeros((1, 8, 8, 3)))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype), variables)
+
+
+class StoreTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir().full_path)
+        self.path = self.folder / "net.safetensors"
+        store.save(self.path, _variables(), {"model": _MODEL, "data": "embedded"})
+
+    def _retouch(self, change) -> None:
+        tensors = load_file(self.path)
+        change(tensors)
+        save_file(tensors, self.path)
+
+    def test_comes_back_bit_by_bit(self):
+        weights = store.load(str(self.path))
+        self.assertEqual(weights.card["data"], "embedded")
+        for kept, got in zip(
+            jax.tree.leaves(_variables()),
+            jax.tree.leaves(weights.variables),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(got, kept)
+
+    def test_any_safetensors_reader_can_read_it(self):
+        kernel = load_file(self.path)["params/conv1/kernel"]
+        np.testing.assert_array_equal(kernel, _variables()["params"]["conv1"]["kernel"])
+
+    def test_a_folder_with_one_file_is_that_file(self):
+        self.assertEqual(store.locate(str(self.folder)), self.path)
+
+    def test_a_folder_without_weights_is_told(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        with self.assertRaisesRegex(UserError, "holds no weights"):
+            store.load(str(empty))
+
+    def test_an_unknown_name_lists_what_ships(self):
+        with self.assertRaisesRegex(
+            UserError, "no weights 'dncnn99'.*dncnn17-bicubic2"
+        ):
+            store.load("dncnn99")
+
+    def test_a_missing_card_is_told(self):
+        self.path.with_suffix(".json").unlink()
+        with self.assertRaisesRegex(UserError, "needs its card net.json"):
+            store.load(str(self.path))
+
+    def test_a_card_that_is_no_json_is_told(self):
+        self.path.with_suffix(".json").write_text("{")
+        with self.assertRaisesRegex(UserError, "needs its card net.json"):
+            store.load(str(self.path))
+
+    def test_a_damaged_file_is_told(self):
+        self.path.write_bytes(self.path.read_bytes()[:100])
+        with self.assertRaisesRegex(UserError, "is damaged"):
+            store.load(str(self.path))
+
+    def test_a_tensor_of_another_shape_is_named(self):
+        def change(tensors):
+            tensors["params/conv3/bias"] = np.zeros(9, np.float32)
+
+        self._retouch(change)
+        with self.assertRaisesRegex(
+            UserError, r"tensor params/conv3/bias is \(9,\), not \(8,\)$"
+        ):
+            store.load(str(self.path))
+
+    def test_missing_and_unknown_tensors_are_named(self):
+        self._retouch(lambda tensors: tensors.pop("params/conv1/kernel"))
+        with self.assertRaisesRegex(UserError, "tensor params/conv1/kernel is missing"):
+            store.load(str(self.path))
+        store.save(self.path, _variables(), {"model": _MODEL})
+        self._retouch(lambda tensors: tensors.update(extra=np.zeros(1, np.float32)))
+        with self.assertRaisesRegex(UserError, "tensor extra is unknown"):
+            store.load(str(self.path))
+
+    def test_nothing_half_written_is_left(self):
+        self.assertEqual(
+            {p.name for p in self.folder.iterdir()}, {"net.safetensors", "net.json"}
+        )
+
+
+class ShippedTest(absltest.TestCase):
+    def test_every_card_tells_what_a_stranger_needs(self):
+        self.assertNotEmpty(store.shipped())
+        for name in store.shipped():
+            card = json.loads(store.locate(name).with_suffix(".json").read_text())
+            for entry in (
+                "model",
+                "degradation",
+                "data",
+                "data_licence",
+                "recipe",
+                "scores",
+            ):
+                self.assertIn(entry, card, name)
+
+    def test_every_one_sharpens(self):
+        import skimage.data
+
+        from kdsharp.core import degradations, metrics
+
+        sharp = skimage.data.astronaut()[None, 80:208, 160:288] / np.float32(255)
+        for name in store.shipped():
+            weights = store.load(name)
+            degrade = degradations.create(weights.card["degradation"])
+            blurred = degrade(jax.random.split(jax.random.key(0), 1), sharp)
+            restored = blurred + weights.model.apply(weights.variables, blurred)
+            gain = metrics.psnr(restored, sharp) - metrics.psnr(blurred, sharp)
+            self.assertGreater(float(gain[0]), 1.0, name)
+
+
+if __name__ == "__main__":
+    absltest.main()
