@@ -26,12 +26,16 @@ def get_config(variant: str = "quick") -> ConfigDict:
     )
     # A name of weights that ship, a file, or a run's folder; empty trains alone.
     config.teacher = config_dict.create(weights="dncnn17-bicubic2")
+    # Weights to begin from (a name, a file, a run's folder); empty begins anew.
+    config.init = ""
     config.objective = config_dict.create(residual_kd=1.0, mse=1.0)
 
     config.degradation = "bicubic:2"
     config.data = config_dict.create(
         # `embedded` or `folder:PATH`.
         source="embedded",
+        # What the card of the weights says of the pictures' rights.
+        licence="generated pictures, no rights reserved",
         patch_size=48,
         # Crops from each picture in one epoch.
         crops_per_picture=4,

@@ -28,6 +28,7 @@ def conduct(config: ConfigDict, folder: Path) -> None:
     """Trains what the config describes and writes weights, report and pictures."""
     loop.create_model(config)  # A config that names no network fails here, cheaply.
     teacher = _load_teacher(config)
+    initial = _load_initial(config)
     pictures = {
         split: sources.create(config.data.source, split, seed=config.seed)
         for split in ("train", "valid", "test")
@@ -37,6 +38,7 @@ def conduct(config: ConfigDict, folder: Path) -> None:
         folder,
         sources=pictures,
         teacher=teacher and loop.Teacher(teacher.model, teacher.variables),
+        initial=initial,
     )
     with workdir.claim(folder, config):
         result = run.train()
@@ -55,6 +57,19 @@ def _load_teacher(config: ConfigDict) -> store.Weights | None:
             f"config.model on {config.model.channels}"
         )
     return teacher
+
+
+def _load_initial(config: ConfigDict) -> dict | None:
+    if not config.init:
+        return None
+    initial = store.load(config.init)
+    arguments = json.loads(config.model.to_json())
+    if initial.card["model"] != arguments:
+        raise UserError(
+            f"config.init {config.init!r} is of {initial.card['model']}, "
+            f"config.model asks for {arguments}"
+        )
+    return initial.variables
 
 
 def _finish(config, folder, result, teacher, test) -> None:
@@ -114,9 +129,10 @@ def _card(config, result, scores) -> dict:
     """Returns what a stranger needs to use and to judge the weights."""
     return {
         "name": config.name,
-        "model": config.model.to_dict(),
+        "model": json.loads(config.model.to_json()),
         "degradation": config.degradation,
         "data": config.data.source,
+        "data_licence": config.data.licence,
         "recipe": json.loads(config.to_json()),
         "commit": _commit(),
         "steps": result.step,

@@ -2,6 +2,7 @@
 
 A source is a sequence with random access: `len(source)` and `source[i]`, a dict with
 `key` (a stable name) and `sharp` (uint8 `[height, width, 3]`, gamma-encoded sRGB).
-The pipeline hands out uint8 batches; everything done to pixels as numbers happens on
-the device, in `kdsharp.core`.
+`sources.create(spec, split)` makes one: a person's folder, or what the project carries.
+The pipeline hands out uint8 batches, of which number N depends on the seed and N alone;
+everything done to pixels as numbers happens on the device, in `kdsharp.core`.
 """

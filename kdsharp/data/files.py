@@ -3,7 +3,7 @@
 import os
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class Files:
     def __init__(
         self,
         root: str | os.PathLike[str],
-        names: Sequence[str],
+        names: Iterable[str],
         *,
         cache_bytes: int = DEFAULT_CACHE_BYTES,
     ):
@@ -38,6 +38,7 @@ class Files:
         self._cache_bytes = cache_bytes
         self._bad: set[int] = set()
         self._forget()
+        names = list(names)
         for name in tqdm(
             names, desc="Reading picture headers", delay=1, leave=False, unit="file"
         ):

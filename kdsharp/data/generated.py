@@ -4,8 +4,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import threading
+import uuid
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,28 @@ from absl import logging
 from tqdm import tqdm
 
 from kdsharp.data import dead_leaves
+from kdsharp.errors import UserError
 
 # Below this many pictures a second process costs more than it saves.
 _WORTH_PROCESSES = 16
+_PROGRESS = {
+    "desc": "Generating pictures",
+    "unit": "picture",
+    "delay": 1,
+    "mininterval": 1,
+    "leave": False,
+}
 
 
 class DeadLeaves:
     """Procedural pictures `[0, count)` of `size` by `size` pixels."""
 
     def __init__(self, *, count: int = 512, size: int = 256, seed: int = 0):
+        if count < 1 or size < dead_leaves.MIN_SIZE:
+            raise UserError(
+                f"Cannot generate {count} pictures of {size}x{size}: ask for at least "
+                f"one of at least {dead_leaves.MIN_SIZE} pixels."
+            )
         self.count = count
         self.size = size
         self.seed = seed
@@ -71,7 +84,7 @@ class DeadLeaves:
             return self._load()
         except FileNotFoundError:
             pass
-        except (OSError, ValueError) as error:
+        except (EOFError, OSError, ValueError) as error:
             logging.warning("Rendering %s again: %s", self.path, error)
         try:
             return self._render_to_disk()
@@ -83,7 +96,7 @@ class DeadLeaves:
                 error,
             )
         pixels = np.empty(self._shape, np.uint8)
-        for index in tqdm(range(self.count), desc="Dead leaves", delay=1, leave=False):
+        for index in tqdm(range(self.count), **_PROGRESS):
             pixels[index] = dead_leaves.render(index, size=self.size, seed=self.seed)
         pixels.setflags(write=False)
         return pixels
@@ -103,14 +116,12 @@ class DeadLeaves:
         folder.mkdir(parents=True, exist_ok=True)
         # Whoever renders at the same time has a file of its own; the last one moved
         # into place holds the same bytes as the first.
-        handle, name = tempfile.mkstemp(
-            prefix=self.path.stem, suffix=".part", dir=folder
-        )
-        os.close(handle)
+        name = str(folder / f"{self.path.stem}-{uuid.uuid4().hex}.part")
         try:
             pixels = np.lib.format.open_memmap(
                 name, mode="w+", dtype=np.uint8, shape=self._shape
             )
+            _claim_space(name)
             _render_into(pixels, name, seed=self.seed)
             pixels.flush()
             del pixels
@@ -128,8 +139,8 @@ def cache_folder() -> pathlib.Path:
 
 def _render_into(pixels: np.memmap, name: str, *, seed: int):
     count, size = pixels.shape[:2]
-    with tqdm(total=count, desc="Dead leaves", delay=1, leave=False) as progress:
-        processes = min(len(os.sched_getaffinity(0)), count // _WORTH_PROCESSES)
+    with tqdm(total=count, **_PROGRESS) as progress:
+        processes = min(_cores(), count // _WORTH_PROCESSES)
         if processes < 2 or not sys.executable:
             for index in range(count):
                 pixels[index] = dead_leaves.render(index, size=size, seed=seed)
@@ -163,6 +174,19 @@ def _render_into(pixels: np.memmap, name: str, *, seed: int):
                     worker.wait()
         if failed:
             raise OSError(f"a rendering process ended with status {failed[0]}")
+
+
+def _claim_space(name: str):
+    """Fails now if the disk is full, as writing through a map would only crash."""
+    if hasattr(os, "posix_fallocate"):
+        with open(name, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(name))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _follow(worker: subprocess.Popen, progress: tqdm):

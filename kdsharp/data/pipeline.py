@@ -4,11 +4,13 @@ Batch number N depends on the seed and on N alone: not on the number of workers,
 on whether the run was interrupted, nor on how many hosts share it.
 """
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import grain
 import numpy as np
+from absl import flags
 
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -52,16 +54,15 @@ def batches(
       host_index: which of the hosts this one is.
       host_count: hosts among which the rows of a batch are shared out.
     """
-    _check(source, batch_size, patch_size, crops_per_picture, augment)
+    check(source, batch_size, patch_size, crops_per_picture, augment, seed)
     if batch_size % host_count:
         raise UserError(
             f"A batch of {batch_size} cannot be shared by {host_count} hosts: use a "
             "multiple."
         )
-    dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat()
-    if crops_per_picture > 1:
-        dataset = _Held(dataset, crops_per_picture)
-    dataset = dataset.random_map(_Crop(patch_size, augment))
+    dataset = grain.MapDataset.source(source).repeat()
+    dataset = _Visits(dataset, len(source), crops_per_picture, seed)
+    dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment))
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
     # The rows of one global batch lie in a row of local batches, one per host.
     first = start_step * host_count + host_index
@@ -69,17 +70,18 @@ def batches(
         grain.ReadOptions(num_threads=threads, prefetch_buffer_size=buffered)
     )
     if workers:
+        # Grain asks absl for its flags, which only a program run by absl has parsed.
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()
         dataset = dataset.mp_prefetch(
             grain.MultiprocessingOptions(
                 num_workers=workers, per_worker_buffer_size=buffered
             )
         )
-    return iter(dataset)
+    return _Batches(iter(dataset))
 
 
-def steps_per_epoch(
-    source: Source, batch_size: int, crops_per_picture: int = 1
-) -> int:
+def steps_per_epoch(source: Source, batch_size: int, crops_per_picture: int = 1) -> int:
     """Batches until every picture has been visited once."""
     return -(-len(source) * crops_per_picture // batch_size)
 
@@ -99,12 +101,40 @@ def whole_pictures(
             yield record
 
 
-class _Held(grain.MapDataset):
-    """Every element of the parent several times over, one after the other."""
+class _Batches(Iterator[Batch]):
+    """Grain's iterator, ended in good order when let go of or when the program ends.
 
-    def __init__(self, parent: grain.MapDataset, times: int):
+    Left to the interpreter's last moments, its threads and its shared memory complain.
+    """
+
+    def __init__(self, batches: grain.DatasetIterator):
+        self._held = [batches]
+        self.close = weakref.finalize(self, _end, self._held)
+
+    def __next__(self) -> Batch:
+        if not self._held:
+            raise StopIteration
+        # A copy, since what a worker process sends lies in memory that it shares.
+        return {name: np.array(rows) for name, rows in next(self._held[0]).items()}
+
+
+def _end(held: list[grain.DatasetIterator]):
+    while held:
+        held.pop().close()
+
+
+class _Visits(grain.MapDataset):
+    """An endless series of pictures: every epoch in an order of its own.
+
+    Grain's own shuffle draws numbers of sixteen bits until one is small enough, which
+    takes milliseconds for each picture of a small folder; a permutation takes none.
+    """
+
+    def __init__(self, parent: grain.MapDataset, count: int, times: int, seed: int):
         super().__init__(parent)
+        self._count = count
         self._times = times
+        self._order = _Orders(seed, count)
 
     def __len__(self) -> int:
         return len(self._parent)
@@ -112,7 +142,29 @@ class _Held(grain.MapDataset):
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self.slice(index)
-        return self._parent[index // self._times]
+        epoch, place = divmod(index // self._times, self._count)
+        return self._parent[int(self._order(epoch)[place])]
+
+
+class _Orders:
+    """The order of the pictures in an epoch, of which the latest few are kept."""
+
+    def __init__(self, seed: int, count: int):
+        self._seed = seed
+        self._count = count
+        self._kept: dict[int, np.ndarray] = {}
+
+    def __call__(self, epoch: int) -> np.ndarray:
+        order = self._kept.get(epoch)
+        if order is None:
+            order = np.random.default_rng((self._seed, epoch)).permutation(self._count)
+            # Replaced as a whole: threads that look up meanwhile see either.
+            latest = list(self._kept.items())[-3:]
+            self._kept = dict([*latest, (epoch, order)])
+        return order
+
+    def __reduce__(self):
+        return _Orders, (self._seed, self._count)
 
 
 class _Crop(grain.transforms.RandomMap):
@@ -144,13 +196,17 @@ class _Crop(grain.transforms.RandomMap):
         return crops
 
 
-def _check(
+def check(
     source: Source,
     batch_size: int,
     patch_size: int,
     crops_per_picture: int,
     augment: str,
-):
+    seed: int,
+) -> None:
+    """Says what of a pipeline's arguments cannot be, before anything is read."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"The seed is {seed}: it must be from 0 to 2**32 - 1.")
     for name, value in (
         ("batch_size", batch_size),
         ("patch_size", patch_size),

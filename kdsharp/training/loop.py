@@ -86,7 +86,7 @@ class Run:
     """The parts of a run and where it stands.
 
     Creating one checks the config and writes nothing. `sources` holds the pictures,
-    `train` and `valid`.
+    `train` and `valid`; `initial` variables are trained on instead of random ones.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class Run:
         *,
         sources: dict[str, Source],
         teacher: Teacher | None,
+        initial: dict | None = None,
     ):
         self._created = time.monotonic()
         self._config = config
@@ -103,6 +104,14 @@ class Run:
         self._source = sources["train"]
         if config.epochs < 1:
             raise UserError(f"config.epochs is {config.epochs}; it must be at least 1")
+        pipeline.check(
+            self._source,
+            config.batch_size,
+            config.data.patch_size,
+            config.data.crops_per_picture,
+            config.data.augment,
+            config.seed,
+        )
         self._steps_per_epoch = pipeline.steps_per_epoch(
             self._source, config.batch_size, config.data.crops_per_picture
         )
@@ -124,12 +133,11 @@ class Run:
         self._schedule = optimizers.create_schedule(config.optimizer, self._steps)
         self._step_fn = self._devices.compile(partial(train_step, task))
         self._teacher_variables = teacher and self._devices.replicate(teacher.variables)
-        self._state = create_state(
-            init_variables(
+        if initial is None:
+            initial = init_variables(
                 self._model, config.model.channels, jax.random.key(config.seed)
-            ),
-            task.optimizer,
-        )
+            )
+        self._state = create_state(initial, task.optimizer)
         self._like = jax.tree.map(np.asarray, self._state)
         self._validate = validation.Validation(
             self._model,

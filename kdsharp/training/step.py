@@ -47,8 +47,10 @@ def train_step(
     With `axis_name`, `batch` is this device's share, and sums go over that axis.
     Without, it is the whole batch, wherever its parts lie.
     """
+    step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
+    blur_key, dropout_key = jax.random.split(step_key)
     sharp = to_pixels(batch["sharp"], task.channels)
-    blurred = task.degrade(_picture_keys(task, state, sharp, axis_name), sharp)
+    blurred = task.degrade(_picture_keys(blur_key, len(sharp), axis_name), sharp)
     teacher_residual = None
     if task.teacher is not None:
         teacher_residual = jax.lax.stop_gradient(
@@ -61,6 +63,7 @@ def train_step(
             blurred,
             train=True,
             mutable=["batch_stats"],
+            rngs={"dropout": dropout_key},
         )
         outcome = objectives.Outcome(sharp, blurred, residual, teacher_residual)
         loss, terms = task.objective(outcome)
@@ -85,10 +88,9 @@ def train_step(
     return kept.replace(healthy=healthy), metrics
 
 
-def _picture_keys(task, state, sharp, axis_name):
+def _picture_keys(key, count, axis_name):
     """Returns a key a picture, the same however the batch is spread over devices."""
-    step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
-    index = jnp.arange(sharp.shape[0])
+    index = jnp.arange(count)
     if axis_name is not None:
-        index += jax.lax.axis_index(axis_name) * sharp.shape[0]
-    return jax.vmap(lambda i: jax.random.fold_in(step_key, i))(index)
+        index += jax.lax.axis_index(axis_name) * count
+    return jax.vmap(lambda i: jax.random.fold_in(key, i))(index)

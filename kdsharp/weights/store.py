@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 
 from kdsharp import models
 from kdsharp.errors import UserError
@@ -39,7 +40,7 @@ def save(path: Path, variables: dict, card: dict) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary)
+    temporary.write_bytes(to_bytes(tensors))
     os.replace(temporary, path)
     temporary.write_text(json.dumps(card, indent=2) + "\n")
     os.replace(temporary, path.with_suffix(_CARD))

@@ -114,7 +114,7 @@ class LoopTest(parameterized.TestCase):
         ("metric", {"stopping.metric": "lpips"}, "'lpips'.*psnr, ssim, mse"),
         ("parallel", {"parallel": "tpu"}, "'tpu'; there are: jit, pmap"),
         ("dtype", {"dtype": "float8"}, "'float8'; there are: float32, bfloat16"),
-        ("batch", {"batch_size": 12}, "12 does not divide by 8 devices"),
+        ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),
         ("epochs", {"epochs": 0}, "epochs"),
     )
@@ -157,3 +157,17 @@ class LoopTest(parameterized.TestCase):
             self._run(epochs=1)
         self.assertTrue(any("broken.jpg" in line for line in logs.output))
         self.assertTrue((self.workdir / "student.safetensors").exists())
+
+    def test_a_run_can_begin_from_weights(self):
+        self._run(epochs=1)
+        first = store.load(str(self.workdir))
+        begun, self.workdir = self.workdir, self.root / "second"
+        still = {"optimizer.learning_rate": 0.0, "optimizer.schedule": "constant"}
+        self._run(init=str(begun), epochs=1, **still)
+        second = store.load(str(self.workdir))
+        np.testing.assert_array_equal(
+            first.variables["params"]["conv1"]["kernel"],
+            second.variables["params"]["conv1"]["kernel"],
+        )
+        with self.assertRaisesRegex(UserError, "config.init .* asks for"):
+            self._run(**{"init": str(begun), "model.width": 16})

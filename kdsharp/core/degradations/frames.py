@@ -1,0 +1,57 @@
+"""Pictures of different sizes in one array, and what lies beyond their borders."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+Planes = Float[Array, "b c h w"]
+Sizes = Int[Array, "b 2"]
+
+
+class Frame(NamedTuple):
+    """A batch on its way through the steps of a degradation.
+
+    Picture i is `planes[i, :, :height, :width]` with `sizes[i] = (height, width)`, or
+    all of it where `sizes` is None; what lies beyond means nothing.
+    """
+
+    planes: Planes
+    sizes: Sizes | None
+    full: tuple[int, int]
+
+
+def extend(
+    planes: Planes,
+    sizes: Sizes | None,
+    shape: tuple[int, int],
+    *,
+    before: int = 0,
+    mode: str,
+) -> Float[Array, "b c height width"]:
+    """Returns the pictures in a larger array, `before` pixels from its top and left.
+
+    Beyond a border lies the border pixel again (`edge`), or the picture mirrored with
+    its border pixel repeated (`symmetric`: b a | a b c | c b).
+    """
+    if sizes is None:
+        pads = [
+            (before, length - have - before)
+            for length, have in zip(shape, planes.shape[2:], strict=True)
+        ]
+        return jnp.pad(planes, [(0, 0), (0, 0), *pads], mode=mode)
+    for axis, length in enumerate(shape):
+        index = _index(length, before, sizes[:, axis, None], mode)
+        take = functools.partial(jnp.take, axis=1 + axis, mode="clip")
+        planes = jax.vmap(take)(planes, index)
+    return planes
+
+
+def _index(length: int, before: int, size: Int[Array, "b 1"], mode: str):
+    at = jnp.arange(length) - before
+    if mode == "edge":
+        return jnp.clip(at, 0, size - 1)
+    phase = at % (2 * size)
+    return jnp.minimum(phase, 2 * size - 1 - phase)

@@ -1,0 +1,83 @@
+"""Resampling against Pillow's."""
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp.core import degradations
+from tests.core.degradations.photographs import as_float, crops
+
+_PILLOW = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def _by_pillow(picture: np.ndarray, factor: float, filter: str) -> np.ndarray:
+    height, width = picture.shape[:2]
+    small = max(1, round(width / factor)), max(1, round(height / factor))
+    image = Image.fromarray(picture.squeeze())
+    image = image.resize(small, _PILLOW[filter]).resize(
+        (width, height), _PILLOW[filter]
+    )
+    return np.asarray(image).reshape(picture.shape)
+
+
+def _levels(picture) -> np.ndarray:
+    return np.asarray(picture) * 255
+
+
+class ResamplingTest(parameterized.TestCase):
+    def test_every_filter_is_compared(self):
+        self.assertSameElements(_PILLOW, degradations.FILTERS)
+
+    @parameterized.product(filter=list(_PILLOW), factor=(1.5, 2, 3.7))
+    def test_a_fixed_factor_equals_pillow_in_every_pixel(self, filter, factor):
+        pictures = crops(2)
+        degrade = degradations.create(f"{filter}:{factor}")
+        got = degrade(jax.random.split(jax.random.key(0), 2), as_float(pictures))
+        for picture, ours in zip(pictures, _levels(got), strict=True):
+            wanted = _by_pillow(picture, factor, filter)
+            np.testing.assert_allclose(ours, wanted, atol=1e-3)
+
+    def test_one_channel_and_a_factor_larger_than_the_picture(self):
+        pictures = crops(1, 7, 5, channels=1)
+        got = degradations.create("bicubic:9")(
+            jax.random.split(jax.random.key(0), 1), as_float(pictures)
+        )
+        wanted = _by_pillow(pictures[0], 9, "bicubic")
+        np.testing.assert_allclose(_levels(got)[0], wanted, atol=1e-3)
+
+    @parameterized.parameters((120, 140), (33, 51))
+    def test_resize_equals_pillow(self, height, width):
+        picture = crops(1)
+        got = degradations.resize(as_float(picture), height, width, "lanczos")[0]
+        image = Image.fromarray(picture[0]).resize((width, height), _PILLOW["lanczos"])
+        np.testing.assert_allclose(_levels(got), np.asarray(image), atol=1e-3)
+
+    # Where a pixel lies on the rim of the box, Pillow's rounding decides; it lies
+    # there often.
+    @parameterized.parameters(
+        ("bicubic", 2, 0.002), ("bilinear", 1, 0.005), ("lanczos", 2, 0.002),
+        ("area", 255, 0.05),
+    )  # fmt: skip
+    def test_a_drawn_factor_is_near_pillow(self, filter, most, share):
+        pictures = crops(8)
+        degrade = degradations.create(f"{filter}:1-4")
+        parameters = degrade.draw(jax.random.split(jax.random.key(0), len(pictures)))
+        got = _levels(degrade.apply(parameters, as_float(pictures)))
+        factors = np.asarray(parameters[f"{filter}.factor"])
+        wanted = [
+            _by_pillow(picture, factor, filter)
+            for picture, factor in zip(pictures, factors, strict=True)
+        ]
+        difference = np.abs(got - np.stack(wanted))
+        self.assertLess(difference.max(), most + 0.5)
+        self.assertLess((difference > 0.5).mean(), share)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,198 @@
+"""What a spec means, and what a degradation promises whatever it is made of."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from kdsharp.core import degradations
+from kdsharp.errors import UserError
+from tests.core.degradations.photographs import as_float, crops
+
+# A chance, a choice, noise, and pictures of different small sizes.
+_MIXED = "down:1-3+motion:0-3/noise@0.7+up"
+
+
+def _keys(count: int, seed: int = 0):
+    return jax.random.split(jax.random.key(seed), count)
+
+
+class GrammarTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("", "unknown degradation ''"),
+        ("blur", "unknown degradation 'blur'; there are: bicubic, .*video_call"),
+        ("jpeg+blur", "unknown degradation 'blur' in 'jpeg\\+blur'"),
+        ("jpeg+", "unknown degradation '' in"),
+        ("bicubic:0.5", "'0.5' for 'factor', which is .* from 1 to 64"),
+        ("bicubic:two", "'two' for 'factor'"),
+        ("bicubic:4-2", "'4-2' for 'factor'"),
+        ("bicubic:2,3", "2 arguments; bicubic takes: factor"),
+        ("bicubic:", "'' for 'factor'"),
+        ("noise:25", "'25' for 'sigma', .* from 0 to 1"),
+        ("jpeg:20.5", "'20.5' for 'quality', which is a whole number"),
+        ("jpeg:chroma=422", "'422' for 'chroma'; there are: 420, 444"),
+        ("jpeg:speed=2", "no argument 'speed'; jpeg takes: quality, chroma"),
+        ("jpeg:20,quality=30", "two values for 'quality'"),
+        ("gaussian:1,angle=3", "only with across"),
+        ("video_call:3", "takes no arguments; it is down"),
+        ("jpeg@2", "'2' after '@'"),
+        ("jpeg@", "'' after '@'"),
+        ("motion@0.5/defocus", "inside a choice"),
+        ("motion|defocus", "alternatives by '/'"),
+        ("down:2+jpeg", "without an 'up'"),
+        ("jpeg+up", "without a 'down'"),
+        ("down+down+up+up", "'down' between"),
+        ("down+bicubic:2+up", "'bicubic:2' between"),
+        ("down+video_call+up", "'video_call' between"),
+        ("down@0.5+up", "to chance"),
+        ("down/jpeg+up", "to chance"),
+    )
+    def test_nonsense_is_told_in_one_sentence(self, spec, reason):
+        with self.assertRaisesRegex(UserError, reason) as caught:
+            degradations.create(spec)
+        self.assertNotIn("\n", str(caught.exception))
+
+    @parameterized.parameters(*degradations.STEPS)
+    def test_every_step_has_defaults(self, name):
+        degradations.create({"down": "down+up", "up": "down+up"}.get(name, name))
+
+    @parameterized.parameters(*degradations.NAMED)
+    def test_a_name_is_its_expansion(self, name):
+        by_name = degradations.create(name)
+        written = degradations.create(degradations.NAMED[name])
+        self.assertEqual(by_name.chain.nodes[0].alternatives, (written.chain,))
+
+    def test_what_is_fixed_is_not_drawn(self):
+        self.assertEmpty(degradations.create("down:2+jpeg:50+up").draw(_keys(2)))
+
+    def test_steps_of_one_name_are_numbered(self):
+        drawn = degradations.create("jpeg+motion/jpeg@0.5").draw(_keys(3))
+        self.assertSameElements(
+            drawn,
+            [
+                "jpeg.quality",
+                "motion/jpeg.happens",
+                "motion/jpeg.choice",
+                "motion.length",
+                "motion.angle",
+                "jpeg2.quality",
+            ],
+        )
+        for value in drawn.values():
+            self.assertEqual(value.shape, (3,))
+
+    def test_ranges_are_drawn_as_the_grammar_says(self):
+        drawn = degradations.create(
+            "gaussian:1-3+jpeg:20-22+shot:10-1000+noise/halo@0.25+down:1-4+up"
+        ).draw(_keys(2000))
+        uniform = np.asarray(drawn["gaussian.sigma"])
+        self.assertBetween(uniform.min(), 1, 1.02)
+        self.assertBetween(uniform.max(), 2.98, 3)
+        self.assertAlmostEqual(uniform.mean(), 2, delta=0.05)
+        qualities, counts = np.unique(drawn["jpeg.quality"], return_counts=True)
+        np.testing.assert_array_equal(qualities, [20, 21, 22])
+        self.assertGreater(counts.min(), 550)
+        self.assertAlmostEqual(np.median(drawn["shot.peak"]), 100, delta=15)
+        self.assertAlmostEqual(np.median(drawn["down.factor"]), 2, delta=0.1)
+        self.assertAlmostEqual(np.mean(drawn["noise/halo.happens"]), 0.25, delta=0.04)
+        self.assertAlmostEqual(np.mean(drawn["noise/halo.choice"]), 0.5, delta=0.05)
+
+    def test_the_description_is_a_spec_that_gives_the_picture_again(self):
+        degrade = degradations.create("gaussian:1-3@0.5+bicubic:1-3/jpeg:20-90")
+        keys, sharp = _keys(3, seed=3), as_float(crops(3))
+        drawn = degrade.draw(keys)
+        got = degrade.apply(drawn, sharp)
+        told = [degrade.describe(drawn, i) for i in range(3)]
+        self.assertLen(set(told), 3)
+        for i, spec in enumerate(told):
+            again = degradations.create(spec)
+            self.assertEmpty(again.draw(keys))
+            error = jnp.abs(again(keys[:1], sharp[i : i + 1])[0] - got[i])
+            # Three digits of each number are told.
+            self.assertLess(error.mean(), 1 / 255)
+
+    def test_what_does_not_happen_leaves_the_picture_as_it_is(self):
+        degrade = degradations.create("jpeg:5@0.5")
+        sharp = as_float(crops(8))
+        drawn = degrade.draw(_keys(8))
+        changed = np.abs(degrade.apply(drawn, sharp) - sharp).max((1, 2, 3)) > 1e-6
+        np.testing.assert_array_equal(changed, drawn["jpeg.happens"])
+        spared = int(np.argmin(changed))
+        self.assertEqual(degrade.describe(drawn, spared), "nothing")
+
+
+class DegradationTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.degrade = degradations.create(_MIXED)
+        self.sharp = as_float(crops(4, 37, 51))
+        self.keys = _keys(4)
+
+    def _assert_same(self, got, wanted):
+        # A sum in another order may end on the other side of a half.
+        difference = np.abs(np.asarray(got) - np.asarray(wanted)) * 255
+        self.assertLess((difference > 0.5).mean(), 0.002)
+
+    def test_result_is_an_8_bit_picture_of_the_same_size(self):
+        got = np.asarray(self.degrade(self.keys, self.sharp))
+        self.assertEqual(got.shape, self.sharp.shape)
+        self.assertEqual(got.dtype, np.float32)
+        self.assertBetween(got.min(), 0, got.max())
+        self.assertLessEqual(got.max(), 1)
+        np.testing.assert_allclose(got * 255, np.round(got * 255), atol=1e-3)
+
+    def test_a_picture_s_fate_is_its_key_s_alone(self):
+        together = self.degrade(self.keys, self.sharp)
+        turned = self.degrade(self.keys[::-1], self.sharp[::-1])[::-1]
+        self._assert_same(turned, together)
+        alone = self.degrade(self.keys[2:3], self.sharp[2:3])
+        self._assert_same(alone[0], together[2])
+
+    def test_devices_do_not_matter(self):
+        whole = self.degrade(self.keys, self.sharp)
+        mesh = Mesh(jax.devices()[:4], "data")
+        spread = NamedSharding(mesh, PartitionSpec("data"))
+        keys, sharp = jax.device_put((self.keys, self.sharp), spread)
+        self._assert_same(jax.jit(self.degrade)(keys, sharp), whole)
+
+    def test_works_under_vmap(self):
+        whole = self.degrade(self.keys, self.sharp)
+        one = jax.vmap(lambda key, x: self.degrade(key[None], x[None])[0])
+        self._assert_same(jax.jit(one)(self.keys, self.sharp), whole)
+
+    @parameterized.parameters(
+        "bicubic:2", "defocus:1,linear=1", "shot", "halo:1", "jpeg:50", _MIXED
+    )
+    def test_gradients_are_finite_and_not_zero(self, spec):
+        degrade = degradations.create(spec)
+        # Black and white are where powers and roots go wrong.
+        sharp = jnp.asarray(self.sharp[:2]).at[:, :9].set(0).at[:, -9:].set(1)
+
+        def energy(sharp):
+            return jnp.sum(jnp.square(degrade(self.keys[:2], sharp)))
+
+        gradient = jax.jit(jax.grad(energy))(sharp)
+        self.assertTrue(np.isfinite(gradient).all())
+        self.assertGreater(np.abs(gradient).mean(), 0.1)
+
+    def test_one_channel_works(self):
+        degrade = degradations.create("shot:grey=1+jpeg+halo")
+        got = degrade(self.keys, self.sharp[..., :1])
+        self.assertEqual(got.shape, (4, 37, 51, 1))
+
+    def test_steps_between_down_and_up_see_the_small_picture(self):
+        sharp = as_float(crops(1, 72, 72))
+        keys = _keys(1)
+        fixed = degradations.create("down:4+jpeg:30+up")(keys, sharp)
+        small = degradations.resize(sharp, 18, 18)
+        coded = degradations.create("jpeg:30")(keys, small)
+        wanted = degradations.resize(coded, 72, 72)
+        np.testing.assert_allclose(fixed, wanted, atol=1e-6)
+        drawn = degradations.create("down:1-4+jpeg:30+up")
+        got = drawn.apply({"down.factor": jnp.asarray([4.0])}, sharp)
+        self._assert_same(got, wanted)
+
+
+if __name__ == "__main__":
+    absltest.main()

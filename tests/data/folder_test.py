@@ -1,0 +1,98 @@
+"""Which files of a folder are pictures, and which split each belongs to."""
+
+import collections
+import os
+import pathlib
+import tempfile
+
+from absl.testing import absltest, parameterized
+
+from kdsharp.data import folder
+from kdsharp.errors import UserError
+
+
+class FolderTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def _touch(self, *names: str):
+        for name in names:
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    def test_order_is_natural_and_other_files_are_left_alone(self):
+        self._touch("p10.jpg", "p9.jpg", "b/P1.PNG", "notes.txt", ".hidden.jpg")
+        self._touch(".cache/x.jpg", "labels.json", "a.jpeg")
+        self.assertEqual(
+            folder.find_pictures(self.root), ["a.jpeg", "b/P1.PNG", "p9.jpg", "p10.jpg"]
+        )
+
+    def test_a_link_to_a_parent_ends(self):
+        self._touch("sub/a.jpg")
+        os.symlink(self.root, self.root / "sub" / "loop")
+        self.assertEqual(folder.find_pictures(self.root), ["sub/a.jpg"])
+
+    def test_a_link_to_another_folder_is_followed(self):
+        other = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (other / "a.jpg").touch()
+        os.symlink(other, self.root / "linked")
+        self.assertEqual(folder.find_pictures(self.root), ["linked/a.jpg"])
+
+    def test_splits_share_the_pictures_8_1_1(self):
+        names = [f"picture{i}.jpg" for i in range(5000)]
+        counts = collections.Counter(map(folder.hashed_split, names))
+        # Four standard deviations of the binomial.
+        self.assertAlmostEqual(counts["train"] / 5000, 0.8, delta=0.023)
+        self.assertAlmostEqual(counts["valid"] / 5000, 0.1, delta=0.017)
+        self.assertAlmostEqual(counts["test"] / 5000, 0.1, delta=0.017)
+
+    def test_a_picture_keeps_its_split_when_others_join(self):
+        self._touch(*(f"old{i}.jpg" for i in range(60)))
+        before = {s: folder.names_of_split(self.root, s) for s in folder._SUBFOLDERS}
+        self.assertEqual(sum(map(len, before.values())), 60)
+        self._touch(*(f"a/new{i}.jpg" for i in range(60)))
+        for split, names in before.items():
+            after = folder.names_of_split(self.root, split)
+            self.assertEqual([n for n in after if n.startswith("old")], names)
+
+    @parameterized.parameters("valid", "val", "validation")
+    def test_subfolders_decide_where_they_exist(self, valid):
+        trained = [f"train/{i}.jpg" for i in range(30)]
+        self._touch(*trained, f"{valid}/x.jpg", "outside.jpg")
+        self.assertEqual(folder.names_of_split(self.root, "train"), trained)
+        self.assertEqual(folder.names_of_split(self.root, "valid"), [f"{valid}/x.jpg"])
+        with self.assertRaisesRegex(UserError, "no test/"):
+            folder.names_of_split(self.root, "test")
+        self._touch("test/y.jpg")
+        self.assertEqual(folder.names_of_split(self.root, "test"), ["test/y.jpg"])
+
+    def test_a_test_subfolder_alone_is_never_trained_on(self):
+        self._touch(*(f"train/{i}.jpg" for i in range(50)), "test/1.jpg")
+        train = folder.names_of_split(self.root, "train")
+        valid = folder.names_of_split(self.root, "valid")
+        self.assertEqual(folder.names_of_split(self.root, "test"), ["test/1.jpg"])
+        self.assertLen(train + valid, 50)
+        self.assertNotEmpty(valid)
+        self.assertNotIn("test/1.jpg", train + valid)
+
+    def test_a_missing_folder_is_named(self):
+        with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
+            folder.names_of_split(self.root / "nowhere", "train")
+
+    def test_a_folder_without_pictures_is_named(self):
+        self._touch("notes.txt")
+        with self.assertRaisesRegex(UserError, "holds no picture"):
+            folder.names_of_split(self.root, "train")
+
+    def test_a_split_that_gets_nothing_says_what_to_do(self):
+        self._touch("a.jpg")
+        empty = {"train", "valid", "test"} - {folder.hashed_split("a.jpg")}
+        for split in empty:
+            with self.assertRaisesRegex(UserError, f"none for the split '{split}'"):
+                folder.names_of_split(self.root, split)
+
+
+if __name__ == "__main__":
+    absltest.main()

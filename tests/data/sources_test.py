@@ -1,0 +1,161 @@
+"""Sources by name, and how they bear damaged files."""
+
+import pathlib
+import pickle
+import tempfile
+import threading
+
+import numpy as np
+import skimage
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp.data import files, pipeline, sources
+from kdsharp.errors import UserError
+
+
+def _picture(seed: int, height: int = 40, width: int = 50) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+class CreateTest(parameterized.TestCase):
+    def test_an_unknown_source_names_those_that_exist(self):
+        for spec in ("photos", "embedded:3", ""):
+            with self.assertRaisesRegex(UserError, "'embedded' or 'folder:PATH'"):
+                sources.create(spec, "train")
+
+    def test_an_unknown_split_names_those_that_exist(self):
+        with self.assertRaisesRegex(UserError, "train, valid, test"):
+            sources.create("embedded", "dev")
+
+    def test_a_folder_without_a_path_is_refused(self):
+        with self.assertRaisesRegex(UserError, "names no folder"):
+            sources.create("folder:", "train")
+
+    def test_embedded_splits_hold_different_photographs(self):
+        keys = {}
+        for split in ("valid", "test"):
+            source = sources.create("embedded", split)
+            keys[split] = {record["key"] for record in source}
+            self.assertLen(keys[split], 3)
+            for record in source:
+                path = pathlib.Path(skimage.data_dir, record["key"])
+                with Image.open(path) as image:
+                    np.testing.assert_array_equal(record["sharp"], np.asarray(image))
+        self.assertEmpty(keys["valid"] & keys["test"])
+
+    def test_a_folder_serves_its_split(self):
+        root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for split in ("train", "valid"):
+            (root / split).mkdir()
+            Image.fromarray(_picture(len(split))).save(root / split / "a.png")
+        source = sources.create(f"folder:{root}", "valid")
+        self.assertLen(source, 1)
+        self.assertEqual(source[0]["key"], "valid/a.png")
+        np.testing.assert_array_equal(source[0]["sharp"], _picture(len("valid")))
+
+
+class FilesTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.names = [f"{i}.png" for i in range(4)]
+        for i, name in enumerate(self.names):
+            Image.fromarray(_picture(i, 40 + i)).save(self.root / name)
+
+    def _truncate(self, name: str):
+        path = self.root / name
+        path.write_bytes(path.read_bytes()[:-2000])
+
+    def test_an_unreadable_file_is_left_out_named_and_counted(self):
+        (self.root / "1.png").write_text("no picture")
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = files.Files(self.root, self.names)
+        self.assertLen(logs.output, 1)
+        self.assertIn("1.png", logs.output[0])
+        self.assertEqual(source.skipped, ["1.png"])
+        self.assertEqual([r["key"] for r in source], ["0.png", "2.png", "3.png"])
+
+    def test_a_truncated_file_is_named_once_and_the_next_serves(self):
+        self._truncate("3.png")
+        source = files.Files(self.root, self.names)
+        self.assertEmpty(source.skipped)
+        with self.assertLogs("absl", "WARNING") as logs:
+            for _ in range(3):
+                self.assertEqual(source[3]["key"], "0.png")
+                np.testing.assert_array_equal(source[3]["sharp"], _picture(0))
+        self.assertLen(logs.output, 1)
+        self.assertEqual(source.skipped, ["3.png"])
+
+    def test_a_truncated_file_named_by_many_threads_is_named_once(self):
+        self._truncate("2.png")
+        source = files.Files(self.root, self.names, cache_bytes=0)
+        with self.assertLogs("absl", "WARNING") as logs:
+            threads = [threading.Thread(target=lambda: source[2]) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertLen(logs.output, 1)
+        self.assertEqual(source.skipped, ["2.png"])
+
+    def test_whole_pictures_come_once_although_one_is_truncated(self):
+        self._truncate("1.png")
+        source = files.Files(self.root, self.names)
+        keys = [record["key"] for record in pipeline.whole_pictures(source)]
+        self.assertEqual(keys, ["0.png", "2.png", "3.png"])
+        keys = [record["key"] for record in pipeline.whole_pictures(source, 2)]
+        self.assertEqual(keys, ["0.png", "2.png"])
+
+    def test_nothing_but_bad_files_is_refused(self):
+        for name in self.names:
+            (self.root / name).write_text("no picture")
+        with self.assertRaisesRegex(UserError, "None of the 4"):
+            files.Files(self.root, self.names)
+
+    def test_nothing_but_truncated_files_is_refused(self):
+        for name in self.names:
+            self._truncate(name)
+        source = files.Files(self.root, self.names)
+        with self.assertRaisesRegex(UserError, "None of the 4"):
+            source[0]
+
+    def test_smallest_is_known_before_anything_is_decoded(self):
+        source = files.Files(self.root, reversed(self.names))
+        self.assertEqual(source.smallest, ("0.png", 40, 50))
+
+    @parameterized.parameters((0, 0), (13_000, 2), (1 << 20, 4))
+    def test_memory_is_bounded(self, cache_bytes, kept):
+        source = files.Files(self.root, self.names, cache_bytes=cache_bytes)
+        list(source)
+        for name in self.names:
+            (self.root / name).unlink()
+        # Only what is in memory can still be served (and the latest of a thread).
+        served = set()
+
+        def read():
+            served.update(r["key"] for r in pipeline.whole_pictures(source))
+
+        thread = threading.Thread(target=read)
+        if kept:
+            thread.start()
+            thread.join()
+        self.assertLen(served, kept)
+
+    def test_pixels_cannot_be_changed_by_a_reader(self):
+        source = files.Files(self.root, self.names)
+        with self.assertRaises(ValueError):
+            source[0]["sharp"][0, 0] = 0
+
+    def test_a_copy_for_another_process_carries_no_pixels(self):
+        source = files.Files(self.root, self.names)
+        before = len(pickle.dumps(source))
+        list(source)
+        self.assertEqual(len(pickle.dumps(source)), before)
+        copy = pickle.loads(pickle.dumps(source))
+        np.testing.assert_array_equal(copy[2]["sharp"], _picture(2, 42))
+
+
+if __name__ == "__main__":
+    absltest.main()
