@@ -25,6 +25,7 @@ setup(
         "pillow>=11",
         "safetensors>=0.5",
         "scikit-image>=0.25",
+        "scipy>=1.14",
         "tensorboardX>=2.6.2",
         "tensorflow-datasets>=4.9.8",
         "tqdm>=4.66",
