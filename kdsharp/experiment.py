@@ -3,6 +3,7 @@
 import json
 import logging
 import platform
+import resource
 import subprocess
 from pathlib import Path
 
@@ -189,7 +190,7 @@ On {len(test)} held-out pictures ({keys}), degraded by `{config.degradation}`, R
 Weights: `{weights.name}`, card: `{weights.with_suffix(".json").name}`. Trained on \
 `{config.data.source}`, {len(jax.devices())} x {jax.devices()[0].device_kind} \
 ({platform.machine()}), JAX {jax.__version__}, kdsharp {_commit()}.
-First step after {result.seconds_to_first_step:.1f} s.
+Peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB.
 
 ```json
 {json.dumps(json.loads(config.to_json()), indent=2)}

@@ -43,6 +43,11 @@ def main(argv: list[str]) -> int:
         return _fail(error, 2)
     except (loop.Interrupted, loop.Diverged) as stop:
         return _fail(stop, stop.exit_status)
+    except OSError as error:  # A full disk, a lost mount.
+        return _fail(
+            f"{error}: what was saved stays; mend that and run the same command again",
+            1,
+        )
     return 0
 
 

@@ -1,5 +1,6 @@
 """A source over picture files: damaged ones are named once and stepped over."""
 
+import logging
 import os
 import pathlib
 import threading
@@ -7,11 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from absl import logging
 from tqdm import tqdm
 
 from kdsharp.data import pictures
 from kdsharp.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_CACHE_BYTES = 1 << 30
 
@@ -126,4 +128,4 @@ class Files:
 
     def _warn(self, name: str, error: Exception):
         self.skipped.append(name)
-        logging.warning("Skipping %s: %s", self._root / name, error)
+        logger.warning("Skipping %s: %s", self._root / name, error)

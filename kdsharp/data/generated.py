@@ -1,5 +1,6 @@
 """Dead leaves as a source: rendered once, kept on disk, mapped into memory."""
 
+import logging
 import os
 import pathlib
 import subprocess
@@ -9,11 +10,12 @@ import uuid
 from typing import Any
 
 import numpy as np
-from absl import logging
 from tqdm import tqdm
 
 from kdsharp.data import dead_leaves
 from kdsharp.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 # Below this many pictures a second process costs more than it saves.
 _WORTH_PROCESSES = 16
@@ -85,11 +87,11 @@ class DeadLeaves:
         except FileNotFoundError:
             pass
         except (EOFError, OSError, ValueError) as error:
-            logging.warning("Rendering %s again: %s", self.path, error)
+            logger.warning("Rendering %s again: %s", self.path, error)
         try:
             return self._render_to_disk()
         except OSError as error:
-            logging.warning(
+            logger.warning(
                 "Cannot keep rendered pictures in %s (%s): rendering them in memory. "
                 "Set KDSHARP_CACHE to a folder that can be written.",
                 self.path.parent,

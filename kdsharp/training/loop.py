@@ -70,7 +70,6 @@ class Result:
     scores: dict[str, float]
     input_scores: dict[str, float]
     steps: int
-    seconds_to_first_step: float
 
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
@@ -153,7 +152,7 @@ class Run:
         self._window: list[dict[str, float]] = []
         self._unread: list[dict[str, jax.Array]] = []
         self._step = 0
-        self._seconds_to_first_step = 0.0
+        self._compiled = False
 
     def train(self) -> Result:
         """Trains to the last epoch, or until nothing improves; returns the best.
@@ -231,10 +230,11 @@ class Run:
         self._read_metrics(all_but=1)
         self._clock.tick()
         self._bar.update()
-        if not self._seconds_to_first_step:
+        if not self._compiled:
+            self._compiled = True
             self._read_metrics()
-            self._seconds_to_first_step = time.monotonic() - self._created
             self._clock.restart()
+            logger.info("first step after %.1f s", time.monotonic() - self._created)
 
     def _write_log(self) -> None:
         """Writes the means since the last time."""
@@ -320,7 +320,6 @@ class Run:
             scores=best.progress,
             input_scores=self._validate.input,
             steps=self._step,
-            seconds_to_first_step=self._seconds_to_first_step,
         )
 
     @property
