@@ -81,7 +81,7 @@ class GeneratedTest(parameterized.TestCase):
         path = source.path
         del source
         path.write_bytes(path.read_bytes()[:left])
-        with self.assertLogs("absl", "WARNING") as logs:
+        with self.assertLogs("kdsharp", "WARNING") as logs:
             repaired = [record["sharp"] for record in self._create()]
         self.assertIn(path.name, logs.output[0])
         np.testing.assert_array_equal(repaired, expected)
@@ -89,14 +89,14 @@ class GeneratedTest(parameterized.TestCase):
     def test_a_file_of_something_else_is_noticed(self):
         path = self._create().path
         np.save(path, np.zeros((3, 5, 5, 3), np.uint8))
-        with self.assertLogs("absl", "WARNING"):
+        with self.assertLogs("kdsharp", "WARNING"):
             self.assertEqual(self._create()[2]["sharp"].shape, (_SIZE, _SIZE, 3))
 
     def test_without_a_place_to_keep_them_they_stay_in_memory(self):
         expected = [record["sharp"].copy() for record in self._create()]
         self.cache.rename(self.cache.with_name("away"))
         self.cache.write_text("a file where the folder should be")
-        with self.assertLogs("absl", "WARNING") as logs:
+        with self.assertLogs("kdsharp", "WARNING") as logs:
             source = self._create()
         self.assertIn("KDSHARP_CACHE", logs.output[-1])
         np.testing.assert_array_equal([r["sharp"] for r in source], expected)

@@ -70,7 +70,7 @@ class FilesTest(parameterized.TestCase):
 
     def test_an_unreadable_file_is_left_out_named_and_counted(self):
         (self.root / "1.png").write_text("no picture")
-        with self.assertLogs("absl", "WARNING") as logs:
+        with self.assertLogs("kdsharp", "WARNING") as logs:
             source = files.Files(self.root, self.names)
         self.assertLen(logs.output, 1)
         self.assertIn("1.png", logs.output[0])
@@ -81,7 +81,7 @@ class FilesTest(parameterized.TestCase):
         self._truncate("3.png")
         source = files.Files(self.root, self.names)
         self.assertEmpty(source.skipped)
-        with self.assertLogs("absl", "WARNING") as logs:
+        with self.assertLogs("kdsharp", "WARNING") as logs:
             for _ in range(3):
                 self.assertEqual(source[3]["key"], "0.png")
                 np.testing.assert_array_equal(source[3]["sharp"], _picture(0))
@@ -91,7 +91,7 @@ class FilesTest(parameterized.TestCase):
     def test_a_truncated_file_named_by_many_threads_is_named_once(self):
         self._truncate("2.png")
         source = files.Files(self.root, self.names, cache_bytes=0)
-        with self.assertLogs("absl", "WARNING") as logs:
+        with self.assertLogs("kdsharp", "WARNING") as logs:
             threads = [threading.Thread(target=lambda: source[2]) for _ in range(8)]
             for thread in threads:
                 thread.start()
