@@ -24,7 +24,13 @@ class Files:
     A file whose head is unreadable is left out from the start. One that turns out to
     be damaged later keeps its index, where the next good picture is served, so that
     the same index always gives the same picture.
+
+    What is kept in other ways than one file a picture overrides `_size`, `_read` and
+    `_record`.
     """
+
+    _kind = "picture files"
+    _wanted = "give a folder of photographs"
 
     def __init__(
         self,
@@ -47,8 +53,8 @@ class Files:
             self._admit(name)
         if not self._names:
             raise UserError(
-                f"None of the {len(names)} picture files in {self._root} can be read "
-                f"({', '.join(self.skipped[:3])}): give a folder of photographs."
+                f"None of the {len(names)} {self._kind} in {self._root} can be read "
+                f"({', '.join(self.skipped[:3])}): {self._wanted}."
             )
 
     def __len__(self) -> int:
@@ -67,10 +73,10 @@ class Files:
                 except pictures.BadPictureError as error:
                     self._give_up(candidate, error)
                 else:
-                    return {"key": self._names[candidate], "sharp": pixels}
+                    return {"key": self._names[candidate]} | self._record(pixels)
         raise UserError(
-            f"None of the {count} pictures in {self._root} can be decoded: give a "
-            "folder of photographs."
+            f"None of the {count} {self._kind} in {self._root} can be decoded: "
+            f"{self._wanted}."
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -84,6 +90,18 @@ class Files:
         self.__dict__.update(state)
         self._forget()
 
+    def _size(self, name: str) -> tuple[int, int]:
+        """Height and width, without decoding."""
+        return pictures.size(self._root / name)
+
+    def _read(self, name: str) -> np.ndarray:
+        """What is worth keeping in memory, decoded."""
+        return pictures.read(self._root / name)
+
+    def _record(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """What was read, under the names that a record has for it."""
+        return {"sharp": pixels}
+
     def _forget(self):
         self._lock = threading.Lock()
         self._memory: dict[int, np.ndarray] = {}
@@ -92,7 +110,7 @@ class Files:
 
     def _admit(self, name: str):
         try:
-            height, width = pictures.size(self._root / name)
+            height, width = self._size(name)
         except pictures.BadPictureError as error:
             self._warn(name, error)
             return
@@ -109,7 +127,7 @@ class Files:
         latest, pixels = getattr(self._latest, "picture", (None, None))
         if latest == index:
             return pixels
-        pixels = pictures.read(self._root / self._names[index])
+        pixels = self._read(self._names[index])
         self._latest.picture = (index, pixels)
         # A shuffled epoch visits every picture once: throwing out the oldest would
         # lose just what the next epoch needs, so what came first stays.

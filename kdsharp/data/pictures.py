@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -41,7 +42,7 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     return height, width
 
 
-def read(path: str | os.PathLike[str]) -> np.ndarray:
+def read(path: str | os.PathLike[str] | BinaryIO) -> np.ndarray:
     """The upright picture, uint8 `[height, width, 3]`; its pixels are read-only."""
     try:
         with Image.open(path) as image:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import skimage
 
-from kdsharp.data import files, folder, generated
+from kdsharp.data import files, folder, generated, paired, splits
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -48,7 +48,7 @@ def create(
     leaves: int = 512,
     leaves_size: int = 256,
 ) -> Source:
-    """The source that `spec` names: `embedded` or `folder:PATH`.
+    """The source that `spec` names, such as `folder:PATH?split=70/15/15`.
 
     Args:
       spec: what to read.
@@ -60,14 +60,24 @@ def create(
     """
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r}: use one of {', '.join(SPLITS)}.")
-    kind, _, argument = spec.partition(":")
-    if kind not in _KINDS or (kind == "embedded" and argument):
+    place, _, scheme = spec.partition("?split=")
+    kind, _, argument = place.partition(":")
+    if kind not in _KINDS or (kind == "embedded" and spec != kind):
         raise UserError(
-            f"There is no source {spec!r}: use 'embedded' or 'folder:PATH'."
+            f"There is no source {spec!r}: use 'embedded', 'folder:PATH', "
+            "'paired:PATH' or 'tfds:NAME'."
         )
+    if kind != "embedded" and not argument:
+        raise UserError(
+            f"The source '{kind}:' names no {_ARGUMENTS[kind]}: write '{kind}:' and "
+            "its name."
+        )
+    if place != spec:
+        splits.shares(scheme)  # A scheme that cannot be is told before all else.
     return _KINDS[kind](
         argument,
         split,
+        scheme=scheme if place != spec else None,
         seed=seed,
         cache_bytes=cache_bytes,
         leaves=leaves,
@@ -79,26 +89,49 @@ def _embedded(
     argument: str,
     split: str,
     *,
+    scheme: str | None,
     seed: int,
     cache_bytes: int,
     leaves: int,
     leaves_size: int,
 ) -> Source:
-    del argument
+    del argument, scheme
     if split == "train":
         return generated.DeadLeaves(count=leaves, size=leaves_size, seed=seed)
     return files.Files(skimage.data_dir, _EMBEDDED[split], cache_bytes=cache_bytes)
 
 
-def _folder(argument: str, split: str, *, cache_bytes: int, **generation) -> Source:
+def _folder(
+    argument: str, split: str, *, scheme: str | None, cache_bytes: int, **generation
+) -> Source:
     del generation
-    if not argument:
-        raise UserError(
-            "The source 'folder:' names no folder: write 'folder:' and its path."
-        )
     root = pathlib.Path(argument).expanduser()
-    names = folder.names_of_split(root, split)
+    names = folder.names_of_split(root, split, scheme)
     return files.Files(root, names, cache_bytes=cache_bytes)
 
 
-_KINDS: dict[str, Callable[..., Source]] = {"embedded": _embedded, "folder": _folder}
+def _paired(
+    argument: str, split: str, *, scheme: str | None, cache_bytes: int, **generation
+) -> Source:
+    del generation
+    root = pathlib.Path(argument).expanduser()
+    return paired.open_folder(root, split, scheme, cache_bytes=cache_bytes)
+
+
+def _tfds(
+    argument: str, split: str, *, scheme: str | None, cache_bytes: int, **generation
+) -> Source:
+    del generation
+    # Late, since importing tfds takes a second that the other sources need not pay.
+    from kdsharp.data import prepared
+
+    return prepared.open_data(argument, split, scheme, cache_bytes=cache_bytes)
+
+
+_KINDS: dict[str, Callable[..., Source]] = {
+    "embedded": _embedded,
+    "folder": _folder,
+    "paired": _paired,
+    "tfds": _tfds,
+}
+_ARGUMENTS = {"folder": "folder", "paired": "folder", "tfds": "data set"}

@@ -22,7 +22,7 @@ def _picture(seed: int, height: int = 40, width: int = 50) -> np.ndarray:
 class CreateTest(parameterized.TestCase):
     def test_an_unknown_source_names_those_that_exist(self):
         for spec in ("photos", "embedded:3", ""):
-            with self.assertRaisesRegex(UserError, "'embedded' or 'folder:PATH'"):
+            with self.assertRaisesRegex(UserError, "'embedded', 'folder:PATH'"):
                 sources.create(spec, "train")
 
     def test_an_unknown_split_names_those_that_exist(self):

@@ -1,0 +1,66 @@
+"""CelebA: 202,599 faces, aligned, 178x218, divided by identity."""
+
+import csv
+import pathlib
+from typing import ClassVar
+
+from kdsharp.data.builders import originals
+from kdsharp.data.builders.staging import Original
+from kdsharp.errors import UserError
+
+_SPLITS = {"0": "train", "1": "validation", "2": "test"}
+_PARTITIONS = (
+    "list_eval_partition.txt",
+    "Eval/list_eval_partition.txt",
+    "list_eval_partition.csv",
+)
+
+
+class Celeba(originals.OriginalsBuilder):
+    """The aligned JPEGs of CelebA, in the official partition."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "get img_align_celeba.zip and list_eval_partition.txt (from its folder Eval) "
+        "and unzip, so that FOLDER holds img_align_celeba/000001.jpg and so on, and "
+        "list_eval_partition.txt"
+    )
+    ROLES: ClassVar = ("sharp",)
+    TITLE = "CelebA"
+    HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+    LICENCE = "non-commercial research only"
+    SHARD = 1024
+
+    @classmethod
+    def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
+        """The pictures that the partition lists, by split."""
+        lists = [folder / name for name in _PARTITIONS if (folder / name).is_file()]
+        pictures = folder / "img_align_celeba"
+        # Some unzippers put the archive's folder into one of the same name.
+        if (pictures / pictures.name).is_dir():
+            pictures /= pictures.name
+        if not lists or not pictures.is_dir():
+            raise UserError(
+                f"The folder {folder} does not hold CelebA: from {cls.HOMEPAGE}, "
+                f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}."
+            )
+        found = {split: [] for split in _SPLITS.values()}
+        for name, split in _entries(lists[0]):
+            original = Original(name, {"sharp": pictures / name})
+            found[split].append(original)
+        return found
+
+
+def _entries(path: pathlib.Path) -> list[tuple[str, str]]:
+    """Names of files and their splits; the list is divided by spaces or commas."""
+    entries = []
+    with open(path, newline="") as lines:
+        for row in csv.reader(line.replace(",", " ").strip() for line in lines):
+            fields = row[0].split() if row else []
+            if fields and fields[0] != "image_id":
+                if len(fields) != 2 or fields[1] not in _SPLITS:
+                    raise UserError(
+                        f"The list {path} has the line {row[0]!r}, which is no name "
+                        "and 0, 1 or 2: get it anew."
+                    )
+                entries.append((fields[0], _SPLITS[fields[1]]))
+    return entries

@@ -1,0 +1,50 @@
+"""GoPro: 3,214 pairs of video frames, 1280x720, blurred by averaging."""
+
+import pathlib
+
+from kdsharp.data import paired
+from kdsharp.data.builders import originals
+from kdsharp.data.builders.staging import Original
+from kdsharp.errors import UserError
+
+
+class Gopro(originals.OriginalsBuilder):
+    """The pairs of GOPRO_Large: what is blurred linearly (blur/), not blur_gamma/."""
+
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        "get GOPRO_Large.zip and unzip it, so that FOLDER (or FOLDER/GOPRO_Large) "
+        "holds train/ and test/, with GOPR0372_07_00/sharp/000047.png and "
+        "GOPR0372_07_00/blur/000047.png and so on"
+    )
+    TITLE = "GoPro"
+    HOMEPAGE = "https://seungjunnah.github.io/Datasets/gopro"
+    LICENCE = "CC BY 4.0"
+    SHARD = 64
+    SCHEME = "90/10"
+
+    @staticmethod
+    def group(key: str) -> str:
+        """The sequence: frames of one video look alike, and have to stay together."""
+        return key.rpartition("/")[0]
+
+    @classmethod
+    def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
+        """The pairs, whole or not, in the official splits."""
+        if (folder / "GOPRO_Large").is_dir():
+            folder /= "GOPRO_Large"
+        found = {}
+        for split in ("train", "test"):
+            if not (folder / split).is_dir():
+                raise UserError(
+                    f"The folder {folder} does not hold GOPRO_Large, having no "
+                    f"{split}/: from {cls.HOMEPAGE}, "
+                    f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}."
+                )
+            pairs = paired.find_pairs(folder / split)
+            found[split] = [
+                Original(
+                    name, {role: folder / split / path for role, path in pair.items()}
+                )
+                for name, pair in pairs.items()
+            ]
+        return found

@@ -1,0 +1,251 @@
+"""Copies originals into shards, by several processes, each shard only once.
+
+A shard's name holds a digest of what goes into it. One that is there already is as it
+would be made again, whoever made it; a half-written one has another name.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent import futures
+from concurrent.futures import process
+from multiprocessing import connection
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import example_serializer, writer
+from tqdm import tqdm
+
+from kdsharp.data import pictures
+from kdsharp.data.paired import check_equal
+from kdsharp.errors import UserError
+
+# To be raised with every change of what a shard holds.
+_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Original:
+    """A picture or a pair as its publisher gives it: files by role."""
+
+    key: str
+    files: Mapping[str, pathlib.Path]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A shard that is written: what it holds, in order, and what it does not."""
+
+    path: pathlib.Path
+    keys: list[str]
+    sizes: list[tuple[int, int]]
+    left_out: list[tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    path: pathlib.Path
+    originals: list[Original]
+    features: tfds.features.FeaturesDict
+
+
+def copy(
+    originals: Mapping[str, list[Original]],
+    folder: pathlib.Path,
+    *,
+    features: tfds.features.FeaturesDict,
+    size: int,
+    processes: int,
+) -> dict[str, list[Shard]]:
+    """The shards of every split, in order; those that are there already are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = {
+        split: [
+            _job(folder, split, members[i : i + size], features)
+            for i in range(0, len(members), size)
+        ]
+        for split, members in originals.items()
+    }
+    missing = [job for row in jobs.values() for job in row if not job.path.exists()]
+    total = sum(map(len, originals.values()))
+    done = total - sum(len(job.originals) for job in missing)
+    with tqdm(
+        total=total, initial=done, desc="Copying", unit="picture", leave=False
+    ) as bar:
+        for count in _run(missing, processes):
+            bar.update(count)
+    return {split: [_finished(job.path) for job in row] for split, row in jobs.items()}
+
+
+@contextlib.contextmanager
+def only_one(folder: pathlib.Path) -> Iterator[None]:
+    """Holds a folder, which no other process may hold at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"Another process prepares {folder.parent}: wait until it is done."
+            ) from error
+        yield
+
+
+def clear_unfinished(folder: pathlib.Path, version: str) -> None:
+    """Removes what processes that were killed have left half done."""
+    for path in folder.glob("*.unfinished-*"):
+        path.unlink()
+    for path in folder.parent.glob(f"incomplete.*_{version}"):
+        shutil.rmtree(path)
+
+
+def remove(folder: pathlib.Path) -> None:
+    """Removes the shards' first names, which are not needed any more."""
+    shutil.rmtree(folder)
+
+
+def link(made: pathlib.Path, wanted: pathlib.Path) -> None:
+    """Gives a file a second name, or copies it where a file can have but one."""
+    try:
+        os.link(made, wanted)
+    except OSError:
+        shutil.copyfile(made, wanted)
+
+
+def _job(
+    folder: pathlib.Path,
+    split: str,
+    originals: list[Original],
+    features: tfds.features.FeaturesDict,
+) -> _Job:
+    digest = hashlib.sha256(repr((_VERSION, split)).encode())
+    for original in originals:
+        for role, path in sorted(original.files.items()):
+            identity = (original.key, role, str(path), *_state(path))
+            digest.update(repr(identity).encode("utf-8", "surrogateescape"))
+    name = f"{split}-{digest.hexdigest()[:24]}.array_record"
+    return _Job(folder / name, originals, features)
+
+
+def _state(path: pathlib.Path) -> tuple[int, ...]:
+    """What changes when a file does; nothing of a file that is missing."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ()
+    return state.st_size, state.st_mtime_ns
+
+
+def _run(jobs: list[_Job], processes: int) -> Iterator[int]:
+    """Yields how many originals each job had, as it ends."""
+    if min(processes, len(jobs)) <= 1:
+        yield from map(_write, jobs)
+        return
+    # A worker ends when this end of the pipe is closed, if only by SIGKILL.
+    theirs, ours = multiprocessing.Pipe(duplex=False)
+    pool = futures.ProcessPoolExecutor(
+        min(processes, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_depend_on,
+        initargs=(theirs,),
+    )
+    try:
+        with _no_ctrl_c():
+            running = [pool.submit(_write, job) for job in jobs]
+        for done in futures.as_completed(running):
+            yield done.result()
+        pool.shutdown()
+    except process.BrokenProcessPool as error:
+        raise UserError(
+            "A process that copied pictures was ended, perhaps for lack of memory: run "
+            "the same command again with fewer --processes; what is done is kept."
+        ) from error
+    finally:
+        ours.close()
+        pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """Processes that start meanwhile never see Ctrl-C; this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _depend_on(parent: connection.Connection) -> None:
+    """Lets this process end with the one that holds the pipe's other end."""
+
+    def wait():
+        parent.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _write(job: _Job) -> int:
+    """Writes one shard and, before it gets its name, what it holds."""
+    keys, sizes, left_out = [], [], []
+    serializer = example_serializer.ExampleSerializer(
+        job.features.get_serialized_info()
+    )
+
+    def records() -> Iterator[tuple[int, bytes]]:
+        for original in job.originals:
+            try:
+                record, size = _read(original, set(job.features) - {"key"})
+            except (pictures.BadPictureError, FileNotFoundError) as error:
+                left_out.append((original.key, str(error)))
+                continue
+            encoded = job.features.encode_example(record)
+            yield len(keys), serializer.serialize_example(encoded)
+            keys.append(original.key)
+            sizes.append(size)
+
+    unfinished = job.path.with_suffix(f".unfinished-{os.getpid()}")
+    writer.ExampleWriter(tfds.core.FileFormat.ARRAY_RECORD).write(unfinished, records())
+    held = {"keys": keys, "sizes": sizes, "left_out": left_out}
+    _contents(job.path).write_text(json.dumps(held))
+    unfinished.replace(job.path)
+    return len(job.originals)
+
+
+def _read(
+    original: Original, roles: Iterable[str]
+) -> tuple[dict[str, bytes], tuple[int, int]]:
+    """The bytes of an original, decoded once to be sure, and its height and width."""
+    for role in roles:
+        if role not in original.files:
+            (only,) = original.files.values()
+            raise pictures.BadPictureError(f"{only.name} has no {role} partner")
+    record = {role: original.files[role].read_bytes() for role in sorted(roles)}
+    sizes = {}
+    for role, data in record.items():
+        try:
+            sizes[role] = pictures.read(io.BytesIO(data)).shape[:2]
+        except pictures.BadPictureError as error:
+            raise pictures.BadPictureError(
+                f"{original.files[role].name}: {error}"
+            ) from error
+    check_equal(sizes["sharp"], sizes.get("blurred", sizes["sharp"]))
+    key = original.key.encode("utf-8", "surrogateescape")
+    return {"key": key, **record}, sizes["sharp"]
+
+
+def _finished(path: pathlib.Path) -> Shard:
+    return Shard(path, **json.loads(_contents(path).read_text()))
+
+
+def _contents(path: pathlib.Path) -> pathlib.Path:
+    return path.with_suffix(".json")

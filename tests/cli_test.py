@@ -1,0 +1,219 @@
+"""The command: what it prints, what it leaves behind, how it ends."""
+
+import contextlib
+import io
+import itertools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import scipy.ndimage
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp import cli
+from kdsharp.data import pipeline, preview, sources
+from tests.data import layouts
+
+_ROOT = pathlib.Path(__file__).parents[1]
+
+
+def _run(*arguments: object) -> tuple[int, str, str]:
+    """Status, and what went to standard output and to standard error."""
+    out, complaints = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code
+    return status, out.getvalue(), complaints.getvalue()
+
+
+class CommandTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.create_tempdir().full_path)
+
+    def test_help_loads_nothing_heavy(self):
+        code = (
+            "import sys\n"
+            "from kdsharp import cli\n"
+            "try: cli.main(['data', 'prepare', '--help'])\n"
+            "except SystemExit: pass\n"
+            "heavy = {'jax', 'numpy', 'tensorflow_datasets'} & set(sys.modules)\n"
+            "sys.exit(str(heavy) if heavy else 0)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--processes", done.stdout)
+
+    @parameterized.parameters(
+        (("data", "info", "mnist"), "celeba, helen, gopro"),
+        (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere: check"),
+        (("data", "preview", "nothing.py", "--out", "a.png"), "experiment nothing.py"),
+        (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
+        (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
+    )
+    def test_a_mistake_is_one_sentence(self, arguments, message):
+        status, out, complaints = _run(*arguments)
+        self.assertEqual((status, out), (2, ""))
+        self.assertStartsWith(complaints, "kdsharp: ")
+        self.assertIn(message, complaints)
+        self.assertEqual(complaints.count("\n"), 1)
+
+    def test_no_verb_is_a_mistake(self):
+        self.assertEqual(_run()[0], 2)
+
+    def test_prepare_and_info_tell_what_there_is_and_what_is_not(self):
+        layouts.helen(self.root / "pairs", 14)
+        layouts.truncate(self.root / "pairs/blur/100032541_1.png")
+        (self.root / "pairs/blur/100032542_1.png").unlink()
+        options = ("helen", "--data-dir", self.root / "data")
+        status, _, complaints = _run("data", "info", *options)
+        self.assertEqual(status, 2)
+        self.assertIn(f"--from FOLDER --data-dir {self.root}/data'", complaints)
+        for verb in (("prepare", "--from", self.root / "pairs"), ("info",)):
+            status, out, complaints = _run("data", verb[0], *options, *verb[1:])
+            self.assertEqual(status, 0, complaints)
+            self.assertIn("12 pictures, 2 left out", out)
+            self.assertRegex(out, "100032541_1: 100032541_1.png: .*truncated")
+            self.assertIn("100032542_1: 100032542_1.png has no blurred partner", out)
+            self.assertIn("256x256", out)
+        self.assertIn("illinois.edu", out)
+
+    def test_ctrl_c_ends_preparing_with_130(self):
+        layouts.helen(self.root / "pairs", 1)
+        for i in range(6000):
+            for folder in ("sharp", "blur"):
+                path = self.root / "pairs" / folder
+                os.link(path / "100032540_1.png", path / f"{i}.png")
+        command = [sys.executable, "-m", "kdsharp.cli", "data", "prepare", "helen"]
+        command += ["--from", self.root / "pairs", "--data-dir", self.root / "data"]
+        with subprocess.Popen(
+            [*command, "--processes", "2"],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        ) as process:
+            staged = self.root / "data/helen/preparing-1.0.0"
+            while process.poll() is None and not list(staged.glob("*.unfinished-*")):
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGINT)
+            _, complaints = process.communicate(timeout=25)
+        self.assertEqual(process.returncode, 130, complaints)
+        self.assertNotIn("Traceback", complaints)
+        self.assertIn("kdsharp: interrupted", complaints)
+        self.assertFalse((self.root / "data/helen/1.0.0").exists())
+
+
+class PreviewTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.create_tempdir().full_path)
+        self.config = str(_ROOT / "configs/student.py")
+        for i in range(4):
+            for split in ("train", "valid"):
+                path = self.root / f"photos/{split}/{i}.png"
+                layouts.save(path, layouts.picture(i, 80, 100))
+
+    def _preview(self, *options: str) -> np.ndarray:
+        path = self.root / "out/grid.png"
+        status, out, complaints = _run(
+            "data", "preview", self.config, "--out", path, "--count", 3, *options
+        )
+        self.assertEqual(status, 0, complaints)
+        self.assertEqual(out, f"{path}\n")
+        self.assertEqual(os.listdir(path.parent), ["grid.png"])
+        return layouts.read(path)
+
+    def _cells(self, sheet: np.ndarray, text_lines: int = 1) -> np.ndarray:
+        """The three columns of three rows, at the size of the crops."""
+        side, scale, margin = 48 * 4, 4, preview.MARGIN
+        step = side + margin + 14 * text_lines
+        self.assertEqual(sheet.shape, (18 + 3 * step, margin + 3 * (side + margin), 3))
+        cells = [
+            sheet[18 + row * step :, margin + column * (side + margin) :][:side, :side]
+            for row, column in itertools.product(range(3), range(3))
+        ]
+        # Enlarged without interpolation: every pixel is a square of one colour.
+        cells = np.stack(cells).reshape(3, 3, 48, scale, 48, scale, 3)
+        crops = cells[:, :, :, 0, :, 0]
+        enlarged = crops.repeat(scale, axis=2).repeat(scale, axis=3)
+        np.testing.assert_array_equal(cells.reshape(enlarged.shape), enlarged)
+        return crops
+
+    def test_cells_hold_the_crops_and_what_pillow_makes_of_them(self):
+        source = f"folder:{self.root}/photos"
+        cells = self._cells(self._preview("--source", source))
+        batch = next(
+            pipeline.batches(
+                sources.create(source, "train"),
+                batch_size=3,
+                patch_size=48,
+                augment="dihedral",
+                seed=0,
+            )
+        )
+        np.testing.assert_array_equal(cells[:, 0], batch["sharp"])
+        for sharp, blurred, difference in cells:
+            small = Image.fromarray(sharp).resize((24, 24), Image.Resampling.BICUBIC)
+            large = small.resize((48, 48), Image.Resampling.BICUBIC)
+            # Where Pillow's fixed point and floating point round to either side.
+            self.assertLessEqual(np.abs(blurred - np.asarray(large, int)).max(), 1)
+            expected = np.clip(128 + sharp.astype(int) - blurred, 0, 255)
+            np.testing.assert_array_equal(difference, expected)
+
+    def test_the_text_is_what_was_drawn(self):
+        experiment = cli.load_config(self.config + ":full")
+        self.assertEqual(experiment.epochs, 100)
+        experiment.degradation = "gaussian:0.5-3"
+        source = sources.create(f"folder:{self.root}/photos", "train")
+        rows = preview.rows(experiment, source, 4)
+        self.assertLen({row.text for row in rows}, 4)
+        for row in rows:
+            name, _, sigma = row.text.partition(":")
+            self.assertEqual(name, "gaussian")
+            expected = scipy.ndimage.gaussian_filter(
+                row.sharp.astype(float), (float(sigma), float(sigma), 0), mode="mirror"
+            )
+            self.assertLess(np.abs(expected - row.blurred).mean(), 1)
+
+    def test_pairs_are_shown_as_they_are(self):
+        for i in range(4):
+            for split in ("train", "valid"):
+                folder = self.root / "pairs" / split
+                layouts.save_pair(
+                    folder / f"sharp/{i}.png", folder / f"blur/{i}.png", i, 48, 48
+                )
+        cells = self._cells(self._preview("--source", f"paired:{self.root}/pairs"))
+        known = {
+            layouts.read(self.root / f"pairs/train/{role}/{i}.png")[k].tobytes()
+            for role in ("sharp", "blur")
+            for i in range(4)
+            for k in [0]
+        }
+        found = set()
+        for cell in cells[:, :2].reshape(-1, 48, 48, 3):
+            sides = [np.rot90(c, k)[0] for c in (cell, cell[::-1]) for k in range(4)]
+            found.add(any(side.tobytes() in known for side in sides))
+        self.assertEqual(found, {True})
+
+    def test_a_config_that_fails_is_told(self):
+        status, _, complaints = _run(
+            "data", "preview", self.config + ":huge", "--out", self.root / "a.png"
+        )
+        self.assertEqual(status, 2)
+        self.assertIn("unknown variant 'huge'", complaints)
+        self.assertEmpty(list(self.root.glob("*.png")))
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,387 @@
+"""Published layouts become data sets of the same bytes, without TensorFlow."""
+
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl.testing import absltest, parameterized
+
+from kdsharp.data import pipeline, prepared, sources
+from kdsharp.data.builders import originals
+from kdsharp.errors import UserError
+from tests.data import layouts
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+class BuildersTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.create_tempdir().full_path)
+        self.origin = self.root / "origin"
+        self.data = self.root / "data"
+        old = os.environ.get("TFDS_DATA_DIR")
+        os.environ["TFDS_DATA_DIR"] = str(self.data)
+        if old is not None:
+            self.addCleanup(os.environ.__setitem__, "TFDS_DATA_DIR", old)
+        else:
+            self.addCleanup(os.environ.pop, "TFDS_DATA_DIR")
+
+    def _prepare(self, name: str, **options) -> prepared.Contents:
+        return prepared.prepare(name, self.origin, **options)
+
+    def _records(self, name: str, split: str) -> list:
+        path = self.data / name / "1.0.0"
+        return list(tfds.builder_from_directory(path).as_data_source(split))
+
+    def test_celeba_keeps_bytes_and_partition(self):
+        layouts.celeba(self.origin)
+        self._prepare("celeba")
+        numbers = {"train": range(1, 9), "valid": (9, 10), "test": (11, 12)}
+        for split, expected in numbers.items():
+            source = sources.create("tfds:celeba", split)
+            self.assertLen(source, len(expected))
+            self.assertEqual(source.smallest[1:], (218, 178))
+            for number, record in zip(expected, source, strict=True):
+                name = f"{number:06d}.jpg"
+                path = self.origin / "img_align_celeba" / name
+                self.assertEndsWith(record["key"], name)
+                np.testing.assert_array_equal(record["sharp"], layouts.read(path))
+        first = self._records("celeba", "train")[0]
+        path = self.origin / "img_align_celeba/000001.jpg"
+        self.assertEqual(first, {"key": b"000001.jpg", "sharp": path.read_bytes()})
+
+    def test_celeba_is_found_in_the_layout_of_other_archives(self):
+        layouts.celeba(self.origin)
+        inner = self.origin / "img_align_celeba/img_align_celeba"
+        (self.origin / "img_align_celeba").rename(self.origin / "pictures")
+        inner.parent.mkdir()
+        (self.origin / "pictures").rename(inner)
+        listed = self.origin / "list_eval_partition.txt"
+        rows = listed.read_text().replace(" ", ",")
+        listed.with_suffix(".csv").write_text("image_id,partition\n" + rows)
+        listed.unlink()
+        self.assertLen(self._prepare("celeba").places, 12)
+
+    def test_helen_is_divided_70_15_15_by_a_hash(self):
+        layouts.helen(self.origin, 20)
+        self._prepare("helen", processes=2)
+        keys = []
+        for split in ("train", "valid", "test"):
+            for record in sources.create("tfds:helen", split):
+                name = record["key"].removeprefix("train/") + ".png"
+                for role, folder in (("sharp", "sharp"), ("blurred", "blur")):
+                    expected = layouts.read(self.origin / folder / name)
+                    np.testing.assert_array_equal(record[role], expected)
+                keys.append(name)
+        self.assertCountEqual(keys, os.listdir(self.origin / "sharp"))
+        train = len(sources.create("tfds:helen?split=50/30/20", "train"))
+        self.assertLess(train, len(sources.create("tfds:helen", "train")))
+
+    @parameterized.parameters("", "GOPRO_Large")
+    def test_gopro_keeps_its_test_and_validates_on_whole_sequences(self, inner):
+        layouts.gopro(self.origin / inner)
+        self._prepare("gopro")
+        sequences = {}
+        for split in ("train", "valid", "test"):
+            source = sources.create("tfds:gopro", split)
+            sequences[split] = {r["key"].rpartition("/")[0] for r in source}
+            for record in source:
+                *folders, frame = record["key"].split("/")
+                folder = self.origin.joinpath(inner, *folders)
+                for role, name in (("sharp", "sharp"), ("blurred", "blur")):
+                    expected = layouts.read(folder / name / f"{frame}.png")
+                    np.testing.assert_array_equal(record[role], expected)
+        found = {f"train/{p.name}" for p in (self.origin / inner / "train").iterdir()}
+        self.assertEqual(sequences["train"] | sequences["valid"], found)
+        self.assertEmpty(sequences["train"] & sequences["valid"])
+        self.assertEqual(
+            sequences["test"], {"test/GOPR0384_11_00", "test/GOPR0385_11_01"}
+        )
+
+    def test_what_cannot_be_used_is_left_out_and_named(self):
+        layouts.helen(self.origin, 6)
+        names = sorted(os.listdir(self.origin / "sharp"))
+        alone, unequal, broken = names[:3]
+        (self.origin / "blur" / alone).unlink()
+        layouts.save(self.origin / "sharp" / unequal, layouts.picture(0, 256, 255))
+        layouts.truncate(self.origin / "blur" / broken)
+        held = self._prepare("helen")
+        self.assertLen(held.places, 3)
+        reasons = {f"{key}.png": reason for key, reason in held.left_out["train"]}
+        self.assertEqual(set(reasons), {alone, unequal, broken})
+        self.assertIn("has no blurred partner", reasons[alone])
+        self.assertIn("sharp picture is 255x256", reasons[unequal])
+        self.assertIn("truncated", reasons[broken])
+
+    def test_a_listed_picture_that_is_missing_is_left_out(self):
+        layouts.celeba(self.origin)
+        for number in (9, 10, 11):
+            (self.origin / f"img_align_celeba/{number:06d}.jpg").unlink()
+        held = self._prepare("celeba")
+        self.assertLen(held.places, 9)
+        self.assertLen(held.left_out["validation"], 2)
+        self.assertLen(held.left_out["test"], 1)
+
+    def test_nothing_to_use_is_refused_and_leaves_nothing(self):
+        layouts.helen(self.origin, 2)
+        for path in (self.origin / "blur").iterdir():
+            layouts.truncate(path)
+        with self.assertRaisesRegex(UserError, "None of the 2 .*truncated"):
+            self._prepare("helen")
+        self.assertFalse((self.data / "helen/1.0.0").exists())
+
+    @parameterized.parameters("celeba", "helen", "gopro")
+    def test_what_is_not_prepared_says_what_to_get_and_to_do(self, name):
+        with self.assertRaisesRegex(
+            UserError, f"from http.*kdsharp data prepare {name} --from FOLDER'"
+        ):
+            sources.create(f"tfds:{name}", "train")
+
+    @parameterized.parameters("celeba", "helen", "gopro")
+    def test_another_layout_says_how_it_must_look(self, name):
+        self.origin.mkdir()
+        layouts.save(self.origin / "1.png", layouts.picture(0, 16, 16))
+        for folder in ("train", "test"):
+            layouts.save(self.origin / folder / "1.png", layouts.picture(0, 16, 16))
+        with self.assertRaisesRegex(UserError, "does not hold|holds no pairs"):
+            self._prepare(name)
+        self.assertFalse(self.data.exists())
+        with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
+            prepared.prepare(name, self.origin / "nowhere")
+
+    def test_an_unknown_data_set_names_those_that_exist(self):
+        with self.assertRaisesRegex(UserError, "celeba, helen, gopro"):
+            sources.create("tfds:mnist", "train")
+
+    def test_a_split_that_is_official_is_not_divided_again(self):
+        layouts.celeba(self.origin)
+        self._prepare("celeba")
+        with self.assertRaisesRegex(UserError, "CelebA is divided by its own"):
+            sources.create("tfds:celeba?split=80/20", "train")
+
+    def test_prepared_twice_is_prepared_once(self):
+        layouts.celeba(self.origin)
+        self._prepare("celeba")
+        index = self.data / "celeba/1.0.0" / originals.INDEX
+        before = index.stat()
+        self._prepare("celeba")
+        self.assertEqual(index.stat(), before)
+
+    def test_two_at_once_are_not_allowed(self):
+        layouts.celeba(self.origin)
+        folder = self.data / "celeba/preparing-1.0.0"
+        with (
+            prepared.staging.only_one(folder),
+            self.assertRaisesRegex(UserError, "Another process"),
+        ):
+            self._prepare("celeba")
+        self._prepare("celeba")
+
+
+class DamageTest(absltest.TestCase):
+    """What is damaged after it was prepared, or was prepared by others."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = pathlib.Path(self.create_tempdir().full_path)
+        layouts.celeba(self.root / "origin")
+
+    def _prepared(self, truncated: set[str]) -> prepared.Contents:
+        folder = self.root / "origin/img_align_celeba"
+        read = prepared.pictures.read
+        # Preparation finds every file good, as if it was damaged afterwards.
+        prepared.pictures.read = lambda file: np.zeros((218, 178, 3), np.uint8)
+        try:
+            for name in truncated:
+                layouts.truncate(folder / name)
+            return prepared.prepare(
+                "celeba", self.root / "origin", data_dir=self.root / "data"
+            )
+        finally:
+            prepared.pictures.read = read
+
+    def _open(self, split: str = "train") -> prepared.Prepared:
+        return prepared.open_data("celeba", split, data_dir=self.root / "data")
+
+    def test_a_truncated_record_is_named_once_and_the_next_serves(self):
+        self._prepared({"000003.jpg", "000008.jpg"})
+        source = self._open()
+        self.assertLen(source, 8)
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            for _ in range(2):
+                keys = [record["key"][-7:-4] for record in source]
+        self.assertEqual(" ".join(keys), "001 002 004 004 005 006 007 001")
+        self.assertLen(logs.output, 2)
+        self.assertEqual(source.skipped, ["train/000003.jpg", "train/000008.jpg"])
+
+    def test_many_threads_and_copies_read_the_same(self):
+        self._prepared(set())
+        source = pickle.loads(pickle.dumps(self._open()))
+        expected = [record["sharp"] for record in self._open()]
+        seen = []
+        threads = [
+            threading.Thread(target=lambda: seen.append([r["sharp"] for r in source]))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for pictures in seen:
+            np.testing.assert_array_equal(pictures, expected)
+        self.assertLen(seen, 8)
+
+    def test_batches_come_out_of_it(self):
+        self._prepared(set())
+        batch = next(
+            pipeline.batches(self._open(), batch_size=4, patch_size=64, seed=0)
+        )
+        self.assertEqual(batch["sharp"].shape, (4, 64, 64, 3))
+
+    def _shard(self) -> pathlib.Path:
+        (shard,) = (self.root / "data/celeba/1.0.0").glob("celeba-train*")
+        return shard
+
+    def test_a_shard_that_is_cut_says_what_to_do(self):
+        self._prepared(set())
+        shard = self._shard()
+        shard.write_bytes(shard.read_bytes()[:-1000])
+        with self.assertRaisesRegex(UserError, "prepare it anew"):
+            self._open()[0]
+
+    def test_a_shard_that_is_lost_is_named_at_once(self):
+        self._prepared(set())
+        self._shard().unlink()
+        with self.assertRaisesRegex(UserError, "celeba-train.*prepare it anew"):
+            self._open()
+
+    def test_celeba_as_tfds_prepares_it_is_read(self):
+        folder = self.root / "origin/img_align_celeba"
+        _OfTfds.pictures = sorted(folder.iterdir())
+        builder = _OfTfds(data_dir=self.root / "data", file_format="array_record")
+        builder.download_and_prepare()
+        for split, numbers in (("train", range(1, 9)), ("test", (11, 12))):
+            source = self._open(split)
+            self.assertLen(source, len(numbers))
+            for number, record in zip(numbers, source, strict=True):
+                expected = layouts.read(folder / f"{number:06d}.jpg")
+                np.testing.assert_array_equal(record["sharp"], expected)
+
+
+class _OfTfds(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """As tfds' own builder of that name, as far as it matters here."""
+
+    VERSION = tfds.core.Version("2.1.0")
+    name = "celeb_a"
+    url_infos = None
+    pictures: list[pathlib.Path]
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(218, 178, 3), encoding_format="jpeg"),
+            "attributes": {"Smiling": np.bool_},
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(features),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": self._generate_examples(self.pictures[:8]),
+            "validation": self._generate_examples(self.pictures[8:10]),
+            "test": self._generate_examples(self.pictures[10:]),
+        }
+
+    def _generate_examples(self, paths):
+        for i, path in enumerate(paths):
+            yield i, {"image": path, "attributes": {"Smiling": True}}
+
+
+# Prepares with a shard a picture, so that there is something to interrupt.
+_PREPARE = """
+import sys
+from kdsharp.data import builders, prepared, sources
+
+if __name__ == "__main__":
+    origin, data, processes = sys.argv[1:]
+    builders.load("celeba").SHARD = 1
+    held = prepared.prepare("celeba", origin, data_dir=data, processes=int(processes))
+    source = prepared.open_data("celeba", "train", data_dir=data)
+    print(len(held.places), source[len(source) - 1]["sharp"].shape)
+    assert "tensorflow" not in sys.modules
+"""
+
+
+class KillTest(parameterized.TestCase):
+    @parameterized.parameters(1, 2)
+    def test_killed_and_started_again_it_goes_on_where_it_was(self, processes):
+        root = pathlib.Path(self.create_tempdir().full_path)
+        layouts.celeba(root / "origin")
+        folder = root / "origin/img_align_celeba"
+        lines = []
+        for number in range(1, 301):
+            path = folder / f"{number:06d}.jpg"
+            if not path.exists():
+                os.link(folder / f"{number % 12 + 1:06d}.jpg", path)
+            lines.append(f"{path.name} {0 if number <= 298 else number - 298}\n")
+        (root / "origin/list_eval_partition.txt").write_text("".join(lines))
+        script = root / "script.py"
+        script.write_text(_PREPARE)
+        # Found first by whoever asks for it, in any of the processes.
+        (root / "tensorflow.py").write_text(
+            "raise SystemExit('TensorFlow was asked for')"
+        )
+
+        def start() -> subprocess.Popen:
+            return subprocess.Popen(
+                [
+                    sys.executable,
+                    script,
+                    root / "origin",
+                    root / "data",
+                    str(processes),
+                ],
+                env=os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{_ROOT}"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
+        staged = root / "data/celeba/preparing-1.0.0"
+        with start() as killed:
+            while killed.poll() is None and len(_shards(staged)) < 5:
+                time.sleep(0.002)
+            killed.send_signal(signal.SIGKILL)
+            # The pipes close when the last process of it has ended.
+            killed.communicate(timeout=20)
+        self.assertEqual(killed.returncode, -signal.SIGKILL)
+        kept = {path.stat().st_ino for path in _shards(staged)}
+        self.assertBetween(len(kept), 5, 299)
+        self.assertFalse((root / "data/celeba/1.0.0").exists())
+
+        with start() as again:
+            out, complaints = again.communicate(timeout=30)
+        self.assertEqual(out.split("\n")[0], "300 (218, 178, 3)", complaints)
+        self.assertEqual(again.returncode, 0, complaints)
+        whole = {path.stat().st_ino for path in _shards(root / "data/celeba/1.0.0")}
+        self.assertLen(whole, 300)
+        self.assertContainsSubset(kept, whole)
+        self.assertEqual(os.listdir(root / "data/celeba"), ["1.0.0"])
+
+
+def _shards(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [p for p in folder.glob("*array_record*") if "unfinished" not in p.name]
+
+
+if __name__ == "__main__":
+    absltest.main()
