@@ -30,6 +30,7 @@ setup(
         "tensorflow-datasets>=4.9.8",
         "tqdm>=4.66",
     ],
+    entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
         "test": ["pytest>=8", "ruff>=0.14", "tensorboard>=2.19"],
         "torch": ["torch==2.13.0"],

@@ -32,7 +32,7 @@ def get_config(variant: str = "quick") -> ConfigDict:
 
     config.degradation = "bicubic:2"
     config.data = config_dict.create(
-        # `embedded` or `folder:PATH`.
+        # `embedded`, `folder:PATH`, `paired:PATH` or `tfds:NAME`: see kdsharp/data.
         source="embedded",
         # What the card of the weights says of the pictures' rights.
         licence="generated pictures, no rights reserved",

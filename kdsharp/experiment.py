@@ -87,7 +87,7 @@ def _finish(config, folder, result, teacher, test) -> None:
     degrade = jax.jit(degradations.create(config.degradation))
     logger.info("scoring on %d held-out pictures", len(test))
     rows = table.score(
-        (test[i]["sharp"] for i in range(len(test))),
+        (test[i] for i in range(len(test))),
         restorers,
         degrade,
         channels=config.model.channels,
@@ -95,7 +95,8 @@ def _finish(config, folder, result, teacher, test) -> None:
     )
     scores = table.means(rows)
     weights = folder / f"{config.name}.safetensors"
-    store.save(weights, result.variables, _card(config, result, scores))
+    blur = "given with the pictures" if "blurred" in test[0] else config.degradation
+    store.save(weights, result.variables, _card(config, result, scores, blur))
     written = table.markdown(
         scores, {name: count_parameters(v) for name, (_, v) in networks.items()}
     )
@@ -103,7 +104,9 @@ def _finish(config, folder, result, teacher, test) -> None:
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    (folder / "report.md").write_text(_report(config, result, written, weights, test))
+    (folder / "report.md").write_text(
+        _report(config, result, written, weights, test, blur)
+    )
     print(written)
     gain = scores[_role(config)]["psnr"] - scores[table.INPUT]["psnr"]
     if gain < loop.validation.COLLAPSED:
@@ -126,12 +129,12 @@ def _restorer(model, variables) -> table.Restore:
     return jax.jit(lambda blurred: blurred + model.apply(variables, blurred))
 
 
-def _card(config, result, scores) -> dict:
+def _card(config, result, scores, blur) -> dict:
     """Returns what a stranger needs to use and to judge the weights."""
     return {
         "name": config.name,
         "model": json.loads(config.model.to_json()),
-        "degradation": config.degradation,
+        "degradation": blur,
         "data": config.data.source,
         "data_licence": config.data.licence,
         "recipe": json.loads(config.to_json()),
@@ -160,7 +163,7 @@ def _sample_sheet(config, restorers, degrade, test):
     lines = []
     for index in range(min(_SAMPLES, len(test))):
         sharp, blurred = table.blur(
-            test[index]["sharp"],
+            test[index],
             degrade,
             channels=config.model.channels,
             seed=config.seed + index,
@@ -173,13 +176,13 @@ def _sample_sheet(config, restorers, degrade, test):
     return samples.grid(lines)
 
 
-def _report(config, result, written, weights, test) -> str:
+def _report(config, result, written, weights, test, blur) -> str:
     keys = ", ".join(test[i]["key"] for i in range(min(20, len(test))))
     return f"""# {config.name}
 
 Best of {result.steps:,} steps: step {result.step:,}, by validation \
 {config.stopping.metric.upper()} ({result.scores["gain"]:+.2f} dB over the input there).
-On {len(test)} held-out pictures ({keys}), degraded by `{config.degradation}`, RGB:
+On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 
 {written}
 

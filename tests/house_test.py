@@ -68,7 +68,8 @@ class HouseTest(absltest.TestCase):
 
     def test_tensorflow_stays_out(self):
         code = (
-            "import sys, kdsharp.experiment, kdsharp.main; "
+            "import sys, kdsharp.cli, kdsharp.experiment, kdsharp.main; "
+            "import kdsharp.data.prepared; "
             "sys.exit('tensorflow' in sys.modules)"
         )
         self.assertEqual(subprocess.run([sys.executable, "-c", code]).returncode, 0)

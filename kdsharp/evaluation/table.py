@@ -1,13 +1,14 @@
 """Scores of several networks on the same pictures, as rows that a person reads."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from kdsharp.core import color, metrics
+from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
+from kdsharp.training.step import sharp_and_blurred
 
 Restore = Callable[[jax.Array], jax.Array]
 Scores = dict[str, dict[str, float]]
@@ -16,7 +17,7 @@ INPUT = "input"
 
 
 def score(
-    pictures: Iterable[np.ndarray],
+    records: Iterable[dict[str, Any]],
     restorers: Mapping[str, Restore],
     degrade: Degradation,
     *,
@@ -25,7 +26,7 @@ def score(
 ) -> list[Scores]:
     """Returns, picture by picture, the scores of the input and of each restorer.
 
-    A restorer maps blurred pixels to restored ones.
+    A record is a source's; a restorer maps blurred pixels to restored ones.
     """
     measure = jax.jit(
         lambda restored, sharp: {
@@ -33,8 +34,8 @@ def score(
         }
     )
     rows = []
-    for index, picture in enumerate(pictures):
-        sharp, blurred = blur(picture, degrade, channels=channels, seed=seed + index)
+    for index, record in enumerate(records):
+        sharp, blurred = blur(record, degrade, channels=channels, seed=seed + index)
         outputs = {INPUT: blurred}
         outputs |= {name: restore(blurred) for name, restore in restorers.items()}
         rows.append(
@@ -47,13 +48,12 @@ def score(
 
 
 def blur(
-    picture: np.ndarray, degrade: Degradation, *, channels: int, seed: int
+    record: dict[str, Any], degrade: Degradation, *, channels: int, seed: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns a uint8 picture as a sharp and a blurred batch of one."""
-    sharp = jnp.asarray(picture, jnp.float32)[None] / 255
-    if channels == 1:
-        sharp = color.luma(sharp)
-    return sharp, degrade(jax.random.split(jax.random.key(seed), 1), sharp)
+    """Returns a source's record as a sharp and a blurred batch of one."""
+    batch = {k: v[None] for k, v in record.items() if isinstance(v, np.ndarray)}
+    keys = jax.random.split(jax.random.key(seed), 1)
+    return sharp_and_blurred(batch, keys, degrade, channels)
 
 
 def means(rows: list[Scores]) -> Scores:

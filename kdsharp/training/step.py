@@ -34,6 +34,16 @@ def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
     return color.luma(pixels) if channels == 1 else pixels
 
 
+def sharp_and_blurred(
+    batch: Batch, keys: jax.Array, degrade: Degradation, channels: int
+) -> tuple[jax.Array, jax.Array]:
+    """Returns a uint8 batch as pixels, and its blur: as given, or by `degrade`."""
+    sharp = to_pixels(batch["sharp"], channels)
+    if "blurred" in batch:
+        return sharp, to_pixels(batch["blurred"], channels)
+    return sharp, degrade(keys, sharp)
+
+
 def train_step(
     task: Task,
     state: TrainState,
@@ -49,8 +59,8 @@ def train_step(
     """
     step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     blur_key, dropout_key = jax.random.split(step_key)
-    sharp = to_pixels(batch["sharp"], task.channels)
-    blurred = task.degrade(_picture_keys(blur_key, len(sharp), axis_name), sharp)
+    keys = _picture_keys(blur_key, len(batch["sharp"]), axis_name)
+    sharp, blurred = sharp_and_blurred(batch, keys, task.degrade, task.channels)
     teacher_residual = None
     if task.teacher is not None:
         teacher_residual = jax.lax.stop_gradient(

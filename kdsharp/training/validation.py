@@ -2,12 +2,12 @@
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
-from kdsharp.training.step import to_pixels
+from kdsharp.data.sources import Source
+from kdsharp.training.step import sharp_and_blurred
 
 # Below this gain over its input, in dB, a network is taken to return its input.
 COLLAPSED = 0.02
@@ -21,12 +21,13 @@ class Validation:
         model: nn.Module,
         channels: int,
         degrade: Degradation,
-        crops: np.ndarray,
+        crops: dict[str, np.ndarray],
         seed: int,
     ):
-        keys = jax.random.split(jax.random.key(seed), len(crops))
-        self._sharp = to_pixels(jnp.asarray(crops), channels)
-        self._blurred = jax.jit(degrade)(keys, self._sharp)
+        keys = jax.random.split(jax.random.key(seed), len(crops["sharp"]))
+        self._sharp, self._blurred = jax.jit(
+            lambda crops: sharp_and_blurred(crops, keys, degrade, channels)
+        )(crops)
         self._score = jax.jit(lambda *pictures: _score(model, *pictures))
         self.input = _mean(jax.jit(_measure)(self._blurred, self._sharp))
 
@@ -36,15 +37,20 @@ class Validation:
         return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
 
 
-def center_crops(source, size: int, limit: int) -> np.ndarray:
+def center_crops(source: Source, size: int, limit: int) -> dict[str, np.ndarray]:
     """Returns the middles of a source's first pictures, all of one size."""
-    pictures = [source[i]["sharp"] for i in range(min(limit, len(source)))]
-    size = min([size, *(side for p in pictures for side in p.shape[:2])])
-    crops = []
-    for picture in pictures:
-        top, left = ((side - size) // 2 for side in picture.shape[:2])
-        crops.append(picture[top : top + size, left : left + size])
-    return np.stack(crops)
+    records = [source[i] for i in range(min(limit, len(source)))]
+    size = min([size, *(side for r in records for side in r["sharp"].shape[:2])])
+    return {
+        name: np.stack([_middle(record[name], size) for record in records])
+        for name in ("sharp", "blurred")
+        if name in records[0]
+    }
+
+
+def _middle(picture: np.ndarray, size: int) -> np.ndarray:
+    top, left = ((side - size) // 2 for side in picture.shape[:2])
+    return picture[top : top + size, left : left + size]
 
 
 def _score(model, variables, blurred, sharp):

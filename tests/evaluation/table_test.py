@@ -24,7 +24,7 @@ class TableTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.rows = table.score(
-            _photographs(),
+            ({"key": "", "sharp": picture} for picture in _photographs()),
             {"brighter": lambda blurred: blurred + 0.1},
             degradations.create("bicubic:2"),
         )

@@ -28,7 +28,12 @@ class LoopTest(parameterized.TestCase):
         folder = self.root / "teacher"
         config = runs.small_config(
             self.photographs,
-            **{"name": "teacher", "epochs": 10, "optimizer.learning_rate": 3e-3},
+            **{
+                "name": "teacher",
+                "epochs": 3,
+                "data.crops_per_picture": 24,
+                "optimizer.learning_rate": 3e-3,
+            },
             **changes,
         )
         experiment.conduct(config, folder)
@@ -39,6 +44,8 @@ class LoopTest(parameterized.TestCase):
             **{
                 "teacher.weights": self._teacher(),
                 "objective.residual_kd": 1.0,
+                "epochs": 8,
+                "data.crops_per_picture": 24,
                 "optimizer.learning_rate": 3e-3,
             }
         )
@@ -171,3 +178,24 @@ class LoopTest(parameterized.TestCase):
         )
         with self.assertRaisesRegex(UserError, "config.init .* asks for"):
             self._run(**{"init": str(begun), "model.width": 16})
+
+    def test_pairs_are_learned_from_as_they_are_given(self):
+        pairs = self.root / "pairs"
+        for index, path in enumerate(sorted(self.photographs.rglob("*.png"))):
+            for side, shade in (("sharp", 1.0), ("blur", 0.5)):
+                (pairs / side).mkdir(parents=True, exist_ok=True)
+                with Image.open(path) as picture:
+                    picture.point(lambda v, s=shade: v * s).save(
+                        pairs / side / f"{index}.png"
+                    )
+        self._run(**{"data.source": f"paired:{pairs}", "epochs": 3})
+        card = store.load(str(self.workdir)).card
+        self.assertEqual(card["degradation"], "given with the pictures")
+        # Half as bright: the error is half of the pictures' own mean square.
+        squares = []
+        for path in (pairs / "sharp").iterdir():
+            with Image.open(path) as picture:
+                squares.append(np.mean((np.asarray(picture) / 255) ** 2))
+        mse = card["scores"]["held-out pictures"]["input"]["mse"]
+        self.assertGreater(mse, min(squares) / 4 * 0.95)
+        self.assertLess(mse, max(squares) / 4 * 1.05)

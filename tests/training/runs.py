@@ -34,7 +34,9 @@ def small_config(photographs: Path, **changes) -> ConfigDict:
     """Returns a run of a few seconds that exercises everything a long one does."""
     config = student.get_config()
     # Of the eight devices that the tests see, one will do.
-    config.update_from_flattened_dict({**small(photographs), "devices": 1, **changes})
+    config.update_from_flattened_dict(
+        {**small(photographs), "devices": 1, "checkpoint_every": 100, **changes}
+    )
     return config
 
 
