@@ -12,6 +12,8 @@ from PIL import Image
 from configs import student
 
 ROOT = Path(__file__).parents[2]
+# In this process: of the eight devices that the tests see, one will do.
+_QUICK = {"devices": 1, "epochs": 4, "checkpoint_every": 100}
 
 
 def write_photographs(folder: Path, count: int = 6, size: int = 48) -> Path:
@@ -33,10 +35,7 @@ def write_photographs(folder: Path, count: int = 6, size: int = 48) -> Path:
 def small_config(photographs: Path, **changes) -> ConfigDict:
     """Returns a run of a few seconds that exercises everything a long one does."""
     config = student.get_config()
-    # Of the eight devices that the tests see, one will do.
-    config.update_from_flattened_dict(
-        {**small(photographs), "devices": 1, "checkpoint_every": 100, **changes}
-    )
+    config.update_from_flattened_dict({**small(photographs), **_QUICK, **changes})
     return config
 
 
