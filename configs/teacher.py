@@ -36,14 +36,14 @@ def get_config(variant: str = "quick") -> ConfigDict:
         source="embedded",
         # What the card of the weights says of the pictures' rights.
         licence="generated pictures, no rights reserved",
-        patch_size=48,
+        patch_size=32,
         # Crops from each picture in one epoch.
-        crops_per_picture=4,
+        crops_per_picture=8,
         augment="dihedral",
         # 0 loads in threads of this process, N in processes of their own.
         workers=0,
     )
-    config.batch_size = 16
+    config.batch_size = 8
     config.epochs = 4
 
     # Weight decay is added to the gradient, as in PyTorch's Adam.
@@ -55,9 +55,9 @@ def get_config(variant: str = "quick") -> ConfigDict:
     # The middles of the first validation pictures, scored after every epoch.
     config.validation = config_dict.create(size=256, pictures=20)
 
-    config.log_every = 20
+    config.log_every = 50
     # Steps; the end of an epoch saves in any case.
-    config.checkpoint_every = 100
+    config.checkpoint_every = 250
 
     config.parallel = "jit"  # Or `pmap`.
     # 0 is all there are; on a CPU, a device a core.
