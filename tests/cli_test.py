@@ -136,7 +136,7 @@ class PreviewTest(absltest.TestCase):
 
     def _cells(self, sheet: np.ndarray, text_lines: int = 1) -> np.ndarray:
         """The three columns of three rows, at the size of the crops."""
-        side, scale, margin = 48 * 4, 4, preview.MARGIN
+        side, scale, margin = 32 * 6, 6, preview.MARGIN
         step = side + margin + 14 * text_lines
         self.assertEqual(sheet.shape, (18 + 3 * step, margin + 3 * (side + margin), 3))
         cells = [
@@ -144,7 +144,7 @@ class PreviewTest(absltest.TestCase):
             for row, column in itertools.product(range(3), range(3))
         ]
         # Enlarged without interpolation: every pixel is a square of one colour.
-        cells = np.stack(cells).reshape(3, 3, 48, scale, 48, scale, 3)
+        cells = np.stack(cells).reshape(3, 3, 32, scale, 32, scale, 3)
         crops = cells[:, :, :, 0, :, 0]
         enlarged = crops.repeat(scale, axis=2).repeat(scale, axis=3)
         np.testing.assert_array_equal(cells.reshape(enlarged.shape), enlarged)
@@ -157,15 +157,15 @@ class PreviewTest(absltest.TestCase):
             pipeline.batches(
                 sources.create(source, "train"),
                 batch_size=3,
-                patch_size=48,
+                patch_size=32,
                 augment="dihedral",
                 seed=0,
             )
         )
         np.testing.assert_array_equal(cells[:, 0], batch["sharp"])
         for sharp, blurred, difference in cells:
-            small = Image.fromarray(sharp).resize((24, 24), Image.Resampling.BICUBIC)
-            large = small.resize((48, 48), Image.Resampling.BICUBIC)
+            small = Image.fromarray(sharp).resize((16, 16), Image.Resampling.BICUBIC)
+            large = small.resize((32, 32), Image.Resampling.BICUBIC)
             # Where Pillow's fixed point and floating point round to either side.
             self.assertLessEqual(np.abs(blurred - np.asarray(large, int)).max(), 1)
             expected = np.clip(128 + sharp.astype(int) - blurred, 0, 255)
@@ -182,7 +182,7 @@ class PreviewTest(absltest.TestCase):
             name, _, sigma = row.text.partition(":")
             self.assertEqual(name, "gaussian")
             expected = scipy.ndimage.gaussian_filter(
-                row.sharp.astype(float), (float(sigma), float(sigma), 0), mode="mirror"
+                row.sharp.astype(float), (float(sigma), float(sigma), 0), mode="reflect"
             )
             self.assertLess(np.abs(expected - row.blurred).mean(), 1)
 
@@ -191,7 +191,7 @@ class PreviewTest(absltest.TestCase):
             for split in ("train", "valid"):
                 folder = self.root / "pairs" / split
                 layouts.save_pair(
-                    folder / f"sharp/{i}.png", folder / f"blur/{i}.png", i, 48, 48
+                    folder / f"sharp/{i}.png", folder / f"blur/{i}.png", i, 32, 32
                 )
         cells = self._cells(self._preview("--source", f"paired:{self.root}/pairs"))
         known = {
@@ -201,7 +201,7 @@ class PreviewTest(absltest.TestCase):
             for k in [0]
         }
         found = set()
-        for cell in cells[:, :2].reshape(-1, 48, 48, 3):
+        for cell in cells[:, :2].reshape(-1, 32, 32, 3):
             sides = [np.rot90(c, k)[0] for c in (cell, cell[::-1]) for k in range(4)]
             found.add(any(side.tobytes() in known for side in sides))
         self.assertEqual(found, {True})

@@ -1,5 +1,16 @@
 """Eight simulated devices, before JAX computes: tests choose how many they use."""
 
+import os
+
+# Most of a small test's time goes into making its code fast. Read when JAX starts.
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+    ]
+)
+
 import jax
 from absl import flags
 
