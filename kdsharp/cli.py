@@ -1,7 +1,6 @@
 """The command `kdsharp`: arguments become one call."""
 
 import argparse
-import logging
 import os
 import pathlib
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kdsharp import terminal
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ _NAMED = 10
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     arguments = _parser().parse_args(argv)
-    _listen()
+    terminal.listen()
     try:
         arguments.call(arguments)
     except UserError as error:
-        return _fail(error, 2)
+        return terminal.fail(error, 2)
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return terminal.fail("interrupted", 130)
     except OSError as error:  # A full disk, a lost mount.
-        return _fail(
+        return terminal.fail(
             f"{error}: what is done stays; mend that and run the same command again", 1
         )
     return 0
@@ -208,21 +208,6 @@ def _run_file(path: pathlib.Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _listen() -> None:
-    """Shows what this project says; of its libraries, only warnings."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger().handlers[:] = [handler]
-    logging.getLogger().setLevel(logging.WARNING)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    logging.getLogger("kdsharp").setLevel(logging.INFO)
-
-
-def _fail(reason: object, status: int) -> int:
-    print(f"kdsharp: {reason}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Flags become a config, the config goes to one call.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from kdsharp import terminal
 from kdsharp.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -24,9 +24,9 @@ _WORKDIR = flags.DEFINE_string(
 
 def main(argv: list[str]) -> int:
     """Returns the exit status."""
-    _listen_to_kdsharp()
+    terminal.listen()
     if len(argv) > 1:
-        return _fail(f"{argv[1]!r} is not a flag; try --help", 2)
+        return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
     # Late, so that --help and a mistyped flag need not wait for JAX.
     import jax
 
@@ -40,30 +40,15 @@ def main(argv: list[str]) -> int:
     try:
         experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:
-        return _fail(error, 2)
+        return terminal.fail(error, 2)
     except (loop.Interrupted, loop.Diverged) as stop:
-        return _fail(stop, stop.exit_status)
+        return terminal.fail(stop, stop.exit_status)
     except OSError as error:  # A full disk, a lost mount.
-        return _fail(
+        return terminal.fail(
             f"{error}: what was saved stays; mend that and run the same command again",
             1,
         )
     return 0
-
-
-def _listen_to_kdsharp() -> None:
-    """Shows what this project says; of its libraries, only warnings."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger().handlers[:] = [handler]
-    logging.getLogger().setLevel(logging.WARNING)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    logging.getLogger("kdsharp").setLevel(logging.INFO)
-
-
-def _fail(reason: object, status: int) -> int:
-    print(f"kdsharp: {reason}", file=sys.stderr)
-    return status
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -74,7 +59,7 @@ def parse(argv: list[str]) -> list[str]:
         return rest
     # What ml_collections raises depends on what is wrong with the config.
     except (flags.Error, AttributeError, KeyError, OSError, TypeError) as error:
-        sys.exit(_fail(f"{_gist(error)}; see --help", 2))
+        sys.exit(terminal.fail(f"{_gist(error)}; see --help", 2))
 
 
 def _gist(error: Exception) -> str:
