@@ -24,11 +24,19 @@ def get_config(variant: str = "quick") -> ConfigDict:
         # Subtracted inside the network: the mean of DIV2K's photographs (EDSR, 2017).
         mean=(0.4488, 0.4371, 0.4040),
     )
-    # A name of weights that ship, a file, or a run's folder; empty trains alone.
-    config.teacher = config_dict.create(weights="dncnn17-bicubic2")
+    # A name of weights that ship, a file, or a run's folder, or several with commas
+    # between; `self` is the student's own moving average; empty trains alone. Shares
+    # are the teachers' parts in each term, alike where there are none.
+    config.teacher = config_dict.create(weights="dncnn17-bicubic2", shares=())
     # Weights to begin from (a name, a file, a run's folder); empty begins anew.
     config.init = ""
+    # Terms by name, as `kdsharp/core/objectives` lists them, each with its weight.
     config.objective = config_dict.create(residual_kd=1.0, mse=1.0)
+    # For terms that ask: pairs of layers (`conv4:conv8`, the student's and the
+    # teacher's), other views (`zoom_in/negative`), the file of VGG16's weights.
+    config.features = ""
+    config.views = ""
+    config.vgg = ""
 
     config.degradation = "bicubic:2"
     config.data = config_dict.create(
@@ -46,9 +54,20 @@ def get_config(variant: str = "quick") -> ConfigDict:
     config.batch_size = 8
     config.epochs = 8
 
-    # Weight decay is added to the gradient, as in PyTorch's Adam.
     config.optimizer = config_dict.create(
-        learning_rate=2e-3, weight_decay=0.0, schedule="cosine", warmup_steps=50
+        learning_rate=2e-3,
+        # Or `constant`, `step:EPOCHS,FACTOR`, `plateau:EVALUATIONS,FACTOR`.
+        schedule="cosine",
+        warmup_steps=50,
+        # Added to the gradient, as in PyTorch's Adam.
+        weight_decay=0.0,
+        # The largest norm of a gradient; 0 lets every one pass.
+        clip_norm=0.0,
+        # Batches whose gradients make one update together.
+        accumulate=1,
+        # Decay, a step, of a moving average of the weights, which then is what is kept
+        # (0.999, say); 0 keeps the weights themselves.
+        average=0.0,
     )
     # Patience is counted in epochs; 0 never stops early. The best epoch is kept.
     config.stopping = config_dict.create(metric="psnr", patience=0)

@@ -11,16 +11,19 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp.core import degradations
+from kdsharp.core import degradations, objectives
 from kdsharp.data import sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import curves, samples, table
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
-from kdsharp.weights import store
+from kdsharp.weights import features, store
 
 logger = logging.getLogger(__name__)
 
+# The work folder of a teacher that is trained first; what names a student's average.
+_TEACHER = "teacher"
+_SELF = "self"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 
@@ -28,7 +31,11 @@ _SAMPLES = 6
 def conduct(config: ConfigDict, folder: Path) -> None:
     """Trains what the config describes and writes weights, report and pictures."""
     loop.create_model(config)  # A config that names no network fails here, cheaply.
-    teacher = _load_teacher(config)
+    objectives.in_use(config.objective)
+    if config.teacher.get("experiment"):
+        with workdir.claim(folder, config):
+            _train_teacher(config, folder)
+    teachers = _load_teachers(config, folder)
     initial = _load_initial(config)
     pictures = {
         split: sources.create(config.data.source, split, seed=config.seed)
@@ -38,26 +45,80 @@ def conduct(config: ConfigDict, folder: Path) -> None:
         config,
         folder,
         sources=pictures,
-        teacher=teacher and loop.Teacher(teacher.model, teacher.variables),
+        teachers=_with_shares(config, teachers),
         initial=initial,
+        vgg=_load_vgg(config),
     )
     with workdir.claim(folder, config):
         result = run.train()
-        _finish(config, folder, result, teacher, pictures["test"])
+        _finish(config, folder, result, teachers, pictures["test"])
 
 
-def _load_teacher(config: ConfigDict) -> store.Weights | None:
-    name = config.teacher.weights
-    if not name:
-        return None
-    teacher = store.load(name, dtype=config.dtype)
-    channels = teacher.card["model"].get("channels", 3)
-    if channels != config.model.channels:
+def _train_teacher(config: ConfigDict, folder: Path) -> None:
+    """Trains the teacher that a config describes whole, unless that is done."""
+    if config.teacher.weights:
         raise UserError(
-            f"teacher {name!r} works on {channels} channels, "
-            f"config.model on {config.model.channels}"
+            "config.teacher has both weights and an experiment; leave one of them empty"
         )
-    return teacher
+    teacher = config.teacher.experiment
+    if not (folder / _TEACHER / f"{teacher.name}.safetensors").exists():
+        logger.info("the teacher first: %s", teacher.name)
+        conduct(teacher, folder / _TEACHER)
+        logger.info("now the student: %s", config.name)
+
+
+def _load_teachers(config: ConfigDict, folder: Path) -> dict[str, store.Weights | None]:
+    """Returns the teachers by their names; nothing for the student's own average."""
+    if config.teacher.get("experiment"):
+        names = [str(folder / _TEACHER)]
+    else:
+        names = [name.strip() for name in config.teacher.weights.split(",") if name]
+    teachers = {}
+    for name in names:
+        if name == _SELF:
+            teachers[name] = None
+            continue
+        teacher = store.load(name, dtype=config.dtype)
+        channels = teacher.card["model"].get("channels", 3)
+        if channels != config.model.channels:
+            raise UserError(
+                f"teacher {name!r} works on {channels} channels, "
+                f"config.model on {config.model.channels}"
+            )
+        teachers[name] = teacher
+    return teachers
+
+
+def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
+    """Returns the teachers with the part that each has in every term of a teacher."""
+    shares = tuple(config.teacher.shares) or (1 / max(1, len(teachers)),) * len(
+        teachers
+    )
+    if len(shares) != len(teachers):
+        raise UserError(
+            f"config.teacher.shares has {len(shares)} numbers for {len(teachers)} "
+            "teachers; give one for each, or none"
+        )
+    return [
+        loop.Teacher(teacher and teacher.model, teacher and teacher.variables, share)
+        for teacher, share in zip(teachers.values(), shares, strict=True)
+    ]
+
+
+def _load_vgg(config: ConfigDict):
+    """Returns what a perceptual loss sees with, where there is one."""
+    asking = objectives.ASKING_FOR_VGG & set(objectives.in_use(config.objective))
+    if not asking:
+        return None
+    file = Path(config.vgg).expanduser()
+    if not config.vgg or not file.is_file():
+        raise UserError(
+            f"loss term {min(asking)!r} needs VGG16's weights, and config.vgg "
+            + (f"names no file ({config.vgg})" if config.vgg else "is empty")
+            + ": get vgg16-397923af.pth from "
+            "https://download.pytorch.org/models/vgg16-397923af.pth and give its path"
+        )
+    return features.load_vgg16(file, dtype=config.dtype)
 
 
 def _load_initial(config: ConfigDict) -> dict | None:
@@ -73,13 +134,12 @@ def _load_initial(config: ConfigDict) -> dict | None:
     return initial.variables
 
 
-def _finish(config, folder, result, teacher, test) -> None:
+def _finish(config, folder, result, teachers, test) -> None:
     """Scores the best network on pictures it never saw, and writes all that stays."""
     model = loop.create_model(config)
-    networks = {}
-    if teacher:
-        networks["teacher"] = (teacher.model, teacher.variables)
-    networks[_role(config)] = (model, result.variables)
+    networks = _teachers_to_score(teachers)
+    role = "student" if teachers else config.name
+    networks[role] = (model, result.variables)
     restorers = {
         name: _restorer(network, variables)
         for name, (network, variables) in networks.items()
@@ -108,7 +168,7 @@ def _finish(config, folder, result, teacher, test) -> None:
         _report(config, result, written, weights, test, blur)
     )
     print(written)
-    gain = scores[_role(config)]["psnr"] - scores[table.INPUT]["psnr"]
+    gain = scores[role]["psnr"] - scores[table.INPUT]["psnr"]
     if gain < loop.validation.COLLAPSED:
         logger.warning("the network does no better than to return its input")
     print(f"\nweights   {weights}")
@@ -121,8 +181,16 @@ def count_parameters(variables: dict) -> int:
     return sum(np.size(value) for value in jax.tree.leaves(variables["params"]))
 
 
-def _role(config: ConfigDict) -> str:
-    return "student" if config.teacher.weights else config.name
+def _teachers_to_score(teachers: dict) -> dict:
+    """Returns the networks that taught: `teacher`, or by name where there are more."""
+    held = {name: weights for name, weights in teachers.items() if weights}
+    return {
+        _TEACHER if len(held) == 1 else Path(name).stem: (
+            weights.model,
+            weights.variables,
+        )
+        for name, weights in held.items()
+    }
 
 
 def _restorer(model, variables) -> table.Restore:

@@ -54,7 +54,6 @@ def jax_step(
         objective=objectives.create({"mse": 1.0}),
         degrade=lambda keys, sharp: sharp * 0.9,
         optimizer=optax.adam(1e-4),
-        teacher=None,
         seed=0,
     )
     variables = init_variables(task.model, 3, jax.random.key(0))
@@ -63,7 +62,7 @@ def jax_step(
 
     def take() -> None:
         nonlocal state
-        state, metrics = step(state, None, devices.shard({"sharp": batch}))
+        state, metrics = step(state, {}, devices.shard({"sharp": batch}))
         jax.block_until_ready((state, metrics))
 
     return take

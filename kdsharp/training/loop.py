@@ -6,7 +6,7 @@
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp import models
-from kdsharp.core import degradations, objectives
+from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
-from kdsharp.training import optimizers, parallel, validation
+from kdsharp.training import optimizers, parallel, teaching, validation
 from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock
 from kdsharp.training.interruption import Interruption
@@ -31,6 +31,7 @@ from kdsharp.training.logs import MetricsLog
 from kdsharp.training.state import create_state, init_variables
 from kdsharp.training.step import Task, train_step
 from kdsharp.training.stopping import Patience
+from kdsharp.training.teaching import Teacher, Teaching
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +55,6 @@ class Diverged(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Teacher:
-    """A frozen network and its variables."""
-
-    model: nn.Module
-    variables: dict
-
-
-@dataclasses.dataclass(frozen=True)
 class Result:
     """The best network of a run, and what became of the run."""
 
@@ -81,11 +74,32 @@ def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
 
 
+def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:
+    """Returns what teachers show, checked against the terms that ask for it."""
+    layers = teaching.parse_layers(config.features)
+    others = views.create(config.views)
+    terms = objectives.in_use(config.objective)
+    for asking, given, where in (
+        ({"feature_kd", "affinity_kd"}, layers, "config.features"),
+        ({"views_kd"}, others, "config.views"),
+    ):
+        named = sorted(asking & set(terms))
+        if named and not given:
+            raise UserError(f"loss term {named[0]!r} needs {where}")
+        if given and not named:
+            wanted = " or ".join(sorted(asking))
+            raise UserError(f"{where} is given, but no term asks for it: {wanted}")
+    if not config.optimizer.average and any(t.model is None for t in teachers):
+        raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
+    return Teaching(tuple(teacher.model for teacher in teachers), layers, others)
+
+
 class Run:
     """The parts of a run and where it stands.
 
     Creating one checks the config and writes nothing. `sources` holds the pictures,
-    `train` and `valid`; `initial` variables are trained on instead of random ones.
+    `train` and `valid`; `initial` variables are trained on instead of random ones;
+    `vgg` is what the perceptual loss sees with, and its variables.
     """
 
     def __init__(
@@ -94,8 +108,9 @@ class Run:
         workdir: Path,
         *,
         sources: dict[str, Source],
-        teacher: Teacher | None,
+        teachers: Sequence[Teacher] = (),
         initial: dict | None = None,
+        vgg: tuple[nn.Module, dict] | None = None,
     ):
         self._created = time.monotonic()
         self._config = config
@@ -120,23 +135,48 @@ class Run:
         )
         self._model = create_model(config)
         degrade = degradations.create(config.degradation)
+        length = (config.optimizer, self._steps, self._steps_per_epoch)
         task = Task(
             model=create_model(config, self._devices.axis_name),
             channels=config.model.channels,
-            objective=objectives.create(config.objective, teacher is not None),
+            objective=objectives.create(
+                config.objective, [teacher.share for teacher in teachers]
+            ),
             degrade=degrade,
-            optimizer=optimizers.create(config.optimizer, self._steps),
-            teacher=teacher and teacher.model,
+            optimizer=optimizers.create(*length),
             seed=config.seed,
+            teaching=_create_teaching(config, teachers),
+            vgg=vgg and vgg[0],
+            average=config.optimizer.average,
         )
-        self._schedule = optimizers.create_schedule(config.optimizer, self._steps)
+        self._schedule = optimizers.create_schedule(*length)
+        self._plateau = optimizers.Plateau(config.optimizer, config.stopping.metric)
         self._step_fn = self._devices.compile(partial(train_step, task))
-        self._teacher_variables = teacher and self._devices.replicate(teacher.variables)
+        self._frozen = self._devices.replicate(
+            {
+                "teachers": [teacher.variables or {} for teacher in teachers],
+                "vgg": vgg and vgg[1],
+            }
+        )
+        key = jax.random.key(config.seed)
         if initial is None:
-            initial = init_variables(
-                self._model, config.model.channels, jax.random.key(config.seed)
+            initial = init_variables(self._model, config.model.channels, key)
+        adapters = {}
+        if task.teaching.layers:
+            adapters = teaching.create_adapters(
+                task.teaching,
+                self._model,
+                initial,
+                teachers,
+                config.model.channels,
+                key,
             )
-        self._state = create_state(initial, task.optimizer)
+        self._state = create_state(
+            initial,
+            task.optimizer,
+            adapters=adapters if config.objective.get("feature_kd") else {},
+            averaged=bool(config.optimizer.average),
+        )
         self._like = jax.tree.map(np.asarray, self._state)
         self._validate = validation.Validation(
             self._model,
@@ -152,6 +192,7 @@ class Run:
         self._window: list[dict[str, float]] = []
         self._unread: list[dict[str, jax.Array]] = []
         self._step = 0
+        self._rate_scale = 1.0
         self._compiled = False
 
     def train(self) -> Result:
@@ -183,6 +224,8 @@ class Run:
             self._state, self._step = restored.tree, restored.step
             self._window = restored.progress["window"]
             self._patience.recall(restored.progress["patience"])
+            self._plateau.recall(restored.progress["plateau"])
+            self._rate_scale = float(restored.tree.rate_scale)
             logger.info("goes on from step %d of %d", self._step, self._steps)
         self._state = self._devices.replicate(self._state)
         self._log = MetricsLog(self._workdir, self._step)
@@ -223,7 +266,7 @@ class Run:
     def _train_on(self, batch: dict) -> None:
         """Takes one step; reads the metrics of the one before meanwhile."""
         self._state, metrics = self._step_fn(
-            self._state, self._teacher_variables, self._devices.shard(batch)
+            self._state, self._frozen, self._devices.shard(batch)
         )
         self._step += 1
         self._unread.append(metrics)
@@ -249,7 +292,8 @@ class Run:
             self._step,
             {
                 **{f"train/{name}": value for name, value in means.items()},
-                "train/learning_rate": float(self._schedule(self._step - 1)),
+                "train/learning_rate": self._rate_scale
+                * float(self._schedule(self._step - 1)),
                 **rates,
             },
         )
@@ -270,6 +314,7 @@ class Run:
             scores = self._validate(variables)
             if self._patience.update(self._step, scores):
                 self._checkpoints.save_best(self._step, variables, scores)
+            self._scale_rate(self._plateau.update(scores))
         self._log.write(
             self._step, {f"valid/{name}": value for name, value in scores.items()}
         )
@@ -287,6 +332,20 @@ class Run:
                 self._step,
             )
 
+    def _scale_rate(self, scale: float) -> None:
+        """Sets the factor of the learning rate."""
+        if scale != self._rate_scale:
+            logger.info(
+                "step %d/%d: the learning rate is lowered to %g of what it was first",
+                self._step,
+                self._steps,
+                scale,
+            )
+            self._rate_scale = scale
+            self._state = self._state.replace(
+                rate_scale=self._devices.replicate(np.float32(scale))
+            )
+
     def _save(self) -> None:
         """Writes a checkpoint, in the background."""
         self._read_metrics()
@@ -294,7 +353,11 @@ class Run:
             self._checkpoints.save(
                 self._step,
                 self._devices.to_host(self._state),
-                {"window": self._window, "patience": self._patience.memory()},
+                {
+                    "window": self._window,
+                    "patience": self._patience.memory(),
+                    "plateau": self._plateau.memory(),
+                },
             )
 
     def _leave(self, signal) -> None:

@@ -1,34 +1,126 @@
 """Optimisers and their learning rates, all of them optax's."""
 
+from collections.abc import Callable
+
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from kdsharp.core import metrics
 from kdsharp.errors import UserError
 
-
-def create_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
-    """Returns the learning rate as a function of the step."""
-    match config.schedule:
-        case "constant":
-            return optax.constant_schedule(config.learning_rate)
-        case "cosine":
-            return optax.warmup_cosine_decay_schedule(
-                init_value=0.0,
-                peak_value=config.learning_rate,
-                warmup_steps=min(config.warmup_steps, steps - 1),
-                decay_steps=steps,
-            )
-    raise UserError(
-        f"unknown schedule {config.schedule!r}; there are: constant, cosine"
-    )
+_SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 
 
-def create(config: ConfigDict, steps: int) -> optax.GradientTransformation:
+def create(
+    config: ConfigDict, steps: int, steps_per_epoch: int
+) -> optax.GradientTransformation:
     """Returns Adam; its weight decay is added to the gradient, as PyTorch's Adam does.
 
     (Decoupled decay, AdamW's, would be another recipe than the one the reports give.)
     """
-    return optax.chain(
-        optax.add_decayed_weights(config.weight_decay),
-        optax.adam(create_schedule(config, steps)),
-    )
+    rate = _by_update(config, steps, steps_per_epoch)
+    parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
+    if config.clip_norm:
+        parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    optimizer = optax.chain(*parts)
+    if config.accumulate > 1:
+        several = optax.MultiSteps(optimizer, config.accumulate)
+        return several.gradient_transformation()
+    return optimizer
+
+
+def create_schedule(
+    config: ConfigDict, steps: int, steps_per_epoch: int
+) -> optax.Schedule:
+    """Returns the learning rate as a function of the step."""
+    rate = _by_update(config, steps, steps_per_epoch)
+    return lambda step: rate(step // config.accumulate)
+
+
+class Plateau:
+    """Lowers the learning rate when a validation metric stands still."""
+
+    def __init__(self, config: ConfigDict, metric: str):
+        self._metric = metric
+        self._reduce = None
+        self._state = None
+        name, numbers = _parse(config.schedule)
+        if name == "plateau":
+            evaluations, factor = numbers
+            self._reduce = optax.contrib.reduce_on_plateau(
+                factor=factor,
+                patience=int(evaluations),
+                # Anything better is an improvement, so the least tolerance.
+                rtol=0.0,
+                atol=1e-9,
+            )
+            self._state = self._reduce.init(jnp.zeros(()))
+
+    def update(self, scores: dict[str, float]) -> float:
+        """Notes the scores of an evaluation; returns the factor of the rate."""
+        if self._reduce is None:
+            return 1.0
+        score = scores[self._metric]
+        _, self._state = self._reduce.update(
+            {},
+            self._state,
+            value=-score if self._metric in metrics.MAXIMISED else score,
+        )
+        return float(self._state.scale)
+
+    def memory(self) -> dict:
+        """Returns what a resumed run needs."""
+        held = self._state._asdict() if self._state else {}
+        return {name: float(value) for name, value in held.items()}
+
+    def recall(self, memory: dict) -> None:
+        """Goes back to what `memory` returned."""
+        if self._state:
+            held = self._state._asdict()
+            self._state = self._state._replace(
+                **{n: jnp.asarray(memory[n], v.dtype) for n, v in held.items()}
+            )
+
+
+def _by_update(
+    config: ConfigDict, steps: int, steps_per_epoch: int
+) -> Callable[[int], float]:
+    """Returns the learning rate by the number of updates before."""
+    if config.accumulate < 1:
+        raise UserError(
+            f"config.optimizer.accumulate is {config.accumulate}; it must be at least 1"
+        )
+    peak, updates = config.learning_rate, max(1, steps // config.accumulate)
+    warmup = min(config.warmup_steps, updates - 1)
+    name, numbers = _parse(config.schedule)
+    match name:
+        case "cosine":
+            return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, updates)
+        case "step":
+            epochs, factor = numbers
+            every = max(1, int(epochs * steps_per_epoch) // config.accumulate)
+            after = optax.exponential_decay(peak, every, factor, staircase=True)
+        case _:
+            after = optax.constant_schedule(peak)
+    if not warmup:
+        return after
+    rise = optax.linear_schedule(0.0, peak, warmup)
+    return optax.join_schedules([rise, after], [warmup])
+
+
+def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
+    """Returns a schedule's name and its two numbers, if it has them."""
+    name, colon, rest = schedule.partition(":")
+    try:
+        numbers = tuple(float(number) for number in rest.split(",")) if colon else ()
+    except ValueError:
+        numbers = None
+    wanted = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
+    if numbers is None or wanted != len(numbers):
+        raise UserError(f"unknown schedule {schedule!r}; there are: {_SCHEDULES}")
+    if numbers and not (numbers[0] >= 1 and 0 < numbers[1] < 1):
+        raise UserError(
+            f"schedule {schedule!r}: after at least 1, by a factor between 0 and 1"
+        )
+    return name, numbers

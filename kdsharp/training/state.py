@@ -13,14 +13,20 @@ class TrainState(flax.struct.PyTreeNode):
     step: jax.Array
     params: dict
     batch_stats: dict
+    # Between the student's features and its teachers'; trained too, then left behind.
+    adapters: dict
+    # The moving average of parameters and statistics; empty where a run takes none.
+    average: dict
     opt_state: optax.OptState
+    # Of the learning rate, lowered when validation stands still.
+    rate_scale: jax.Array
     # False from the first non-finite loss on; the state then stands still.
     healthy: jax.Array
 
     @property
     def variables(self) -> dict:
-        """Returns what the network is applied with."""
-        return {"params": self.params, "batch_stats": self.batch_stats}
+        """Returns what the network is applied with: the average, where there is one."""
+        return self.average or {"params": self.params, "batch_stats": self.batch_stats}
 
 
 def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
@@ -32,12 +38,25 @@ def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
     }
 
 
-def create_state(variables: dict, optimizer: optax.GradientTransformation):
+def create_state(
+    variables: dict,
+    optimizer: optax.GradientTransformation,
+    *,
+    adapters: dict | None = None,
+    averaged: bool = False,
+) -> TrainState:
     """Returns the state before the first step."""
+    adapters = adapters or {}
+    params, batch_stats = variables["params"], variables["batch_stats"]
+    average = {"params": params, "batch_stats": batch_stats} if averaged else {}
     return TrainState(
         step=jnp.zeros((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables["batch_stats"],
-        opt_state=jax.jit(optimizer.init)(variables["params"]),
+        params=params,
+        batch_stats=batch_stats,
+        adapters=adapters,
+        # A copy: what a step is given it may overwrite, each buffer once.
+        average=jax.tree.map(jnp.copy, average),
+        opt_state=jax.jit(optimizer.init)((params, adapters)),
+        rate_scale=jnp.ones(()),
         healthy=jnp.ones((), bool),
     )

@@ -1,7 +1,6 @@
 """One training step: pure, the same on one device and on many."""
 
 import dataclasses
-from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -10,7 +9,9 @@ import optax
 
 from kdsharp.core import color, objectives
 from kdsharp.core.degradations import Degradation
+from kdsharp.training import teaching
 from kdsharp.training.state import TrainState
+from kdsharp.training.teaching import NOBODY, Teaching
 
 Batch = dict[str, jax.Array]
 
@@ -21,11 +22,15 @@ class Task:
 
     model: nn.Module
     channels: int
-    objective: Callable
+    objective: objectives.Objective
     degrade: Degradation
     optimizer: optax.GradientTransformation
-    teacher: nn.Module | None
     seed: int
+    teaching: Teaching = NOBODY
+    # What the perceptual loss sees with.
+    vgg: nn.Module | None = None
+    # Decay of the moving average of the weights, a step; 0 takes none.
+    average: float = 0.0
 
 
 def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
@@ -47,46 +52,80 @@ def sharp_and_blurred(
 def train_step(
     task: Task,
     state: TrainState,
-    teacher_variables: dict | None,
+    frozen: dict,
     batch: Batch,
     *,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Returns the next state and the step's metrics.
 
-    With `axis_name`, `batch` is this device's share, and sums go over that axis.
-    Without, it is the whole batch, wherever its parts lie.
+    `frozen` holds the variables of each of the `teachers`, and of `vgg`. With
+    `axis_name`, `batch` is this device's share, and sums go over that axis. Without, it
+    is the whole batch, wherever its parts lie.
     """
     step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     blur_key, dropout_key = jax.random.split(step_key)
     keys = _picture_keys(blur_key, len(batch["sharp"]), axis_name)
     sharp, blurred = sharp_and_blurred(batch, keys, task.degrade, task.channels)
-    teacher_residual = None
-    if task.teacher is not None:
-        teacher_residual = jax.lax.stop_gradient(
-            task.teacher.apply(teacher_variables, blurred)
-        )
+    shown = [
+        view.show_teacher(blurred, jax.random.fold_in(step_key, number))
+        for number, view in enumerate(task.teaching.views)
+    ]
+    lessons = task.teaching.lessons(
+        task.model,
+        [held or state.average for held in frozen.get("teachers", ())],
+        blurred,
+        shown,
+    )
 
-    def loss_of(params):
-        residual, updates = task.model.apply(
+    def perceive(pixels):
+        return task.vgg.apply(frozen["vgg"], pixels)
+
+    def forward(params, pixels, layers=()):
+        return teaching.apply(
+            task.model,
             {"params": params, "batch_stats": state.batch_stats},
-            blurred,
-            train=True,
+            pixels,
+            layers,
             mutable=["batch_stats"],
+            train=True,
             rngs={"dropout": dropout_key},
         )
-        outcome = objectives.Outcome(sharp, blurred, residual, teacher_residual)
-        loss, terms = task.objective(outcome)
+
+    def loss_of(trained):
+        params, adapters = trained
+        residual, features, updates = forward(
+            params, blurred, task.teaching.student_layers
+        )
+        outcome = objectives.Outcome(
+            sharp,
+            blurred,
+            residual,
+            features,
+            tuple(
+                view.turn_back(forward(params, view.show_student(pixels))[0])
+                for view, pixels in zip(task.teaching.views, shown, strict=True)
+            ),
+            perceive,
+        )
+        loss, terms = task.objective(
+            outcome, teaching.adapt(lessons, features, adapters)
+        )
         return loss, ({"loss": loss, **terms}, updates.get("batch_stats", {}))
 
-    grads, (terms, batch_stats) = jax.grad(loss_of, has_aux=True)(state.params)
+    trained = (state.params, state.adapters)
+    grads, (terms, batch_stats) = jax.grad(loss_of, has_aux=True)(trained)
     if axis_name is not None:
         grads, terms = jax.lax.pmean((grads, terms), axis_name)
-    updates, opt_state = task.optimizer.update(grads, state.opt_state, state.params)
+    updates, opt_state = task.optimizer.update(grads, state.opt_state, trained)
+    updates = optax.tree.scale(state.rate_scale, updates)
+    params, adapters = optax.apply_updates(trained, updates)
     proposed = state.replace(
         step=state.step + 1,
-        params=optax.apply_updates(state.params, updates),
+        params=params,
         batch_stats=batch_stats,
+        adapters=adapters,
+        average=_averaged(task.average, state, params, batch_stats),
         opt_state=opt_state,
     )
     norm = optax.tree.norm(grads)
@@ -96,6 +135,15 @@ def train_step(
     kept = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), proposed, state)
     metrics = {**terms, "grad_norm": norm, "healthy": healthy}
     return kept.replace(healthy=healthy), metrics
+
+
+def _averaged(decay: float, state: TrainState, params, batch_stats) -> dict:
+    """Returns the moving average, which forgets faster while it is young."""
+    if not state.average:
+        return {}
+    decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
+    latest = {"params": params, "batch_stats": batch_stats}
+    return optax.incremental_update(latest, state.average, 1 - decay)
 
 
 def _picture_keys(key, count, axis_name):

@@ -13,6 +13,7 @@ from kdsharp.errors import UserError
 from kdsharp.training import parallel
 from kdsharp.training.state import create_state, init_variables
 from kdsharp.training.step import Task, train_step
+from kdsharp.training.teaching import Teaching
 
 _STEPS = 6
 _BATCH = 8
@@ -41,21 +42,22 @@ def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
             "dncnn", **_NETWORK, dtype=dtype, axis_name=devices.axis_name
         ),
         channels=3,
-        objective=objectives.create({"mse": 0.5, "residual_kd": 1.0}),
+        objective=objectives.create({"mse": 0.5, "residual_kd": 1.0}, [1.0]),
         degrade=degrade or degradations.create("bicubic:2"),
         # Adam's first steps are the sign of the gradient alone, which turns the
         # rounding of a gradient near zero into a whole step; these are not.
         optimizer=optax.sgd(rate, momentum=0.9),
-        teacher=teacher,
+        teaching=Teaching((teacher,)),
         seed=0,
     )
     step = devices.compile(partial(train_step, task))
     state = create_state(init_variables(teacher, 3, jax.random.key(0)), task.optimizer)
     state = devices.replicate(state)
-    teacher_variables = devices.replicate(init_variables(teacher, 3, jax.random.key(1)))
+    frozen = {"teachers": [init_variables(teacher, 3, jax.random.key(1))]}
+    frozen = devices.replicate(frozen)
     losses = []
     for batch in _batches():
-        state, metrics = step(state, teacher_variables, devices.shard(batch))
+        state, metrics = step(state, frozen, devices.shard(batch))
         losses.append(float(devices.to_host(metrics)["mse"]))
     return np.asarray(losses), devices.to_host(state)
 

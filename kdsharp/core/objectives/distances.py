@@ -1,0 +1,116 @@
+"""How far a restored picture is from the one it should be: one number a batch."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.core import similarity
+
+Picture = Float[Array, "b h w c"]
+Distance = Callable[[Picture, Picture], Float[Array, ""]]
+
+# Where Charbonnier's distance turns from a square into an absolute value: 1e-3, as in
+# Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
+_CHARBONNIER = 1e-3
+_WAVELET_LEVELS = 2
+
+
+def mse(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean squared error."""
+    return jnp.mean(jnp.square(restored - target))
+
+
+def l1(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean absolute error."""
+    return jnp.mean(jnp.abs(restored - target))
+
+
+def charbonnier(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean absolute error, smooth around zero."""
+    square = jnp.square(restored - target)
+    return jnp.mean(jnp.sqrt(square + _CHARBONNIER**2))
+
+
+def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns what lacks of a structural similarity of one."""
+    return 1 - jnp.mean(similarity.ssim(restored, target))
+
+
+def ms_ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns what lacks of a multi-scale structural similarity of one."""
+    return 1 - jnp.mean(similarity.ms_ssim(restored, target))
+
+
+def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean absolute difference of the steps to the next pixel."""
+    difference = restored - target
+    across = jnp.mean(jnp.abs(jnp.diff(difference, axis=2)))
+    down = jnp.mean(jnp.abs(jnp.diff(difference, axis=1)))
+    return (across + down) / 2
+
+
+def frequency(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean absolute difference of the Fourier coefficients.
+
+    Real and imaginary parts count apart, scaled so that white noise scores alike in
+    pictures of any size. After Cho et al., "Rethinking Coarse-to-Fine Approach in
+    Single Image Deblurring", ICCV 2021.
+    """
+    spectrum = jnp.fft.rfft2(restored - target, axes=(1, 2), norm="ortho")
+    return (jnp.mean(jnp.abs(spectrum.real)) + jnp.mean(jnp.abs(spectrum.imag))) / 2
+
+
+def wavelet(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean absolute difference of Haar coefficients, each band alike.
+
+    After the distillation of MTKD (Jiang et al., ECCV 2024), which compares students
+    with teachers band by band.
+    """
+    bands, low = [], restored - target
+    for _ in range(_WAVELET_LEVELS):
+        low, *details = _haar(low)
+        bands += details
+    return sum(jnp.mean(jnp.abs(band)) for band in [low, *bands]) / (1 + len(bands))
+
+
+def perceptual(
+    perceive: Callable[[Picture], Float[Array, "b H W f"]],
+    restored: Picture,
+    target: Picture,
+) -> Float[Array, ""]:
+    """Returns the mean absolute difference of what VGG16 sees in the pictures."""
+    seen = jax.lax.stop_gradient(perceive(target))
+    return jnp.mean(jnp.abs(perceive(restored) - seen))
+
+
+def _haar(x: Picture) -> list[Picture]:
+    """Returns one level of the orthonormal Haar transform: low, then three details.
+
+    An odd last row or column goes with its own copy.
+    """
+    height, width = x.shape[1:3]
+    x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    for_sides = []
+    for part in _sum_and_difference(x, axis=1):
+        for_sides += _sum_and_difference(part, axis=2)
+    return for_sides
+
+
+def _sum_and_difference(x: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
+    first = jax.lax.slice_in_dim(x, 0, None, stride=2, axis=axis)
+    second = jax.lax.slice_in_dim(x, 1, None, stride=2, axis=axis)
+    return (first + second) / jnp.sqrt(2.0), (first - second) / jnp.sqrt(2.0)
+
+
+DISTANCES: dict[str, Distance] = {
+    "mse": mse,
+    "l1": l1,
+    "charbonnier": charbonnier,
+    "ssim": ssim,
+    "ms_ssim": ms_ssim,
+    "edge": edge,
+    "frequency": frequency,
+    "wavelet": wavelet,
+}

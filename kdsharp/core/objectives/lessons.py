@@ -1,0 +1,70 @@
+"""Terms that ask more of a teacher than its picture: its features, its other views."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.core.objectives.outcome import Feature, Lesson, Outcome
+
+# An affinity is of all pairs of places: of more than 32x32, its square grows too large.
+_AFFINITY_SIDE = 32
+
+
+def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
+    """Returns the error of adapted features: 1 is as bad as features of zero.
+
+    After Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
+    """
+    errors = [
+        jnp.mean(jnp.square(adapted - feature)) / jnp.mean(jnp.square(feature))
+        for adapted, feature in zip(lesson.adapted, lesson.features, strict=True)
+    ]
+    return sum(errors) / len(errors)
+
+
+def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
+    """Returns the mean absolute difference of the affinities of places.
+
+    After He et al., "FAKD: Feature-Affinity Based Knowledge Distillation for Efficient
+    Image Super-Resolution", ICIP 2020: the cosine of the features at every two places.
+    """
+    errors = [
+        jnp.mean(jnp.abs(_affinity(student) - _affinity(feature)))
+        for student, feature in zip(outcome.features, lesson.features, strict=True)
+    ]
+    return sum(errors) / len(errors)
+
+
+def views_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
+    """Returns the mean absolute error to the teacher's residual in the other views.
+
+    After Zhang et al., "Data Upcycling Knowledge Distillation for Image
+    Super-Resolution" (DUKD), 2023.
+    """
+    errors = [
+        jnp.mean(jnp.abs(view - taught))
+        for view, taught in zip(outcome.views, lesson.views, strict=True)
+    ]
+    return sum(errors) / len(errors)
+
+
+def _affinity(feature: Feature) -> Float[Array, "b n n"]:
+    """Returns the cosine between the features of every two places."""
+    height, width = feature.shape[1:3]
+    size = (min(height, _AFFINITY_SIDE), min(width, _AFFINITY_SIDE))
+    if size != (height, width):
+        shape = (feature.shape[0], *size, feature.shape[3])
+        feature = jax.image.resize(feature, shape, "linear")
+    places = feature.reshape(feature.shape[0], -1, feature.shape[3])
+    norm = jnp.sqrt(jnp.sum(jnp.square(places), -1, keepdims=True) + 1e-12)
+    places /= norm
+    return jnp.einsum("bif,bjf->bij", places, places)
+
+
+LESSONS: dict[str, Callable[[Outcome, Lesson], Float[Array, ""]]] = {
+    "feature_kd": feature_kd,
+    "affinity_kd": affinity_kd,
+    "views_kd": views_kd,
+}

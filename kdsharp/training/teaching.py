@@ -1,0 +1,187 @@
+"""What teachers show a student in a step: residuals, features, other views."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from kdsharp.core.objectives import Lesson
+from kdsharp.core.views import View
+from kdsharp.errors import UserError
+
+Pixels = Float[Array, "b h w c"]
+Features = tuple[Float[Array, "b h w f"], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Teacher:
+    """A frozen network and its variables, and its share in every term of a teacher.
+
+    Without a network it is the student's own moving average.
+    """
+
+    model: nn.Module | None
+    variables: dict | None
+    share: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Teaching:
+    """Who teaches, and what besides the residual.
+
+    `layers` are pairs, the student's and the teacher's.
+    """
+
+    models: tuple[nn.Module | None, ...] = ()
+    layers: tuple[tuple[str, str], ...] = ()
+    views: tuple[View, ...] = ()
+
+    @property
+    def student_layers(self) -> list[str]:
+        return [student for student, _ in self.layers]
+
+    @property
+    def teacher_layers(self) -> list[str]:
+        return [teacher for _, teacher in self.layers]
+
+    def lessons(
+        self,
+        student: nn.Module,
+        variables: Sequence[dict],
+        blurred: Pixels,
+        shown: Sequence[Pixels],
+    ) -> list[Lesson]:
+        """Returns what each teacher makes of the batch and of its views."""
+        lessons = []
+        for model, held in zip(self.models, variables, strict=True):
+            model = model or student
+            residual, features, _ = apply(model, held, blurred, self.teacher_layers)
+            seen = tuple(model.apply(held, view) for view in shown)
+            lessons.append(Lesson(residual, features, views=seen))
+        return jax.lax.stop_gradient(lessons)
+
+
+NOBODY = Teaching()
+
+
+def apply(
+    model: nn.Module,
+    variables: dict,
+    pixels: Pixels,
+    layers: Iterable[str] = (),
+    *,
+    mutable: Iterable[str] = (),
+    **options,
+) -> tuple[Pixels, Features, dict]:
+    """Returns a network's residual, what those of its layers give, and its updates."""
+    layers = tuple(layers)
+    residual, updates = model.apply(
+        variables,
+        pixels,
+        capture_intermediates=(
+            lambda module, _: len(module.path) == 1 and module.name in layers
+        )
+        if layers
+        else False,
+        mutable=[*mutable, "intermediates"],
+        **options,
+    )
+    captured = updates.pop("intermediates", {})
+    features = tuple(
+        captured[layer]["__call__"][0].astype(jnp.float32) for layer in layers
+    )
+    return residual, features, updates
+
+
+def create_adapters(
+    teaching: Teaching,
+    student: nn.Module,
+    variables: dict,
+    teachers: Sequence[Teacher],
+    channels: int,
+    key: jax.Array,
+) -> dict:
+    """Returns, for each teacher and pair of layers, a 1x1 convolution between them."""
+    pixels = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
+    ours = _shapes(student, variables, pixels, teaching.student_layers, "the student")
+    adapters = {}
+    for number, teacher in enumerate(teachers):
+        model = teacher.model or student
+        held = teacher.variables if teacher.model else variables
+        theirs = _shapes(model, held, pixels, teaching.teacher_layers, "the teacher")
+        for pair, (student_layer, teacher_layer) in enumerate(teaching.layers):
+            fan_in, fan_out = ours[student_layer], theirs[teacher_layer]
+            kernel = nn.initializers.lecun_normal()(
+                jax.random.fold_in(jax.random.fold_in(key, number), pair),
+                (fan_in, fan_out),
+            )
+            adapters[f"{number}_{pair}"] = {
+                "kernel": kernel,
+                "bias": jnp.zeros(fan_out),
+            }
+    return adapters
+
+
+def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
+    """Returns the lessons with the student's features as each adapter shows them.
+
+    A teacher's features of another size are resized to the student's.
+    """
+    adapted = []
+    for number, lesson in enumerate(lessons):
+        pairs = range(len(lesson.features))
+        theirs = tuple(_resized(lesson.features[p], features[p]) for p in pairs)
+        ours = ()
+        if adapters:
+            held = [adapters[f"{number}_{pair}"] for pair in pairs]
+            ours = tuple(
+                features[p] @ held[p]["kernel"] + held[p]["bias"] for p in pairs
+            )
+        adapted.append(lesson._replace(features=theirs, adapted=ours))
+    return adapted
+
+
+def parse_layers(spec: str) -> tuple[tuple[str, str], ...]:
+    """Returns the pairs of `student:teacher,...`."""
+    pairs = [tuple(pair.strip().split(":")) for pair in spec.split(",") if pair.strip()]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise UserError(
+                f"config.features {spec!r}: a pair is a layer of the student and one "
+                "of the teacher, as in conv4:conv8"
+            )
+    return tuple(pairs)
+
+
+def _resized(feature: jax.Array, like: jax.Array) -> jax.Array:
+    shape = (*like.shape[:3], feature.shape[3])
+    if feature.shape == shape:
+        return feature
+    return jax.image.resize(feature, shape, "linear")
+
+
+def _shapes(model, variables, pixels, layers, whose) -> dict[str, int]:
+    """Returns how many features those layers have; says which layer there is not."""
+    _, captured = jax.eval_shape(
+        lambda held, x: model.apply(
+            held, x, capture_intermediates=True, mutable=["intermediates"]
+        ),
+        variables,
+        pixels,
+    )
+    known = {
+        name: held["__call__"][0].shape[-1]
+        for name, held in captured["intermediates"].items()
+        if name != "__call__" and "__call__" in held
+        if len(held["__call__"][0].shape) == 4
+    }
+    for layer in layers:
+        if layer not in known:
+            raise UserError(
+                f"config.features: {whose} has no layer {layer!r}; there are: "
+                f"{', '.join(known)}"
+            )
+    return known

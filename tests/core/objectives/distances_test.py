@@ -1,0 +1,106 @@
+"""Distances between pictures, against NumPy and PyTorch."""
+
+import jax
+import numpy as np
+import torch
+from absl.testing import absltest, parameterized
+
+from kdsharp.core.objectives import distances
+
+
+def _pictures(seed: int = 0, shape=(2, 24, 20, 3)) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return tuple(rng.random(shape, np.float32) for _ in range(2))
+
+
+def _haar_bands(x: np.ndarray, levels: int) -> list[np.ndarray]:
+    """Returns the bands by the transform's matrix."""
+    low, bands = x.astype(np.float64), []
+    for _ in range(levels):
+        h, w = low.shape[1:3]
+        rows, columns = _haar_matrix(h), _haar_matrix(w)
+        both = np.einsum("ih,bhwc,jw->bijc", rows, low, columns)
+        low = both[:, : h // 2, : w // 2]
+        bands += [
+            both[:, : h // 2, w // 2 :],
+            both[:, h // 2 :, : w // 2],
+            both[:, h // 2 :, w // 2 :],
+        ]
+    return [low, *bands]
+
+
+def _haar_matrix(size: int) -> np.ndarray:
+    """Returns sums over the upper half, differences over the lower."""
+    pairs = np.eye(size // 2)
+    return np.concatenate([np.kron(pairs, [1, 1]), np.kron(pairs, [1, -1])]) / np.sqrt(
+        2
+    )
+
+
+class DistancesTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("mse", torch.nn.functional.mse_loss),
+        ("l1", torch.nn.functional.l1_loss),
+    )
+    def test_as_pytorch(self, name, reference):
+        a, b = _pictures()
+        expected = float(reference(torch.tensor(a), torch.tensor(b)))
+        value = distances.DISTANCES[name](a, b)
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+
+    def test_charbonnier_is_between_a_square_and_an_absolute_value(self):
+        a, b = _pictures()
+        far = np.mean(np.abs(10 * (a - b)))
+        np.testing.assert_allclose(distances.charbonnier(10 * a, 10 * b), far, 1e-4)
+        near = np.mean(1e-3 + (3e-4 * (a - b).astype(np.float64)) ** 2 / 2e-3)
+        np.testing.assert_allclose(
+            distances.charbonnier(3e-4 * a, 3e-4 * b), near, 1e-4
+        )
+
+    def test_edge_is_of_differences_and_blind_to_brightness(self):
+        a, b = _pictures()
+        across = np.abs(np.diff(a, axis=2) - np.diff(b, axis=2)).mean()
+        down = np.abs(np.diff(a, axis=1) - np.diff(b, axis=1)).mean()
+        np.testing.assert_allclose(distances.edge(a, b), (across + down) / 2, 1e-5)
+        self.assertLess(distances.edge(a, a + 0.25), 1e-6)
+
+    def test_frequency_is_of_the_half_spectrum(self):
+        a, b = _pictures()
+        spectrum = np.fft.rfft2(a - b, axes=(1, 2)) / np.sqrt(24 * 20)
+        parts = np.abs(spectrum.real).mean() + np.abs(spectrum.imag).mean()
+        np.testing.assert_allclose(distances.frequency(a, b), parts / 2, 1e-5)
+
+    def test_wavelet_is_of_the_bands(self):
+        a, b = _pictures()
+        bands = _haar_bands(a - b, levels=2)
+        expected = np.mean([np.abs(band).mean() for band in bands])
+        np.testing.assert_allclose(distances.wavelet(a, b), expected, rtol=1e-5)
+
+    def test_perceptual_compares_what_is_seen_and_leaves_the_target_alone(self):
+        a, b = _pictures()
+
+        def perceive(x):
+            return x[:, ::2, ::2] ** 2
+
+        expected = np.abs(a[:, ::2, ::2] ** 2 - b[:, ::2, ::2] ** 2).mean()
+        value = distances.perceptual(perceive, a, b)
+        np.testing.assert_allclose(value, expected, rtol=1e-5)
+        grad = jax.grad(distances.perceptual, 2)(perceive, a, b)
+        np.testing.assert_array_equal(grad, 0)
+
+    @parameterized.parameters(*distances.DISTANCES)
+    def test_gradients_are_finite_and_point_away(self, name):
+        distance = jax.jit(jax.value_and_grad(distances.DISTANCES[name]))
+        a, b = _pictures(shape=(2, 33, 35, 3))
+        for restored in (a, b, np.zeros_like(a)):
+            value, grad = distance(restored, b)
+            self.assertTrue(np.isfinite(value))
+            self.assertTrue(np.all(np.isfinite(grad)))
+        # A step downhill.
+        value, grad = distance(a, b)
+        step = 1e-3 * a.size**0.5 * grad / np.linalg.norm(grad) / 10
+        self.assertLess(distance(a - step, b)[0], value)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,154 @@
+"""Optimisers and learning rates, against PyTorch and closed forms."""
+
+import jax
+import numpy as np
+import optax
+import torch
+from absl.testing import absltest, parameterized
+from ml_collections import config_dict
+
+from kdsharp.errors import UserError
+from kdsharp.training import optimizers
+
+
+def _config(**changes):
+    config = config_dict.create(
+        learning_rate=0.1,
+        schedule="constant",
+        warmup_steps=0,
+        weight_decay=0.0,
+        clip_norm=0.0,
+        accumulate=1,
+        average=0.0,
+    )
+    config.update(changes)
+    return config
+
+
+def _rates(steps=12, steps_per_epoch=2, **changes) -> list[float]:
+    schedule = optimizers.create_schedule(_config(**changes), steps, steps_per_epoch)
+    return [float(schedule(step)) for step in range(steps)]
+
+
+def _descend(gradients, **changes) -> np.ndarray:
+    """Returns where gradients lead from one."""
+    optimizer = optimizers.create(_config(**changes), len(gradients), 2)
+    params = np.ones(3, np.float32)
+    state = optimizer.init(params)
+    update = jax.jit(optimizer.update)
+    for gradient in gradients:
+        updates, state = update(gradient, state, params)
+        params = optax.apply_updates(params, updates)
+    return np.asarray(params)
+
+
+def _descend_with_torch(gradients, clip_norm=None, **options) -> np.ndarray:
+    params = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.Adam([params], lr=0.1, **options)
+    for gradient in gradients:
+        params.grad = torch.tensor(gradient)
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_([params], clip_norm)
+        optimizer.step()
+    return params.detach().numpy()
+
+
+def _gradients(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, 3)).astype(np.float32)
+
+
+class OptimizersTest(parameterized.TestCase):
+    def test_adam_is_pytorchs(self):
+        gradients = _gradients(5)
+        np.testing.assert_allclose(
+            _descend(gradients, weight_decay=0.1),
+            _descend_with_torch(gradients, weight_decay=0.1),
+            rtol=1e-5,
+        )
+
+    def test_gradients_are_clipped_by_their_norm(self):
+        gradients = _gradients(5) * np.asarray([[9], [1], [0.1], [5], [1]], np.float32)
+        np.testing.assert_allclose(
+            _descend(gradients, clip_norm=0.5),
+            _descend_with_torch(gradients, clip_norm=0.5),
+            rtol=1e-4,
+        )
+
+    def test_accumulated_gradients_make_one_update(self):
+        gradients = _gradients(6)
+        np.testing.assert_allclose(
+            _descend(gradients, accumulate=3),
+            _descend_with_torch(gradients.reshape(2, 3, 3).mean(1)),
+            rtol=1e-5,
+        )
+
+    def test_cosine_rises_and_falls(self):
+        rates = _rates(schedule="cosine", warmup_steps=4)
+        np.testing.assert_allclose(rates[:5], [0, 0.025, 0.05, 0.075, 0.1], rtol=1e-6)
+        falling = [0.05 * (1 + np.cos(np.pi * k / 8)) for k in range(8)]
+        np.testing.assert_allclose(rates[4:], falling, rtol=1e-5)
+
+    def test_step_falls_every_few_epochs(self):
+        rates = _rates(schedule="step:2,0.5")
+        np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025], 4), rtol=1e-6)
+
+    def test_warmup_goes_before_any_schedule(self):
+        rates = _rates(schedule="constant", warmup_steps=2)
+        np.testing.assert_allclose(rates, [0, 0.05] + [0.1] * 10, rtol=1e-6)
+
+    def test_accumulation_does_not_stretch_a_schedule(self):
+        rates = _rates(schedule="step:2,0.5", accumulate=2)
+        np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025], 4), rtol=1e-6)
+
+    @parameterized.parameters("linear", "step:3", "step:a,b", "plateau", "constant:1,2")
+    def test_an_unknown_schedule_is_told(self, schedule):
+        with self.assertRaisesRegex(UserError, f"'{schedule}'; there are: constant"):
+            _rates(schedule=schedule)
+
+    @parameterized.parameters("step:0,0.5", "plateau:2,1.5")
+    def test_an_impossible_schedule_is_told(self, schedule):
+        with self.assertRaisesRegex(UserError, "between 0 and 1"):
+            _rates(schedule=schedule)
+
+    def test_accumulating_nothing_is_told(self):
+        with self.assertRaisesRegex(UserError, "accumulate is 0"):
+            _rates(accumulate=0)
+
+
+class PlateauTest(parameterized.TestCase):
+    # PyTorch waits for one evaluation more than its patience says.
+    @parameterized.parameters(
+        ("psnr", "max", [30, 31, 31, 30.5, 32, 31, 31, 31, 31, 33]),
+        ("mse", "min", [0.3, 0.2, 0.3, 0.3, 0.1, 0.1, 0.1, 0.05, 0.06, 0.07]),
+    )
+    def test_as_pytorch(self, metric, mode, scores):
+        plateau = optimizers.Plateau(_config(schedule="plateau:2,0.5"), metric)
+        theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+        reference = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            theirs, mode, factor=0.5, patience=1, threshold=0.0
+        )
+        for score in scores:
+            reference.step(score)
+            scale = plateau.update({metric: score})
+            self.assertAlmostEqual(scale, theirs.param_groups[0]["lr"])
+        self.assertLess(scale, 1)
+
+    def test_it_goes_on_where_it_was(self):
+        config, scores = _config(schedule="plateau:2,0.5"), [3, 2, 2, 1, 1, 4, 3, 3]
+        whole = optimizers.Plateau(config, "psnr")
+        scales = [whole.update({"psnr": score}) for score in scores]
+        halves = [optimizers.Plateau(config, "psnr") for _ in range(2)]
+        for score in scores[:3]:
+            halves[0].update({"psnr": score})
+        halves[1].recall(halves[0].memory())
+        rest = [halves[1].update({"psnr": score}) for score in scores[3:]]
+        self.assertEqual(rest, scales[3:])
+
+    def test_other_schedules_have_none(self):
+        plateau = optimizers.Plateau(_config(), "psnr")
+        self.assertEqual([plateau.update({"psnr": 1.0}) for _ in range(5)], [1.0] * 5)
+        plateau.recall(plateau.memory())
+
+
+if __name__ == "__main__":
+    absltest.main()
