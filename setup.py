@@ -32,7 +32,13 @@ setup(
     ],
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "ruff>=0.14", "tensorboard>=2.19"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "pytorch-msssim>=1.0",
+            "ruff>=0.14",
+            "tensorboard>=2.19",
+        ],
         "torch": ["torch==2.13.0"],
     },
 )

@@ -1,0 +1,181 @@
+"""Structural similarity (Wang et al., 2004) and its multi-scale form (2003).
+
+Made to be trained on: nothing is clipped, and gradients are finite everywhere, for flat
+and for identical pictures too. Windows lie inside the picture. Both return one number a
+picture, the mean over its channels.
+
+A window is a matrix product along each axis: on a CPU, forward and back, 10 to 30 times
+as fast as depthwise convolutions and 3 to 8 times as fast as sums of shifted pictures.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from kdsharp.errors import UserError
+
+# Contrast and luminance below which differences do not count, for a range of 1.
+_C1, _C2 = 0.01**2, 0.03**2
+
+_SIGMA, _REACH = 1.5, 5
+_UNIFORM_SIZE = 7
+
+# What each scale counts, the finest first (Wang, Simoncelli and Bovik, 2003).
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+# Powers below one are infinitely steep at zero; under this, a scale counts as zero.
+_LEAST = 1e-6
+
+# Long axes are filtered in tiles: the dense matrix of a whole one is mostly zeros.
+_TILE = 64
+
+Pictures = Float[Array, "b h w c"]
+
+
+def ssim(a: Pictures, b: Pictures, *, window: str = "gaussian") -> Float[Array, " b"]:
+    """Returns the structural similarity.
+
+    `gaussian` is the published window, 11x11 of sigma 1.5; `uniform` is scikit-image's
+    default, 7x7 with sample covariances.
+    """
+    luminance, contrast = _compare(a, b, window)
+    return jnp.mean(luminance * contrast, axis=(1, 2, 3))
+
+
+def ms_ssim(a: Pictures, b: Pictures, *, scales: int = 5) -> Float[Array, " b"]:
+    """Returns the multi-scale structural similarity.
+
+    With fewer scales than five (see `scales_for`) the weights of those that are left
+    are scaled to sum to one; such scores do not compare with published ones.
+    """
+    fitting = scales_for(*a.shape[1:3])
+    if not 1 <= scales <= fitting:
+        raise UserError(
+            f"MS-SSIM of {scales} scales does not fit pictures of {a.shape[2]}x"
+            f"{a.shape[1]} pixels: "
+            + (
+                f"the shorter side has to be {_least_side(scales)}"
+                if 1 <= scales <= len(_SCALE_WEIGHTS)
+                else f"there are from 1 to {len(_SCALE_WEIGHTS)}"
+            )
+        )
+    a, b = _as_float(a), _as_float(b)
+    weights = np.array(_SCALE_WEIGHTS[:scales]) / sum(_SCALE_WEIGHTS[:scales])
+    score = 1.0
+    for scale, weight in enumerate(weights, start=1):
+        luminance, contrast = _compare(a, b, "gaussian")
+        if scale == scales:
+            contrast = luminance * contrast
+        else:
+            a, b = _halve(a), _halve(b)
+        score *= _power(jnp.mean(contrast, axis=(1, 2)), float(weight))
+    return jnp.mean(score, axis=-1)
+
+
+def scales_for(height: int, width: int) -> int:
+    """Returns how many scales `ms_ssim` can have on pictures of that size."""
+    side = min(height, width)
+    return sum(side >= _least_side(n) for n in range(1, len(_SCALE_WEIGHTS) + 1))
+
+
+def _least_side(scales: int) -> int:
+    # Halving rounds up.
+    return 2 * _REACH * 2 ** (scales - 1) + 1
+
+
+def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
+    """Returns how alike the windows' means and their contrasts are."""
+    if window not in _WINDOWS:
+        raise UserError(
+            f"unknown SSIM window {window!r}; there are: {', '.join(_WINDOWS)}"
+        )
+    taps, covariance_scale = _WINDOWS[window]
+    if min(a.shape[1:3]) < len(taps):
+        raise UserError(
+            f"SSIM needs pictures of {len(taps)}x{len(taps)} pixels or more; these are "
+            f"{a.shape[2]}x{a.shape[1]}"
+        )
+    a, b = _as_float(a), _as_float(b)
+    mean_a, mean_b = _filter(a, taps), _filter(b, taps)
+    product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
+    covariance = covariance_scale * (_filter(a * b, taps) - product)
+    variances = covariance_scale * (_filter(a**2 + b**2, taps) - squares)
+    luminance = (2 * product + _C1) / (squares + _C1)
+    contrast = (2 * covariance + _C2) / (variances + _C2)
+    return luminance, contrast
+
+
+def _as_float(x: Array) -> Array:
+    # Variances are differences of nearly equal numbers: bfloat16 would lose them.
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _gaussian() -> np.ndarray:
+    at = np.arange(-_REACH, _REACH + 1)
+    weights = np.exp(-(at**2) / (2 * _SIGMA**2))
+    return weights / weights.sum()
+
+
+# Weights along an axis, and what makes a covariance of a population one of a sample.
+_WINDOWS = {
+    "gaussian": (_gaussian(), 1.0),
+    "uniform": (
+        np.full(_UNIFORM_SIZE, 1 / _UNIFORM_SIZE),
+        _UNIFORM_SIZE**2 / (_UNIFORM_SIZE**2 - 1),
+    ),
+}
+
+
+def _filter(x: Pictures, taps: np.ndarray) -> Pictures:
+    """Returns weighted means over every window that lies inside the picture."""
+    return _filter_axis(_filter_axis(x, 1, taps), 2, taps)
+
+
+def _filter_axis(x: Array, axis: int, taps: np.ndarray) -> Array:
+    have = x.shape[axis]
+    want = have - len(taps) + 1
+    if have <= 2 * _TILE:
+        return _product(_band(taps, want, have), x, axis)
+    # A tile of results needs its own pixels and the first of the next tile's.
+    count = -(-want // _TILE)
+    x = jnp.pad(
+        x, [(0, (count + 1) * _TILE - have if i == axis else 0) for i in range(4)]
+    )
+    tiles = x.reshape(*x.shape[:axis], count + 1, _TILE, *x.shape[axis + 1 :])
+    own, following = (
+        jnp.take(tiles, start + np.arange(count), axis) for start in (0, 1)
+    )
+    band = _band(taps, _TILE, 2 * _TILE)
+    means = _product(band[:, :_TILE], own, axis + 1)
+    means += _product(band[:, _TILE:], following, axis + 1)
+    means = means.reshape(*x.shape[:axis], count * _TILE, *x.shape[axis + 1 :])
+    return jnp.take(means, np.arange(want), axis)
+
+
+def _band(taps: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Returns the matrix whose row i holds the taps from column i on."""
+    at = np.arange(columns) - np.arange(rows)[:, None]
+    inside = (at >= 0) & (at < len(taps))
+    return np.where(inside, taps[np.clip(at, 0, len(taps) - 1)], 0).astype(np.float32)
+
+
+def _product(matrix: np.ndarray, x: Array, axis: int) -> Array:
+    letters = "abcdefg"[: x.ndim]
+    result = letters.replace(letters[axis], "z")
+    # The default precision of some accelerators is too low for variances.
+    return jnp.einsum(
+        f"z{letters[axis]},{letters}->{result}", matrix, x, precision="highest"
+    )
+
+
+def _halve(x: Pictures) -> Pictures:
+    """Returns means of 2x2 pixels, as PyTorch's pooling: odd sides begin with zeros."""
+    x = jnp.pad(x, [(0, 0), (x.shape[1] % 2, 0), (x.shape[2] % 2, 0), (0, 0)])
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
+
+
+def _power(base: Array, exponent: float) -> Array:
+    """Returns `max(base, 0) ** exponent`, nowhere infinitely steep."""
+    positive = base > _LEAST
+    return jnp.where(positive, jnp.where(positive, base, 1) ** exponent, 0)
