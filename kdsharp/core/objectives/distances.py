@@ -39,8 +39,12 @@ def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
 
 
 def ms_ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns what lacks of a multi-scale structural similarity of one."""
-    return 1 - jnp.mean(similarity.ms_ssim(restored, target))
+    """Returns what lacks of a multi-scale structural similarity of one.
+
+    Of as many of its five scales as fit a patch: two from 21 pixels on, three from 41.
+    """
+    scales = similarity.scales_for(*restored.shape[1:3])
+    return 1 - jnp.mean(similarity.ms_ssim(restored, target, scales=scales))
 
 
 def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
