@@ -1,5 +1,6 @@
 """One experiment from its config to its report: the call behind `kdsharp.main`."""
 
+import dataclasses
 import json
 import logging
 import platform
@@ -7,6 +8,7 @@ import resource
 import subprocess
 from pathlib import Path
 
+import flax.linen as nn
 import jax
 import numpy as np
 from ml_collections import ConfigDict
@@ -28,8 +30,28 @@ _SAMPLE_SIZE = 192
 _SAMPLES = 6
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A run that can begin, its pictures by split, and its teachers by name."""
+
+    run: loop.Run
+    pictures: dict[str, sources.Source]
+    teachers: dict[str, store.Weights | None]
+
+
 def conduct(config: ConfigDict, folder: Path) -> None:
     """Trains what the config describes and writes weights, report and pictures."""
+    prepared = prepare(config, folder)
+    with workdir.claim(folder, config):
+        result = prepared.run.train()
+        _finish(config, folder, result, prepared.teachers, prepared.pictures["test"])
+
+
+def prepare(config: ConfigDict, folder: Path) -> Prepared:
+    """Returns the run that a config describes, once nothing stands in its way.
+
+    Trains the teacher first where the config describes that too.
+    """
     loop.create_model(config)  # A config that names no network fails here, cheaply.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):
@@ -49,9 +71,7 @@ def conduct(config: ConfigDict, folder: Path) -> None:
         initial=initial,
         vgg=_load_vgg(config),
     )
-    with workdir.claim(folder, config):
-        result = run.train()
-        _finish(config, folder, result, teachers, pictures["test"])
+    return Prepared(run, pictures, teachers)
 
 
 def _train_teacher(config: ConfigDict, folder: Path) -> None:
@@ -141,7 +161,7 @@ def _finish(config, folder, result, teachers, test) -> None:
     role = "student" if teachers else config.name
     networks[role] = (model, result.variables)
     restorers = {
-        name: _restorer(network, variables)
+        name: restorer(network, variables)
         for name, (network, variables) in networks.items()
     }
     degrade = jax.jit(degradations.create(config.degradation))
@@ -193,7 +213,8 @@ def _teachers_to_score(teachers: dict) -> dict:
     }
 
 
-def _restorer(model, variables) -> table.Restore:
+def restorer(model: nn.Module, variables: dict) -> table.Restore:
+    """Returns a network as a function of blurred pixels to restored ones."""
     return jax.jit(lambda blurred: blurred + model.apply(variables, blurred))
 
 

@@ -3,7 +3,6 @@
 Flags become a config, the config goes to one call.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -28,15 +27,11 @@ def main(argv: list[str]) -> int:
     if len(argv) > 1:
         return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
     # Late, so that --help and a mistyped flag need not wait for JAX.
-    import jax
+    from kdsharp import experiment, machine
+    from kdsharp.training import loop
 
-    from kdsharp import experiment
-    from kdsharp.training import loop, parallel
-
-    cache = Path(os.environ.get("KDSHARP_CACHE") or Path.home() / ".cache/kdsharp")
-    jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
     config = _CONFIG.value
-    parallel.show_cores(config.batch_size, config.devices)
+    machine.set_up(config)
     try:
         experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:

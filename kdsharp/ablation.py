@@ -1,0 +1,176 @@
+"""The same student without a teacher and with each method of distilling: who wins?
+
+Every method starts from the same seeds and takes as many steps on the same batches. The
+table tells the mean and the spread of what each wins over the input, and of how far it
+is from the baseline, seed by seed.
+"""
+
+import dataclasses
+import json
+import logging
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from kdsharp import experiment
+from kdsharp.core import degradations
+from kdsharp.data import pipeline, sources
+from kdsharp.errors import UserError
+from kdsharp.evaluation import table
+from kdsharp.training import loop, workdir
+from kdsharp.training.logs import read_metrics
+
+logger = logging.getLogger(__name__)
+
+_SCORES = "scores.json"
+_RATE = "time/images_per_second"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One method from one seed."""
+
+    method: str
+    seed: int
+    psnr: float
+    ssim: float
+    gain: float
+    # Of training alone, compilation left out.
+    milliseconds_a_step: float
+
+
+def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
+    """Trains all that is not trained yet; writes and returns the table."""
+    shared = _share_out_steps(ablation, base)
+    trials = [
+        _attempt(method, seed, _configure(ablation, shared, method, seed), folder)
+        for seed in ablation.seeds
+        for method in ablation.methods
+    ]
+    text = markdown(trials, ablation.baseline)
+    records = [dataclasses.asdict(trial) for trial in trials]
+    for name, content in (
+        ("ablation.json", json.dumps(records, indent=2) + "\n"),
+        ("ablation.md", text + "\n"),
+    ):
+        temporary = folder / f".{name}.partial"
+        temporary.write_text(content)
+        temporary.replace(folder / name)
+    return text
+
+
+def markdown(trials: list[Trial], baseline: str) -> str:
+    """Returns a row for each method, compared with the baseline seed by seed.
+
+    The baseline comes first, then the methods from the best to the worst.
+    """
+    by_method = {
+        method: {trial.seed: trial for trial in trials if trial.method == method}
+        for method in {trial.method for trial in trials}
+    }
+    first = by_method.pop(baseline)
+    ranked = sorted(by_method.items(), key=lambda item: -_mean_gain(item[1].values()))
+    lines = [
+        f"| method | gain over the input, dB | SSIM | to `{baseline}`, dB | better | "
+        "ms a step |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for method, by_seed in [(baseline, first), *ranked]:
+        held = by_seed.values()
+        apart = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
+        better = f"{sum(a > 0 for a in apart)} of {len(apart)}"
+        compared = [_spread(apart, "+.3f"), better] if method != baseline else ["", ""]
+        cells = [
+            f"`{method}`",
+            _spread([t.gain for t in held], "+.3f"),
+            _spread([t.ssim for t in held], ".4f"),
+            *compared,
+            f"{statistics.mean(t.milliseconds_a_step for t in held):.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
+    """Returns what all methods have in common: so many steps, so many evaluations."""
+    config = base.copy_and_resolve_references()
+    config.update(ablation.common)
+    source = sources.create(config.data.source, "train", seed=config.seed)
+    crops = ablation.steps * config.batch_size / ablation.evaluations / len(source)
+    config.data.crops_per_picture = max(1, round(crops))
+    steps_per_epoch = pipeline.steps_per_epoch(
+        source, config.batch_size, config.data.crops_per_picture
+    )
+    config.epochs = max(1, round(ablation.steps / steps_per_epoch))
+    return config
+
+
+def _configure(
+    ablation: ConfigDict, shared: ConfigDict, method: str, seed: int
+) -> ConfigDict:
+    """Returns the experiment of a method and a seed."""
+    config = shared.copy_and_resolve_references()
+    config.update(ablation.methods[method])
+    config.name, config.seed = method, seed
+    return config
+
+
+def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
+    """Returns how a method does from a seed: as it was written down, or anew."""
+    folder = folder / method / f"seed{seed}"
+    written = folder / _SCORES
+    with workdir.claim(folder, config):
+        if written.exists():
+            return Trial(**json.loads(written.read_text()))
+    logger.info("%s, seed %d", method, seed)
+    prepared = experiment.prepare(config, folder)
+    with workdir.claim(folder, config):
+        result = prepared.run.train()
+        trial = _score(method, seed, config, prepared, result.variables, folder)
+        temporary = written.with_suffix(".partial")
+        temporary.write_text(json.dumps(dataclasses.asdict(trial)) + "\n")
+        temporary.replace(written)
+    return trial
+
+
+def _score(method, seed, config, prepared, variables, folder) -> Trial:
+    restore = experiment.restorer(loop.create_model(config), variables)
+    test = prepared.pictures["test"]
+    rows = table.score(
+        (test[i] for i in range(len(test))),
+        {method: restore},
+        jax.jit(degradations.create(config.degradation)),
+        channels=config.model.channels,
+        # Of the pictures' blur: the same for all.
+        seed=0,
+    )
+    scores = table.means(rows)
+    rates = [r[_RATE] for r in read_metrics(folder) if _RATE in r]
+    return Trial(
+        method,
+        seed,
+        psnr=scores[method]["psnr"],
+        ssim=scores[method]["ssim"],
+        gain=scores[method]["psnr"] - scores[table.INPUT]["psnr"],
+        milliseconds_a_step=1e3 * config.batch_size / statistics.median(rates),
+    )
+
+
+def load_base(ablation: ConfigDict, path: Path, load) -> ConfigDict:
+    """Returns the experiment that an ablation's file names."""
+    if ablation.get("baseline") not in ablation.get("methods", ()):
+        raise UserError(f"{path} is no ablation: give one such as configs/ablation.py")
+    return load(str(path.parent / ablation.experiment))
+
+
+def _mean_gain(trials: Iterable[Trial]) -> float:
+    return statistics.mean(trial.gain for trial in trials)
+
+
+def _spread(values: list[float], form: str) -> str:
+    """Returns the mean and the standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):{form}} ± {deviation:{form.lstrip('+')}}"

@@ -1,0 +1,16 @@
+"""What the programs ask of JAX before anything computes."""
+
+import os
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from kdsharp.training import parallel
+
+
+def set_up(config: ConfigDict) -> None:
+    """Keeps what is compiled for the next time, and shows each core as a device."""
+    cache = Path(os.environ.get("KDSHARP_CACHE") or Path.home() / ".cache/kdsharp")
+    jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
+    parallel.show_cores(config.batch_size, config.devices)
