@@ -16,7 +16,7 @@ def get_config(variant: str = "full") -> ConfigDict:
     # What is trained, beside this file; the methods below say what is changed in it.
     config.experiment = "student.py"
     config.seeds = (0, 1, 2)
-    config.steps = 720
+    config.steps = 1440
     # Changed for every method.
     config.common = ConfigDict(
         {"stopping": {"patience": 0}, "log_every": 64, "checkpoint_every": 192}
