@@ -10,9 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Momentum of the running statistics. Short runs need them to settle within a few
-# hundred steps.
-_MOMENTUM = 0.9
+from kdsharp.models import layers
 
 
 class DnCNN(nn.Module):
@@ -40,29 +38,10 @@ class DnCNN(nn.Module):
             normed = set(self.norm_after)
         x = (blurred - jnp.asarray(self.mean)).astype(self.dtype)
         for layer in range(1, self.depth):
-            x = nn.Conv(
-                self.width,
-                (3, 3),
-                use_bias=layer not in normed,
-                kernel_init=nn.initializers.he_normal(),
-                dtype=self.dtype,
-                name=f"conv{layer}",
-            )(x)
-            if layer in normed:
-                x = nn.BatchNorm(
-                    use_running_average=not train,
-                    momentum=_MOMENTUM,
-                    dtype=self.dtype,
-                    axis_name=self.axis_name,
-                    name=f"norm{layer}",
-                )(x)
+            norm = layer in normed
+            x = layers.conv_norm(
+                self, layer, x, self.width, norm=norm, bias=not norm, train=train
+            )
             x = nn.relu(x)
-        # From zero, training starts at the input itself, not below it.
-        x = nn.Conv(
-            self.channels,
-            (3, 3),
-            kernel_init=nn.initializers.zeros,
-            dtype=self.dtype,
-            name=f"conv{self.depth}",
-        )(x)
-        return x.astype(blurred.dtype)
+        head = layers.residual_head(self.channels, self.dtype, f"conv{self.depth}")
+        return head(x).astype(blurred.dtype)

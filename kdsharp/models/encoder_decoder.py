@@ -25,7 +25,6 @@ class EncoderDecoder(nn.Module):
     def __call__(
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
-        height, width = blurred.shape[1:3]
         x = layers.pad_to_multiple(blurred, 2)
         x = nn.relu(self._conv(self.width, "conv1")(x))
         x = nn.relu(self._conv(2 * self.width, "conv2", stride=2)(x))
@@ -40,10 +39,8 @@ class EncoderDecoder(nn.Module):
             dtype=self.dtype,
             name="up",
         )(x)
-        # bfloat16 has too few bits for a picture: it comes out in float32.
-        x = nn.Conv(self.channels, (3, 3), dtype=jnp.float32, name="head")(nn.relu(x))
-        picture = nn.sigmoid(x)[:, :height, :width]
-        return picture.astype(blurred.dtype) - blurred
+        x = layers.picture_head(self.channels, 3, "head")(nn.relu(x))
+        return layers.to_residual(nn.sigmoid(x), blurred)
 
     def _conv(self, filters, name, stride=1):
         return nn.Conv(

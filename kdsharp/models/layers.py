@@ -9,17 +9,63 @@ from jaxtyping import Array, Float
 _MOMENTUM = 0.9
 
 
-def batch_norm(
-    *, train: bool, dtype: jnp.dtype, axis_name: str | None, name: str
-) -> nn.BatchNorm:
-    """Returns a batch norm whose statistics span the devices of `axis_name`."""
+def conv3x3(filters: int, name: str, dtype: jnp.dtype, *, bias: bool = True) -> nn.Conv:
+    """Returns a convolution to be followed by a ReLU or the like."""
+    return nn.Conv(
+        filters,
+        (3, 3),
+        use_bias=bias,
+        kernel_init=nn.initializers.he_normal(),
+        dtype=dtype,
+        name=name,
+    )
+
+
+def conv_norm(
+    network: nn.Module,
+    number: int,
+    x: Float[Array, "b h w c"],
+    filters: int,
+    *,
+    norm: bool,
+    bias: bool,
+    train: bool,
+) -> Float[Array, "b h w f"]:
+    """Returns the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
+
+    Batch statistics span the devices of the network's `axis_name`.
+    """
+    x = conv3x3(filters, f"conv{number}", network.dtype, bias=bias)(x)
+    if not norm:
+        return x
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=_MOMENTUM,
-        dtype=dtype,
-        axis_name=axis_name,
-        name=name,
+        dtype=network.dtype,
+        axis_name=network.axis_name,
+        name=f"norm{number}",
+    )(x)
+
+
+def residual_head(channels: int, dtype: jnp.dtype, name: str) -> nn.Conv:
+    """Returns the last convolution of a network that predicts the residual."""
+    # From zero, training starts at the input itself, not below it.
+    return nn.Conv(
+        channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=dtype, name=name
     )
+
+
+def picture_head(channels: int, size: int, name: str) -> nn.Conv:
+    """Returns the last convolution of a network that draws the picture itself."""
+    # bfloat16 has too few bits for a picture: it comes out in float32.
+    return nn.Conv(channels, (size, size), dtype=jnp.float32, name=name)
+
+
+def to_residual(
+    picture: Float[Array, "b H W c"], blurred: Float[Array, "b h w c"]
+) -> Float[Array, "b h w c"]:
+    """Returns what takes `blurred` to the picture drawn, cropped to its size."""
+    return crop_like(picture, blurred).astype(blurred.dtype) - blurred
 
 
 def pad_to_multiple(
@@ -29,6 +75,13 @@ def pad_to_multiple(
     height, width = x.shape[1:3]
     below, right = -height % multiple, -width % multiple
     return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
+
+
+def crop_like(
+    x: Float[Array, "b H W c"], picture: Float[Array, "b h w c"]
+) -> Float[Array, "b h w c"]:
+    """Returns x without what padding the picture added below and right."""
+    return x[:, : picture.shape[1], : picture.shape[2]]
 
 
 def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:

@@ -32,28 +32,10 @@ class LightCNN(nn.Module):
     ) -> Float[Array, "b h w c"]:
         x = blurred
         for layer, width in enumerate(self.widths, start=1):
-            x = nn.Conv(
-                width,
-                (3, 3),
-                use_bias=not self.norm,
-                kernel_init=nn.initializers.he_normal(),
-                dtype=self.dtype,
-                name=f"conv{layer}",
-            )(x)
-            if self.norm:
-                x = layers.batch_norm(
-                    train=train,
-                    dtype=self.dtype,
-                    axis_name=self.axis_name,
-                    name=f"norm{layer}",
-                )(x)
+            x = layers.conv_norm(
+                self, layer, x, width, norm=self.norm, bias=not self.norm, train=train
+            )
             x = nn.relu(x)
-        # From zero, training starts at the input itself, not below it.
-        x = nn.Conv(
-            self.channels,
-            (3, 3),
-            kernel_init=nn.initializers.zeros,
-            dtype=self.dtype,
-            name=f"conv{len(self.widths) + 1}",
-        )(x)
-        return x.astype(blurred.dtype)
+        last = f"conv{len(self.widths) + 1}"
+        head = layers.residual_head(self.channels, self.dtype, last)
+        return head(x).astype(blurred.dtype)

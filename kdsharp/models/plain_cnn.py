@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.models import layers
+
 
 class PlainCNN(nn.Module):
     """`depth` 3x3 convolutions with bias, `width` filters, ReLU between."""
@@ -25,16 +27,7 @@ class PlainCNN(nn.Module):
     ) -> Float[Array, "b h w c"]:
         x = blurred
         for layer in range(1, self.depth):
-            x = nn.Conv(
-                self.width,
-                (3, 3),
-                kernel_init=nn.initializers.he_normal(),
-                dtype=self.dtype,
-                name=f"conv{layer}",
-            )(x)
+            x = layers.conv3x3(self.width, f"conv{layer}", self.dtype)(x)
             x = nn.relu(x)
-        # bfloat16 has too few bits for a picture: it comes out in float32.
-        picture = nn.Conv(
-            self.channels, (3, 3), dtype=jnp.float32, name=f"conv{self.depth}"
-        )(x)
-        return picture.astype(blurred.dtype) - blurred
+        picture = layers.picture_head(self.channels, 3, f"conv{self.depth}")(x)
+        return layers.to_residual(picture, blurred)

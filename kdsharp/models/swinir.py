@@ -58,7 +58,6 @@ class SwinIR(nn.Module):
                 f"swinir has {len(self.depths)} groups by its depths and "
                 f"{len(self.heads)} by its heads; give one of each a group"
             )
-        height, width = blurred.shape[1:3]
         x = layers.pad_to_multiple(blurred, self.window)
         x = ((x - jnp.asarray(self._mean())) * self.img_range).astype(self.dtype)
         shallow = self._conv(self.width, "conv_first")(x)
@@ -82,18 +81,16 @@ class SwinIR(nn.Module):
             x = start + self._conv(self.width, f"group{group}_conv")(x)
         x = _layer_norm(self.dtype, "norm_last")(x)
         x = shallow + self._conv(self.width, "conv_body")(x)
-        # From zero, training starts at the input itself, not below it.
-        x = self._conv(self.channels, "conv_last", kernel_init=nn.initializers.zeros)(x)
-        residual = x.astype(blurred.dtype) / self.img_range
-        return residual[:, :height, :width]
+        x = layers.residual_head(self.channels, self.dtype, "conv_last")(x)
+        return layers.crop_like(x.astype(blurred.dtype) / self.img_range, blurred)
 
     def _mean(self):
         if self.mean is None:
             return _MEAN_RGB if self.channels == 3 else (0.0,)
         return self.mean
 
-    def _conv(self, filters, name, **arguments):
-        return nn.Conv(filters, (3, 3), dtype=self.dtype, name=name, **arguments)
+    def _conv(self, filters, name):
+        return nn.Conv(filters, (3, 3), dtype=self.dtype, name=name)
 
 
 class _Block(nn.Module):

@@ -38,7 +38,6 @@ class UNet(nn.Module):
     def __call__(
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
-        height, width = blurred.shape[1:3]
         *sides, deepest = self.widths
         x = layers.pad_to_multiple(blurred, 2 ** len(sides)).astype(self.dtype)
         skips = []
@@ -61,10 +60,8 @@ class UNet(nn.Module):
             )(x)
             x = jnp.concatenate([x, skips.pop()], axis=-1)
             x = self._level(filters, f"decoder{level}")(x, train=train)
-        # bfloat16 has too few bits for a picture: it comes out in float32.
-        x = nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name="head")(x)
-        picture = nn.sigmoid(x) if self.sigmoid else x
-        return picture[:, :height, :width].astype(blurred.dtype) - blurred
+        x = layers.picture_head(self.channels, 1, "head")(x)
+        return layers.to_residual(nn.sigmoid(x) if self.sigmoid else x, blurred)
 
     def _level(self, filters, name):
         return _Level(
@@ -84,20 +81,9 @@ class _Level(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
         for layer in (1, 2):
-            x = nn.Conv(
-                self.width,
-                (3, 3),
-                kernel_init=nn.initializers.he_normal(),
-                dtype=self.dtype,
-                name=f"conv{layer}",
-            )(x)
-            if self.norm:
-                x = layers.batch_norm(
-                    train=train,
-                    dtype=self.dtype,
-                    axis_name=self.axis_name,
-                    name=f"norm{layer}",
-                )(x)
+            x = layers.conv_norm(
+                self, layer, x, self.width, norm=self.norm, bias=True, train=train
+            )
             x = nn.leaky_relu(x, self.slope)
         return x
 
@@ -123,7 +109,6 @@ class SeparableUNet(nn.Module):
     def __call__(
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
-        height, width = blurred.shape[1:3]
         x = layers.pad_to_multiple(blurred, 2 ** len(self.widths)).astype(self.dtype)
         skips = []
         for level, filters in enumerate(self.widths, start=1):
@@ -137,10 +122,8 @@ class SeparableUNet(nn.Module):
             x = layers.double_bilinear(x) + skips.pop()
             x = self._separable(x, filters, f"decoder{level}")
         x = self._separable(x, self.refinement, "refinement")
-        # bfloat16 has too few bits for a picture: it comes out in float32.
-        x = nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name="head")(x)
-        picture = nn.sigmoid(x)[:, :height, :width]
-        return picture.astype(blurred.dtype) - blurred
+        x = layers.picture_head(self.channels, 1, "head")(x)
+        return layers.to_residual(nn.sigmoid(x), blurred)
 
     def _separable(
         self, x: jax.Array, filters: int, name: str, dilation: int = 1

@@ -31,7 +31,9 @@ class TrainState(flax.struct.PyTreeNode):
 
 def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
     """Returns a network's first parameters and statistics."""
-    variables = jax.jit(model.init)(key, jnp.zeros((1, 32, 32, channels)))
+    # Not jitted: each shape's draw is compiled once, not each of a network's layers.
+    pixels = jax.ShapeDtypeStruct((1, 32, 32, channels), jnp.float32)
+    variables = model.lazy_init(key, pixels)
     return {
         "params": variables["params"],
         "batch_stats": variables.get("batch_stats", {}),
