@@ -6,6 +6,10 @@ from jaxtyping import Array, Float
 # ITU-R BT.601: what red, green and blue add to luma.
 _BT601 = (0.299, 0.587, 0.114)
 
+# The same in 8-bit video, where black is 16 and white 235, as MATLAB rounds it.
+_STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+_STUDIO_BLACK = 16 / 255
+
 # IEC 61966-2-1: below the knee sRGB is a line, above it a power.
 _SLOPE = 12.92
 _OFFSET = 0.055
@@ -17,6 +21,11 @@ _KNEE_LINEAR = 0.0031308
 def luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
     """Returns full-range BT.601 luma: white is 1, black is 0."""
     return (rgb @ jnp.asarray(_BT601, rgb.dtype))[..., None]
+
+
+def studio_luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
+    """Returns BT.601 luma as video stores it: white is 235/255, black is 16/255."""
+    return (rgb @ jnp.asarray(_STUDIO, rgb.dtype) + _STUDIO_BLACK)[..., None]
 
 
 def srgb_to_linear(srgb: Float[Array, "..."]) -> Float[Array, "..."]:

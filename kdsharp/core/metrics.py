@@ -9,33 +9,90 @@ import dm_pix
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.core import color, similarity
+from kdsharp.errors import UserError
+
 Metric = Callable[
     [Float[Array, "b h w c"], Float[Array, "b h w c"]], Float[Array, " b"]
 ]
+
+# What of a picture is compared: its colours, or its luma as published numbers have it.
+PROTOCOLS = ("rgb", "luma")
 
 
 def mse(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
     """Returns the mean squared error."""
-    return dm_pix.mse(jnp.clip(restored, 0, 1), jnp.clip(sharp, 0, 1))
+    return dm_pix.mse(_shown(restored), _shown(sharp))
+
+
+def mae(
+    restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
+) -> Float[Array, " b"]:
+    """Returns the mean absolute error."""
+    return dm_pix.mae(_shown(restored), _shown(sharp))
 
 
 def psnr(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the peak signal-to-noise ratio in dB."""
-    return dm_pix.psnr(jnp.clip(restored, 0, 1), jnp.clip(sharp, 0, 1))
+    """Returns the peak signal-to-noise ratio in dB; of equal pictures, infinity."""
+    return dm_pix.psnr(_shown(restored), _shown(sharp))
 
 
 def ssim(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
     """Returns the structural similarity (Gaussian window 11x11, sigma 1.5)."""
-    return dm_pix.ssim(jnp.clip(restored, 0, 1), jnp.clip(sharp, 0, 1))
+    return similarity.ssim(_shown(restored), _shown(sharp))
 
 
-METRICS: dict[str, Metric] = {"psnr": psnr, "ssim": ssim, "mse": mse}
+def ms_ssim(
+    restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
+) -> Float[Array, " b"]:
+    """Returns the structural similarity over five scales, of sides from 161 on."""
+    return similarity.ms_ssim(_shown(restored), _shown(sharp))
+
+
+def _shown(picture: Array) -> Array:
+    return jnp.clip(picture, 0, 1)
+
+
+# Those that a crop of any size from 11x11 on has.
+METRICS: dict[str, Metric] = {"psnr": psnr, "ssim": ssim, "mse": mse, "mae": mae}
+
+# Those that whole pictures are judged by.
+OF_PICTURES: dict[str, Metric] = {
+    "psnr": psnr,
+    "ssim": ssim,
+    "ms_ssim": ms_ssim,
+    "mse": mse,
+    "mae": mae,
+}
 
 # Metrics of which more is better; of the others, less is.
-MAXIMISED = frozenset({"psnr", "ssim"})
+MAXIMISED = frozenset({"psnr", "ssim", "ms_ssim"})
+
+
+def compared(
+    picture: Float[Array, "b h w c"], protocol: str = "rgb", shave: int = 0
+) -> Float[Array, "b h2 w2 c2"]:
+    """Returns what a protocol compares: without `shave` pixels at each border.
+
+    `luma` is BT.601's, from 16 to 235; a picture of one channel is compared as it is.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(
+            f"unknown protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}"
+        )
+    height, width = picture.shape[1:3]
+    if not 0 <= shave < min(height, width) / 2:
+        raise UserError(
+            f"a border of {shave} pixels cannot be left out of a picture of "
+            f"{width}x{height}"
+        )
+    picture = _shown(picture)[:, shave : height - shave, shave : width - shave]
+    if protocol == "luma" and picture.shape[-1] == 3:
+        return color.studio_luma(picture)
+    return picture

@@ -1,11 +1,22 @@
-"""Metrics against scikit-image's."""
+"""Metrics against scikit-image's and pytorch-msssim's."""
 
+import unittest
+
+import jax
 import numpy as np
+import skimage.color
 import skimage.data
 import skimage.metrics
 from absl.testing import absltest, parameterized
 
 from kdsharp.core import metrics
+from kdsharp.errors import UserError
+
+try:
+    import pytorch_msssim
+    import torch
+except ImportError:
+    pytorch_msssim = torch = None
 
 
 def _pair(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -17,6 +28,8 @@ def _pair(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
 def _of_skimage(name: str, restored: np.ndarray, sharp: np.ndarray) -> float:
     if name == "mse":
         return skimage.metrics.mean_squared_error(restored, sharp)
+    if name == "mae":
+        return np.abs(restored - sharp).mean(dtype=np.float64)
     if name == "psnr":
         return skimage.metrics.peak_signal_noise_ratio(sharp, restored, data_range=1)
     return skimage.metrics.structural_similarity(
@@ -61,6 +74,57 @@ class MetricsTest(parameterized.TestCase):
             _of_skimage(name, restored, sharp),
             rtol=1e-4,
         )
+
+    @unittest.skipIf(pytorch_msssim is None, "pytorch-msssim is not installed")
+    def test_multi_scale_similarity_equals_pytorch_msssim(self):
+        sharp = skimage.data.coffee()[None, :170, :165] / np.float32(255)
+        beyond = sharp * 1.3 - 0.1
+        clipped, target = (
+            torch.from_numpy(np.clip(x, 0, 1).transpose(0, 3, 1, 2).copy())
+            for x in (beyond, sharp)
+        )
+        expected = pytorch_msssim.ms_ssim(clipped, target, data_range=1)
+        got = jax.jit(metrics.OF_PICTURES["ms_ssim"])(beyond, sharp)
+        np.testing.assert_allclose(got, [expected], atol=1e-5)
+
+    def test_multi_scale_similarity_of_a_small_picture_gets_a_sentence(self):
+        small = np.zeros((1, 160, 200, 3), np.float32)
+        with self.assertRaisesRegex(UserError, "200x160 pixels.*has to be 161"):
+            metrics.ms_ssim(small, small)
+
+    def test_every_metric_of_crops_is_one_of_pictures(self):
+        self.assertContainsSubset(metrics.METRICS, metrics.OF_PICTURES)
+        self.assertContainsSubset(metrics.MAXIMISED, metrics.OF_PICTURES)
+
+
+class ProtocolTest(parameterized.TestCase):
+    @parameterized.product(shave=(0, 3))
+    def test_luma_is_that_of_scikit_image(self, shave):
+        restored, _ = _pair()
+        expected = skimage.color.rgb2ycbcr(restored)[..., :1] / 255
+        height, width = expected.shape[:2]
+        got = metrics.compared(restored[None], "luma", shave)
+        np.testing.assert_allclose(
+            got[0],
+            expected[shave : height - shave, shave : width - shave],
+            atol=1e-5,
+        )
+
+    @parameterized.parameters(("rgb", 3), ("luma", 1))
+    def test_what_has_that_many_channels_stays(self, protocol, channels):
+        restored, _ = _pair(channels)
+        np.testing.assert_array_equal(
+            metrics.compared(restored[None], protocol)[0], restored
+        )
+
+    @parameterized.parameters(
+        ("yuv", 0, "'yuv'; there are: rgb, luma"),
+        ("rgb", 40, "40 pixels cannot be left out of a picture of 100x80"),
+        ("rgb", -1, "-1 pixels cannot"),
+    )
+    def test_a_mistake_gets_a_sentence(self, protocol, shave, message):
+        with self.assertRaisesRegex(UserError, message):
+            metrics.compared(_pair()[0][None], protocol, shave)
 
 
 if __name__ == "__main__":

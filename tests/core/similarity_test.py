@@ -26,13 +26,12 @@ def _pair(height: int, width: int, channels: int = 3) -> tuple[np.ndarray, np.nd
     return (sharp + noise).astype(np.float32)[None], sharp[None]
 
 
-def _to_torch(pictures: np.ndarray) -> torch.Tensor:
+def _to_torch(pictures: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy())
 
 
 # One program is sooner ready than its operations one by one.
 _ms_ssim = jax.jit(similarity.ms_ssim, static_argnames="scales")
-
 
 _with_torch = unittest.skipIf(torch is None, "pytorch-msssim is not installed")
 
