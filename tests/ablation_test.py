@@ -1,0 +1,111 @@
+"""Comparing ways to train: equal terms, every trial kept, a table that adds up."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from ml_collections import ConfigDict
+
+from kdsharp import ablation, cli
+from kdsharp.errors import UserError
+from tests.training import runs
+
+_CONFIG = runs.ROOT / "configs" / "ablation.py"
+
+
+def _trial(method: str, seed: int, gain: float) -> ablation.Trial:
+    return ablation.Trial(method, seed, 30 + gain, 0.9, gain, 12.0)
+
+
+class TableTest(parameterized.TestCase):
+    def test_methods_are_compared_seed_by_seed(self):
+        gains = {"alone": [1.0, 2.0, 1.5], "worse": [0.9, 2.1, 1.2], "best": [2, 3, 4]}
+        trials = [
+            _trial(method, seed, gain)
+            for method, by_seed in gains.items()
+            for seed, gain in enumerate(by_seed)
+        ]
+        lines = ablation.markdown(trials, "alone").splitlines()[2:]
+        self.assertEqual(
+            [line.split("`")[1] for line in lines], ["alone", "best", "worse"]
+        )
+        apart = np.subtract(gains["worse"], gains["alone"])
+        self.assertIn(f"{apart.mean():+.3f} ± {apart.std(ddof=1):.3f}", lines[2])
+        self.assertIn("1 of 3", lines[2])
+        self.assertIn("+1.500 ± 0.500", lines[0])
+
+
+class AblationTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.root = Path(self.create_tempdir().full_path)
+        photographs = runs.write_photographs(self.root / "photographs")
+        self.base = runs.small_config(photographs)
+        self.ablation = ConfigDict(
+            {
+                "baseline": "alone",
+                "seeds": (0, 1),
+                "steps": 12,
+                "evaluations": 2,
+                "common": {"log_every": 4},
+                "methods": {
+                    "alone": {},
+                    "still": {
+                        "optimizer": {"learning_rate": 0.0, "schedule": "constant"}
+                    },
+                },
+            }
+        )
+
+    def _conduct(self) -> str:
+        return ablation.conduct(self.ablation, self.base, self.root / "out")
+
+    def test_every_method_is_trained_from_every_seed_once(self):
+        text = self._conduct()
+        out = self.root / "out"
+        self.assertEqual((out / "ablation.md").read_text(), text + "\n")
+        trials = json.loads((out / "ablation.json").read_text())
+        self.assertLen(trials, 4)
+        for trial in trials:
+            curve = runs.curve(out / trial["method"] / f"seed{trial['seed']}")
+            self.assertEqual(curve[-1]["step"], 12)
+            self.assertLen([r for r in curve if "valid/psnr" in r], 2)
+            if trial["method"] == "still":
+                # A network that begins with a residual of zero, and stays there.
+                self.assertAlmostEqual(trial["gain"], 0, places=5)
+            else:
+                self.assertNotAlmostEqual(trial["gain"], 0, places=3)
+        # Again, after one trial was lost: that one alone is trained anew.
+        lost = out / "alone" / "seed1"
+        written = {p: p.stat().st_mtime_ns for p in out.rglob("scores.json")}
+        (lost / "scores.json").unlink()
+        self.assertEqual(self._conduct(), text)
+        for path, moment in written.items():
+            changed = path.stat().st_mtime_ns != moment
+            self.assertEqual(changed, path.parent == lost, path)
+
+    def test_another_ablation_does_not_go_on_in_an_old_folder(self):
+        self.ablation.seeds = (0,)
+        self.ablation.methods = {"alone": {}}
+        self._conduct()
+        self.ablation.steps = 24
+        with self.assertRaisesRegex(UserError, "holds a run of another config"):
+            self._conduct()
+
+    def test_the_ablation_that_ships_names_what_there_is(self):
+        for variant in ("full", "smoke"):
+            config = cli.load_config(f"{_CONFIG}:{variant}")
+            base = ablation.load_base(config, _CONFIG, cli.load_config)
+            self.assertEqual(base.model.name, "dncnn")
+            self.assertGreater(len(config.methods), 1)
+
+    def test_what_is_no_ablation_is_told(self):
+        student = runs.ROOT / "configs" / "student.py"
+        config = cli.load_config(str(student))
+        with self.assertRaisesRegex(UserError, "student.py is no ablation: give one"):
+            ablation.load_base(config, student, cli.load_config)
+
+
+if __name__ == "__main__":
+    absltest.main()
