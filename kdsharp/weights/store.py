@@ -40,10 +40,13 @@ def save(path: Path, variables: dict, card: dict) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
-    temporary.write_bytes(to_bytes(tensors))
-    os.replace(temporary, path)
-    temporary.write_text(json.dumps(card, indent=2) + "\n")
-    os.replace(temporary, path.with_suffix(_CARD))
+    try:
+        temporary.write_bytes(to_bytes(tensors))
+        os.replace(temporary, path)
+        temporary.write_text(json.dumps(card, indent=2) + "\n")
+        os.replace(temporary, path.with_suffix(_CARD))
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def shipped() -> list[str]:
@@ -74,17 +77,25 @@ def locate(name: str) -> Path:
     )
 
 
-def load(name: str, *, dtype: str = "float32") -> Weights:
-    """Returns the weights of that name, checked against their architecture."""
-    path = locate(name)
+def read_card(path: Path) -> dict:
+    """Returns the card beside weights, which names at least the network."""
     card_path = path.with_suffix(_CARD)
     try:
         card = json.loads(card_path.read_text())
-        model = models.create(**card["model"], dtype=dtype)
-    except (OSError, KeyError, json.JSONDecodeError) as error:
+        _ = card["model"]["name"]
+    # Text of another encoding, too, is a ValueError.
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} needs its card {card_path.name} beside it, with a 'model' entry"
         ) from error
+    return card
+
+
+def load(name: str, *, dtype: str = "float32") -> Weights:
+    """Returns the weights of that name, checked against their architecture."""
+    path = locate(name)
+    card = read_card(path)
+    model = models.create(**{**card["model"], "dtype": dtype})
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -108,9 +108,16 @@ def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
         if not name.endswith(_BUFFERS)
     }
     tensors = _Tensors(known, file, arch)
-    arguments, places = _ARCHITECTURES[arch](tensors, told)
-    arguments |= told
-    wanted = _shapes(arch, arguments)
+    rest = dict(told)  # What remains is the network's own.
+    try:
+        arguments, places = _ARCHITECTURES[arch](tensors, rest)
+        arguments |= rest
+        wanted = _shapes(arch, arguments)
+    except UserError:
+        raise
+    # Values of the wrong kind fail wherever the network first uses them.
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{arch!r} cannot be built as told: {told}") from error
     if wanted.keys() != {path for path, _ in places.values()}:
         tensors.refuse(f"by its tensors it is not what was told: {told}")
     return _convert(tensors, places, wanted), arguments

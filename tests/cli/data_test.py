@@ -1,7 +1,5 @@
-"""The command: what it prints, what it leaves behind, how it ends."""
+"""`kdsharp data`: what it prints, what it leaves behind, how it ends."""
 
-import contextlib
-import io
 import itertools
 import os
 import pathlib
@@ -15,43 +13,18 @@ import scipy.ndimage
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp import cli
+from kdsharp.cli.configs import load_config
 from kdsharp.data import pipeline, preview, sources
+from tests.cli.running import run
 from tests.data import layouts
 
-_ROOT = pathlib.Path(__file__).parents[1]
+_ROOT = pathlib.Path(__file__).parents[2]
 
 
-def _run(*arguments: object) -> tuple[int, str, str]:
-    """Status, and what went to standard output and to standard error."""
-    out, complaints = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = end.code
-    return status, out.getvalue(), complaints.getvalue()
-
-
-class CommandTest(parameterized.TestCase):
+class DataTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.root = pathlib.Path(self.create_tempdir().full_path)
-
-    def test_help_loads_nothing_heavy(self):
-        code = (
-            "import sys\n"
-            "from kdsharp import cli\n"
-            "try: cli.main(['data', 'prepare', '--help'])\n"
-            "except SystemExit: pass\n"
-            "heavy = {'jax', 'numpy', 'tensorflow_datasets'} & set(sys.modules)\n"
-            "sys.exit(str(heavy) if heavy else 0)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("--processes", done.stdout)
 
     @parameterized.parameters(
         (("data", "info", "mnist"), "celeba, helen, gopro"),
@@ -61,25 +34,22 @@ class CommandTest(parameterized.TestCase):
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )
     def test_a_mistake_is_one_sentence(self, arguments, message):
-        status, out, complaints = _run(*arguments)
+        status, out, complaints = run(*arguments)
         self.assertEqual((status, out), (2, ""))
         self.assertStartsWith(complaints, "kdsharp: ")
         self.assertIn(message, complaints)
         self.assertEqual(complaints.count("\n"), 1)
-
-    def test_no_verb_is_a_mistake(self):
-        self.assertEqual(_run()[0], 2)
 
     def test_prepare_and_info_tell_what_there_is_and_what_is_not(self):
         layouts.helen(self.root / "pairs", 14)
         layouts.truncate(self.root / "pairs/blur/100032541_1.png")
         (self.root / "pairs/blur/100032542_1.png").unlink()
         options = ("helen", "--data-dir", self.root / "data")
-        status, _, complaints = _run("data", "info", *options)
+        status, _, complaints = run("data", "info", *options)
         self.assertEqual(status, 2)
         self.assertIn(f"--from FOLDER --data-dir {self.root}/data'", complaints)
         for verb in (("prepare", "--from", self.root / "pairs"), ("info",)):
-            status, out, complaints = _run("data", verb[0], *options, *verb[1:])
+            status, out, complaints = run("data", verb[0], *options, *verb[1:])
             self.assertEqual(status, 0, complaints)
             self.assertIn("12 pictures, 2 left out", out)
             self.assertRegex(out, "100032541_1: 100032541_1.png: .*truncated")
@@ -126,7 +96,7 @@ class PreviewTest(absltest.TestCase):
 
     def _preview(self, *options: str) -> np.ndarray:
         path = self.root / "out/grid.png"
-        status, out, complaints = _run(
+        status, out, complaints = run(
             "data", "preview", self.config, "--out", path, "--count", 3, *options
         )
         self.assertEqual(status, 0, complaints)
@@ -172,7 +142,7 @@ class PreviewTest(absltest.TestCase):
             np.testing.assert_array_equal(difference, expected)
 
     def test_the_text_is_what_was_drawn(self):
-        experiment = cli.load_config(self.config + ":full")
+        experiment = load_config(self.config + ":full")
         self.assertEqual(experiment.epochs, 100)
         experiment.degradation = "gaussian:0.5-3"
         source = sources.create(f"folder:{self.root}/photos", "train")
@@ -207,7 +177,7 @@ class PreviewTest(absltest.TestCase):
         self.assertEqual(found, {True})
 
     def test_a_config_that_fails_is_told(self):
-        status, _, complaints = _run(
+        status, _, complaints = run(
             "data", "preview", self.config + ":huge", "--out", self.root / "a.png"
         )
         self.assertEqual(status, 2)

@@ -1,53 +1,22 @@
-"""The command `kdsharp`: arguments become one call."""
+"""`kdsharp data`: prepare data sets and look at them."""
 
 import argparse
 import os
 import pathlib
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING
 
-from kdsharp import terminal
+from kdsharp.cli.configs import load_config
+from kdsharp.cli.verbs import Verbs, add_group, add_verb
 from kdsharp.errors import UserError
-
-if TYPE_CHECKING:
-    from ml_collections import ConfigDict
 
 # Of what was left out, so much is named; `pictures.json` has the rest.
 _NAMED = 10
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status."""
-    arguments = _parser().parse_args(argv)
-    terminal.listen()
-    try:
-        arguments.call(arguments)
-    except UserError as error:
-        return terminal.fail(error, 2)
-    except KeyboardInterrupt:
-        return terminal.fail("interrupted", 130)
-    except OSError as error:  # A full disk, a lost mount.
-        return terminal.fail(
-            f"{error}: what is done stays; mend that and run the same command again", 1
-        )
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kdsharp", description="Sharpens pictures, and trains what does so."
-    )
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    data = verbs.add_parser("data", help="prepare data sets and look at them")
-    _add_data(data.add_subparsers(metavar="VERB", required=True))
-    return parser
-
-
-def _add_data(verbs: argparse._SubParsersAction) -> None:
-    prepare = _add(
+def add(verbs: Verbs) -> None:
+    """Adds `kdsharp data` and its verbs."""
+    verbs = add_group(verbs, "data", "prepare data sets and look at them")
+    prepare = add_verb(
         verbs, "prepare", _prepare, "copy a data set into one that loads fast"
     )
     prepare.add_argument("name", metavar="NAME", help="celeba, helen or gopro")
@@ -67,7 +36,7 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
         else os.cpu_count() or 1,
         help="that check and copy pictures (default: %(default)s, one a core)",
     )
-    info = _add(verbs, "info", _info, "say what is prepared, or what to get")
+    info = add_verb(verbs, "info", _info, "say what is prepared, or what to get")
     info.add_argument("name", metavar="NAME", help="celeba, helen or gopro")
     for verb in (prepare, info):
         verb.add_argument(
@@ -76,7 +45,7 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
             help="where prepared data lie (default: $TFDS_DATA_DIR, or "
             "~/tensorflow_datasets)",
         )
-    preview = _add(verbs, "preview", _preview, "show what training would see")
+    preview = add_verb(verbs, "preview", _preview, "show what training would see")
     preview.add_argument(
         "config",
         metavar="CONFIG",
@@ -90,20 +59,6 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     )
     preview.add_argument("--source", help="instead of the config's, as folder:photos")
     preview.add_argument("--degradation", help="instead of the config's")
-
-
-def _add(
-    verbs: argparse._SubParsersAction,
-    name: str,
-    call: Callable[[argparse.Namespace], None],
-    help_: str,
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=help_, description=help_.capitalize() + ".")
-    parser.set_defaults(call=call)
-    return parser
-
-
-# What the verbs need is imported when they run: `--help` waits for none of it.
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
@@ -180,35 +135,3 @@ def _check_picture_name(path: pathlib.Path) -> None:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise UserError(f"{path} is no name of a picture: let it end in .png.")
-
-
-def load_config(spec: str) -> "ConfigDict":
-    """Returns the experiment that `PATH` or `PATH:VARIANT` names."""
-    path, colon, variant = spec.partition(":")
-    module = _run_file(pathlib.Path(path))
-    try:
-        return module.get_config(*([variant] if colon else []))
-    except AttributeError as error:
-        raise UserError(
-            f"{path} is no experiment, having no get_config(): give one such as "
-            "configs/student.py."
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _run_file(path: pathlib.Path) -> ModuleType:
-    import importlib.util
-
-    if not path.is_file() or path.suffix != ".py":
-        raise UserError(
-            f"There is no experiment {path}: give one such as configs/student.py."
-        )
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The command `kdsharp`: arguments become one call.
+
+A group of verbs has a file, whose `add` says their arguments. What a verb needs is
+imported when it runs: `--help` waits for none of it.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from kdsharp import terminal
+from kdsharp.cli import data, weights
+from kdsharp.errors import UserError
+
+_GROUPS = (data, weights)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    terminal.listen()
+    try:
+        arguments.call(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        return terminal.fail(error, 2)
+    except KeyboardInterrupt:
+        return terminal.fail("interrupted", 130)
+    except BrokenPipeError:  # Who reads has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:  # A full disk, a lost mount.
+        return terminal.fail(
+            f"{error}: what is done stays; mend that and run the same command again", 1
+        )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kdsharp", description="Sharpens pictures, and trains what does so."
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for group in _GROUPS:
+        group.add(verbs)
+    return parser

@@ -1,0 +1,109 @@
+"""Says in words what weights and the card beside them hold."""
+
+import math
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from kdsharp.errors import UserError
+from kdsharp.weights import store
+
+_COLUMN = 12
+
+
+def line(file: Path) -> str:
+    """Returns one line: name, size, what it undoes, the licence of its data."""
+    card = store.read_card(file)
+    return (
+        f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
+        f"parameters  {card.get('degradation') or 'degradation not told':16} "
+        f"{card.get('data_licence') or 'licence not told'}"
+    )
+
+
+def describe(file: Path) -> str:
+    """Returns what a person asks of weights, an entry a line."""
+    card = store.read_card(file)
+    # An entry of None does not apply to these weights and is passed over.
+    entries = {
+        "name": card.get("name"),
+        "file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)",
+        "network": _network(card["model"]),
+        "parameters": f"{count_parameters(file):,}",
+        "degradation": card.get("degradation") or "",
+        "data": card.get("data"),
+        "licence": card.get("data_licence") or "",
+        "trained": _training(card),
+        **_origin(card.get("source")),
+    }
+    lines = [
+        f"{name:{_COLUMN}} {value or 'not told'}"
+        for name, value in entries.items()
+        if value is not None
+    ]
+    return "\n".join([*lines, *_scores(card.get("scores"))])
+
+
+def count_parameters(file: Path) -> int:
+    """Returns how many numbers of a file training set; statistics are none of them."""
+    try:
+        with safe_open(file, "numpy") as tensors:
+            return sum(
+                math.prod(tensors.get_slice(name).get_shape())
+                for name in tensors.keys()  # noqa: SIM118
+                if name.startswith("params/")
+            )
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{file} is no safetensors file, or is damaged") from error
+
+
+def _network(model: dict) -> str:
+    arguments = (f"{k} {_value(v)}" for k, v in model.items() if k != "name")
+    return ": ".join(filter(None, [str(model["name"]), ", ".join(arguments)]))
+
+
+def _value(value) -> str:
+    if isinstance(value, list):
+        return "(" + ", ".join(map(_value, value)) + ")"
+    return str(value)
+
+
+def _training(card: dict) -> str | None:
+    """Returns how far it was trained, and by which revision."""
+    parts = []
+    if "steps" in card:
+        parts.append(f"{card['steps']:,} steps")
+    if card.get("commit"):
+        parts.append(f"kdsharp {card['commit']}")
+    return ", ".join(parts) or None
+
+
+def _origin(source) -> dict[str, str]:
+    """Returns the entries of weights that came from elsewhere."""
+    if not isinstance(source, dict):
+        return {}
+    return {
+        "from": source.get("from"),
+        "imported": f"{source.get('file')} of {source.get('framework')}",
+        "sha256": source.get("sha256"),
+    }
+
+
+def _scores(scores) -> list[str]:
+    """Returns the scores by test, a network a line."""
+    lines = [] if scores else [f"{'scores':{_COLUMN}} none"]
+    for test, networks in (scores or {}).items():
+        lines.append(f"{test}:")
+        for network, values in networks.items():
+            if not isinstance(values, dict):
+                values = {"": values}
+            written = (
+                f"{metric} {_number(value)}".strip() for metric, value in values.items()
+            )
+            lines.append(f"    {network:{_COLUMN - 4}} {', '.join(written)}")
+    return lines
+
+
+def _number(value: float) -> str:
+    """Returns four digits: of a MSE as of a PSNR."""
+    return f"{value:.4g}"
