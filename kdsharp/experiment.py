@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from kdsharp.core import degradations, objectives
-from kdsharp.data import sources
+from kdsharp.data import files, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import curves, samples, table
 from kdsharp.training import loop, workdir
@@ -28,6 +28,7 @@ _TEACHER = "teacher"
 _SELF = "self"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
+_NAMED = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,19 @@ def conduct(config: ConfigDict, folder: Path) -> None:
     with workdir.claim(folder, config):
         result = prepared.run.train()
         _finish(config, folder, result, prepared.teachers, prepared.pictures["test"])
+        _tell_skipped(prepared.pictures)
+
+
+def _tell_skipped(pictures: dict[str, sources.Source]) -> None:
+    """Counts what was damaged, so that it is not lost among the lines before."""
+    names = sorted({name for source in pictures.values() for name in source.skipped})
+    if names:
+        # Worker processes name theirs, but no one hears how many.
+        logger.warning(
+            "damaged pictures that were skipped: %d (%s)",
+            len(names),
+            ", ".join(names[:_NAMED] + ["..."] * (len(names) > _NAMED)),
+        )
 
 
 def prepare(config: ConfigDict, folder: Path) -> Prepared:
@@ -59,8 +73,12 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
             _train_teacher(config, folder)
     teachers = _load_teachers(config, folder)
     initial = _load_initial(config)
+    # Every worker has a memory of its own; together they keep no more than one would.
+    kept = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
     pictures = {
-        split: sources.create(config.data.source, split, seed=config.seed)
+        split: sources.create(
+            config.data.source, split, seed=config.seed, cache_bytes=kept
+        )
         for split in ("train", "valid", "test")
     }
     run = loop.Run(

@@ -47,7 +47,9 @@ def read(path: str | os.PathLike[str] | BinaryIO) -> np.ndarray:
     try:
         with Image.open(path) as image:
             image.load()
-            pixels = to_rgb(ImageOps.exif_transpose(image))
+            # In place, since every copy of a picture takes a tenth of its decoding.
+            ImageOps.exif_transpose(image, in_place=True)
+            pixels = to_rgb(image)
     except MemoryError:
         raise
     except Exception as error:  # Decoders raise nearly anything on damaged files.
@@ -70,7 +72,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _grey_to_rgb(grey: np.ndarray) -> np.ndarray:

@@ -55,6 +55,8 @@ def batches(
       host_count: hosts among which the rows of a batch are shared out.
     """
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
+    if workers < 0:
+        raise UserError(f"workers is {workers}: it must be at least 0.")
     if batch_size % host_count:
         raise UserError(
             f"A batch of {batch_size} cannot be shared by {host_count} hosts: use a "

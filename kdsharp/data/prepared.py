@@ -122,9 +122,18 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
             {split: held["left_out"] for split, held in index.items()},
         )
     if name in _OF_TFDS:
-        for path in sorted((root / _OF_TFDS[name]).glob("*/"), reverse=True):
+        others = sorted((root / _OF_TFDS[name]).glob("*/"), reverse=True)
+        for path in others:
             if any(path.glob("*.array_record-*")):
                 return _contents_of_tfds(path, builder.ROLES)
+        for path in others:
+            if any(path.glob("*.tfrecord-*")):
+                raise UserError(
+                    f"What tfds prepared in {path} are TFRecord files, which only "
+                    "TensorFlow reads: run 'tfds build "
+                    f"{_OF_TFDS[name]} --file_format=array_record', or 'kdsharp data "
+                    f"prepare {name} --from FOLDER'."
+                )
     option = f" --data-dir {root}" if data_dir is not None else ""
     raise UserError(
         f"{builder.TITLE} is not prepared in {root}: from {builder.HOMEPAGE}, "

@@ -2,22 +2,21 @@
 
     python -m kdsharp.evaluation.degradation_speed [SPEC ...]
 
-Prints milliseconds for a batch of 16 pictures of 128x128 in RGB. Every round times the
-step and each degradation once, so that a busy machine slows all of them alike.
+Prints milliseconds for a batch of 16 pictures of 128x128 in RGB, over all devices, as
+in training.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
-from kdsharp import models
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
+from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
+from kdsharp.evaluation.turns import alternate, timed
+from kdsharp.training import parallel
 
 _SHAPE = (16, 128, 128, 3)
 _ROUNDS = 7
@@ -49,66 +48,32 @@ SPECS = (
 
 def main(specs: Iterable[str] = ()) -> int:
     """Prints the table and returns the exit status."""
+    parallel.show_cores(_SHAPE[0])
     try:
-        timed = {spec: _degradation(spec) for spec in specs or SPECS}
+        blurs = {spec: _degradation(spec) for spec in specs or SPECS}
     except UserError as error:
         print(f"kdsharp: {error}", file=sys.stderr)
         return 2
-    seconds = measure({_STEP: _training_step(), **timed})
+    train = jax_step(NETWORKS["student"], random_batch(*_SHAPE))
+    turns = {name: timed(work) for name, work in {_STEP: train, **blurs}.items()}
+    measured = alternate(turns, _ROUNDS)
+    seconds = {name: float(np.median(times)) for name, times in measured.items()}
     step = seconds[_STEP]
     print(f"{_STEP}, 8x32 student: {1e3 * step:.0f} ms\n")
     print("| degradation                    |   ms | share of the step |")
     print("| ------------------------------ | ---: | ----------------: |")
-    for spec in timed:
+    for spec in blurs:
         share = seconds[spec] / step
         print(f"| {f'`{spec}`':30} | {1e3 * seconds[spec]:4.0f} | {share:17.3f} |")
     return 0
-
-
-def measure(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Returns the median seconds of each call, all of them timed in turns."""
-    for call in calls.values():
-        jax.block_until_ready(call())
-    times = {name: [] for name in calls}
-    for _ in range(_ROUNDS):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            jax.block_until_ready(call())
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
 def _degradation(spec: str) -> Callable[[], object]:
     degrade = jax.jit(degradations.create(spec))
     keys = jax.random.split(jax.random.key(0), _SHAPE[0])
     sharp = jax.random.uniform(jax.random.key(1), _SHAPE)
+    keys, sharp = parallel.create("jit", _SHAPE[0]).shard((keys, sharp))
     return lambda: degrade(keys, sharp)
-
-
-def _training_step() -> Callable[[], object]:
-    """Returns a call that takes one step: forward, backward, Adam."""
-    student = models.create("dncnn", depth=8, width=32, norm_after=(3, 6))
-    blurred = jax.random.uniform(jax.random.key(0), _SHAPE)
-    variables = student.init(jax.random.key(1), blurred)
-    params, statistics = variables["params"], variables["batch_stats"]
-    optimizer = optax.adam(1e-3)
-
-    @jax.jit
-    def step(params, state):
-        def loss(params):
-            residual, _ = student.apply(
-                {"params": params, "batch_stats": statistics},
-                blurred,
-                train=True,
-                mutable=["batch_stats"],
-            )
-            return jnp.mean(jnp.square(residual + blurred))
-
-        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
-        return optax.apply_updates(params, updates), state
-
-    state = optimizer.init(params)
-    return lambda: step(params, state)
 
 
 if __name__ == "__main__":

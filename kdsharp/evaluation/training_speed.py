@@ -3,69 +3,35 @@
     pip install -e '.[torch]'
     python -m kdsharp.evaluation.training_speed
 
-Every contender takes its turn in every round, so that a machine whose speed drifts
-drifts for all of them; the ratios hold where the milliseconds do not. GFLOP/s count
-three passes of direct convolution (forward, gradient of the input, of the weights).
+GFLOP/s count three passes of direct convolution (forward, gradient of the input, of
+the weights).
 """
 
 import importlib.util
-import time
 from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from absl import app, flags
 
-from kdsharp import models
-from kdsharp.core import objectives
+from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
+from kdsharp.evaluation.turns import alternate, timed
 from kdsharp.training import parallel
-from kdsharp.training.state import create_state, init_variables
-from kdsharp.training.step import Task, train_step
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Crops in a batch")
 _PATCH = flags.DEFINE_integer("patch", 64, "Pixels along a side of a crop")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of each contender")
 _NETWORKS = flags.DEFINE_list("networks", ["teacher", "student"], "Which to time")
 
-NETWORKS = {
-    "teacher": {"depth": 17, "width": 64, "norm_after": "inner"},
-    "student": {"depth": 8, "width": 32, "norm_after": (3, 6)},
-}
-Contender = Callable[[], None]
+Contender = Callable[[], object]
 
 
 def operations(depth: int, width: int, pixels: int) -> int:
     """Returns the floating-point operations of a training step's convolutions."""
     weights = 9 * (2 * 3 * width + (depth - 2) * width**2)
     return 3 * 2 * weights * pixels
-
-
-def jax_step(
-    network: dict, batch: np.ndarray, *, device_count: int, dtype: str
-) -> Contender:
-    """Returns a call that takes one step, blurring left out, and waits for its end."""
-    devices = parallel.create("jit", len(batch), device_count)
-    task = Task(
-        model=models.create("dncnn", **network, dtype=dtype),
-        channels=3,
-        objective=objectives.create({"mse": 1.0}),
-        degrade=lambda keys, sharp: sharp * 0.9,
-        optimizer=optax.adam(1e-4),
-        seed=0,
-    )
-    variables = init_variables(task.model, 3, jax.random.key(0))
-    state = devices.replicate(create_state(variables, task.optimizer))
-    step = devices.compile(partial(train_step, task))
-
-    def take() -> None:
-        nonlocal state
-        state, metrics = step(state, {}, devices.shard({"sharp": batch}))
-        jax.block_until_ready((state, metrics))
-
-    return take
 
 
 def torch_step(
@@ -111,31 +77,16 @@ def matrix_product() -> tuple[Contender, int]:
     size = 2048
     matrix = jnp.ones((size, size))
     product = jax.jit(jnp.dot)
-    return lambda: jax.block_until_ready(product(matrix, matrix)), 2 * size**3
-
-
-def alternate(contenders: dict[str, Contender], rounds: int) -> dict[str, list[float]]:
-    """Returns the seconds of every turn, after one that does not count."""
-    for take in contenders.values():
-        take()
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, take in contenders.items():
-            began = time.perf_counter()
-            take()
-            seconds[name].append(time.perf_counter() - began)
-    return seconds
+    return lambda: product(matrix, matrix), 2 * size**3
 
 
 def contenders_for(network: dict, batch: np.ndarray) -> dict[str, Contender]:
     """Returns every way to take the step that this machine offers."""
     cores = len(jax.devices())
-    ways = {
-        "JAX, one device": jax_step(network, batch, device_count=1, dtype="float32")
-    }
+    ways = {"JAX, one device": jax_step(network, batch, device_count=1)}
     if cores > 1:
         many = partial(jax_step, network, batch, device_count=cores)
-        ways["JAX, a device a core"] = many(dtype="float32")
+        ways["JAX, a device a core"] = many()
         ways["JAX, a device a core, bfloat16"] = many(dtype="bfloat16")
     if importlib.util.find_spec("torch"):
         for compiled in (False, True):
@@ -152,13 +103,14 @@ def main(argv: list[str]) -> None:
     del argv
     parallel.show_cores(_BATCH.value)
     shape = (_BATCH.value, _PATCH.value, _PATCH.value, 3)
-    batch = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    batch = random_batch(*shape)
     product, product_operations = matrix_product()
     for name in _NETWORKS.value:
         network = NETWORKS[name]
         count = operations(network["depth"], network["width"], batch.size // 3)
         ways = {"matrix product": product, **contenders_for(network, batch)}
-        seconds = alternate(ways, _ROUNDS.value)
+        turns = {way: timed(take) for way, take in ways.items()}
+        seconds = alternate(turns, _ROUNDS.value)
         reference = "PyTorch eager" if "PyTorch eager" in ways else "JAX, one device"
         print(
             f"\n{name}, {count / 1e9:.0f} GFLOP a step of {'x'.join(map(str, shape))}"

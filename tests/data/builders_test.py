@@ -1,5 +1,6 @@
 """Published layouts become data sets of the same bytes, without TensorFlow."""
 
+import itertools
 import os
 import pathlib
 import pickle
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from kdsharp.data import pipeline, prepared, sources
+from kdsharp.data import pipeline, prepared, sources, splits
 from kdsharp.data.builders import originals
 from kdsharp.errors import UserError
 from tests.data import layouts
@@ -70,6 +71,16 @@ class BuildersTest(parameterized.TestCase):
         listed.unlink()
         self.assertLen(self._prepare("celeba").places, 12)
 
+    def test_celeba_is_found_in_the_folders_of_its_publisher(self):
+        layouts.celeba(self.origin)
+        for folder, name in (
+            ("Img", "img_align_celeba"),
+            ("Eval", "list_eval_partition.txt"),
+        ):
+            (self.origin / folder).mkdir()
+            (self.origin / name).rename(self.origin / folder / name)
+        self.assertLen(self._prepare("celeba").places, 12)
+
     def test_helen_is_divided_70_15_15_by_a_hash(self):
         layouts.helen(self.origin, 20)
         self._prepare("helen", processes=2)
@@ -105,6 +116,27 @@ class BuildersTest(parameterized.TestCase):
         self.assertEqual(
             sequences["test"], {"test/GOPR0384_11_00", "test/GOPR0385_11_01"}
         )
+
+    def test_gopro_as_others_arrange_it_keeps_sequences_together(self):
+        layouts.gopro(self.root / "published")
+        for split in ("train", "test"):
+            for path in (self.root / "published" / split).glob("*/*/*.png"):
+                role = {"sharp": "target", "blur": "input"}.get(path.parent.name)
+                if role:
+                    to = self.origin / split / role / f"{path.parts[-3]}-{path.name}"
+                    to.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(to)
+        self._prepare("gopro")
+        # The published arrangement has this very validation, a sequence of three.
+        keys = [r["key"] for r in sources.create("tfds:gopro", "valid")]
+        sequences = {key.partition("/")[2].partition("-")[0] for key in keys}
+        expected = {
+            name
+            for name in ("GOPR0372_07_00", "GOPR0374_11_00", "GOPR0384_11_01")
+            if splits.hashed_split(name, "90/10") == "valid"
+        }
+        self.assertEqual(sequences, expected)
+        self.assertLen(keys, 3 * len(expected))
 
     def test_what_cannot_be_used_is_left_out_and_named(self):
         layouts.helen(self.origin, 6)
@@ -239,12 +271,28 @@ class DamageTest(absltest.TestCase):
             np.testing.assert_array_equal(pictures, expected)
         self.assertLen(seen, 8)
 
-    def test_batches_come_out_of_it(self):
-        self._prepared(set())
-        batch = next(
-            pipeline.batches(self._open(), batch_size=4, patch_size=64, seed=0)
+    def _take(self, count: int, **options) -> list[dict[str, np.ndarray]]:
+        batches = pipeline.batches(
+            self._open(), batch_size=4, patch_size=64, seed=0, **options
         )
-        self.assertEqual(batch["sharp"].shape, (4, 64, 64, 3))
+        self.addCleanup(batches.close)
+        return list(itertools.islice(batches, count))
+
+    def test_hosts_share_out_its_batches(self):
+        self._prepared(set())
+        shares = [self._take(4, host_index=host, host_count=2) for host in range(2)]
+        for whole, first, second in zip(self._take(4), *shares, strict=True):
+            np.testing.assert_array_equal(
+                np.concatenate([first["sharp"], second["sharp"]]), whole["sharp"]
+            )
+
+    def test_worker_processes_give_the_same_batches_without_tensorflow(self):
+        self._prepared({"000003.jpg"})
+        # Found first by whoever asks for it, in any of the processes.
+        (self.root / "tensorflow.py").write_text("raise SystemExit('asked for')")
+        sys.path.insert(0, str(self.root))
+        self.addCleanup(sys.path.remove, str(self.root))
+        np.testing.assert_equal(self._take(6, workers=2), self._take(6))
 
     def _shard(self) -> pathlib.Path:
         (shard,) = (self.root / "data/celeba/1.0.0").glob("celeba-train*")
@@ -274,6 +322,13 @@ class DamageTest(absltest.TestCase):
             for number, record in zip(numbers, source, strict=True):
                 expected = layouts.read(folder / f"{number:06d}.jpg")
                 np.testing.assert_array_equal(record["sharp"], expected)
+
+    def test_celeba_as_tfrecords_says_what_to_do(self):
+        folder = self.root / "data/celeb_a/2.1.0"
+        folder.mkdir(parents=True)
+        (folder / "celeb_a-train.tfrecord-00000-of-00012").touch()
+        with self.assertRaisesRegex(UserError, "2.1.0 are TFRecord files.* TensorFlow"):
+            self._open()
 
 
 class _OfTfds(tfds.core.GeneratorBasedBuilder, skip_registration=True):

@@ -171,6 +171,7 @@ class PipelineTest(parameterized.TestCase):
         ({"patch_size": -1}, "patch_size is -1"),
         ({"crops_per_picture": 0}, "crops_per_picture is 0"),
         ({"augment": "rotate"}, "none, flip, dihedral"),
+        ({"workers": -1}, "workers is -1"),
         ({"host_count": 3}, "4 cannot be shared by 3"),
         ({"patch_size": 49}, "49 pixels .* small, which is 64x48"),
     )

@@ -9,40 +9,43 @@ from kdsharp.data.builders.staging import Original
 from kdsharp.errors import UserError
 
 _SPLITS = {"0": "train", "1": "validation", "2": "test"}
+# The publisher's folders Img/ and Eval/ may be there or not; Kaggle's list is a table.
 _PARTITIONS = (
     "list_eval_partition.txt",
     "Eval/list_eval_partition.txt",
     "list_eval_partition.csv",
 )
+_PICTURES = ("img_align_celeba", "Img/img_align_celeba")
 
 
 class Celeba(originals.OriginalsBuilder):
     """The aligned JPEGs of CelebA, in the official partition."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "get img_align_celeba.zip and list_eval_partition.txt (from its folder Eval) "
-        "and unzip, so that FOLDER holds img_align_celeba/000001.jpg and so on, and "
+        "get Img/img_align_celeba.zip and Eval/list_eval_partition.txt and unzip, so "
+        "that FOLDER holds img_align_celeba/000001.jpg and so on, and "
         "list_eval_partition.txt"
     )
     ROLES: ClassVar = ("sharp",)
     TITLE = "CelebA"
     HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-    LICENCE = "non-commercial research only"
+    LICENCE = "non-commercial research only, not to be passed on"
     SHARD = 1024
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
         """The pictures that the partition lists, by split."""
         lists = [folder / name for name in _PARTITIONS if (folder / name).is_file()]
-        pictures = folder / "img_align_celeba"
-        # Some unzippers put the archive's folder into one of the same name.
-        if (pictures / pictures.name).is_dir():
-            pictures /= pictures.name
-        if not lists or not pictures.is_dir():
+        places = [folder / name for name in _PICTURES if (folder / name).is_dir()]
+        if not lists or not places:
             raise UserError(
                 f"The folder {folder} does not hold CelebA: from {cls.HOMEPAGE}, "
                 f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}."
             )
+        pictures = places[0]
+        # Some unzippers put the archive's folder into one of the same name.
+        if (pictures / pictures.name).is_dir():
+            pictures /= pictures.name
         found = {split: [] for split in _SPLITS.values()}
         for name, split in _entries(lists[0]):
             original = Original(name, {"sharp": pictures / name})

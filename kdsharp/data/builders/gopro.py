@@ -1,15 +1,23 @@
 """GoPro: 3,214 pairs of video frames, 1280x720, blurred by averaging."""
 
 import pathlib
+import re
 
 from kdsharp.data import paired
 from kdsharp.data.builders import originals
 from kdsharp.data.builders.staging import Original
 from kdsharp.errors import UserError
 
+_SEQUENCE = re.compile(r"GOPR\d+_\d+_\d+")
+
 
 class Gopro(originals.OriginalsBuilder):
-    """The pairs of GOPRO_Large: what is blurred linearly (blur/), not blur_gamma/."""
+    """The pairs of GOPRO_Large: what is blurred linearly (blur/), not blur_gamma/.
+
+    The paper's authors trained on blur_gamma/; MPRNet, NAFNet and most others since,
+    on blur/. What these have made of it serves as well: train/input and train/target
+    with GOPR0372_07_00-000047.png and so on.
+    """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "get GOPRO_Large.zip and unzip it, so that FOLDER (or FOLDER/GOPRO_Large) "
@@ -25,7 +33,8 @@ class Gopro(originals.OriginalsBuilder):
     @staticmethod
     def group(key: str) -> str:
         """The sequence: frames of one video look alike, and have to stay together."""
-        return key.rpartition("/")[0]
+        named = _SEQUENCE.search(key)
+        return named[0] if named else key.rpartition("/")[0] or key
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:

@@ -1,4 +1,9 @@
-"""Helen faces, 256x256, in pairs: sharp, and blurred by motion or out of focus."""
+"""Helen faces, 256x256, in pairs: sharp, and blurred by motion or out of focus.
+
+Helen itself is 2,330 portraits, large, sharp and annotated. Nobody publishes pairs of
+it as a standard: those that go round, faces of 256x256 in sharp/ and blur/, were made
+of it by others, and their blur is what these did.
+"""
 
 import pathlib
 
@@ -11,13 +16,13 @@ class Helen(originals.OriginalsBuilder):
     """Pairs under the same names in sharp/ and blur/, divided by a hash."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "get the faces, or pairs that others have made of them, and put the sharp "
-        "pictures of 256x256 into FOLDER/sharp/ and the blurred ones, under the same "
-        "names, into FOLDER/blur/"
+        "get the portraits, cut out faces of 256x256 and blur these (or take pairs "
+        "that others made so), and put the sharp ones into FOLDER/sharp/ and the "
+        "blurred ones, under the same names, into FOLDER/blur/"
     )
     TITLE = "Helen"
     HOMEPAGE = "http://www.ifp.illinois.edu/~vuongle2/helen/"
-    LICENCE = "research only"
+    LICENCE = "unknown; photographs of Flickr's users, collected for research"
     SHARD = 256
     SCHEME = "70/15/15"
 

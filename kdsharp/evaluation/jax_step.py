@@ -1,0 +1,49 @@
+"""The training step whose speed is measured: the real one, without a teacher."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+
+from kdsharp import models
+from kdsharp.core import objectives
+from kdsharp.training import parallel
+from kdsharp.training.state import create_state, init_variables
+from kdsharp.training.step import Task, train_step
+
+NETWORKS = {
+    "teacher": {"depth": 17, "width": 64, "norm_after": "inner"},
+    "student": {"depth": 8, "width": 32, "norm_after": (3, 6)},
+}
+
+
+def jax_step(
+    network: dict, batch: np.ndarray, *, device_count: int = 0, dtype: str = "float32"
+) -> Callable[[], object]:
+    """Returns a call that takes one step, blurring left out; 0 devices are all."""
+    devices = parallel.create("jit", len(batch), device_count)
+    task = Task(
+        model=models.create("dncnn", **network, dtype=dtype),
+        channels=3,
+        objective=objectives.create({"mse": 1.0}),
+        degrade=lambda keys, sharp: sharp * 0.9,
+        optimizer=optax.adam(1e-4),
+        seed=0,
+    )
+    variables = init_variables(task.model, 3, jax.random.key(0))
+    state = devices.replicate(create_state(variables, task.optimizer))
+    step = devices.compile(partial(train_step, task))
+
+    def take() -> object:
+        nonlocal state
+        state, metrics = step(state, {}, devices.shard({"sharp": batch}))
+        return state, metrics
+
+    return take
+
+
+def random_batch(*shape: int) -> np.ndarray:
+    """Returns uint8 pixels of that shape."""
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
