@@ -16,6 +16,7 @@ import jax
 from ml_collections import ConfigDict
 
 from kdsharp import experiment
+from kdsharp.config_files import load_config
 from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
@@ -97,7 +98,6 @@ def markdown(trials: list[Trial], baseline: str) -> str:
 def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
     """Returns what all methods have in common: so many steps, so many evaluations."""
     config = base.copy_and_resolve_references()
-    config.update(ablation.common)
     source = sources.create(config.data.source, "train", seed=config.seed)
     crops = ablation.steps * config.batch_size / ablation.evaluations / len(source)
     config.data.crops_per_picture = max(1, round(crops))
@@ -159,11 +159,25 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
     )
 
 
-def load_base(ablation: ConfigDict, path: Path, load) -> ConfigDict:
-    """Returns the experiment that an ablation's file names."""
+def choose(ablation: ConfigDict, methods: Iterable[str]) -> None:
+    """Leaves those methods in the ablation, and the baseline."""
+    kept = {*methods, ablation.baseline}
+    if unknown := sorted(kept - set(ablation.methods)):
+        raise UserError(
+            f"the ablation has no method {unknown[0]!r}; there are: "
+            f"{', '.join(ablation.methods)}"
+        )
+    for name in set(ablation.methods) - kept:
+        del ablation.methods[name]
+
+
+def load_base(ablation: ConfigDict, path: Path) -> ConfigDict:
+    """Returns the experiment that an ablation's file names, as all methods share it."""
     if ablation.get("baseline") not in ablation.get("methods", ()):
         raise UserError(f"{path} is no ablation: give one such as configs/ablation.py")
-    return load(str(path.parent / ablation.experiment))
+    base = load_config(str(path.parent / ablation.experiment))
+    base.update(ablation.common)
+    return base
 
 
 def _mean_gain(trials: Iterable[Trial]) -> float:

@@ -3,3 +3,9 @@
 
 class UserError(ValueError):
     """Says what is wrong, with what, and what to do; shown without a traceback."""
+
+
+class Stopped(Exception):
+    """Training ended before its time, what it learned is saved: the reason."""
+
+    exit_status: int

@@ -10,7 +10,7 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from kdsharp import terminal
-from kdsharp.errors import UserError
+from kdsharp.errors import Stopped, UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "An experiment, such as configs/student.py:full"
@@ -28,7 +28,6 @@ def main(argv: list[str]) -> int:
         return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
     # Late, so that --help and a mistyped flag need not wait for JAX.
     from kdsharp import experiment, machine
-    from kdsharp.training import loop
 
     config = _CONFIG.value
     machine.set_up(config)
@@ -36,7 +35,7 @@ def main(argv: list[str]) -> int:
         experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:
         return terminal.fail(error, 2)
-    except (loop.Interrupted, loop.Diverged) as stop:
+    except Stopped as stop:
         return terminal.fail(stop, stop.exit_status)
     except OSError as error:  # A full disk, a lost mount.
         return terminal.fail(

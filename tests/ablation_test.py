@@ -7,7 +7,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
-from kdsharp import ablation, cli
+from kdsharp import ablation
+from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
 from tests.training import runs
 
@@ -41,14 +42,13 @@ class AblationTest(parameterized.TestCase):
         super().setUp()
         self.root = Path(self.create_tempdir().full_path)
         photographs = runs.write_photographs(self.root / "photographs")
-        self.base = runs.small_config(photographs)
+        self.base = runs.small_config(photographs, log_every=4)
         self.ablation = ConfigDict(
             {
                 "baseline": "alone",
                 "seeds": (0, 1),
                 "steps": 12,
                 "evaluations": 2,
-                "common": {"log_every": 4},
                 "methods": {
                     "alone": {},
                     "still": {
@@ -95,16 +95,24 @@ class AblationTest(parameterized.TestCase):
 
     def test_the_ablation_that_ships_names_what_there_is(self):
         for variant in ("full", "smoke"):
-            config = cli.load_config(f"{_CONFIG}:{variant}")
-            base = ablation.load_base(config, _CONFIG, cli.load_config)
+            config = load_config(f"{_CONFIG}:{variant}")
+            base = ablation.load_base(config, _CONFIG)
             self.assertEqual(base.model.name, "dncnn")
             self.assertGreater(len(config.methods), 1)
 
     def test_what_is_no_ablation_is_told(self):
         student = runs.ROOT / "configs" / "student.py"
-        config = cli.load_config(str(student))
+        config = load_config(str(student))
         with self.assertRaisesRegex(UserError, "student.py is no ablation: give one"):
-            ablation.load_base(config, student, cli.load_config)
+            ablation.load_base(config, student)
+
+    def test_methods_are_chosen_by_name(self):
+        ablation.choose(self.ablation, ["still"])
+        self.assertEqual(set(self.ablation.methods), {"alone", "still"})
+        ablation.choose(self.ablation, [])
+        self.assertEqual(set(self.ablation.methods), {"alone"})
+        with self.assertRaisesRegex(UserError, "no method 'loud'; there are: alone"):
+            ablation.choose(self.ablation, ["loud"])
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from kdsharp import terminal
-from kdsharp.cli import data, weights
-from kdsharp.errors import UserError
+from kdsharp.cli import ablate, data, weights
+from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (data, weights)
+_GROUPS = (data, weights, ablate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except UserError as error:
         return terminal.fail(error, 2)
+    except Stopped as stop:
+        return terminal.fail(stop, stop.exit_status)
     except KeyboardInterrupt:
         return terminal.fail("interrupted", 130)
     except BrokenPipeError:  # Who reads has seen enough, as `head` does.

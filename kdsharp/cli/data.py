@@ -5,8 +5,8 @@ import os
 import pathlib
 from collections import Counter
 
-from kdsharp.cli.configs import load_config
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
+from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
 
 # Of what was left out, so much is named; `pictures.json` has the rest.

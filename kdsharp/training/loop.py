@@ -22,7 +22,7 @@ from kdsharp import models
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
-from kdsharp.errors import UserError
+from kdsharp.errors import Stopped, UserError
 from kdsharp.training import optimizers, parallel, teaching, validation
 from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 _DTYPES = ("float32", "bfloat16")
 
 
-class Interrupted(Exception):
+class Interrupted(Stopped):
     """A signal ended the run; its state is saved."""
 
     def __init__(self, signal, step: int):
@@ -48,7 +48,7 @@ class Interrupted(Exception):
         self.exit_status = 128 + signal
 
 
-class Diverged(Exception):
+class Diverged(Stopped):
     """The loss is not a number any more; the state before that is saved."""
 
     exit_status = 1

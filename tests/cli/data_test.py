@@ -13,7 +13,7 @@ import scipy.ndimage
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.cli.configs import load_config
+from kdsharp.config_files import load_config
 from kdsharp.data import pipeline, preview, sources
 from tests.cli.running import run
 from tests.data import layouts
