@@ -10,11 +10,18 @@ from absl import app, flags
 from ml_collections import config_flags
 
 from kdsharp import terminal
+from kdsharp.config_files import load_config
 from kdsharp.errors import Stopped, UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "An experiment, such as configs/student.py:full"
+    "config",
+    None,
+    "An experiment, such as configs/student.py:full",
+    # Terms join an objective by a flag; what else is new, `_check_entries` refuses.
+    accept_new_attributes=True,
+    lock_config=False,
 )
+_OPEN = "objective."
 _QUOTES = "\"'"
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where the run is kept; runs/NAME if not given"
@@ -50,10 +57,26 @@ def parse(argv: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
         _ = _CONFIG.value.name  # A config that did not load says so when asked.
+        _check_entries()
         return rest
+    except UserError as error:
+        sys.exit(terminal.fail(error, 2))
     # What ml_collections raises depends on what is wrong with the config.
     except (flags.Error, AttributeError, KeyError, OSError, TypeError) as error:
         sys.exit(terminal.fail(f"{_gist(error)}; see --help", 2))
+
+
+def _check_entries() -> None:
+    """Says which flag sets what the config does not have."""
+    flag = flags.FLAGS["config"]
+    known = load_config(config_flags.get_config_filename(flag))
+    for name in config_flags.get_override_values(flag):
+        holder, _, entry = name.rpartition(".")
+        held = known
+        for part in holder.split(".") if holder else ():
+            held = held.get(part, {})
+        if entry not in held and not name.startswith(_OPEN):
+            raise UserError(f"the config has no entry {name!r}")
 
 
 def _gist(error: Exception) -> str:

@@ -12,6 +12,16 @@ from absl.testing import absltest
 
 from tests.training import runs
 
+# All that a run carries: a moving average, which teaches; adapters; a falling rate.
+_CARRIED = {
+    "teacher.weights": "self",
+    "objective.residual_kd": 0.1,
+    "objective.feature_kd": 0.001,
+    "features": "conv2:conv3",
+    "optimizer.average": 0.9,
+    "optimizer.schedule": "plateau:1,0.5",
+}
+
 # The longest a run may take to begin.
 _PATIENCE = 90
 
@@ -21,6 +31,10 @@ def _start(arguments: list[str], log: Path) -> subprocess.Popen:
         return subprocess.Popen(
             arguments, cwd=runs.ROOT, stdout=output, stderr=subprocess.STDOUT
         )
+
+
+def _command(photographs: Path, workdir: Path, **changes) -> list[str]:
+    return runs.command(photographs, workdir, **_CARRIED, **changes)
 
 
 def _wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
@@ -41,7 +55,7 @@ class SurvivalTest(absltest.TestCase):
         root = cls.root = Path(cls._folder.name)
         cls.photographs = runs.write_photographs(root / "photographs")
         cls.whole = root / "whole"
-        finished = runs.run(runs.command(cls.photographs, cls.whole))
+        finished = runs.run(_command(cls.photographs, cls.whole))
         assert finished.returncode == 0, finished.stderr
 
     @classmethod
@@ -58,7 +72,7 @@ class SurvivalTest(absltest.TestCase):
 
     def test_killed_at_random_moments_it_ends_bit_identical(self):
         workdir = self.root / "killed"
-        command = runs.command(self.photographs, workdir)
+        command = _command(self.photographs, workdir)
         chance = random.Random(os.urandom(8))
         for kill in range(3):
             process = _start(command, self.root / f"killed-{kill}.log")
@@ -72,7 +86,7 @@ class SurvivalTest(absltest.TestCase):
 
     def test_sigterm_saves_and_says_so_and_the_rest_is_bit_identical(self):
         workdir = self.root / "terminated"
-        command = runs.command(self.photographs, workdir)
+        command = _command(self.photographs, workdir)
         log = self.root / "terminated.log"
         process = _start(command, log)
         _wait_for_steps(workdir, 3, process)
@@ -87,14 +101,14 @@ class SurvivalTest(absltest.TestCase):
         self.assert_same_as_uninterrupted(workdir)
 
     def test_a_finished_run_trains_no_more_and_reports_again(self):
-        finished = runs.run(runs.command(self.photographs, self.whole))
+        finished = runs.run(_command(self.photographs, self.whole))
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assertIn("| student |", finished.stdout)
         self.assertNotIn("images/s", finished.stderr)
 
     def test_another_config_is_refused_with_the_difference(self):
         finished = runs.run(
-            runs.command(self.photographs, self.whole, **{"epochs": 5, "seed": 3})
+            _command(self.photographs, self.whole, **{"epochs": 5, "seed": 3})
         )
         self.assertEqual(finished.returncode, 2)
         self.assertRegex(
@@ -105,7 +119,7 @@ class SurvivalTest(absltest.TestCase):
 
     def test_two_processes_do_not_share_a_folder(self):
         workdir = self.root / "shared"
-        command = runs.command(self.photographs, workdir, epochs=400)
+        command = _command(self.photographs, workdir, epochs=400)
         process = _start(command, self.root / "shared.log")
         _wait_for_steps(workdir, 1, process)
         second = runs.run(command)

@@ -62,6 +62,9 @@ def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Object
 def in_use(weights: Mapping[str, float]) -> dict[str, float]:
     """Returns the terms that a config switches on, all of them known."""
     weights = {name: weight for name, weight in weights.items() if weight}
+    for name, weight in weights.items():
+        if not isinstance(weight, int | float):
+            raise UserError(f"loss term {name!r} has the weight {weight!r}, no number")
     if unknown := sorted(set(weights) - set(TERMS)):
         raise UserError(
             f"unknown loss term {unknown[0]!r}; there are: {', '.join(TERMS)}"

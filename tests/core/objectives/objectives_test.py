@@ -71,6 +71,7 @@ class ObjectivesTest(parameterized.TestCase):
         ({"perceptuel": 1.0}, "unknown loss term 'perceptuel'.*mse, .*residual_kd"),
         ({"mse_kd": 1.0}, "unknown loss term 'mse_kd'.*residual_kd"),
         ({}, "no term"),
+        ({"l1": "x"}, "'l1' has the weight 'x', no number"),
         ({"mse": 1.0, "residual_kd": 1.0}, "'residual_kd' needs .*teacher"),
         ({"affinity_kd": 1.0}, "'affinity_kd' needs .*teacher"),
     )

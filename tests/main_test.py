@@ -1,0 +1,27 @@
+"""Flags of `python -m kdsharp.main`, in real processes."""
+
+from absl.testing import absltest, parameterized
+
+from tests.training import runs
+
+
+class FlagsTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("batchsize=3", "the config has no entry 'batchsize'"),
+        ("data.patch=3", "the config has no entry 'data.patch'"),
+        ("epochs=many", "flag --config.epochs=many: invalid literal"),
+        # A new term of the loss is taken, and looked up only then.
+        ("objective.l3=0.5", "unknown loss term 'l3'; there are: mse, l1, "),
+    )
+    def test_what_a_config_does_not_have_is_told(self, flag, message):
+        workdir = self.create_tempdir().full_path
+        finished = runs.run(
+            [*runs.command(runs.ROOT, workdir), f"--config.{flag}"],
+        )
+        self.assertEqual(finished.returncode, 2)
+        self.assertIn(f"kdsharp: {message}", finished.stderr)
+        self.assertLen(finished.stderr.splitlines(), 1)
+
+
+if __name__ == "__main__":
+    absltest.main()
