@@ -1,15 +1,17 @@
 """Sources by name: `create("folder:photos", "train")` is a sequence of pictures."""
 
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import skimage
 
-from kdsharp.data import files, folder, generated, paired, splits
+from kdsharp.data import files, folder, generated, paired, part, splits
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
+_OPTIONS = ("split", "first", "crop")
 
 
 class Source(Protocol):
@@ -60,9 +62,10 @@ def create(
     """
     if split not in SPLITS:
         raise UserError(f"There is no split {split!r}: use one of {', '.join(SPLITS)}.")
-    place, _, scheme = spec.partition("?split=")
+    place, options = _divide(spec)
+    scheme = options.get("split")
     kind, _, argument = place.partition(":")
-    if kind not in _KINDS or (kind == "embedded" and spec != kind):
+    if kind not in _KINDS or (kind == "embedded" and (argument or scheme)):
         raise UserError(
             f"There is no source {spec!r}: use 'embedded', 'folder:PATH', "
             "'paired:PATH' or 'tfds:NAME'."
@@ -72,17 +75,44 @@ def create(
             f"The source '{kind}:' names no {_ARGUMENTS[kind]}: write '{kind}:' and "
             "its name."
         )
-    if place != spec:
+    if scheme is not None:
         splits.shares(scheme)  # A scheme that cannot be is told before all else.
-    return _KINDS[kind](
+    first, crop = (_whole_number(options, name, spec) for name in ("first", "crop"))
+    source = _KINDS[kind](
         argument,
         split,
-        scheme=scheme if place != spec else None,
+        scheme=scheme,
         seed=seed,
         cache_bytes=cache_bytes,
-        leaves=leaves,
+        leaves=min(leaves, first or leaves),
         leaves_size=leaves_size,
     )
+    return part.Part(source, first=first, crop=crop) if first or crop else source
+
+
+def _divide(spec: str) -> tuple[str, dict[str, str]]:
+    """A spec without its options, and these; a question mark may be a folder's own."""
+    match = re.search(rf"\?(?=(?:{'|'.join(_OPTIONS)})=)", spec)
+    if match is None:
+        return spec, {}
+    pairs = [option.partition("=") for option in spec[match.end() :].split("&")]
+    for name, _, _ in pairs:
+        if name not in _OPTIONS:
+            raise UserError(
+                f"The source {spec!r} has no option {name!r}: there are "
+                f"{', '.join(_OPTIONS)}, with '&' between them."
+            )
+    return spec[: match.start()], {name: value for name, _, value in pairs}
+
+
+def _whole_number(options: dict[str, str], name: str, spec: str) -> int:
+    """What an option counts; zero where it is not given."""
+    value = options.get(name, "0")
+    if not value.isdecimal() or (name in options and not int(value)):
+        raise UserError(
+            f"The source {spec!r} has {name}={value}: write a whole number from 1 on."
+        )
+    return int(value)
 
 
 def _embedded(

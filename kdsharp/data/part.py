@@ -1,0 +1,51 @@
+"""Less of a source: its first pictures, and of each its middle."""
+
+from typing import Any
+
+import numpy as np
+
+
+class Part:
+    """The first `first` pictures, each as its middle of `crop` by `crop` pixels.
+
+    Zero takes all; a picture that is smaller than its crop stays as it is.
+    """
+
+    def __init__(self, source, *, first: int = 0, crop: int = 0):
+        self._source = source
+        self._count = min(first or len(source), len(source))
+        self._crop = crop
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The part of the picture at `index`."""
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        record = self._source[index % self._count]
+        return {
+            name: self._middle(value) if isinstance(value, np.ndarray) else value
+            for name, value in record.items()
+        }
+
+    @property
+    def skipped(self) -> list[str]:
+        """Names of the files found damaged so far."""
+        return self._source.skipped
+
+    @property
+    def smallest(self) -> tuple[str, int, int] | None:
+        """Key, height and width of the smallest picture, unless it may be left out."""
+        if self._count < len(self._source) or self._source.smallest is None:
+            return None
+        key, height, width = self._source.smallest
+        crop = self._crop or max(height, width)
+        return key, min(height, crop), min(width, crop)
+
+    def _middle(self, picture: np.ndarray) -> np.ndarray:
+        if not self._crop:
+            return picture
+        height, width = (min(side, self._crop) for side in picture.shape[:2])
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        return picture[top : top + height, left : left + width]
