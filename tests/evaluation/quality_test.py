@@ -88,7 +88,7 @@ class EvalTest(parameterized.TestCase):
             *("--data", self.sharp, "--protocol", protocol, "--out", self.root / "out"),
             *("--weights", weak, strong, "--against", strong),
         )
-        self.assertEqual((status, complaints), (0, ""))
+        self.assertEqual(status, 0, complaints)
         found = self._scores()
         self.assertEqual(found["shave"], _SHAVE if protocol == "luma" else 0)
         mask = ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0)
