@@ -1,8 +1,6 @@
 """`kdsharp eval` against Pillow's blur, NumPy's networks and scikit-image's scores."""
 
-import contextlib
 import csv
-import io
 import json
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import skimage.metrics
 from absl.testing import absltest, parameterized
 from PIL import Image, ImageFilter
 
-from kdsharp import cli
+from tests.cli import running
 from tests.evaluation import networks
 
 _SHAVE = 2
@@ -56,11 +54,7 @@ def _psnr(sharp: np.ndarray, restored: np.ndarray, protocol: str) -> float:
 
 
 def _run(*arguments: object) -> tuple[int, str, str]:
-    """Returns the status, and what went to standard output and to standard error."""
-    out, complaints = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
-        status = cli.main(["eval", *map(str, arguments)])
-    return status, out.getvalue(), complaints.getvalue()
+    return running.run("eval", *arguments)
 
 
 class EvalTest(parameterized.TestCase):
