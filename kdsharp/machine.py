@@ -11,8 +11,13 @@ from kdsharp.training import parallel
 
 def set_up(config: ConfigDict) -> None:
     """Keeps what is compiled for the next time, and shows each core as a device."""
+    keep_compiled()
+    parallel.show_cores(config.batch_size, config.devices)
+
+
+def keep_compiled() -> None:
+    """Lets JAX find the programs of the time before."""
     cache = Path(os.environ.get("KDSHARP_CACHE") or Path.home() / ".cache/kdsharp")
     jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
     # However little they take one by one, first parameters are many small programs.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    parallel.show_cores(config.batch_size, config.devices)

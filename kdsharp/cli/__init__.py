@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from kdsharp import terminal
-from kdsharp.cli import ablate, data, weights
+from kdsharp.cli import ablate, data, evaluation, weights
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (data, weights, ablate)
+_GROUPS = (data, weights, ablate, evaluation)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     terminal.listen()
     try:
-        arguments.call(arguments)
+        status = arguments.call(arguments) or 0
         sys.stdout.flush()
     except UserError as error:
         return terminal.fail(error, 2)
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return terminal.fail(
             f"{error}: what is done stays; mend that and run the same command again", 1
         )
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,9 +13,15 @@ def add_group(verbs: Verbs, name: str, help_: str) -> Verbs:
 
 
 def add_verb(
-    verbs: Verbs, name: str, call: Callable[[argparse.Namespace], None], help_: str
+    verbs: Verbs,
+    name: str,
+    call: Callable[[argparse.Namespace], int | None],
+    help_: str,
 ) -> argparse.ArgumentParser:
-    """Returns what the verb's arguments are added to."""
+    """Returns what the verb's arguments are added to.
+
+    What `call` returns is the exit status; nothing is 0.
+    """
     verb = verbs.add_parser(name, help=help_, description=_sentence(help_))
     verb.set_defaults(call=call)
     return verb

@@ -23,6 +23,8 @@ _UNIFORM_SIZE = 7
 # What each scale counts, the finest first (Wang, Simoncelli and Bovik, 2003).
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
+SCALES = len(_SCALE_WEIGHTS)
+
 # Powers below one are infinitely steep at zero; under this, a scale counts as zero.
 _LEAST = 1e-6
 
@@ -42,7 +44,7 @@ def ssim(a: Pictures, b: Pictures, *, window: str = "gaussian") -> Float[Array, 
     return jnp.mean(luminance * contrast, axis=(1, 2, 3))
 
 
-def ms_ssim(a: Pictures, b: Pictures, *, scales: int = 5) -> Float[Array, " b"]:
+def ms_ssim(a: Pictures, b: Pictures, *, scales: int = SCALES) -> Float[Array, " b"]:
     """Returns the multi-scale structural similarity.
 
     With fewer scales than five (see `scales_for`) the weights of those that are left
@@ -55,8 +57,8 @@ def ms_ssim(a: Pictures, b: Pictures, *, scales: int = 5) -> Float[Array, " b"]:
             f"{a.shape[1]} pixels: "
             + (
                 f"the shorter side has to be {_least_side(scales)}"
-                if 1 <= scales <= len(_SCALE_WEIGHTS)
-                else f"there are from 1 to {len(_SCALE_WEIGHTS)}"
+                if 1 <= scales <= SCALES
+                else f"there are from 1 to {SCALES}"
             )
         )
     a, b = _as_float(a), _as_float(b)
@@ -75,7 +77,7 @@ def ms_ssim(a: Pictures, b: Pictures, *, scales: int = 5) -> Float[Array, " b"]:
 def scales_for(height: int, width: int) -> int:
     """Returns how many scales `ms_ssim` can have on pictures of that size."""
     side = min(height, width)
-    return sum(side >= _least_side(n) for n in range(1, len(_SCALE_WEIGHTS) + 1))
+    return sum(side >= _least_side(n) for n in range(1, SCALES + 1))
 
 
 def _least_side(scales: int) -> int:

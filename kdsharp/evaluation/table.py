@@ -8,6 +8,7 @@ import numpy as np
 
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
+from kdsharp.evaluation import scoring
 from kdsharp.training.step import sharp_and_blurred
 
 Restore = Callable[[jax.Array], jax.Array]
@@ -28,22 +29,12 @@ def score(
 
     A record is a source's; a restorer maps blurred pixels to restored ones.
     """
-    measure = jax.jit(
-        lambda restored, sharp: {
-            name: metric(restored, sharp)[0] for name, metric in metrics.METRICS.items()
-        }
-    )
     rows = []
     for index, record in enumerate(records):
         sharp, blurred = blur(record, degrade, channels=channels, seed=seed + index)
         outputs = {INPUT: blurred}
         outputs |= {name: restore(blurred) for name, restore in restorers.items()}
-        rows.append(
-            {
-                name: {k: float(v) for k, v in measure(restored, sharp).items()}
-                for name, restored in outputs.items()
-            }
-        )
+        rows.append({name: scoring.scores(x, sharp) for name, x in outputs.items()})
     return rows
 
 

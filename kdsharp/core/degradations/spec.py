@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -194,10 +195,26 @@ class Degradation:
         blurred = self.chain.apply(frame, parameters).planes
         return to_8_bits(blurred).transpose(0, 2, 3, 1)
 
+    @property
+    def factor(self) -> int:
+        """Returns what sizes are best a multiple of, for no pixel to be shared."""
+        return math.lcm(*_factors(self.chain))
+
     def describe(self, parameters: Mapping[str, Array], index: int = 0) -> str:
         """Returns the spec of what one picture met: numbers where ranges were."""
         drawn = {name: np.asarray(value) for name, value in parameters.items()}
         return "+".join(self.chain.describe(drawn, index)) or "nothing"
+
+
+def _factors(part: Node | Leaf | Chain) -> Iterator[int]:
+    match part:
+        case Leaf(step=step):
+            factor = getattr(step, "factor", None) if step.resizes else None
+            if factor and factor.fixed and factor.low == int(factor.low):
+                yield int(factor.low)
+        case Chain(nodes=parts) | Node(alternatives=parts):
+            for inner in parts:
+                yield from _factors(inner)
 
 
 def create(spec: str) -> Degradation:

@@ -1,0 +1,72 @@
+"""The crops in which networks differ most, side by side."""
+
+import heapq
+import itertools
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from PIL import Image
+
+from kdsharp.evaluation import samples
+from kdsharp.evaluation.restorers import INPUT, UNSHARP
+
+_SIZE = 96
+_SCALE = 2
+_CROPS = 8
+
+
+class Gallery:
+    """Keeps, of the pictures it is offered, the crops that tell networks apart.
+
+    One network alone is told from its input.
+    """
+
+    def __init__(self, networks: Sequence[str]):
+        told = [*networks] if len(networks) > 1 else [INPUT, *(networks or [UNSHARP])]
+        self._told_apart = list(itertools.combinations(told, 2))
+        self._kept: list[tuple[float, int, str, dict[str, np.ndarray]]] = []
+        self._offered = 0
+
+    def offer(
+        self, name: str, outputs: Mapping[str, jax.Array], sharp: jax.Array
+    ) -> None:
+        """Takes the picture's best crop if it is among the best so far."""
+        shown = {row: np.clip(np.asarray(x[0]), 0, 1) for row, x in outputs.items()}
+        shown["sharp"] = np.asarray(sharp[0])
+        difference = np.max(
+            [np.abs(shown[a] - shown[b]).mean(-1) for a, b in self._told_apart], axis=0
+        )
+        crop = samples.fullest_crop(difference, _SIZE)
+        worth = float(difference[crop].mean())
+        place = f"{name}  {crop[1].start},{crop[0].start}"
+        self._offered += 1
+        entry = (
+            worth,
+            -self._offered,
+            place,
+            {row: picture[crop].copy() for row, picture in shown.items()},
+        )
+        heapq.heappush(self._kept, entry)
+        if len(self._kept) > _CROPS:
+            heapq.heappop(self._kept)
+
+    def sheet(self) -> Image.Image:
+        """Returns a row a crop, those that differ most first, with PSNR below each."""
+        rows, notes = [], []
+        for _, _, place, crops in sorted(self._kept, reverse=True):
+            rows.append({row: _enlarged(crop) for row, crop in crops.items()})
+            notes.append(
+                {row: _psnr(crop, crops["sharp"]) for row, crop in crops.items()}
+            )
+            notes[-1]["sharp"] = place
+        return samples.grid(rows, notes)
+
+
+def _enlarged(crop: np.ndarray) -> np.ndarray:
+    return crop.repeat(_SCALE, 0).repeat(_SCALE, 1)
+
+
+def _psnr(crop: np.ndarray, sharp: np.ndarray) -> str:
+    error = np.mean(np.square(crop - sharp))
+    return f"{-10 * np.log10(error):.2f} dB" if error else "equal"
