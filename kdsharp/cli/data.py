@@ -99,7 +99,8 @@ def _summary(name: str, held) -> str:
             lines.append(f"{'':11} - and {len(missing) - _NAMED:,} more")
     if held.sizes:
         ((height, width), _), *others = Counter(held.sizes.values()).most_common()
-        several = f", and {len(others):,} other sizes" if others else ""
+        plural = "s" if len(others) > 1 else ""
+        several = f", and {len(others):,} other size{plural}" if others else ""
         lines.append(f"{'size':11} {width}x{height}{several}")
     return "\n".join(lines)
 

@@ -1,11 +1,14 @@
 """A person's own folder of photographs: which files, and which split each is in."""
 
+import logging
 import os
 import pathlib
 import re
 
 from kdsharp.data import pictures, splits
 from kdsharp.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 
 def names_of_split(
@@ -34,11 +37,12 @@ def names_of_split(
 
 def find_pictures(root: pathlib.Path) -> list[str]:
     """Every picture file below `root`, as relative POSIX paths in natural order."""
-    if not root.is_dir():
-        raise UserError(f"There is no folder {root}: check the path.")
+    check(root)
     found = []
     seen = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
+    for folder, subfolders, files in os.walk(
+        root, followlinks=True, onerror=_step_over
+    ):
         real = os.path.realpath(folder)
         if real in seen:  # A link that leads back up would never end.
             subfolders.clear()
@@ -50,6 +54,22 @@ def find_pictures(root: pathlib.Path) -> list[str]:
                 path = pathlib.Path(folder, name)
                 found.append(path.relative_to(root).as_posix())
     return sorted(found, key=natural)
+
+
+def check(root: pathlib.Path) -> None:
+    """Refuses what is no folder that can be read."""
+    if root.is_file():
+        raise UserError(
+            f"{root} is a file: give a folder; if it is an archive, unpack it first."
+        )
+    if not root.is_dir():
+        raise UserError(f"There is no folder {root}: check the path.")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise UserError(f"The folder {root} cannot be read: check its permissions.")
+
+
+def _step_over(error: OSError) -> None:
+    logger.warning("Skipping the folder %s: %s", error.filename, error.strerror)
 
 
 def natural(name: str) -> tuple[list[str | int], str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from kdsharp.data import builders, files, paired, pictures, splits
+from kdsharp.data import builders, files, folder, paired, pictures, splits
 from kdsharp.data.builders import originals, staging
 from kdsharp.errors import UserError
 
@@ -79,26 +79,25 @@ def prepare(
         data_dir=builders.data_dir(data_dir), file_format="array_record"
     )
     origin = pathlib.Path(origin).expanduser().absolute()
-    if not origin.is_dir():
-        raise UserError(f"There is no folder {origin}: check the path.")
+    folder.check(origin)
     if processes < 1:
         raise UserError(f"There cannot be {processes} processes: use at least one.")
     if not builder.complete:
         builder.find(origin)  # Another layout is told before anything is written.
         builder.processes = processes
-        folder = originals.staging_folder(builder)
-        with staging.only_one(folder):
-            staging.clear_unfinished(folder, str(builder.version))
+        staged = originals.staging_folder(builder)
+        with staging.only_one(staged):
+            staging.clear_unfinished(staged, str(builder.version))
             # What tfds prints says that it downloads, which it does not.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(
                     # Only because tfds makes a folder for downloads in any case.
-                    download_dir=folder / "downloads",
+                    download_dir=staged / "downloads",
                     download_config=tfds.download.DownloadConfig(
                         manual_dir=origin, try_download_gcs=False
                     ),
                 )
-            staging.remove(folder)
+            staging.remove(staged)
     return contents(name, data_dir)
 
 

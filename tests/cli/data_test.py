@@ -52,7 +52,7 @@ class DataTest(parameterized.TestCase):
             status, out, complaints = run("data", verb[0], *options, *verb[1:])
             self.assertEqual(status, 0, complaints)
             self.assertIn("12 pictures, 2 left out", out)
-            self.assertRegex(out, "100032541_1: 100032541_1.png: .*truncated")
+            self.assertRegex(out, "100032541_1: the blurred picture: .*truncated")
             self.assertIn("100032542_1: 100032542_1.png has no blurred partner", out)
             self.assertIn("256x256", out)
         self.assertIn("illinois.edu", out)

@@ -4,6 +4,7 @@ import itertools
 import os
 import pathlib
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -206,6 +207,19 @@ class BuildersTest(parameterized.TestCase):
         before = index.stat()
         self._prepare("celeba")
         self.assertEqual(index.stat(), before)
+
+    def test_a_full_disk_is_told_and_nothing_of_it_stays(self):
+        layouts.celeba(self.origin)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+        try:
+            with self.assertRaisesRegex(OSError, "Cannot write .*too large"):
+                self._prepare("celeba")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        kept = [path.name for path in self.data.rglob("*") if path.is_file()]
+        self.assertEqual(kept, ["lock"])
+        self.assertLen(self._prepare("celeba").places, 12)
 
     def test_two_at_once_are_not_allowed(self):
         layouts.celeba(self.origin)

@@ -1,6 +1,7 @@
 """Which files of a folder are pictures, and which split each belongs to."""
 
 import collections
+import contextlib
 import os
 import pathlib
 import tempfile
@@ -9,6 +10,23 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.data import folder, splits
 from kdsharp.errors import UserError
+
+_NOBODY = 65534
+
+
+@contextlib.contextmanager
+def _not_as_root(root: pathlib.Path):
+    """Nobody looks at what is below the folder, if root does, whom nothing stops."""
+    if os.geteuid():
+        yield
+        return
+    for path in (root, *root.rglob("*")):
+        os.chown(path, _NOBODY, -1)
+    os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class FolderTest(parameterized.TestCase):
@@ -83,6 +101,20 @@ class FolderTest(parameterized.TestCase):
     def test_a_missing_folder_is_named(self):
         with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
             folder.names_of_split(self.root / "nowhere", "train")
+
+    def test_a_file_is_no_folder(self):
+        self._touch("photos.zip")
+        with self.assertRaisesRegex(UserError, "photos.zip is a file.*unpack it"):
+            folder.names_of_split(self.root / "photos.zip", "train")
+
+    def test_a_folder_that_nobody_may_read_is_named_and_stepped_over(self):
+        self._touch("a.jpg", "locked/b.jpg")
+        self.assertLen(folder.find_pictures(self.root), 2)
+        (self.root / "locked").chmod(0)
+        self.addCleanup((self.root / "locked").chmod, 0o700)
+        with self.assertLogs("kdsharp", "WARNING") as logs, _not_as_root(self.root):
+            self.assertEqual(folder.find_pictures(self.root), ["a.jpg"])
+        self.assertRegex(logs.output[0], "locked: Permission denied")
 
     def test_a_folder_without_pictures_is_named(self):
         self._touch("notes.txt")

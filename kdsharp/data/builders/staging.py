@@ -214,10 +214,17 @@ def _write(job: _Job) -> int:
             sizes.append(size)
 
     unfinished = job.path.with_suffix(f".unfinished-{os.getpid()}")
-    writer.ExampleWriter(tfds.core.FileFormat.ARRAY_RECORD).write(unfinished, records())
-    held = {"keys": keys, "sizes": sizes, "left_out": left_out}
-    _contents(job.path).write_text(json.dumps(held))
-    unfinished.replace(job.path)
+    shard = writer.ExampleWriter(tfds.core.FileFormat.ARRAY_RECORD)
+    try:
+        shard.write(unfinished, records())
+        held = {"keys": keys, "sizes": sizes, "left_out": left_out}
+        _contents(job.path).write_text(json.dumps(held))
+        unfinished.replace(job.path)
+    except RuntimeError as error:  # ArrayRecord's, where others raise OSError.
+        reason = str(error).partition(";")[0]
+        raise OSError(f"Cannot write into {job.path.parent} ({reason})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     return len(job.originals)
 
 
@@ -235,9 +242,8 @@ def _read(
         try:
             sizes[role] = pictures.read(io.BytesIO(data)).shape[:2]
         except pictures.BadPictureError as error:
-            raise pictures.BadPictureError(
-                f"{original.files[role].name}: {error}"
-            ) from error
+            which = f"the {role} picture: " if len(record) > 1 else ""
+            raise pictures.BadPictureError(f"{which}{error}") from error
     check_equal(sizes["sharp"], sizes.get("blurred", sizes["sharp"]))
     key = original.key.encode("utf-8", "surrogateescape")
     return {"key": key, **record}, sizes["sharp"]
