@@ -16,6 +16,7 @@ from kdsharp.models.dncnn import DnCNN
 from kdsharp.models.encoder_decoder import EncoderDecoder
 from kdsharp.models.light_cnn import LightCNN
 from kdsharp.models.plain_cnn import PlainCNN
+from kdsharp.models.real_time import RealTime
 from kdsharp.models.swinir import SwinIR
 from kdsharp.models.unet import SeparableUNet, UNet
 
@@ -27,6 +28,7 @@ MODELS: dict[str, type[nn.Module]] = {
     "separable_unet": SeparableUNet,
     "encoder_decoder": EncoderDecoder,
     "swinir": SwinIR,
+    "real_time": RealTime,
 }
 
 # Arguments that every Flax module has and that no config sets.

@@ -21,6 +21,7 @@ _SMALL = (
     dict(name="separable_unet", widths=(8, 8)),
     dict(name="encoder_decoder", width=8),
     dict(name="swinir", depths=(2,), width=8, heads=(2,), window=4),
+    dict(name="real_time", depth=3, width=8),
 )
 
 
@@ -45,6 +46,7 @@ class CountTest(parameterized.TestCase):
         (dict(name="plain_cnn", width=64), 1_792 + 36_928 + 1_731),
         (dict(name="plain_cnn", width=16, depth=4), 448 + 2 * 2_320 + 435),
         (dict(name="light_cnn"), 864 + 2 * 9_216 + 3 * 64 + 867),
+        (dict(name="real_time", channels=1), 592 + 3 * 2_320 + 580),
         (dict(name="unet"), 467_875),
         (dict(name="separable_unet"), 20_190),
         (dict(name="encoder_decoder"), 503_683),
@@ -52,7 +54,8 @@ class CountTest(parameterized.TestCase):
         (dict(name="swinir", **swinir.LIGHT), 905_283),
     )
     def test_parameters(self, arguments, expected):
-        params = _shapes(models.create(**arguments))["params"]
+        model = models.create(**arguments)
+        params = _shapes(model, model.channels)["params"]
         self.assertEqual(_count(params), expected)
 
     def test_unet_with_its_statistics(self):
@@ -146,7 +149,7 @@ class ContractTest(parameterized.TestCase):
 
 class SwinIRTest(absltest.TestCase):
     def test_rematerialisation_changes_no_gradient(self):
-        arguments = dict(_SMALL[-1])
+        arguments = dict(_SMALL[-2])
         x = _pictures(1, 8, 8, 3)
 
         def gradient(remat):
