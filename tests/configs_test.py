@@ -1,0 +1,158 @@
+"""Every config and every variant of it: complete, and made of what there is."""
+
+import importlib
+import json
+import pathlib
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from ml_collections import ConfigDict
+
+from configs import student
+from kdsharp import models
+from kdsharp.cli.configs import load_config
+from kdsharp.core import degradations, objectives, views
+from kdsharp.data import pipeline, sources
+from kdsharp.errors import UserError
+from kdsharp.training import optimizers, teaching
+from kdsharp.training.stopping import Patience
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
+_MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
+
+
+def _module(report: str):
+    return importlib.import_module(f"configs.reports.{report}")
+
+
+def _specs() -> list[str]:
+    of_reports = [
+        f"reports/{report}:{variant}"
+        for report in _REPORTS
+        for variant in _module(report).VARIANTS
+    ]
+    return [*_MAIN_LINE, *of_reports]
+
+
+def _load(spec: str) -> ConfigDict:
+    name, colon, variant = spec.partition(":")
+    return load_config(f"{_ROOT}/configs/{name}.py{colon}{variant}")
+
+
+def _experiments(config: ConfigDict) -> list[ConfigDict]:
+    """Returns the experiment, and that of its teacher where it describes one."""
+    nested = config.teacher.get("experiment")
+    return [config, *(_experiments(nested) if nested else [])]
+
+
+def _entries(config: ConfigDict) -> set[str]:
+    """Returns the names of a config's entries, but for those that terms and networks
+    give to theirs.
+    """
+    entries = set()
+    for name, value in config.items():
+        if isinstance(value, ConfigDict) and name not in ("model", "objective"):
+            entries |= {f"{name}.{inner}" for inner in value}
+        else:
+            entries.add(name)
+    return entries - {"teacher.experiment"}
+
+
+class ConfigsTest(parameterized.TestCase):
+    @parameterized.parameters(*_specs())
+    def test_is_complete_and_made_of_what_there_is(self, spec):
+        for config in _experiments(_load(spec)):
+            self.assertEqual(_entries(config), _entries(student.get_config()))
+            models.create(**config.model, dtype=config.dtype)
+            taught = config.teacher.weights or config.teacher.get("experiment")
+            objectives.create(config.objective, [1.0] if taught else [])
+            if objectives.ASKING_FOR_VGG & set(objectives.in_use(config.objective)):
+                self.assertNotEmpty(config.vgg)
+            degradations.create(config.degradation)
+            optimizers.create(config.optimizer, steps=10, steps_per_epoch=5)
+            Patience(config.stopping.metric, config.stopping.patience)
+            teaching.parse_layers(config.features)
+            views.create(config.views)
+            self.assertIn(config.data.augment, pipeline.AUGMENTATIONS)
+            self.assertIn(config.parallel, ("jit", "pmap"))
+            self.assertNotEmpty(config.data.licence)
+
+    @parameterized.parameters(*_specs())
+    def test_names_a_source_that_can_be(self, spec):
+        nowhere = self.create_tempdir().full_path
+        with absltest.mock.patch.dict("os.environ", TFDS_DATA_DIR=nowhere):
+            for config in _experiments(_load(spec)):
+                try:
+                    # Not of `train`: nothing has to be generated.
+                    source = sources.create(config.data.source, "valid")
+                except UserError as error:
+                    self.assertRegex(str(error), "photographs|is not prepared in")
+                else:
+                    self.assertStartsWith(config.data.source, "embedded")
+                    self.assertLen(source, 3)
+
+    @parameterized.parameters(*_specs())
+    def test_survives_being_written_down(self, spec):
+        config = _load(spec)
+        restored = ConfigDict(json.loads(config.to_json()))
+        self.assertEqual(restored.to_json(), config.to_json())
+
+
+class ReportsTest(parameterized.TestCase):
+    @parameterized.parameters(*_REPORTS)
+    def test_says_which_commands_run_it(self, report):
+        module = _module(report)
+        for variant in module.VARIANTS:
+            command = f"kdsharp.main --config=configs/reports/{report}.py:{variant}\n"
+            self.assertIn(command, module.__doc__)
+        with self.assertRaisesRegex(ValueError, "unknown variant 'huge'.*student"):
+            module.get_config("huge")
+
+    @parameterized.parameters(*_REPORTS)
+    def test_the_student_finds_its_teacher(self, report):
+        module = _module(report)
+        teacher = module.get_config("teacher")
+        self.assertEqual(teacher.teacher.weights, "")
+        taught = module.get_config("student")
+        self.assertEqual(taught.teacher.weights, f"runs/{teacher.name}")
+        for variant in ("quick", "smoke"):
+            config = module.get_config(variant)
+            self.assertEqual(config.teacher.weights, "")
+            # Both are shown to the same devices.
+            self.assertEqual(config.teacher.experiment.batch_size, config.batch_size)
+
+    def test_no_two_runs_share_a_folder(self):
+        names = [_load(spec).name for spec in _specs() if spec.startswith("reports/")]
+        self.assertLen(set(names), len(names))
+
+    @parameterized.parameters(
+        ("conference_dncnn:teacher", 558_403),
+        ("conference_dncnn:student", 57_315),
+        ("conference_dncnn:listing", 11_011),
+        ("helen_dncnn:teacher", 558_403),
+        ("helen_dncnn:student", 20_355),
+        ("celeba_unet:teacher", 467_875),
+        ("celeba_unet:student", 20_190),
+        ("gopro_swinir:teacher", 11_504_163),
+        ("gopro_swinir:student", 503_683),
+        ("bicubic4_cnn:teacher", 40_451),
+        ("bicubic4_cnn:student", 5_523),
+    )
+    def test_networks_are_of_the_size_that_is_told(self, spec, expected):
+        config = _load(f"reports/{spec}")
+        shapes = jax.eval_shape(
+            models.create(**config.model).init,
+            jax.random.key(0),
+            np.zeros((1, 16, 16, 3), np.float32),
+        )
+        count = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+        self.assertEqual(count, expected)
+        module = _module(spec.partition(":")[0])
+        if "teacher" not in spec:
+            self.assertIn(f"{expected:,}", module.__doc__)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,77 @@
+"""The five systems, each teacher and student trained for real, if only for seconds."""
+
+import pathlib
+
+from absl.testing import absltest
+
+from configs.reports import (
+    bicubic4_cnn,
+    celeba_unet,
+    conference_dncnn,
+    gopro_swinir,
+    helen_dncnn,
+)
+from kdsharp import experiment
+from kdsharp.training.validation import COLLAPSED
+from kdsharp.weights import store
+
+_NO_BETTER = "does no better than to return its input"
+
+
+class _Smoke(absltest.TestCase):
+    def run_smoke(self, module) -> None:
+        """Trains teacher and student; checks what is left and what was said."""
+        folder = pathlib.Path(self.create_tempdir().full_path)
+        config = module.get_config("smoke")
+        for one in (config, config.teacher.experiment):
+            one.devices = 1  # Of the eight that the tests see.
+        with self.assertLogs("kdsharp") as logs:
+            experiment.conduct(config, folder)
+        said = "\n".join(logs.output)
+        before, after = said.split("now the student:")
+        for place, role, words in (
+            (folder / "teacher", config.teacher.experiment.name, before),
+            (folder, "student", after),
+        ):
+            card = store.load(str(place)).card
+            scores = card["scores"]["held-out pictures"]
+            gain = scores[role]["psnr"] - scores["input"]["psnr"]
+            verdict = words.rpartition("scoring on")[2]
+            self.assertEqual(_NO_BETTER in verdict, gain < COLLAPSED, words)
+            report = (place / "report.md").read_text()
+            for name, values in scores.items():
+                self.assertRegex(report, rf"\| {name} .*{values['psnr']:.2f}")
+            for name in ("samples.png", "curves.png", "metrics.jsonl"):
+                self.assertGreater((place / name).stat().st_size, 0)
+
+
+# A class each: they are shared out among the processes that run tests.
+
+
+class ConferenceTest(_Smoke):
+    def test_trains_teacher_and_student(self):
+        self.run_smoke(conference_dncnn)
+
+
+class HelenTest(_Smoke):
+    def test_trains_teacher_and_student(self):
+        self.run_smoke(helen_dncnn)
+
+
+class CelebATest(_Smoke):
+    def test_trains_teacher_and_student(self):
+        self.run_smoke(celeba_unet)
+
+
+class GoProTest(_Smoke):
+    def test_trains_teacher_and_student(self):
+        self.run_smoke(gopro_swinir)
+
+
+class BicubicTest(_Smoke):
+    def test_trains_teacher_and_student(self):
+        self.run_smoke(bicubic4_cnn)
+
+
+if __name__ == "__main__":
+    absltest.main()
