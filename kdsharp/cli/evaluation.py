@@ -1,17 +1,18 @@
-"""`kdsharp eval` and `kdsharp bench`: numbers one can trust."""
+"""`kdsharp eval`, `bench` and `plot`: numbers one can trust."""
 
 import argparse
 import json
 import os
 import pathlib
 
-from kdsharp.cli.verbs import Verbs, add_verb
+from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 
 def add(verbs: Verbs) -> None:
     """Adds the verbs that measure."""
     _add_eval(verbs)
     _add_bench(verbs)
+    _add_plot(add_group(verbs, "plot", "draw what was measured"))
 
 
 def _add_eval(verbs: Verbs) -> None:
@@ -111,6 +112,73 @@ def _add_bench(verbs: Verbs) -> None:
         "(default: %(default)s)",
     )
     verb.add_argument("--out", metavar="DIR", type=pathlib.Path, help="where tables go")
+
+
+def _add_plot(verbs: Verbs) -> None:
+    runs = add_verb(verbs, "runs", _plot_runs, "draw loss and a metric over steps")
+    runs.add_argument("runs", nargs="+", metavar="RUN", type=pathlib.Path)
+    tradeoff = add_verb(verbs, "tradeoff", _plot_tradeoff, "draw quality against speed")
+    tradeoff.add_argument(
+        "found",
+        nargs="+",
+        metavar="JSON",
+        type=pathlib.Path,
+        help="scores.json of kdsharp eval and speed.json of kdsharp bench",
+    )
+    for verb in (runs, tradeoff):
+        verb.add_argument("--metric", default="psnr", help="(default: %(default)s)")
+    residuals = add_verb(
+        verbs, "residuals", _plot_residuals, "draw what two networks add to pictures"
+    )
+    residuals.add_argument("teacher", metavar="TEACHER")
+    residuals.add_argument("student", metavar="STUDENT")
+    residuals.add_argument(
+        "--data",
+        metavar="PATH",
+        type=pathlib.Path,
+        required=True,
+        help="a sharp picture, or a folder of some",
+    )
+    residuals.add_argument(
+        "--degradation",
+        metavar="SPEC",
+        default="bicubic:2",
+        help="(default: %(default)s)",
+    )
+    for verb in (runs, tradeoff, residuals):
+        verb.add_argument(
+            "--out",
+            metavar="FILE",
+            type=pathlib.Path,
+            required=True,
+            help="the picture to write",
+        )
+
+
+def _plot_runs(arguments: argparse.Namespace) -> None:
+    from kdsharp.evaluation import plot_command
+
+    plot_command.of_runs(arguments.runs, arguments.metric, arguments.out)
+
+
+def _plot_tradeoff(arguments: argparse.Namespace) -> None:
+    from kdsharp.evaluation import plot_command
+
+    plot_command.of_tradeoff(arguments.found, arguments.metric, arguments.out)
+
+
+def _plot_residuals(arguments: argparse.Namespace) -> None:
+    from kdsharp import machine
+    from kdsharp.evaluation import plot_command
+
+    machine.keep_compiled()
+    plot_command.of_residuals(
+        arguments.teacher,
+        arguments.student,
+        arguments.data,
+        arguments.degradation,
+        arguments.out,
+    )
 
 
 def _bench(arguments: argparse.Namespace) -> int:

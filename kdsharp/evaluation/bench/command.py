@@ -14,6 +14,8 @@ from kdsharp.evaluation import outputs
 from kdsharp.evaluation.bench import backends, claims, operations, report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
 from kdsharp.evaluation.bench.worker import Contender
+from kdsharp.evaluation.restorers import row_name
+from kdsharp.weights import store
 
 logger = logging.getLogger(__name__)
 
@@ -95,22 +97,24 @@ def _networks(
     weights: Sequence[str], models: Mapping[str, dict]
 ) -> tuple[dict[str, tuple[Subject, dict]], dict[str, str]]:
     """Returns what is to be timed with its arguments, and why the rest is not."""
-    subjects = [Subject(Path(name).stem, weights=name) for name in weights]
-    subjects += [Subject(name, model=model) for name, model in models.items()]
-    if not subjects:
+    if not weights and not models:
         raise UserError("nothing to time: give --weights or --config")
     found, failed = {}, {}
-    for subject in subjects:
-        name = subject.name if subject.name not in found else subject.weights
+    for name, model in models.items():
+        found[name] = Subject(name, model=model)
+    for given in weights:
         try:
-            _, _, arguments = backends.network(subject)
+            name = row_name(given, store.load(given).card)
         except UserError as error:
-            failed[name] = str(error)
+            failed[given] = str(error)
         else:
-            found[name] = subject, arguments
+            name = given if name in found else name
+            found[name] = Subject(name, weights=given)
     if not found:
         raise UserError("; ".join(failed.values()))
-    return found, failed
+    return {
+        name: (subject, backends.network(subject)[2]) for name, subject in found.items()
+    }, failed
 
 
 def _time(
