@@ -1,38 +1,78 @@
-"""Loss and quality over the steps of a run, as a picture."""
+"""Loss and quality over the steps of runs, as a picture."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from kdsharp.errors import UserError
+from kdsharp.evaluation import outputs
+from kdsharp.training.logs import read_metrics
+
+_NAMES = {"psnr": "PSNR, dB", "gain": "gain over the input, dB"}
 
 
 def plot(records: list[dict], input_psnr: float, path: Path) -> None:
-    """Writes the curves of `metrics.jsonl`'s records as PNG."""
-    # Slow to import, and only the end of a run draws.
+    """Writes the curves of `metrics.jsonl`'s records: every term, and the PSNR."""
+    figure, loss, quality = _figure("psnr")
+    trained = [r for r in records if "train/loss" in r]
+    for term in (key for key in (trained[0] if trained else ()) if _is_loss(key)):
+        _line(loss, trained, term, term.removeprefix("train/"))
+    _line(quality, records, "valid/psnr", "network", marker="o")
+    quality.axhline(input_psnr, color="grey", linestyle="--", label="input")
+    _save(figure, path)
+
+
+def compare(folders: Mapping[str, Path], metric: str, path: Path) -> None:
+    """Writes the loss and a metric of several runs, each in its own colour."""
+    runs = {name: read_metrics(folder) for name, folder in folders.items()}
+    key = f"valid/{metric}"
+    for name, records in runs.items():
+        known = {k.removeprefix("valid/") for r in records for k in r if "valid/" in k}
+        if not records:
+            raise UserError(f"{folders[name]} is no folder of a run: no metrics.jsonl")
+        if metric not in known:
+            raise UserError(
+                f"run {name!r} has no metric {metric!r}; it has: "
+                f"{', '.join(sorted(known)) or 'none yet'}"
+            )
+    figure, loss, quality = _figure(metric)
+    for color, (name, records) in enumerate(runs.items()):
+        _line(loss, records, "train/loss", name, color=f"C{color}")
+        _line(quality, records, key, name, color=f"C{color}", marker="o")
+    if metric == "psnr":
+        # Runs that were validated alike share an input; its lines then coincide.
+        levels = {
+            r[key] - r["valid/gain"] for rs in runs.values() for r in rs if key in r
+        }
+        for level in sorted({round(level, 2) for level in levels}):
+            quality.axhline(level, color="grey", linestyle="--", label=f"input {level}")
+    _save(figure, path)
+
+
+def _figure(metric: str):
+    # Slow to import, and few commands draw.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, quality = figure.subplots(1, 2)
-    trained = [r for r in records if "train/loss" in r]
-    terms = [key for key in (trained[0] if trained else ()) if _is_loss(key)]
-    for term in terms:
-        loss.plot(
-            [r["step"] for r in trained],
-            [r[term] for r in trained],
-            label=term.removeprefix("train/"),
-        )
     loss.set(xlabel="step", yscale="log", title="training loss")
-    if terms:
-        loss.legend()
-    scored = [r for r in records if "valid/psnr" in r]
-    quality.plot(
-        [r["step"] for r in scored],
-        [r["valid/psnr"] for r in scored],
-        marker="o",
-        markersize=3,
-        label="network",
+    quality.set(
+        xlabel="step", ylabel=_NAMES.get(metric, metric.upper()), title="validation"
     )
-    quality.axhline(input_psnr, color="grey", linestyle="--", label="input")
-    quality.set(xlabel="step", ylabel="PSNR, dB", title="validation")
-    quality.legend()
-    figure.savefig(path, dpi=110)
+    return figure, loss, quality
+
+
+def _line(axes, records: list[dict], key: str, label: str, **style) -> None:
+    points = [(r["step"], r[key]) for r in records if key in r]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, markersize=3, **style)
+
+
+def _save(figure, path: Path) -> None:
+    for axes in figure.axes:
+        if axes.lines:
+            axes.legend()
+    with outputs.whole(path) as unfinished:
+        figure.savefig(unfinished, dpi=110)
 
 
 def _is_loss(key: str) -> bool:

@@ -16,6 +16,9 @@ from kdsharp.evaluation.restorers import INPUT, Restorer, unsharp_mask
 
 TO_TEACHER = "ssim_to_teacher"
 
+# Programs for more sizes than these would fill the memory.
+_SIZES_KEPT = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
@@ -76,9 +79,14 @@ def evaluate(
     left_out = dict(judged_by.left_out)
     gallery = Gallery([network.name for network in networks])
     pictures = []
+    sizes = set()
     for case in tqdm(judged_by.whole, unit="picture", leave=False, delay=1):
         try:
             pair = case.load()
+            sizes.add(pair.sharp.shape)
+            if len(sizes) > _SIZES_KEPT:
+                jax.clear_caches()
+                sizes = {pair.sharp.shape}
             outputs = _restored(pair, restorers)
             pictures.append(_judge(case.name, pair, outputs, protocol, shave, against))
         except (BadPictureError, UserError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kdsharp.core import metrics
-from kdsharp.evaluation import outputs
+from kdsharp.evaluation import outputs, text
 from kdsharp.evaluation.quality import TO_TEACHER, Evaluation, Row
 from kdsharp.evaluation.restorers import INPUT, UNSHARP_SETTINGS
 from kdsharp.evaluation.statistics import Mean
@@ -25,14 +25,7 @@ def table(evaluation: Evaluation) -> str:
     lines += [
         [row.name, *(cell(row) for cell in columns.values())] for row in evaluation.rows
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    text = []
-    for line in (lines[0], rule, *lines[1:]):
-        first, *rest = zip(line, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(cell.rjust(w) for cell, w in rest)]
-        text.append(f"| {' | '.join(cells)} |")
-    return "\n".join(text)
+    return text.table(lines)
 
 
 def notes(evaluation: Evaluation, source: str, blur: str) -> list[str]:
@@ -75,8 +68,8 @@ def write(evaluation: Evaluation, folder: Path, source: str, blur: str) -> list[
         "scores.csv": _csv(evaluation),
         "scores.json": _json(evaluation, source, blur),
     }
-    for name, text in texts.items():
-        outputs.write_text(folder / name, text)
+    for name, written in texts.items():
+        outputs.write_text(folder / name, written)
     with outputs.whole(folder / "gallery.png") as unfinished:
         evaluation.gallery.sheet().save(unfinished)
     return [folder / name for name in (*texts, "gallery.png")]
@@ -108,8 +101,8 @@ def _markdown(evaluation: Evaluation, said: list[str]) -> str:
 
 def _csv(evaluation: Evaluation) -> str:
     scored = [*metrics.OF_PICTURES, *([TO_TEACHER] if evaluation.against else [])]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
     writer.writerow(["picture", "width", "height", "restorer", *scored])
     for picture in evaluation.pictures:
         for name, scores in picture.scores.items():
@@ -117,7 +110,7 @@ def _csv(evaluation: Evaluation) -> str:
             writer.writerow(
                 [picture.name, picture.width, picture.height, name, *values]
             )
-    return text.getvalue()
+    return written.getvalue()
 
 
 def _json(evaluation: Evaluation, source: str, blur: str) -> str:

@@ -53,27 +53,30 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
 
 
 def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
-    """Returns the networks by what their rows are called, and why others are not.
+    """Returns the networks by the names they were given by, and why others are not.
 
-    That is the name as it was given if it ships, else that on the card, and the path
-    where two cards have the same.
+    Where two are called the same, the second goes by its path.
     """
     found: dict[str, Restorer] = {}
     failed: dict[str, str] = {}
-    shipped = store.shipped()
     for given in dict.fromkeys(names):
         try:
             weights = store.load(given)
         except UserError as error:
             failed[given] = str(error)
             continue
-        name = given
-        if given not in shipped:
-            name = weights.card.get("name") or Path(given).stem
-        if name in found or name in (INPUT, UNSHARP):
+        name = row_name(given, weights.card)
+        if name in (INPUT, UNSHARP, *(other.name for other in found.values())):
             name = given
         found[given] = of_weights(weights, name)
     return found, failed
+
+
+def row_name(given: str, card: dict) -> str:
+    """Returns how tables call weights: as they ship, or as their card has it."""
+    if given in store.shipped():
+        return given
+    return card.get("name") or Path(given).stem
 
 
 def unsharp_mask() -> Restorer:

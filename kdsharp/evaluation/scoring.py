@@ -25,14 +25,18 @@ def scores(
     sides = (side - 2 * shave for side in sharp.shape[1:3])
     if similarity.scales_for(*sides) < similarity.SCALES:
         names = tuple(name for name in names if name != "ms_ssim")
-    found = _measure(restored, sharp, protocol, shave, names)
+    found = _compiled()(restored, sharp, protocol, shave, names)
     return {name: float(value) for name, value in found.items()}
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3, 4), compiler_options=_IN_HASTE)
+@functools.cache
+def _compiled():
+    options = _IN_HASTE if jax.default_backend() == "cpu" else None
+    return jax.jit(_measure, static_argnums=(2, 3, 4), compiler_options=options)
+
+
 def _measure(restored, sharp, protocol, shave, names):
-    pair = (metrics.compared(x, protocol, shave) for x in (restored, sharp))
-    restored, sharp = pair
+    restored, sharp = (metrics.compared(x, protocol, shave) for x in (restored, sharp))
     return {name: metrics.OF_PICTURES[name](restored, sharp)[0] for name in names}
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
 from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
+from kdsharp.evaluation.peak import matrix_product
 from kdsharp.evaluation.turns import alternate, timed
 from kdsharp.training import parallel
 
@@ -70,14 +70,6 @@ def _torch_network(torch, depth: int, width: int, norm_after):
         layers.append(torch.nn.ReLU(inplace=True))
     layers.append(torch.nn.Conv2d(width, 3, 3, padding=1))
     return torch.nn.Sequential(*layers)
-
-
-def matrix_product() -> tuple[Contender, int]:
-    """Returns a large float32 matrix product and its operations: the peak."""
-    size = 2048
-    matrix = jnp.ones((size, size))
-    product = jax.jit(jnp.dot)
-    return lambda: product(matrix, matrix), 2 * size**3
 
 
 def contenders_for(network: dict, batch: np.ndarray) -> dict[str, Contender]:

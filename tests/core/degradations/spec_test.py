@@ -66,6 +66,17 @@ class GrammarTest(parameterized.TestCase):
     def test_what_is_fixed_is_not_drawn(self):
         self.assertEmpty(degradations.create("down:2+jpeg:50+up").draw(_keys(2)))
 
+    @parameterized.parameters(
+        ("bicubic:2", 2),
+        ("down:3+noise:0.1+up", 3),
+        ("bicubic:2/area:3+jpeg", 6),
+        ("bicubic:1-4", 1),
+        ("bicubic:1.5", 1),
+        ("gaussian:2+shake:9", 1),
+    )
+    def test_the_factor_is_that_of_whole_and_fixed_sizes(self, spec, factor):
+        self.assertEqual(degradations.create(spec).factor, factor)
+
     def test_steps_of_one_name_are_numbered(self):
         drawn = degradations.create("jpeg+motion/jpeg@0.5").draw(_keys(3))
         self.assertSameElements(

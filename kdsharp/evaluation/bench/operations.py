@@ -1,0 +1,19 @@
+"""What a frame costs, counted from the graph."""
+
+import jax
+import numpy as np
+
+from kdsharp import models
+
+
+def per_frame(arguments: dict, height: int, width: int) -> float:
+    """Returns the floating-point operations of a network, as XLA counts its graph.
+
+    A multiplication and an addition are two. What multiplies padding does not count.
+    """
+    model = models.create(**arguments)
+    pixels = jax.ShapeDtypeStruct(
+        (1, height, width, arguments.get("channels", 3)), np.float32
+    )
+    variables = jax.eval_shape(model.init, jax.random.key(0), pixels)
+    return jax.jit(model.apply).lower(variables, pixels).cost_analysis()["flops"]

@@ -1,0 +1,74 @@
+"""Contenders, timed in turns."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from kdsharp.evaluation import peak, turns
+from kdsharp.evaluation.bench.backends import Settings
+from kdsharp.evaluation.bench.worker import Contender, Lost, Worker
+
+_FEWEST = 5
+_PEAK = "peak"
+
+
+@dataclasses.dataclass(frozen=True)
+class Timed:
+    """Seconds of each turn after warming up; to the first frame; MB held at most."""
+
+    seconds: list[float]
+    first: float
+    memory: float
+
+
+def measure(
+    contenders: Mapping[str, Contender], *, frames: int, seconds: float
+) -> tuple[dict[str, Timed], dict[str, str], float]:
+    """Returns who was timed, who was lost and why, and the peak in GFLOP/s.
+
+    Each has as many turns, `frames` unless the slowest would need more than `seconds`,
+    but at least five.
+    """
+    lost: dict[str, str] = {}
+    workers: dict[str, Worker] = {}
+    with contextlib.ExitStack() as stack:
+        for name, contender in {**contenders, _PEAK: _peak_of(contenders)}.items():
+            try:
+                # One by one: nobody's start is slowed by another's.
+                workers[name] = stack.enter_context(
+                    contextlib.closing(Worker(contender))
+                )
+            except Lost as reason:
+                lost[name] = str(reason)
+        takes = {name: _turn(name, worker, lost) for name, worker in workers.items()}
+        slowest = max((take() for take in takes.values()), default=math.nan)
+        affordable = int(seconds / slowest) if slowest > 0 else 0
+        rounds = min(frames, max(affordable, _FEWEST))
+        measured = turns.alternate(takes, rounds)
+        timed = {
+            name: Timed(times, workers[name].first, workers[name].memory())
+            for name, times in measured.items()
+            if name not in lost
+        }
+    best = min(timed.pop(_PEAK).seconds) if _PEAK in timed else math.nan
+    return timed, lost, peak.OPERATIONS / best / 1e9
+
+
+def _peak_of(contenders: Mapping[str, Contender]) -> Contender:
+    threads = next(iter(contenders.values())).settings.threads
+    return Contender(_PEAK, None, Settings(threads), 0, 0, 0)
+
+
+def _turn(name: str, worker: Worker, lost: dict[str, str]) -> turns.Turn:
+    def turn() -> float:
+        if name not in lost:
+            try:
+                return worker.turn()
+            except Lost as reason:
+                lost[name] = str(reason)
+        return np.nan
+
+    return turn

@@ -1,0 +1,150 @@
+"""A contender's own process: so its memory, its threads and its start are its own."""
+
+import dataclasses
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from multiprocessing.connection import Connection
+
+from kdsharp.errors import UserError
+from kdsharp.evaluation.bench.backends import Settings, Subject
+
+# Frames are made anew for each turn, outside of its time.
+_SEED = 0
+
+# Seconds to end in good order.
+_PATIENCE = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """Who runs what, and how; without a subject it multiplies matrices: the peak."""
+
+    backend: str
+    subject: Subject | None
+    settings: Settings
+    batch: int
+    height: int
+    width: int
+
+
+class Lost(Exception):
+    """Says why a contender runs no more."""
+
+
+class Worker:
+    """A contender under way: `first` is the seconds from its start to its first frame.
+
+    To be closed, as by `contextlib.closing`.
+    """
+
+    def __init__(self, contender: Contender):
+        context = multiprocessing.get_context("spawn")
+        self._connection, other = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(other, contender), daemon=True
+        )
+        began = time.monotonic()
+        self._process.start()
+        other.close()
+        try:
+            self._receive()
+        except Lost:
+            self.close()
+            raise
+        self.first = time.monotonic() - began
+
+    def turn(self) -> float:
+        """Returns the seconds that a batch of new frames took."""
+        self._connection.send("turn")
+        return self._receive()
+
+    def memory(self) -> float:
+        """Returns the most that the process ever held, in MB."""
+        self._connection.send("memory")
+        return self._receive()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._connection.close()  # It takes that as a leave to end.
+        self._process.join(_PATIENCE)
+        self._process.terminate()
+        self._process.join()
+
+    def _receive(self) -> float:
+        try:
+            answer = self._connection.recv()
+        except (EOFError, OSError) as error:
+            self._process.join()
+            raise Lost(
+                f"its process ended with status {self._process.exitcode}; a negative "
+                "one is a signal, and -9 most often too little memory"
+            ) from error
+        if isinstance(answer, str):
+            raise Lost(answer)
+        return answer
+
+
+def _serve(connection: Connection, contender: Contender) -> None:
+    try:
+        _use_cores(contender.settings.threads)  # Before anything counts them.
+        take = _product() if contender.subject is None else _frames(contender)
+        take()
+        connection.send(0.0)
+        while True:
+            asked = connection.recv()
+            connection.send(take() if asked == "turn" else _peak_memory())
+    except (EOFError, KeyboardInterrupt):
+        return
+    except UserError as error:
+        connection.send(str(error))
+    except Exception as error:  # A backend may fail in any way that it likes.
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        connection.send(f"{type(error).__name__}: {lines[0]}")
+
+
+def _use_cores(count: int) -> None:
+    if not count:
+        return
+    if not hasattr(os, "sched_setaffinity"):
+        raise UserError("this system cannot keep a process to some cores: no --threads")
+    cores = sorted(os.sched_getaffinity(0))
+    if count > len(cores):
+        raise UserError(f"{count} threads are more than the {len(cores)} cores here")
+    os.sched_setaffinity(0, cores[:count])
+
+
+def _frames(contender: Contender):
+    import numpy as np
+
+    from kdsharp.evaluation.bench import backends
+
+    backend = backends.BACKENDS[contender.backend]
+    run = backend.create(contender.subject, contender.settings)
+    random = np.random.default_rng(_SEED)
+    shape = (contender.batch, contender.height, contender.width, 3)
+
+    def take() -> float:
+        frames = random.integers(0, 256, shape, np.uint8)
+        began = time.perf_counter()
+        restored = run(frames)
+        seconds = time.perf_counter() - began
+        if restored.shape != shape or restored.dtype != np.uint8:
+            raise UserError(f"frames came back as {restored.dtype} {restored.shape}")
+        return seconds
+
+    return take
+
+
+def _product():
+    from kdsharp.evaluation import peak, turns
+
+    multiply, _ = peak.matrix_product()
+    return turns.timed(multiply)
+
+
+def _peak_memory() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

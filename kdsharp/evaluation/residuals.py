@@ -1,0 +1,63 @@
+"""What a teacher adds to a picture beside what its student adds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from PIL import Image
+
+from kdsharp.data.pictures import BadPictureError
+from kdsharp.errors import UserError
+from kdsharp.evaluation import cases, outputs, samples
+from kdsharp.evaluation.restorers import Restorer
+
+_SIZE = 320
+# Residuals are small: grey is nothing, and an eighth of the range is black or white.
+_GAIN = 4
+TRUTH = "sharp - input"
+
+
+def sheet(pictures: cases.Cases, teacher: Restorer, student: Restorer) -> Image.Image:
+    """Returns, for each picture, the crop where the two differ most."""
+    rows, notes = [], []
+    for case in pictures.whole:
+        try:
+            pair = case.load()
+        except BadPictureError as error:
+            raise UserError(f"{case.name}: {error}") from error
+        row, note = _row(pair, teacher, student)
+        rows.append(row)
+        notes.append({**note, "input": case.name})
+    return samples.grid(rows, notes)
+
+
+def _row(
+    pair: cases.Pair, teacher: Restorer, student: Restorer
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    residuals = {
+        TRUTH: pair.sharp - pair.blurred,
+        **{r.name: r.restore(pair.blurred) - pair.blurred for r in (teacher, student)},
+    }
+    between = f"{teacher.name} - {student.name}"
+    residuals[between] = residuals[teacher.name] - residuals[student.name]
+    crop = samples.fullest_crop(np.abs(residuals[between][0]).mean(-1), _SIZE)
+    shown = {"input": np.asarray(pair.blurred[0])[crop]}
+    shown |= {name: _visible(x)[crop] for name, x in residuals.items()}
+    return shown, {name: _strength(x) for name, x in residuals.items()}
+
+
+def _visible(residual: jax.Array) -> np.ndarray:
+    return 0.5 + _GAIN * np.asarray(residual[0])
+
+
+def _strength(residual: jax.Array) -> str:
+    return f"RMS {255 * float(np.sqrt(np.mean(np.square(residual)))):.2f} of 255"
+
+
+def write(pictures: cases.Cases, restorers: Sequence[Restorer], path: Path) -> None:
+    """Writes the sheet of a teacher and a student."""
+    teacher, student = restorers
+    drawn = sheet(pictures, teacher, student)
+    with outputs.whole(path) as unfinished:
+        drawn.save(unfinished)

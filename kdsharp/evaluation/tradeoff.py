@@ -1,0 +1,143 @@
+"""Quality against speed: which networks no other beats in both.
+
+Quality is that of float32, whatever the speed is of.
+"""
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from kdsharp.core import metrics
+from kdsharp.errors import UserError
+from kdsharp.evaluation import outputs
+from kdsharp.evaluation.restorers import INPUT
+
+_SIDE = 5
+_MARKS = "o^vDP*Xh"
+
+
+class Point(NamedTuple):
+    """A network as a backend runs it."""
+
+    network: str
+    backend: str
+    rate: float
+    quality: float
+
+
+def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
+    """Returns what `kdsharp eval` and what `kdsharp bench` found, from their JSON."""
+    found: dict[str, list[dict]] = {"quality": [], "speed": []}
+    for path in paths:
+        try:
+            content = json.loads(path.read_text())
+            found[content["kind"]].append(content)
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} is neither scores.json of kdsharp eval nor speed.json of "
+                "kdsharp bench"
+            ) from error
+    for kind, verb in (("quality", "eval"), ("speed", "bench")):
+        if not found[kind]:
+            raise UserError(
+                f"no {kind} among {len(paths)} files: give kdsharp {verb}'s"
+            )
+    return found["quality"], found["speed"]
+
+
+def points(quality: dict, sizes: Sequence[dict], metric: str = "psnr") -> list[Point]:
+    """Returns every network that both know, at sizes that are all the same."""
+    found = []
+    for row in (row for size in sizes for row in size["rows"]):
+        scores = quality["rows"].get(row["network"], {}).get(metric)
+        if scores and scores["mean"] is not None:
+            backend = f"{row['backend']} {row['dtype']}"
+            rate = row["frames_per_second"]
+            found.append(Point(row["network"], backend, rate, scores["mean"]))
+    return found
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """Returns those that no other beats in both, the slowest first."""
+    best = []
+    for point in sorted(points, key=lambda p: (-p.rate, -p.quality)):
+        if not best or point.quality > best[-1].quality:
+            best.append(point)
+    return best[::-1]
+
+
+def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
+    """Writes a panel for each set of pictures and each size of frame."""
+    if metric not in metrics.MAXIMISED:
+        raise UserError(
+            f"of metric {metric!r} more is not better: give one of "
+            f"{', '.join(sorted(metrics.MAXIMISED))}"
+        )
+    qualities, speeds = read(paths)
+    sizes: dict[tuple[int, int], list[dict]] = {}
+    for speed in speeds:
+        for size in speed["sizes"]:
+            sizes.setdefault((size["width"], size["height"]), []).append(size)
+    panels = [
+        (quality, shape, points(quality, timed, metric))
+        for quality in qualities
+        for shape, timed in sizes.items()
+    ]
+    if not any(found for _, _, found in panels):
+        raise UserError(
+            "no network is in both: what was timed and what was scored go by other "
+            "names"
+        )
+    from matplotlib.figure import Figure
+
+    figure = Figure(
+        figsize=(_SIDE * len(sizes) + 1, _SIDE * len(qualities)), layout="constrained"
+    )
+    all_axes = figure.subplots(len(qualities), len(sizes), squeeze=False).flat
+    for axes, (quality, (width, height), found) in zip(all_axes, panels, strict=True):
+        _draw(axes, found, quality, metric)
+        axes.set(
+            title=f"{quality['source']}, {quality['degradation']}, {width}x{height}",
+            xlabel="frames a second",
+            ylabel=f"{metric.upper()}, {quality['protocol']}",
+        )
+    with outputs.whole(path) as unfinished:
+        figure.savefig(unfinished, dpi=110)
+
+
+def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
+    """A colour a network, a mark a backend."""
+    axes.set_xscale("log")
+    best = front(found)
+    axes.plot(
+        [p.rate for p in best],
+        [p.quality for p in best],
+        "--",
+        color="grey",
+        label="none is both better and faster",
+    )
+    colors = {network: f"C{i}" for i, network in enumerate(_unique(found, "network"))}
+    marks = dict(zip(_unique(found, "backend"), itertools.cycle(_MARKS), strict=False))
+    for point in found:
+        axes.plot(
+            *(point.rate, point.quality, marks[point.backend]),
+            color=colors[point.network],
+            markersize=11 if point in best else 6,
+        )
+    for network, color in colors.items():
+        axes.plot([], [], "s", color=color, label=network)
+    for backend, mark in marks.items():
+        axes.plot([], [], mark, color="none", markeredgecolor="black", label=backend)
+    of_input = quality["rows"][INPUT].get(metric)
+    if of_input and of_input["mean"] is not None:
+        axes.axhline(of_input["mean"], color="grey", linestyle=":", label="input")
+    axes.margins(0.2)
+    axes.legend(fontsize=7)
+
+
+def _unique(found: Sequence[Point], field: str) -> list[str]:
+    return list(dict.fromkeys(getattr(point, field) for point in found))
