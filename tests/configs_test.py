@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from configs import student
 from kdsharp import models
-from kdsharp.cli.configs import load_config
+from kdsharp.config_files import load_config
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
