@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_CACHE_BYTES = 1 << 30
 
+Pixels = np.ndarray | pictures.Decoded
+
 
 class Files:
     """Pictures `names` below the folder `root`, decoded when asked for.
@@ -62,6 +64,11 @@ class Files:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The picture at `index`, or the next good one: its key and its pixels."""
+        record = self.glance(index)
+        return record | {n: np.asarray(record[n]) for n in record.keys() - {"key"}}
+
+    def glance(self, index: int) -> dict[str, Any]:
+        """The same, of which pixels may become arrays only where they are cut."""
         count = len(self._names)
         if not -count <= index < count:
             raise IndexError(index)
@@ -94,11 +101,11 @@ class Files:
         """Height and width, without decoding."""
         return pictures.size(self._root / name)
 
-    def _read(self, name: str) -> np.ndarray:
+    def _read(self, name: str) -> Pixels:
         """What is worth keeping in memory, decoded."""
-        return pictures.read(self._root / name)
+        return pictures.decode(self._root / name)
 
-    def _record(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def _record(self, pixels: Pixels) -> dict[str, Pixels]:
         """What was read, under the names that a record has for it."""
         return {"sharp": pixels}
 
@@ -119,7 +126,7 @@ class Files:
         if smallest is None or min(height, width) < min(smallest[1:]):
             self.smallest = (name, height, width)
 
-    def _pixels(self, index: int) -> np.ndarray:
+    def _pixels(self, index: int) -> Pixels:
         pixels = self._memory.get(index)
         if pixels is not None:
             return pixels
@@ -128,13 +135,13 @@ class Files:
         if latest == index:
             return pixels
         pixels = self._read(self._names[index])
-        self._latest.picture = (index, pixels)
         # A shuffled epoch visits every picture once: throwing out the oldest would
         # lose just what the next epoch needs, so what came first stays.
         with self._lock:
             if index not in self._memory and pixels.nbytes <= self._room:
-                self._memory[index] = pixels
+                pixels = self._memory[index] = np.asarray(pixels)
                 self._room -= pixels.nbytes
+        self._latest.picture = (index, pixels)
         return pixels
 
     def _give_up(self, index: int, error: Exception):

@@ -62,7 +62,7 @@ def batches(
             f"A batch of {batch_size} cannot be shared by {host_count} hosts: use a "
             "multiple."
         )
-    dataset = grain.MapDataset.source(source).repeat()
+    dataset = grain.MapDataset.source(_Glances(source)).repeat()
     dataset = _Visits(dataset, len(source), crops_per_picture, seed)
     dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment))
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
@@ -123,6 +123,19 @@ class _Batches(Iterator[Batch]):
 def _end(held: list[grain.DatasetIterator]):
     while held:
         held.pop().close()
+
+
+class _Glances:
+    """The source, whose pixels become arrays where they are cut, if it can do that."""
+
+    def __init__(self, source: Source):
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return getattr(self._source, "glance", self._source.__getitem__)(index)
 
 
 class _Visits(grain.MapDataset):

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from kdsharp.data import builders, files, folder, paired, pictures, splits
@@ -187,17 +186,17 @@ class Prepared(files.Files):
     def _size(self, name: str) -> tuple[int, int]:
         return self._sizes.get(name, (0, 0))
 
-    def _read(self, name: str) -> np.ndarray:
+    def _read(self, name: str) -> files.Pixels:
         split, row = self._places[name]
         try:
             record = self._open(split)[row]
         # What the reader of records raises where a file is damaged.
         except (OSError, RuntimeError, ValueError) as error:
             raise pictures.BadPictureError(f"damaged record: {error}") from error
-        decoded = [pictures.read(io.BytesIO(record[p])) for p in self._parts.values()]
+        decoded = [pictures.decode(io.BytesIO(record[p])) for p in self._parts.values()]
         return decoded[0] if len(decoded) == 1 else paired.stack(*decoded)
 
-    def _record(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    def _record(self, pixels: files.Pixels) -> dict[str, files.Pixels]:
         if len(self._parts) == 1:
             return {"sharp": pixels}
         return dict(zip(self._parts, pixels, strict=True))

@@ -26,6 +26,21 @@ class PicturesTest(parameterized.TestCase):
         Image.fromarray(_ramp()).save(path)
         np.testing.assert_array_equal(pictures.read(path), _ramp())
 
+    @parameterized.parameters(("RGB", 1), ("L", 1), ("RGB", 6))
+    def test_a_cut_is_the_same_as_of_the_whole(self, mode, orientation):
+        path = self.folder / "picture.png"
+        image = Image.fromarray(_ramp()).convert(mode)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image.save(path, exif=exif)
+        upright = np.asarray(image.convert("RGB"))
+        if orientation == 6:  # The camera's right side is up.
+            upright = np.rot90(upright, -1)
+        decoded = pictures.decode(path)
+        self.assertEqual(decoded.shape, upright.shape)
+        np.testing.assert_array_equal(decoded[2:5, 1:6], upright[2:5, 1:6])
+        np.testing.assert_array_equal(decoded, upright)
+
     def test_greyscale_is_the_same_in_every_channel(self):
         path = self.folder / "grey.png"
         grey = _ramp()[..., 0]
