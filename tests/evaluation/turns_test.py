@@ -1,0 +1,27 @@
+"""Contenders take turns, and what they are timed on is what was asked."""
+
+import time
+
+from absl.testing import absltest
+
+from kdsharp.evaluation import turns
+
+
+class TurnsTest(absltest.TestCase):
+    def test_all_take_turns_and_the_first_does_not_count(self):
+        taken = []
+
+        def contender(name: str) -> turns.Turn:
+            return lambda: taken.append(name) or len(taken)
+
+        measured = turns.alternate({name: contender(name) for name in "ab"}, 2)
+        self.assertEqual(taken, list("ababab"))
+        self.assertEqual(measured, {"a": [3, 5], "b": [4, 6]})
+
+    def test_a_turn_lasts_as_long_as_its_work(self):
+        seconds = turns.timed(lambda: time.sleep(0.05))()
+        self.assertBetween(seconds, 0.05, 0.5)
+
+
+if __name__ == "__main__":
+    absltest.main()
