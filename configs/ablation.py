@@ -10,6 +10,12 @@ seeds, for the same number of steps on the same batches, and writes a table.
 from ml_collections import ConfigDict, config_dict
 
 
+def _merged(first: dict, second: dict) -> ConfigDict:
+    merged = ConfigDict(first)
+    merged.update(second)
+    return merged
+
+
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the ablation; `variant` is `full` or `smoke`."""
     config = ConfigDict()
@@ -34,6 +40,9 @@ def get_config(variant: str = "full") -> ConfigDict:
         {
             "alone": alone,
             "averaged": alone | {"optimizer": {"average": 0.99}},
+            # Is it the teacher, or the kind of loss? The same to the truth.
+            "ssim_alone": _merged(alone, {"objective": {"ssim": 0.01}}),
+            "wavelet_alone": _merged(alone, {"objective": {"wavelet": 0.05}}),
             # The card's loss: the truth and the teacher's residual.
             "residual": {"objective": {"residual_kd": 1.0}},
             "teacher_only": {"objective": {"residual_kd": 1.0, "mse": 0.0}},
