@@ -104,13 +104,14 @@ def _quick() -> ConfigDict:
             # Scored on the middles of photographs.
             source="embedded?crop=256",
             licence="generated pictures, no rights reserved",
-            patch_size=64,
-            crops_per_picture=2,
+            patch_size=32,
+            crops_per_picture=8,
             augment="dihedral",
         )
         config.optimizer.update(schedule="cosine", warmup_steps=50)
-    teacher.epochs = 4
-    student.epochs = 6
+    teacher.epochs = 12
+    student.epochs = 32
+    student.optimizer.learning_rate = 2e-3
     student.teacher.weights = ""
     student.teacher.experiment = teacher
     return student
@@ -120,7 +121,7 @@ def _smoke() -> ConfigDict:
     student = _quick()
     student.name = "bicubic4_cnn_smoke"
     for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=32)
+        config.data.update(source="embedded?first=16&crop=96", crops_per_picture=2)
         config.optimizer.warmup_steps = 0
         config.epochs = 2
         config.validation.size = 96

@@ -117,8 +117,8 @@ def _quick() -> ConfigDict:
             # Scored on the middles of photographs.
             source="embedded?crop=256",
             licence="generated pictures, no rights reserved",
-            patch_size=64,
-            crops_per_picture=2,
+            patch_size=32,
+            crops_per_picture=8,
             augment="dihedral",
         )
         config.batch_size = 8
@@ -136,7 +136,7 @@ def _smoke() -> ConfigDict:
     student = _quick()
     student.name = "celeba_unet_smoke"
     for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=32)
+        config.data.update(source="embedded?first=16&crop=96", crops_per_picture=2)
         config.optimizer.warmup_steps = 0
         config.epochs = 2
         config.validation.size = 96

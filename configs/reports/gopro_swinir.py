@@ -125,19 +125,20 @@ def _quick() -> ConfigDict:
             # Scored on the middles of photographs.
             source="embedded?crop=256",
             licence="generated pictures, no rights reserved",
-            patch_size=64,
-            crops_per_picture=1,
+            patch_size=32,
+            crops_per_picture=4,
             augment="dihedral",
         )
         config.optimizer.update(learning_rate=1e-3, schedule="cosine", warmup_steps=50)
         config.vgg = ""
+        config.batch_size = 8
         config.stopping.metric = "psnr"
     teacher.init = ""
     teacher.model.update(depths=(2, 2), width=24, heads=(2, 2))
     teacher.objective = config_dict.create(l1=1.0)
-    teacher.epochs = 4
+    teacher.epochs = 2
     student.objective = config_dict.create(l1=1.0, l1_kd=1.0)
-    student.epochs = 6
+    student.epochs = 4
     student.teacher.weights = ""
     student.teacher.experiment = teacher
     return student
@@ -147,7 +148,7 @@ def _smoke() -> ConfigDict:
     student = _quick()
     student.name = "gopro_swinir_smoke"
     for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=32)
+        config.data.update(source="embedded?first=16&crop=96", crops_per_picture=2)
         config.optimizer.warmup_steps = 0
         config.epochs = 2
         config.validation.size = 96
