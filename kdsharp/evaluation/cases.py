@@ -7,12 +7,14 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from PIL import Image, ImageMode
 
 from kdsharp.core.degradations import Degradation
 from kdsharp.data import folder, paired, pictures
+from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
-from kdsharp.training.step import to_pixels
+from kdsharp.training.step import sharp_and_blurred, to_pixels
 
 
 class Pair(NamedTuple):
@@ -53,18 +55,45 @@ def of_sharp(path: Path, degradation: Degradation, *, seed: int = 0) -> Cases:
         raise UserError(f"the folder {path} holds no picture files")
 
     def load(name: str) -> Pair:
-        pixels = pictures.read(root / name)
-        height, width = (
-            side // degradation.factor * degradation.factor for side in pixels.shape[:2]
-        )
-        if not height or not width:
-            raise pictures.BadPictureError("smaller than the degradation's factor")
-        sharp = to_pixels(pixels[None, :height, :width], 3)
-        # By name, so that no picture's blur changes when others join or leave.
-        key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
-        return Pair(sharp, degradation(key[None], sharp), _is_grey(root / name))
+        pixels = _whole(pictures.read(root / name), degradation.factor)
+        sharp = to_pixels(pixels[None], 3)
+        blurred = degradation(_keys(name, seed), sharp)
+        return Pair(sharp, blurred, _is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
+
+
+def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cases:
+    """Returns the pictures of a source of `kdsharp.data`, none of them taken as grey.
+
+    They are blurred as by `of_sharp`, and pairs stay what they are.
+    """
+    places = {source[place]["key"]: place for place in range(len(source))}
+
+    def load(name: str) -> Pair:
+        batch = {
+            field: _whole(value, degradation.factor)[None]
+            for field, value in source[places[name]].items()
+            if isinstance(value, np.ndarray)
+        }
+        return Pair(
+            *sharp_and_blurred(batch, _keys(name, seed), degradation, 3), grey=False
+        )
+
+    return Cases([_case(name, load) for name in places], {})
+
+
+def _whole(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Returns as much of a picture as is a multiple of the factor."""
+    height, width = (side // factor * factor for side in pixels.shape[:2])
+    if not height or not width:
+        raise pictures.BadPictureError("smaller than the degradation's factor")
+    return pixels[:height, :width]
+
+
+def _keys(name: str, seed: int) -> jax.Array:
+    """Returns chance by name: no picture's blur changes when others join or leave."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))[None]
 
 
 def of_pairs(blurred: Path, sharp: Path) -> Cases:
