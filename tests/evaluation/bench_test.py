@@ -2,6 +2,9 @@
 
 import json
 import re
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +122,17 @@ class WorkerTest(parameterized.TestCase):
     def test_says_why_it_cannot(self, threads, message):
         with self.assertRaisesRegex(worker.Lost, message):
             worker.Worker(self._contender(threads))
+
+    def test_memory_is_its_own_and_not_its_parents(self):
+        # Of this process, which holds JAX; that one has hardly begun.
+        held = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        code = (
+            "from kdsharp.evaluation.bench import worker; print(worker._peak_memory())"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        )
+        self.assertLess(float(told.stdout), held / 2)
 
 
 class CommandTest(parameterized.TestCase):
