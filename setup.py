@@ -32,7 +32,11 @@ setup(
     ],
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
+        "notebooks": ["jupyterlab>=4.4"],
         "test": [
+            "ipykernel>=6.29",
+            "nbclient>=0.10",
+            "nbformat>=5.10",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
