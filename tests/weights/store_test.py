@@ -120,11 +120,13 @@ class ShippedTest(absltest.TestCase):
     def test_every_one_sharpens(self):
         import skimage.data
 
-        from kdsharp.core import degradations, metrics
+        from kdsharp.core import color, degradations, metrics
 
-        sharp = skimage.data.astronaut()[None, 80:208, 160:288] / np.float32(255)
+        picture = skimage.data.astronaut()[None, 80:208, 160:288] / np.float32(255)
         for name in store.shipped():
             weights = store.load(name)
+            luma = weights.card["model"]["channels"] == 1
+            sharp = color.luma(picture) if luma else picture
             degrade = degradations.create(weights.card["degradation"])
             blurred = degrade(jax.random.split(jax.random.key(0), 1), sharp)
             restored = blurred + weights.model.apply(weights.variables, blurred)
