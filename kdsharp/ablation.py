@@ -20,7 +20,7 @@ from kdsharp.config_files import load_config
 from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
-from kdsharp.evaluation import table
+from kdsharp.evaluation import outputs, table
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
 
@@ -53,13 +53,8 @@ def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
     ]
     text = markdown(trials, ablation.baseline)
     records = [dataclasses.asdict(trial) for trial in trials]
-    for name, content in (
-        ("ablation.json", json.dumps(records, indent=2) + "\n"),
-        ("ablation.md", text + "\n"),
-    ):
-        temporary = folder / f".{name}.partial"
-        temporary.write_text(content)
-        temporary.replace(folder / name)
+    outputs.write_text(folder / "ablation.json", json.dumps(records, indent=2) + "\n")
+    outputs.write_text(folder / "ablation.md", text + "\n")
     return text
 
 
@@ -130,9 +125,7 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
     with workdir.claim(folder, config):
         result = prepared.run.train()
         trial = _score(method, seed, config, prepared, result.variables, folder)
-        temporary = written.with_suffix(".partial")
-        temporary.write_text(json.dumps(dataclasses.asdict(trial)) + "\n")
-        temporary.replace(written)
+        outputs.write_text(written, json.dumps(dataclasses.asdict(trial)) + "\n")
     return trial
 
 

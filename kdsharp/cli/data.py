@@ -107,7 +107,9 @@ def _summary(name: str, held) -> str:
 
 def _preview(arguments: argparse.Namespace) -> None:
     out = pathlib.Path(arguments.out)
-    _check_picture_name(out)
+    from kdsharp.evaluation import outputs
+
+    outputs.check_picture_name(out)
     if arguments.count < 1:
         raise UserError(f"--count is {arguments.count}: it must be at least 1.")
     config = load_config(arguments.config)
@@ -120,19 +122,6 @@ def _preview(arguments: argparse.Namespace) -> None:
         config.degradation = arguments.degradation
     rows = preview.rows(config, source, arguments.count)
     sheet = preview.sheet(rows, scale=preview.scale_of(config))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f".unfinished-{os.getpid()}-{out.name}")
-    try:
+    with outputs.whole(out) as unfinished:
         sheet.save(unfinished)
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
     print(out)
-
-
-def _check_picture_name(path: pathlib.Path) -> None:
-    from PIL import Image
-
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise UserError(f"{path} is no name of a picture: let it end in .png.")

@@ -5,6 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from PIL import Image
+
+from kdsharp.errors import UserError
+
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -16,6 +20,13 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def check_picture_name(path: Path) -> None:
+    """Refuses what is no name of a picture."""
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise UserError(f"{path} is no name of a picture: let it end in .png")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, curves, residuals, restorers, tradeoff
+from kdsharp.evaluation import cases, curves, outputs, residuals, restorers, tradeoff
 
 
 def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
     """Writes the curves of runs, by the names of their folders."""
-    check_name(out)
+    outputs.check_picture_name(out)
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
@@ -22,7 +20,7 @@ def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
 
 def of_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
     """Writes quality against speed."""
-    check_name(out)
+    outputs.check_picture_name(out)
     tradeoff.plot(found, out, metric)
     print(out)
 
@@ -31,7 +29,7 @@ def of_residuals(
     teacher: str, student: str, data: Path, degradation: str, out: Path
 ) -> None:
     """Writes residual maps of two networks side by side."""
-    check_name(out)
+    outputs.check_picture_name(out)
     pictures = cases.of_sharp(data, degradations.create(degradation))
     networks, failed = restorers.load([teacher, student])
     if failed:
@@ -40,10 +38,3 @@ def of_residuals(
         raise UserError(f"{teacher} and {student} are the same: give two networks")
     residuals.write(pictures, list(networks.values()), out)
     print(out)
-
-
-def check_name(path: Path) -> None:
-    """Refuses what is no name of a picture."""
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise UserError(f"{path} is no name of a picture: let it end in .png")
