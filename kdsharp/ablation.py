@@ -15,12 +15,12 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from kdsharp import experiment
+from kdsharp import experiment, whole_files
 from kdsharp.config_files import load_config
 from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
-from kdsharp.evaluation import outputs, table
+from kdsharp.evaluation import table
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
 
@@ -53,8 +53,10 @@ def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
     ]
     text = markdown(trials, ablation.baseline)
     records = [dataclasses.asdict(trial) for trial in trials]
-    outputs.write_text(folder / "ablation.json", json.dumps(records, indent=2) + "\n")
-    outputs.write_text(folder / "ablation.md", text + "\n")
+    whole_files.write_text(
+        folder / "ablation.json", json.dumps(records, indent=2) + "\n"
+    )
+    whole_files.write_text(folder / "ablation.md", text + "\n")
     return text
 
 
@@ -125,7 +127,7 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
     with workdir.claim(folder, config):
         result = prepared.run.train()
         trial = _score(method, seed, config, prepared, result.variables, folder)
-        outputs.write_text(written, json.dumps(dataclasses.asdict(trial)) + "\n")
+        whole_files.write_text(written, json.dumps(dataclasses.asdict(trial)) + "\n")
     return trial
 
 

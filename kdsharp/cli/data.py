@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections import Counter
 
+from kdsharp import whole_files
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
@@ -107,9 +108,9 @@ def _summary(name: str, held) -> str:
 
 def _preview(arguments: argparse.Namespace) -> None:
     out = pathlib.Path(arguments.out)
-    from kdsharp.evaluation import outputs
+    from kdsharp.data import pictures
 
-    outputs.check_picture_name(out)
+    pictures.check_name(out)
     if arguments.count < 1:
         raise UserError(f"--count is {arguments.count}: it must be at least 1.")
     config = load_config(arguments.config)
@@ -122,6 +123,6 @@ def _preview(arguments: argparse.Namespace) -> None:
         config.degradation = arguments.degradation
     rows = preview.rows(config, source, arguments.count)
     sheet = preview.sheet(rows, scale=preview.scale_of(config))
-    with outputs.whole(out) as unfinished:
+    with whole_files.whole(out) as unfinished:
         sheet.save(unfinished)
     print(out)

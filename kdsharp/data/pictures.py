@@ -105,6 +105,13 @@ def _grey_to_rgb(grey: np.ndarray) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
+def check_name(path: pathlib.Path) -> None:
+    """Refuses what is no name of a picture to write."""
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise UserError(f"{path} is no name of a picture: let it end in .png")
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "not a picture that can be identified"

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from kdsharp import whole_files
 from kdsharp.errors import UserError
-from kdsharp.evaluation import outputs
 from kdsharp.training.logs import read_metrics
 
 _NAMES = {"psnr": "PSNR, dB", "gain": "gain over the input, dB"}
@@ -71,7 +71,7 @@ def _save(figure, path: Path) -> None:
     for axes in figure.axes:
         if axes.lines:
             axes.legend()
-    with outputs.whole(path) as unfinished:
+    with whole_files.whole(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdsharp.core import degradations
+from kdsharp.data import pictures
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, curves, outputs, residuals, restorers, tradeoff
+from kdsharp.evaluation import cases, curves, residuals, restorers, tradeoff
 
 
 def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
     """Writes the curves of runs, by the names of their folders."""
-    outputs.check_picture_name(out)
+    pictures.check_name(out)
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
@@ -20,7 +21,7 @@ def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
 
 def of_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
     """Writes quality against speed."""
-    outputs.check_picture_name(out)
+    pictures.check_name(out)
     tradeoff.plot(found, out, metric)
     print(out)
 
@@ -29,12 +30,12 @@ def of_residuals(
     teacher: str, student: str, data: Path, degradation: str, out: Path
 ) -> None:
     """Writes residual maps of two networks side by side."""
-    outputs.check_picture_name(out)
-    pictures = cases.of_sharp(data, degradations.create(degradation))
+    pictures.check_name(out)
+    sharp = cases.of_sharp(data, degradations.create(degradation))
     networks, failed = restorers.load([teacher, student])
     if failed:
         raise UserError("; ".join(failed.values()))
     if len(networks) < 2:
         raise UserError(f"{teacher} and {student} are the same: give two networks")
-    residuals.write(pictures, list(networks.values()), out)
+    residuals.write(sharp, list(networks.values()), out)
     print(out)

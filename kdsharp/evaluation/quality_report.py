@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from kdsharp import whole_files
 from kdsharp.core import metrics
-from kdsharp.evaluation import outputs, text
+from kdsharp.evaluation import text
 from kdsharp.evaluation.quality import TO_TEACHER, Evaluation, Row
 from kdsharp.evaluation.restorers import INPUT, UNSHARP_SETTINGS
 from kdsharp.evaluation.statistics import Mean
@@ -69,8 +70,8 @@ def write(evaluation: Evaluation, folder: Path, source: str, blur: str) -> list[
         "scores.json": _json(evaluation, source, blur),
     }
     for name, written in texts.items():
-        outputs.write_text(folder / name, written)
-    with outputs.whole(folder / "gallery.png") as unfinished:
+        whole_files.write_text(folder / name, written)
+    with whole_files.whole(folder / "gallery.png") as unfinished:
         evaluation.gallery.sheet().save(unfinished)
     return [folder / name for name in (*texts, "gallery.png")]
 

@@ -7,9 +7,10 @@ import jax
 import numpy as np
 from PIL import Image
 
+from kdsharp import whole_files
 from kdsharp.data.pictures import BadPictureError
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, outputs, samples
+from kdsharp.evaluation import cases, samples
 from kdsharp.evaluation.restorers import Restorer
 
 _SIZE = 320
@@ -59,5 +60,5 @@ def write(pictures: cases.Cases, restorers: Sequence[Restorer], path: Path) -> N
     """Writes the sheet of a teacher and a student."""
     teacher, student = restorers
     drawn = sheet(pictures, teacher, student)
-    with outputs.whole(path) as unfinished:
+    with whole_files.whole(path) as unfinished:
         drawn.save(unfinished)

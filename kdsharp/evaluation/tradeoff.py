@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kdsharp import whole_files
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
-from kdsharp.evaluation import outputs
 from kdsharp.evaluation.restorers import INPUT
 
 _SIDE = 5
@@ -105,7 +105,7 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
             xlabel="frames a second",
             ylabel=f"{metric.upper()}, {quality['protocol']}",
         )
-    with outputs.whole(path) as unfinished:
+    with whole_files.whole(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

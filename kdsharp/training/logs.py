@@ -1,11 +1,12 @@
 """What a run writes while it trains: `metrics.jsonl` and TensorBoard events."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboardX import SummaryWriter
+
+from kdsharp import whole_files
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -51,6 +52,4 @@ def read_metrics(workdir: Path) -> list[dict]:
 
 def _keep_until(path: Path, step: int) -> None:
     kept = [r for r in read_metrics(path.parent) if r["step"] <= step]
-    temporary = path.with_suffix(".partial")
-    temporary.write_text("".join(json.dumps(r) + "\n" for r in kept))
-    os.replace(temporary, path)
+    whole_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from kdsharp import whole_files
 from kdsharp.errors import UserError
 
 _CONFIG = "config.json"
@@ -37,9 +38,7 @@ def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
                 "another work folder with --workdir"
             ) from error
         if not saved.exists():
-            temporary = saved.with_suffix(".partial")
-            temporary.write_text(json.dumps(wanted, indent=2) + "\n")
-            temporary.replace(saved)
+            whole_files.write_text(saved, json.dumps(wanted, indent=2) + "\n")
         yield
 
 

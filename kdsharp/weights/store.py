@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from kdsharp import models
+from kdsharp import models, whole_files
 from kdsharp.errors import UserError
 
 _TENSORS, _CARD = ".safetensors", ".json"
@@ -38,15 +37,8 @@ def save(path: Path, variables: dict, card: dict) -> None:
         name: np.ascontiguousarray(value)
         for name, value in flatten_dict(variables, sep="/").items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    try:
-        temporary.write_bytes(to_bytes(tensors))
-        os.replace(temporary, path)
-        temporary.write_text(json.dumps(card, indent=2) + "\n")
-        os.replace(temporary, path.with_suffix(_CARD))
-    finally:
-        temporary.unlink(missing_ok=True)
+    whole_files.write_bytes(path, to_bytes(tensors))
+    whole_files.write_text(path.with_suffix(_CARD), json.dumps(card, indent=2) + "\n")
 
 
 def shipped() -> list[str]:

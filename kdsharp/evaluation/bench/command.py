@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jax
 
+from kdsharp import whole_files
 from kdsharp.errors import UserError
-from kdsharp.evaluation import outputs
 from kdsharp.evaluation.bench import backends, claims, operations, report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
 from kdsharp.evaluation.bench.worker import Contender
@@ -59,8 +59,10 @@ def run(
     print(", ".join(f"{name} {value}" for name, value in machine.items()))
     if out:
         written = report.as_json(timed, Settings(threads), machine)
-        outputs.write_text(out / "speed.json", written)
-        outputs.write_text(out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n")
+        whole_files.write_text(out / "speed.json", written)
+        whole_files.write_text(
+            out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n"
+        )
         print(out / "speed.md", out / "speed.json", sep="\n")
     for name, reason in missing.items():
         logger.error("not timed: %s: %s", name, reason)

@@ -5,14 +5,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
-from kdsharp.errors import UserError
-
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yields a name to write to, which becomes `path` if all goes well."""
+    """Yields a name to write to, which becomes `path` if all goes well.
+
+    The name has the ending of `path`, by which many writers choose a format.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     try:
@@ -22,14 +21,13 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def check_picture_name(path: Path) -> None:
-    """Refuses what is no name of a picture."""
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind not in Image.SAVE:
-        raise UserError(f"{path} is no name of a picture: let it end in .png")
-
-
 def write_text(path: Path, text: str) -> None:
     """Writes the text."""
     with whole(path) as unfinished:
         unfinished.write_text(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes the bytes."""
+    with whole(path) as unfinished:
+        unfinished.write_bytes(content)
