@@ -21,8 +21,10 @@ from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import table
+from kdsharp.evaluation.bench import operations
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
+from kdsharp.weights import fold
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,9 @@ class Trial:
     gain: float
     # Of training alone, compilation left out.
     milliseconds_a_step: float
+    # Operations of a frame of 1280x720, in billions, and numbers to store.
+    gigaflop: float
+    parameters: int
 
 
 def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
@@ -73,8 +78,8 @@ def markdown(trials: list[Trial], baseline: str) -> str:
     ranked = sorted(by_method.items(), key=lambda item: -_mean_gain(item[1].values()))
     lines = [
         f"| method | gain over the input, dB | SSIM | to `{baseline}`, dB | better | "
-        "ms a step |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "ms a step | parameters | GFLOP a 720p frame |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for method, by_seed in [(baseline, first), *ranked]:
         held = by_seed.values()
@@ -87,6 +92,8 @@ def markdown(trials: list[Trial], baseline: str) -> str:
             _spread([t.ssim for t in held], ".4f"),
             *compared,
             f"{statistics.mean(t.milliseconds_a_step for t in held):.0f}",
+            f"{max(t.parameters for t in held):,}",
+            f"{max(t.gigaflop for t in held):.2f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -133,6 +140,8 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
 
 def _score(method, seed, config, prepared, variables, folder) -> Trial:
     restore = experiment.restorer(loop.create_model(config), variables)
+    # What would ship.
+    arguments, kept = fold.collapse(json.loads(config.model.to_json()), variables)
     test = prepared.pictures["test"]
     rows = table.score(
         (test[i] for i in range(len(test))),
@@ -151,6 +160,8 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
         ssim=scores[method]["ssim"],
         gain=scores[method]["psnr"] - scores[table.INPUT]["psnr"],
         milliseconds_a_step=1e3 * config.batch_size / statistics.median(rates),
+        gigaflop=operations.per_frame(arguments, 720, 1280) / 1e9,
+        parameters=experiment.count_parameters(kept),
     )
 
 

@@ -19,7 +19,7 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation import curves, samples, table
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
-from kdsharp.weights import features, store
+from kdsharp.weights import features, fold, store
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +194,10 @@ def _finish(config, folder, result, teachers, test) -> None:
     scores = table.means(rows)
     weights = folder / f"{config.name}.safetensors"
     blur = "given with the pictures" if "blurred" in test[0] else config.degradation
-    store.save(weights, result.variables, _card(config, result, scores, blur))
+    arguments, kept = fold.collapse(
+        json.loads(config.model.to_json()), result.variables
+    )
+    store.save(weights, kept, _card(config, arguments, result, scores, blur))
     written = table.markdown(
         scores, {name: count_parameters(v) for name, (_, v) in networks.items()}
     )
@@ -236,11 +239,11 @@ def restorer(model: nn.Module, variables: dict) -> table.Restore:
     return jax.jit(lambda blurred: blurred + model.apply(variables, blurred))
 
 
-def _card(config, result, scores, blur) -> dict:
+def _card(config, model, result, scores, blur) -> dict:
     """Returns what a stranger needs to use and to judge the weights."""
     return {
         "name": config.name,
-        "model": json.loads(config.model.to_json()),
+        "model": model,
         "degradation": blur,
         "data": config.data.source,
         "data_licence": config.data.licence,

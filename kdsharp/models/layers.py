@@ -9,11 +9,13 @@ from jaxtyping import Array, Float
 _MOMENTUM = 0.9
 
 
-def conv3x3(filters: int, name: str, dtype: jnp.dtype, *, bias: bool = True) -> nn.Conv:
+def conv(
+    filters: int, size: int, name: str, dtype: jnp.dtype, *, bias: bool = True
+) -> nn.Conv:
     """Returns a convolution to be followed by a ReLU or the like."""
     return nn.Conv(
         filters,
-        (3, 3),
+        (size, size),
         use_bias=bias,
         kernel_init=nn.initializers.he_normal(),
         dtype=dtype,
@@ -35,7 +37,7 @@ def conv_norm(
 
     Batch statistics span the devices of the network's `axis_name`.
     """
-    x = conv3x3(filters, f"conv{number}", network.dtype, bias=bias)(x)
+    x = conv(filters, 3, f"conv{number}", network.dtype, bias=bias)(x)
     if not norm:
         return x
     return nn.BatchNorm(
@@ -47,11 +49,15 @@ def conv_norm(
     )(x)
 
 
-def residual_head(channels: int, dtype: jnp.dtype, name: str) -> nn.Conv:
+def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> nn.Conv:
     """Returns the last convolution of a network that predicts the residual."""
     # From zero, training starts at the input itself, not below it.
     return nn.Conv(
-        channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=dtype, name=name
+        channels,
+        (size, size),
+        kernel_init=nn.initializers.zeros,
+        dtype=dtype,
+        name=name,
     )
 
 

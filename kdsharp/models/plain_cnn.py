@@ -27,7 +27,7 @@ class PlainCNN(nn.Module):
     ) -> Float[Array, "b h w c"]:
         x = blurred
         for layer in range(1, self.depth):
-            x = layers.conv3x3(self.width, f"conv{layer}", self.dtype)(x)
+            x = layers.conv(self.width, 3, f"conv{layer}", self.dtype)(x)
             x = nn.relu(x)
         picture = layers.picture_head(self.channels, 3, f"conv{self.depth}")(x)
         return layers.to_residual(picture, blurred)

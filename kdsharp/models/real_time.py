@@ -7,16 +7,23 @@ an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, unfold that way
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.errors import UserError
 from kdsharp.models import layers
+
+CONVOLUTIONS = ("plain", "expanded", "separable")
 
 
 class RealTime(nn.Module):
-    """`depth` 3x3 convolutions of `width` filters on the folded picture, residual out.
+    """`depth` convolutions of `width` filters on the folded picture, residual out.
 
-    Leaky ReLU between: under a plain one such small networks fall silent.
+    Those at both ends are of `ends` x `ends` places, those between, of the kind
+    `convolution`, of 3 x 3. With `skip` the last one also sees the first one's output.
+    The activation is leaky, under a plain ReLU such small networks fall silent; its
+    slope is learned, a filter each, where `learned_slope` is set.
     """
 
     depth: int = 5
@@ -24,6 +31,10 @@ class RealTime(nn.Module):
     factor: int = 2
     channels: int = 3
     slope: float = 0.1
+    ends: int = 3
+    convolution: str = "plain"
+    skip: bool = False
+    learned_slope: bool = False
     dtype: jnp.dtype = jnp.float32
     # Without batch norm, devices have nothing to agree on.
     axis_name: str | None = None
@@ -34,13 +45,96 @@ class RealTime(nn.Module):
     ) -> Float[Array, "b h w c"]:
         x = layers.pad_to_multiple(blurred, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
-        for layer in range(1, self.depth):
-            x = layers.conv3x3(self.width, f"conv{layer}", self.dtype)(x)
-            x = nn.leaky_relu(x, self.slope)
+        x = self._activate(
+            layers.conv(self.width, self.ends, "conv1", self.dtype)(x), 1
+        )
+        first = x
+        for layer in range(2, self.depth):
+            x = self._activate(self._inner(f"conv{layer}")(x), layer)
+        if self.skip:
+            x = x + first
         folded = self.channels * self.factor**2
-        x = layers.residual_head(folded, self.dtype, f"conv{self.depth}")(x)
+        x = layers.residual_head(folded, self.dtype, f"conv{self.depth}", self.ends)(x)
         x = layers.crop_like(unfold(x, self.factor), blurred)
         return x.astype(blurred.dtype)
+
+    def _inner(self, name: str) -> nn.Module:
+        if self.convolution not in CONVOLUTIONS:
+            raise UserError(
+                f"unknown convolution {self.convolution!r}; there are: "
+                f"{', '.join(CONVOLUTIONS)}"
+            )
+        if self.convolution == "expanded":
+            return Expanded(self.width, dtype=self.dtype, name=name)
+        if self.convolution == "separable":
+            return Separable(self.width, dtype=self.dtype, name=name)
+        return layers.conv(self.width, 3, name, self.dtype)
+
+    def _activate(self, x: Float[Array, "b h w f"], layer: int) -> Array:
+        if not self.learned_slope:
+            return nn.leaky_relu(x, self.slope)
+        slope = self.param(
+            f"slope{layer}", nn.initializers.constant(self.slope), (self.width,)
+        )
+        return jnp.where(x >= 0, x, x * slope.astype(self.dtype))
+
+
+class Expanded(nn.Module):
+    """A 3x3 convolution that is trained as a wide one, a narrow one and a shortcut.
+
+    All three are linear, so their product is one kernel, and that is what is computed,
+    in training too. (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient
+    Super Resolution", MLSys 2022.)
+    """
+
+    width: int
+    hidden: int = 128
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h w f"]:
+        wide = self.param(
+            "wide", nn.initializers.he_normal(), (3, 3, x.shape[-1], self.hidden)
+        )
+        narrow = self.param(
+            "narrow", nn.initializers.lecun_normal(), (self.hidden, self.width)
+        )
+        bias = self.param("bias", nn.initializers.zeros, (self.width,))
+        kernel = collapsed(wide, narrow).astype(self.dtype)
+        y = jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return y + bias.astype(self.dtype)
+
+
+def collapsed(
+    wide: Float[Array, "3 3 f p"], narrow: Float[Array, "p f"]
+) -> Float[Array, "3 3 f f"]:
+    """Returns the one kernel of an expanded convolution, its shortcut included."""
+    return (
+        jnp.einsum("hwip,po->hwio", wide, narrow)
+        .at[1, 1]
+        .add(jnp.eye(narrow.shape[-1], dtype=narrow.dtype))
+    )
+
+
+class Separable(nn.Module):
+    """A 3x3 convolution of each filter alone, and a mixture of the filters."""
+
+    width: int
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h w f"]:
+        x = nn.Conv(
+            self.width,
+            (3, 3),
+            feature_group_count=self.width,
+            use_bias=False,
+            dtype=self.dtype,
+            name="each",
+        )(x)
+        return layers.conv(self.width, 1, "mixed", self.dtype)(x)
 
 
 def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:

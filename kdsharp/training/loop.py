@@ -74,6 +74,11 @@ def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
 
 
+def _grid_shift(config: ConfigDict) -> int:
+    """Returns by how much patches are cut larger, to be cut anew after the blur."""
+    return config.data.get("grid_shift", 0)
+
+
 def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:
     """Returns what teachers show, checked against the terms that ask for it."""
     layers = teaching.parse_layers(config.features)
@@ -121,7 +126,7 @@ class Run:
         pipeline.check(
             self._source,
             config.batch_size,
-            config.data.patch_size,
+            config.data.patch_size + _grid_shift(config),
             config.data.crops_per_picture,
             config.data.augment,
             config.seed,
@@ -143,6 +148,7 @@ class Run:
                 config.objective, [teacher.share for teacher in teachers]
             ),
             degrade=degrade,
+            grid_shift=_grid_shift(config),
             optimizer=optimizers.create(*length),
             seed=config.seed,
             teaching=_create_teaching(config, teachers),
@@ -183,9 +189,12 @@ class Run:
             config.model.channels,
             degrade,
             validation.center_crops(
-                sources["valid"], config.validation.size, config.validation.pictures
+                sources["valid"],
+                config.validation.size + _grid_shift(config),
+                config.validation.pictures,
             ),
             config.seed,
+            _grid_shift(config),
         )
         self._patience = Patience(config.stopping.metric, config.stopping.patience)
         self._clock = Clock(config.batch_size)
@@ -246,7 +255,7 @@ class Run:
             pipeline.batches(
                 self._source,
                 batch_size=self._config.batch_size,
-                patch_size=data.patch_size,
+                patch_size=data.patch_size + _grid_shift(self._config),
                 crops_per_picture=data.crops_per_picture,
                 augment=data.augment,
                 workers=data.workers,

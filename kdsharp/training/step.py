@@ -15,6 +15,9 @@ from kdsharp.training.teaching import NOBODY, Teaching
 
 Batch = dict[str, jax.Array]
 
+# What a picture's key is folded with for the place of its cut.
+_CUT = 1 << 16
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -29,6 +32,8 @@ class Task:
     teaching: Teaching = NOBODY
     # What the perceptual loss sees with.
     vgg: nn.Module | None = None
+    # Pixels by which the grid of the blur (a resize's, JPEG's blocks) is off the patch.
+    grid_shift: int = 0
     # Decay of the moving average of the weights, a step; 0 takes none.
     average: float = 0.0
 
@@ -40,13 +45,35 @@ def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
 
 
 def sharp_and_blurred(
-    batch: Batch, keys: jax.Array, degrade: Degradation, channels: int
+    batch: Batch,
+    keys: jax.Array,
+    degrade: Degradation,
+    channels: int,
+    grid_shift: int = 0,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns a uint8 batch as pixels, and its blur: as given, or by `degrade`."""
+    """Returns a uint8 batch as pixels, and its blur: as given, or by `degrade`.
+
+    Both are smaller by `grid_shift`, cut anew after the blur, each picture elsewhere.
+    """
     sharp = to_pixels(batch["sharp"], channels)
     if "blurred" in batch:
-        return sharp, to_pixels(batch["blurred"], channels)
-    return sharp, degrade(keys, sharp)
+        blurred = to_pixels(batch["blurred"], channels)
+    else:
+        blurred = degrade(keys, sharp)
+    if not grid_shift:
+        return sharp, blurred
+
+    def cut(key, sharp, blurred):
+        top, left = jax.random.randint(
+            jax.random.fold_in(key, _CUT), (2,), 0, grid_shift + 1
+        )
+        height, width, channels = sharp.shape
+        size = (height - grid_shift, width - grid_shift, channels)
+        return tuple(
+            jax.lax.dynamic_slice(x, (top, left, 0), size) for x in (sharp, blurred)
+        )
+
+    return jax.vmap(cut)(keys, sharp, blurred)
 
 
 def train_step(
@@ -66,7 +93,9 @@ def train_step(
     step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     blur_key, dropout_key = jax.random.split(step_key)
     keys = _picture_keys(blur_key, len(batch["sharp"]), axis_name)
-    sharp, blurred = sharp_and_blurred(batch, keys, task.degrade, task.channels)
+    sharp, blurred = sharp_and_blurred(
+        batch, keys, task.degrade, task.channels, task.grid_shift
+    )
     shown = [
         view.show_teacher(blurred, jax.random.fold_in(step_key, number))
         for number, view in enumerate(task.teaching.views)

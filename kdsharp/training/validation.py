@@ -23,10 +23,11 @@ class Validation:
         degrade: Degradation,
         crops: dict[str, np.ndarray],
         seed: int,
+        grid_shift: int = 0,
     ):
         keys = jax.random.split(jax.random.key(seed), len(crops["sharp"]))
         self._sharp, self._blurred = jax.jit(
-            lambda crops: sharp_and_blurred(crops, keys, degrade, channels)
+            lambda crops: sharp_and_blurred(crops, keys, degrade, channels, grid_shift)
         )(crops)
         self._score = jax.jit(lambda *pictures: _score(model, *pictures))
         self.input = _mean(jax.jit(_measure)(self._blurred, self._sharp))

@@ -1,7 +1,8 @@
-"""Folds batch norm into the convolutions before it, for running.
+"""Leaves out of a network what only training needs.
 
 With its statistics fixed, a batch norm multiplies each filter by a number and adds one:
-so do the kernel and the bias of the convolution, which then come for free.
+so do the kernel and the bias of the convolution before it, which then come for free. An
+expanded convolution is linear, and so one kernel.
 """
 
 import flax.linen as nn
@@ -9,6 +10,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kdsharp.errors import UserError
+from kdsharp.models import real_time
 
 # What tells a network of `models.MODELS` that it has no batch norm.
 _WITHOUT_NORM = {
@@ -19,16 +21,33 @@ _WITHOUT_NORM = {
 
 
 def fold(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Returns the arguments and variables of the same network without batch norm.
+    """Returns arguments and variables of the same network, without batch norm.
 
-    `model` holds the arguments of `models.create`, as a card does.
+    Expanded convolutions become plain. `model` holds the arguments of `models.create`,
+    as a card does.
     """
+    model, variables = collapse(model, variables)
     folded = fold_variables(variables)
     if not variables.get("batch_stats"):
         return dict(model), folded
     if model["name"] not in _WITHOUT_NORM:
         raise UserError(f"model {model['name']!r} cannot do without its batch norm")
     return {**model, **_WITHOUT_NORM[model["name"]]}, folded
+
+
+def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
+    """Returns arguments and variables with each expanded convolution as a plain one."""
+    if model.get("convolution") != "expanded":
+        return dict(model), variables
+    params = flatten_dict(variables["params"])
+    for *scope, last in list(params):
+        if last == "wide":
+            wide, narrow = (params.pop((*scope, n)) for n in ("wide", "narrow"))
+            params[*scope, "kernel"] = np.asarray(real_time.collapsed(wide, narrow))
+    return (
+        {**model, "convolution": "plain"},
+        {**variables, "params": unflatten_dict(params)},
+    )
 
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
