@@ -16,7 +16,8 @@ from ml_collections import ConfigDict
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
 from kdsharp.errors import UserError
-from kdsharp.evaluation import curves, samples, table
+from kdsharp.evaluation import table
+from kdsharp.evaluation.plots import curves, samples
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.weights import features, fold, store

@@ -156,23 +156,23 @@ def _add_plot(verbs: Verbs) -> None:
 
 
 def _plot_runs(arguments: argparse.Namespace) -> None:
-    from kdsharp.evaluation import plot_command
+    from kdsharp.evaluation.plots import command
 
-    plot_command.of_runs(arguments.runs, arguments.metric, arguments.out)
+    command.of_runs(arguments.runs, arguments.metric, arguments.out)
 
 
 def _plot_tradeoff(arguments: argparse.Namespace) -> None:
-    from kdsharp.evaluation import plot_command
+    from kdsharp.evaluation.plots import command
 
-    plot_command.of_tradeoff(arguments.found, arguments.metric, arguments.out)
+    command.of_tradeoff(arguments.found, arguments.metric, arguments.out)
 
 
 def _plot_residuals(arguments: argparse.Namespace) -> None:
     from kdsharp import machine
-    from kdsharp.evaluation import plot_command
+    from kdsharp.evaluation.plots import command
 
     machine.keep_compiled()
-    plot_command.of_residuals(
+    command.of_residuals(
         arguments.teacher,
         arguments.student,
         arguments.data,
@@ -207,10 +207,10 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _eval(arguments: argparse.Namespace) -> int:
     from kdsharp import machine
-    from kdsharp.evaluation import quality_command
+    from kdsharp.evaluation.quality import command
 
     machine.keep_compiled()
-    return quality_command.run(
+    return command.run(
         arguments.weights,
         data=arguments.data,
         pairs=arguments.pairs,

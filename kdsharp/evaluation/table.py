@@ -8,7 +8,7 @@ import numpy as np
 
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
-from kdsharp.evaluation import scoring
+from kdsharp.evaluation.quality import scoring
 from kdsharp.training.step import sharp_and_blurred
 
 Restore = Callable[[jax.Array], jax.Array]

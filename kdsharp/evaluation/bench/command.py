@@ -14,7 +14,7 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation.bench import backends, claims, operations, report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
 from kdsharp.evaluation.bench.worker import Contender
-from kdsharp.evaluation.restorers import row_name
+from kdsharp.evaluation.quality.restorers import row_name
 from kdsharp.weights import store
 
 logger = logging.getLogger(__name__)

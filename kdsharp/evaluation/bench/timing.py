@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kdsharp.evaluation import peak, turns
+from kdsharp.evaluation.bench import peak, turns
 from kdsharp.evaluation.bench.backends import Settings
 from kdsharp.evaluation.bench.worker import Contender, Lost, Worker
 

@@ -141,7 +141,7 @@ def _frames(contender: Contender):
 
 
 def _product():
-    from kdsharp.evaluation import peak, turns
+    from kdsharp.evaluation.bench import peak, turns
 
     multiply, _ = peak.matrix_product()
     return turns.timed(multiply)

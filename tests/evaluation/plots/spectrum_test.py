@@ -6,7 +6,8 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from kdsharp.core import degradations
-from kdsharp.evaluation import cases, restorers, spectrum
+from kdsharp.evaluation.plots import spectrum
+from kdsharp.evaluation.quality import cases, restorers
 
 
 def _noise(*shape: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How many crops a second the pipeline delivers, beside what training consumes.
 
-    python -m kdsharp.evaluation.loading_speed [FOLDER]
+    python -m kdsharp.evaluation.costs.loading_speed [FOLDER]
 
 Reads the JPEGs below FOLDER, or some hundred of 481x321 made of generated pictures. In
 every row loading and the student's training step take turns, a step that is fed from
@@ -19,9 +19,9 @@ import numpy as np
 
 from kdsharp.data import files, folder, pipeline
 from kdsharp.errors import UserError
-from kdsharp.evaluation import jpegs
-from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
-from kdsharp.evaluation.turns import Turn, alternate, timed
+from kdsharp.evaluation.bench.turns import Turn, alternate, timed
+from kdsharp.evaluation.costs import jpegs
+from kdsharp.evaluation.costs.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.training import parallel
 
 _BATCHES = {"8x32x32": (8, 32), "16x64x64": (16, 64)}

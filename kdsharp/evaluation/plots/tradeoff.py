@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kdsharp import whole_files
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
-from kdsharp.evaluation.restorers import INPUT
+from kdsharp.evaluation.quality.restorers import INPUT
 
 _SIDE = 5
 _MARKS = "o^vDP*Xh"

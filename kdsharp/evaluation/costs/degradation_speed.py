@@ -1,6 +1,6 @@
 """What degradations cost beside the training step that they feed.
 
-    python -m kdsharp.evaluation.degradation_speed [SPEC ...]
+    python -m kdsharp.evaluation.costs.degradation_speed [SPEC ...]
 
 Prints milliseconds for a batch of 16 pictures of 128x128 in RGB, over all devices, as
 in training.
@@ -14,8 +14,8 @@ import numpy as np
 
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
-from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
-from kdsharp.evaluation.turns import alternate, timed
+from kdsharp.evaluation.bench.turns import alternate, timed
+from kdsharp.evaluation.costs.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.training import parallel
 
 _SHAPE = (16, 128, 128, 3)

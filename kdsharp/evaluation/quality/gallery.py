@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from kdsharp.evaluation import samples
-from kdsharp.evaluation.restorers import INPUT, UNSHARP
+from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation.quality.restorers import INPUT, UNSHARP
 
 _SIZE = 96
 _SCALE = 2

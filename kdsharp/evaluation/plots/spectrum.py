@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from kdsharp.evaluation import cases
-from kdsharp.evaluation.restorers import INPUT, Restorer
+from kdsharp.evaluation.quality import cases
+from kdsharp.evaluation.quality.restorers import INPUT, Restorer
 
 BANDS = 20
 _FINEST = 0.5

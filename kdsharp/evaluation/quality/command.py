@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, quality, quality_report, restorers
+from kdsharp.evaluation.quality import cases, comparison, report, restorers
 
 logger = logging.getLogger(__name__)
 
@@ -45,19 +45,19 @@ def run(
         raise UserError(failed[against])
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    found = quality.evaluate(
+    found = comparison.evaluate(
         judged_by,
         list(networks.values()),
         protocol=protocol,
         shave=shave,
         against=networks[against].name if against else None,
     )
-    print(quality_report.table(found), end="\n\n")
-    for note in quality_report.notes(found, source, blur):
+    print(report.table(found), end="\n\n")
+    for note in report.notes(found, source, blur):
         print(note)
     if out:
         print()
-        for path in quality_report.write(found, out, source, blur):
+        for path in report.write(found, out, source, blur):
             print(path)
     missing = failed | found.left_out
     for name, reason in missing.items():

@@ -1,6 +1,6 @@
 """What memory loading takes while it goes through 10,000 pictures, twice.
 
-    python -m kdsharp.evaluation.loading_memory
+    python -m kdsharp.evaluation.costs.loading_memory
 
 Resident megabytes of the process and its workers together, by Linux' count, from a
 folder of JPEGs of 128x128 to 481x321 and from the same prepared as CelebA is. "Kept" is
@@ -54,7 +54,7 @@ def _alone() -> futures.ProcessPoolExecutor:
 
 
 def _prepare(origin: pathlib.Path) -> None:
-    from kdsharp.evaluation import jpegs
+    from kdsharp.evaluation.costs import jpegs
 
     pictures = origin / "img_align_celeba"
     pictures.mkdir(parents=True)

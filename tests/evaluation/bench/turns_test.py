@@ -4,7 +4,7 @@ import time
 
 from absl.testing import absltest
 
-from kdsharp.evaluation import turns
+from kdsharp.evaluation.bench import turns
 
 
 class TurnsTest(absltest.TestCase):

@@ -10,8 +10,9 @@ from PIL import Image
 from kdsharp import whole_files
 from kdsharp.data.pictures import BadPictureError
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, samples
-from kdsharp.evaluation.restorers import Restorer
+from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation.quality import cases
+from kdsharp.evaluation.quality.restorers import Restorer
 
 _SIZE = 320
 # Residuals are small: grey is nothing, and an eighth of the range is black or white.

@@ -6,7 +6,8 @@ from pathlib import Path
 from kdsharp.core import degradations
 from kdsharp.data import pictures
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, curves, residuals, restorers, tradeoff
+from kdsharp.evaluation.plots import curves, residuals, tradeoff
+from kdsharp.evaluation.quality import cases, restorers
 
 
 def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from kdsharp import whole_files
 from kdsharp.core import metrics
 from kdsharp.evaluation import text
-from kdsharp.evaluation.quality import TO_TEACHER, Evaluation, Row
-from kdsharp.evaluation.restorers import INPUT, UNSHARP_SETTINGS
-from kdsharp.evaluation.statistics import Mean
+from kdsharp.evaluation.quality.comparison import TO_TEACHER, Evaluation, Row
+from kdsharp.evaluation.quality.restorers import INPUT, UNSHARP_SETTINGS
+from kdsharp.evaluation.quality.statistics import Mean
 
 
 def table(evaluation: Evaluation) -> str:

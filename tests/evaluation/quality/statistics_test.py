@@ -3,7 +3,7 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from kdsharp.evaluation import statistics
+from kdsharp.evaluation.quality import statistics
 
 
 class MeanTest(parameterized.TestCase):

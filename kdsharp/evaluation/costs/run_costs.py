@@ -1,6 +1,6 @@
 """What a run costs beside its steps: the way to the first, waiting for input, memory.
 
-    python -m kdsharp.evaluation.run_costs configs/student.py configs/teacher.py
+    python -m kdsharp.evaluation.costs.run_costs configs/student.py configs/teacher.py
 
 Each config is started for real, twice: with empty caches, then with what the first
 start left there (generated pictures, compiled programs), and stopped after some steps.

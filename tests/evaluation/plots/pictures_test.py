@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.evaluation import curves, samples
+from kdsharp.evaluation.plots import curves, samples
 
 
 class SamplesTest(parameterized.TestCase):

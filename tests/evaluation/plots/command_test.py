@@ -8,7 +8,7 @@ import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.evaluation import tradeoff
+from kdsharp.evaluation.plots import tradeoff
 from tests.cli import running
 from tests.evaluation import networks
 

@@ -1,7 +1,7 @@
 """How fast a training step is here, beside the same step in PyTorch.
 
     pip install -e '.[torch]'
-    python -m kdsharp.evaluation.training_speed
+    python -m kdsharp.evaluation.costs.training_speed
 
 GFLOP/s count three passes of direct convolution (forward, gradient of the input, of
 the weights).
@@ -15,9 +15,9 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from kdsharp.evaluation.jax_step import NETWORKS, jax_step, random_batch
-from kdsharp.evaluation.peak import matrix_product
-from kdsharp.evaluation.turns import alternate, timed
+from kdsharp.evaluation.bench.peak import matrix_product
+from kdsharp.evaluation.bench.turns import alternate, timed
+from kdsharp.evaluation.costs.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.training import parallel
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Crops in a batch")

@@ -10,9 +10,9 @@ from tqdm import tqdm
 from kdsharp.core import metrics
 from kdsharp.data.pictures import BadPictureError
 from kdsharp.errors import UserError
-from kdsharp.evaluation import cases, scoring, statistics
-from kdsharp.evaluation.gallery import Gallery
-from kdsharp.evaluation.restorers import INPUT, Restorer, unsharp_mask
+from kdsharp.evaluation.quality import cases, scoring, statistics
+from kdsharp.evaluation.quality.gallery import Gallery
+from kdsharp.evaluation.quality.restorers import INPUT, Restorer, unsharp_mask
 
 TO_TEACHER = "ssim_to_teacher"
 

@@ -1,0 +1,1 @@
+"""What training costs: loading, blurring, steps, whole runs; each file is a command."""

@@ -1,0 +1,1 @@
+"""Pictures of results: curves, residuals, spectra, quality against speed, samples."""

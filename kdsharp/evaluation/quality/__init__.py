@@ -1,0 +1,1 @@
+"""How good networks are: pictures, scores, intervals, a table and a gallery."""
