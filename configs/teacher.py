@@ -43,6 +43,8 @@ def get_config(variant: str = "quick") -> ConfigDict:
         # What the card of the weights says of the pictures' rights.
         licence="generated pictures, no rights reserved",
         patch_size=32,
+        # Pixels, at most, by which the grid of the blur is off the patch.
+        grid_shift=0,
         # Crops from each picture in one epoch.
         crops_per_picture=8,
         augment="dihedral",

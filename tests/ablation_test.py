@@ -16,7 +16,7 @@ _CONFIG = runs.ROOT / "configs" / "ablation.py"
 
 
 def _trial(method: str, seed: int, gain: float) -> ablation.Trial:
-    return ablation.Trial(method, seed, 30 + gain, 0.9, gain, 12.0)
+    return ablation.Trial(method, seed, 30 + gain, 0.9, gain, 12.0, 1.5, 1234)
 
 
 class TableTest(parameterized.TestCase):

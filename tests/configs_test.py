@@ -10,17 +10,28 @@ from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
 from configs import student
-from kdsharp import models
+from kdsharp import ablation, models
 from kdsharp.config_files import load_config
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
+from kdsharp.evaluation.bench import operations
 from kdsharp.training import optimizers, teaching
 from kdsharp.training.stopping import Patience
+from kdsharp.weights import fold
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
 _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
+_ZOO = tuple(
+    f"zoo/{file}:{network}-{blur}"
+    for file, networks in (
+        ("real_time", ("rt-s", "rt-m")),
+        ("dncnn", ("dncnn17", "dncnn8")),
+    )
+    for network in networks
+    for blur in ("bicubic2", "call")
+)
 
 
 def _module(report: str):
@@ -33,7 +44,7 @@ def _specs() -> list[str]:
         for report in _REPORTS
         for variant in _module(report).VARIANTS
     ]
-    return [*_MAIN_LINE, *of_reports]
+    return [*_MAIN_LINE, *_ZOO, *of_reports]
 
 
 def _load(spec: str) -> ConfigDict:
@@ -98,6 +109,24 @@ class ConfigsTest(parameterized.TestCase):
         config = _load(spec)
         restored = ConfigDict(json.loads(config.to_json()))
         self.assertEqual(restored.to_json(), config.to_json())
+
+    @parameterized.parameters("rt-s", "rt-m")
+    def test_candidates_may_take_so_many_operations(self, size):
+        search = _load(f"zoo/search:{size}")
+        base = ablation.load_base(search, _ROOT / "configs" / "zoo" / "search.py")
+        self.assertIn(search.baseline, search.methods)
+        for name, change in search.methods.items():
+            config = base.copy_and_resolve_references()
+            config.update(change)
+            arguments, _ = fold.collapse(
+                json.loads(config.model.to_json()), {"params": {}}
+            )
+            cost = operations.per_frame(arguments, 720, 1280)
+            self.assertLessEqual(cost, {"rt-s": 4e9, "rt-m": 12e9}[size], name)
+
+    @parameterized.parameters(*_ZOO)
+    def test_a_recipe_bears_the_name_of_its_weights(self, spec):
+        self.assertEqual(_load(spec).name, spec.partition(":")[2])
 
 
 class ReportsTest(parameterized.TestCase):

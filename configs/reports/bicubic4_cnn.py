@@ -51,6 +51,8 @@ def _common() -> ConfigDict:
         source="folder:photographs",
         licence="of the photographs in that folder",
         patch_size=256,
+        # Pixels, at most, by which the grid of the blur is off the patch.
+        grid_shift=0,
         crops_per_picture=1,
         augment="flip",
         workers=0,

@@ -53,6 +53,8 @@ def _common() -> ConfigDict:
         source="tfds:celeba?first=6400&crop=128",
         licence="CelebA: non-commercial research only",
         patch_size=128,
+        # Pixels, at most, by which the grid of the blur is off the patch.
+        grid_shift=0,
         crops_per_picture=1,
         augment="flip",
         workers=0,

@@ -60,6 +60,8 @@ def _common() -> ConfigDict:
         source="tfds:gopro",
         licence="GoPro: CC BY 4.0",
         patch_size=64,
+        # Pixels, at most, by which the grid of the blur is off the patch.
+        grid_shift=0,
         crops_per_picture=1,
         augment="flip",
         workers=0,

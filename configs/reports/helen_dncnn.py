@@ -52,6 +52,8 @@ def _common() -> ConfigDict:
         source="tfds:helen?split=70/15/15",
         licence="Helen: photographs of Flickr's users, collected for research",
         patch_size=256,
+        # Pixels, at most, by which the grid of the blur is off the patch.
+        grid_shift=0,
         crops_per_picture=1,
         augment="flip",
         workers=0,

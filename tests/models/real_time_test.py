@@ -1,9 +1,12 @@
-"""Folding, against PyTorch's pixel shuffles."""
+"""Networks for video, against PyTorch's pixel shuffles and convolutions."""
 
+import jax
 import numpy as np
 import torch
 from absl.testing import absltest, parameterized
 
+from kdsharp import models
+from kdsharp.errors import UserError
 from kdsharp.models import real_time
 
 
@@ -24,6 +27,39 @@ class FoldTest(parameterized.TestCase):
             folded.shape, (2, 8 // factor, 12 // factor, channels * factor**2)
         )
         np.testing.assert_array_equal(real_time.unfold(folded, factor), x)
+
+
+class NetworkTest(parameterized.TestCase):
+    @parameterized.parameters(
+        {},
+        {"learned_slope": True, "skip": True},
+        {"factor": 4, "ends": 5},
+        {"convolution": "separable"},
+        {"convolution": "expanded"},
+    )
+    def test_any_size_comes_back_as_it_came(self, **arguments):
+        network = models.create("real_time", channels=1, width=8, **arguments)
+        x = np.random.default_rng(0).random((2, 13, 10, 1), np.float32)
+        variables = network.init(jax.random.key(0), x)
+        # Untrained, the residual is nothing.
+        np.testing.assert_array_equal(network.apply(variables, x), np.zeros_like(x))
+
+    def test_an_expanded_convolution_is_its_parts_one_after_another(self):
+        random = np.random.default_rng(0)
+        wide = random.normal(size=(3, 3, 4, 7)).astype(np.float32)
+        narrow = random.normal(size=(7, 4)).astype(np.float32)
+        x = torch.tensor(random.random((1, 4, 9, 8), np.float32))
+        convolve = torch.nn.functional.conv2d
+        inner = convolve(x, torch.tensor(wide).permute(3, 2, 0, 1), padding=1)
+        expected = x + convolve(inner, torch.tensor(narrow.T)[:, :, None, None])
+        kernel = torch.tensor(np.array(real_time.collapsed(wide, narrow)))
+        found = convolve(x, kernel.permute(3, 2, 0, 1), padding=1)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    def test_an_unknown_convolution_is_told(self):
+        network = models.create("real_time", convolution="deep")
+        with self.assertRaisesRegex(UserError, "unknown convolution 'deep'.*expanded"):
+            network.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class FoldTest(parameterized.TestCase):
         dict(name="dncnn", depth=3, width=8, norm_after=()),
         dict(name="light_cnn", widths=(8, 6), channels=1),
         dict(name="unet", widths=(4, 6, 8)),
+        dict(name="real_time", channels=1, width=6, convolution="expanded", skip=True),
     )
     def test_computes_the_same_without_norm(self, **arguments):
         model = models.create(**arguments)
