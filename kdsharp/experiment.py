@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from kdsharp import whole_files
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
 from kdsharp.errors import UserError
@@ -30,6 +31,7 @@ _SELF = "self"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _NAMED = 10
+_IN_VAIN = "the network does no better than to return its input"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,13 +208,13 @@ def _finish(config, folder, result, teachers, test) -> None:
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    (folder / "report.md").write_text(
-        _report(config, result, written, weights, test, blur)
-    )
-    print(written)
     gain = scores[role]["psnr"] - scores[table.INPUT]["psnr"]
-    if gain < loop.validation.COLLAPSED:
-        logger.warning("the network does no better than to return its input")
+    verdict = _IN_VAIN if gain < loop.validation.COLLAPSED else ""
+    report = _report(config, result, written, verdict, weights, test, blur)
+    whole_files.write_text(folder / "report.md", report)
+    print(written)
+    if verdict:
+        logger.warning(verdict)
     print(f"\nweights   {weights}")
     for name in ("report.md", "samples.png", "curves.png"):
         print(f"{Path(name).stem:9} {folder / name}")
@@ -287,7 +289,8 @@ def _sample_sheet(config, restorers, degrade, test):
     return samples.grid(lines)
 
 
-def _report(config, result, written, weights, test, blur) -> str:
+def _report(config, result, written, verdict, weights, test, blur) -> str:
+    warning = f"\n**{verdict.capitalize()}.**\n" if verdict else ""
     keys = ", ".join(test[i]["key"] for i in range(min(20, len(test))))
     return f"""# {config.name}
 
@@ -296,7 +299,7 @@ Best of {result.steps:,} steps: step {result.step:,}, by validation \
 On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 
 {written}
-
+{warning}
 ![samples](samples.png)
 
 ![curves](curves.png)

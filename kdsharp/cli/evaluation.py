@@ -39,6 +39,14 @@ def _add_eval(verbs: Verbs) -> None:
         "--degradation", metavar="SPEC", help="of --data (default: bicubic:2)"
     )
     verb.add_argument(
+        "--shift",
+        metavar="N",
+        type=int,
+        default=0,
+        help="rows and columns cut off after the blur of --data, for its grid not to "
+        "be the picture's (default: 0)",
+    )
+    verb.add_argument(
         "--protocol", metavar="P", default="rgb", help="rgb (default) or luma"
     )
     verb.add_argument(
@@ -215,6 +223,7 @@ def _eval(arguments: argparse.Namespace) -> int:
         data=arguments.data,
         pairs=arguments.pairs,
         degradation=arguments.degradation,
+        shift=arguments.shift,
         protocol=arguments.protocol,
         shave=arguments.shave,
         against=arguments.against,

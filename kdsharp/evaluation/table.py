@@ -8,6 +8,7 @@ import numpy as np
 
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
+from kdsharp.evaluation import text
 from kdsharp.evaluation.quality import scoring
 from kdsharp.training.step import sharp_and_blurred
 
@@ -61,15 +62,16 @@ def means(rows: list[Scores]) -> Scores:
 def markdown(scores: Scores, parameters: Mapping[str, int]) -> str:
     """Returns the table, the gain over the input in its last column."""
     base = scores[INPUT]["psnr"]
-    lines = [
-        "|         | parameters | PSNR, dB |   SSIM |       MSE | gain, dB |",
-        "| ------- | ---------: | -------: | -----: | --------: | -------: |",
-    ]
+    lines = [["", "parameters", "PSNR, dB", "SSIM", "MSE", "gain, dB"]]
     for name, values in scores.items():
-        count = f"{parameters[name]:,}" if name in parameters else ""
-        gain = "" if name == INPUT else f"{values['psnr'] - base:+.2f}"
         lines.append(
-            f"| {name:7} | {count:>10} | {values['psnr']:8.2f} | {values['ssim']:.4f} "
-            f"| {values['mse']:.3e} | {gain:>8} |"
+            [
+                name,
+                f"{parameters[name]:,}" if name in parameters else "",
+                f"{values['psnr']:.2f}",
+                f"{values['ssim']:.4f}",
+                f"{values['mse']:.3e}",
+                "" if name == INPUT else f"{values['psnr'] - base:+.2f}",
+            ]
         )
-    return "\n".join(lines)
+    return text.table(lines)

@@ -89,6 +89,10 @@ class LoopTest(parameterized.TestCase):
                 }
             )
         self.assertRegex(logs.output[0], "no better than to return its input")
+        self.assertIn(
+            "**The network does no better than to return its input.**",
+            (self.workdir / "report.md").read_text(),
+        )
 
     def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(self):
         with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:

@@ -44,10 +44,14 @@ class Cases:
     left_out: dict[str, str]
 
 
-def of_sharp(path: Path, degradation: Degradation, *, seed: int = 0) -> Cases:
+def of_sharp(
+    path: Path, degradation: Degradation, *, seed: int = 0, shift: int = 0
+) -> Cases:
     """Returns the pictures below a folder, each blurred the same way at every call.
 
-    Sizes are cut to a multiple of the degradation's factor, as published ones are.
+    Sizes are cut to a multiple of the degradation's factor, as published ones are. With
+    a `shift`, so many rows and columns are cut off after the blur, whose grid then is
+    not the picture's.
     """
     names = [path.name] if path.is_file() else folder.find_pictures(path)
     root = path.parent if path.is_file() else path
@@ -57,8 +61,10 @@ def of_sharp(path: Path, degradation: Degradation, *, seed: int = 0) -> Cases:
     def load(name: str) -> Pair:
         pixels = _whole(pictures.read(root / name), degradation.factor)
         sharp = to_pixels(pixels[None], 3)
-        blurred = degradation(_keys(name, seed), sharp)
-        return Pair(sharp, blurred, _is_grey(root / name))
+        if min(sharp.shape[1:3]) <= shift:
+            raise pictures.BadPictureError("no larger than the shift")
+        pair = (sharp, degradation(_keys(name, seed), sharp))
+        return Pair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
 

@@ -20,20 +20,26 @@ def run(
     data: Path | None = None,
     pairs: tuple[Path, Path] | None = None,
     degradation: str | None = None,
+    shift: int = 0,
     protocol: str = "rgb",
     shave: int | None = None,
     against: str | None = None,
     out: Path | None = None,
 ) -> int:
     """Returns the exit status: 0 only if everything asked for was judged."""
+    if shift < 0:
+        raise UserError(f"--shift is {shift}: it must be at least 0")
     if data:
         blur = degradation or _DEGRADATION
         degrade = degradations.create(blur)
-        judged_by = cases.of_sharp(data, degrade)
+        judged_by = cases.of_sharp(data, degrade, shift=shift)
         source, factor = data.name, degrade.factor
+        if shift:
+            blur += f", its grid off by {shift}"
     else:
-        if degradation:
-            raise UserError("--degradation is for --data: pairs are blurred already")
+        if degradation or shift:
+            option = "--degradation" if degradation else "--shift"
+            raise UserError(f"{option} is for --data: pairs are blurred already")
         judged_by = cases.of_pairs(*pairs)
         source, blur, factor = pairs[1].name, _GIVEN, 1
     if shave is None:

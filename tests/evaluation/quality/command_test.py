@@ -167,6 +167,21 @@ class EvalTest(parameterized.TestCase):
         self.assertAlmostEqual(found["scores"]["input"]["psnr"], expected, delta=2e-3)
         self.assertIn("Stored grey", printed)
 
+    def test_the_blurs_grid_can_lie_off_the_picture(self):
+        status, printed, _ = _run(
+            *("--data", self.sharp, "--shift", "3", "--out", self.root / "out")
+        )
+        self.assertEqual(status, 0)
+        self.assertIn("its grid off by 3", printed)
+        for found in self._scores()["pictures"]:
+            sharp = _cut(_photographs()[found["name"]])
+            expected = skimage.metrics.peak_signal_noise_ratio(
+                sharp[3:, 3:], _blur(sharp)[3:, 3:]
+            )
+            self.assertAlmostEqual(
+                found["scores"]["input"]["psnr"], expected, delta=2e-3
+            )
+
     def test_pairs_are_taken_as_they_are_and_the_rest_named(self):
         pictures = _photographs()
         blurred = self._save(
@@ -222,6 +237,9 @@ class EvalTest(parameterized.TestCase):
             ("--pairs", "{sharp}", "{sharp}", "--degradation", "bicubic:2"),
             "--degradation is for --data",
         ),
+        (("--pairs", "{sharp}", "{sharp}", "--shift", "1"), "--shift is for --data"),
+        (("--data", "{sharp}", "--shift", "-1"), "--shift is -1"),
+        (("--data", "{sharp}", "--shift", "99"), "no larger than the shift"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, message):
         empty = self._save("empty", {})
