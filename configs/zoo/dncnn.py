@@ -40,7 +40,12 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     # Empty trains alone; see configs/student.py for what else there is.
     config.teacher = config_dict.create(weights="", shares=())
     config.init = "" if blur == "bicubic2" else f"{network}-bicubic2"
-    config.objective = config_dict.create(mse=1.0)
+    # By `psnr` a decibel counts as much where the blur is mild as where it is strong.
+    config.objective = (
+        config_dict.create(mse=1.0)
+        if blur == "bicubic2"
+        else config_dict.create(psnr=1.0)
+    )
     config.features = ""
     config.views = ""
     config.vgg = ""
@@ -70,7 +75,10 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         accumulate=1,
         average=0.998,
     )
-    config.stopping = config_dict.create(metric="psnr", patience=0)
+    # A mean PSNR would be one of the pictures that are sharp already.
+    config.stopping = config_dict.create(
+        metric="psnr" if blur == "bicubic2" else "mae", patience=0
+    )
     config.validation = config_dict.create(size=256, pictures=20)
 
     config.log_every = 50

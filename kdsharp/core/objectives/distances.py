@@ -15,6 +15,8 @@ Distance = Callable[[Picture, Picture], Float[Array, ""]]
 # Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
 _CHARBONNIER = 1e-3
 _WAVELET_LEVELS = 2
+# A mean squared error, of 50 dB, that nobody sees.
+_UNSEEN = 1e-5
 
 
 def mse(restored: Picture, target: Picture) -> Float[Array, ""]:
@@ -31,6 +33,15 @@ def charbonnier(restored: Picture, target: Picture) -> Float[Array, ""]:
     """Returns the mean absolute error, smooth around zero."""
     square = jnp.square(restored - target)
     return jnp.mean(jnp.sqrt(square + _CHARBONNIER**2))
+
+
+def psnr(restored: Picture, target: Picture) -> Float[Array, ""]:
+    """Returns the mean of the pictures' errors in decibels, the less the better.
+
+    Where blur is mild a decibel counts as much as where it is strong, up to 50 dB.
+    """
+    error = jnp.mean(jnp.square(restored - target), axis=(1, 2, 3))
+    return 10 * jnp.mean(jnp.log10(error + _UNSEEN))
 
 
 def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
@@ -112,6 +123,7 @@ DISTANCES: dict[str, Distance] = {
     "mse": mse,
     "l1": l1,
     "charbonnier": charbonnier,
+    "psnr": psnr,
     "ssim": ssim,
     "ms_ssim": ms_ssim,
     "edge": edge,

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import skimage.metrics
 import torch
 from absl.testing import absltest, parameterized
 
@@ -56,6 +57,17 @@ class DistancesTest(parameterized.TestCase):
         np.testing.assert_allclose(
             distances.charbonnier(3e-4 * a, 3e-4 * b), near, 1e-4
         )
+
+    def test_psnr_is_scikit_images_of_each_picture_but_for_what_nobody_sees(self):
+        a, b = _pictures()
+        by_picture = [
+            skimage.metrics.peak_signal_noise_ratio(x, y, data_range=1)
+            for x, y in zip(a, b, strict=True)
+        ]
+        np.testing.assert_allclose(
+            distances.psnr(a, b), -np.mean(by_picture), rtol=1e-4
+        )
+        self.assertAlmostEqual(float(distances.psnr(a, a)), -50, places=3)
 
     def test_edge_is_of_differences_and_blind_to_brightness(self):
         a, b = _pictures()
