@@ -54,8 +54,8 @@ def get_config(variant: str = "rt-s") -> ConfigDict:
     config = ConfigDict()
     config.experiment = "real_time.py"
     config.seeds = (0,)
-    config.steps = 8000
-    config.evaluations = 6
+    config.steps = 3000
+    config.evaluations = 3
     # On a CPU one device trains networks as small as these faster than two do.
     config.common = ConfigDict({"devices": 1, "model": _PLAIN})
     config.baseline = "plain"
