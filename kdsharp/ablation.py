@@ -21,7 +21,9 @@ from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import table
+from kdsharp.evaluation import text as table_text
 from kdsharp.evaluation.bench import operations
+from kdsharp.evaluation.plots import candidates
 from kdsharp.training import loop, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.weights import fold
@@ -62,7 +64,18 @@ def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
         folder / "ablation.json", json.dumps(records, indent=2) + "\n"
     )
     whole_files.write_text(folder / "ablation.md", text + "\n")
+    networks = _gains_by_cost(trials)
+    if len({network.cost for network in networks.values()}) > 1:
+        candidates.plot(networks, folder / "ablation.png")
     return text
+
+
+def _gains_by_cost(trials: list[Trial]) -> dict[str, candidates.Candidate]:
+    found = {}
+    for trial in trials:
+        found.setdefault(trial.method, candidates.Candidate(trial.gigaflop, []))
+        found[trial.method].gains.append(trial.gain)
+    return found
 
 
 def markdown(trials: list[Trial], baseline: str) -> str:
@@ -77,26 +90,34 @@ def markdown(trials: list[Trial], baseline: str) -> str:
     first = by_method.pop(baseline)
     ranked = sorted(by_method.items(), key=lambda item: -_mean_gain(item[1].values()))
     lines = [
-        f"| method | gain over the input, dB | SSIM | to `{baseline}`, dB | better | "
-        "ms a step | parameters | GFLOP a 720p frame |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        [
+            "method",
+            "gain over the input, dB",
+            "SSIM",
+            f"to `{baseline}`, dB",
+            "better",
+            "ms a step",
+            "parameters",
+            "GFLOP a 720p frame",
+        ]
     ]
     for method, by_seed in [(baseline, first), *ranked]:
         held = by_seed.values()
         apart = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
         better = f"{sum(a > 0 for a in apart)} of {len(apart)}"
         compared = [_spread(apart, "+.3f"), better] if method != baseline else ["", ""]
-        cells = [
-            f"`{method}`",
-            _spread([t.gain for t in held], "+.3f"),
-            _spread([t.ssim for t in held], ".4f"),
-            *compared,
-            f"{statistics.mean(t.milliseconds_a_step for t in held):.0f}",
-            f"{max(t.parameters for t in held):,}",
-            f"{max(t.gigaflop for t in held):.2f}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append(
+            [
+                f"`{method}`",
+                _spread([t.gain for t in held], "+.3f"),
+                _spread([t.ssim for t in held], ".4f"),
+                *compared,
+                f"{statistics.mean(t.milliseconds_a_step for t in held):.0f}",
+                f"{max(t.parameters for t in held):,}",
+                f"{max(t.gigaflop for t in held):.2f}",
+            ]
+        )
+    return table_text.table(lines)
 
 
 def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:

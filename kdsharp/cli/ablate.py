@@ -51,3 +51,5 @@ def _ablate(arguments: argparse.Namespace) -> None:
     machine.set_up(base)
     print(ablation.conduct(spec, base, out))
     print(f"\ntable     {out / 'ablation.md'}")
+    if (out / "ablation.png").exists():
+        print(f"plot      {out / 'ablation.png'}")

@@ -34,6 +34,9 @@ def describe(file: Path) -> str:
         "data": card.get("data"),
         "licence": card.get("data_licence") or "",
         "trained": _training(card),
+        "command": card.get("command"),
+        "hardware": card.get("hardware"),
+        "limits": card.get("limits"),
         **_origin(card.get("source")),
     }
     lines = [

@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.evaluation.plots import curves, samples
+from kdsharp.evaluation.plots import candidates, curves, samples
 
 
 class SamplesTest(parameterized.TestCase):
@@ -38,6 +38,25 @@ class SamplesTest(parameterized.TestCase):
                 windows = np.lib.stride_tricks.sliding_window_view(sheet, (16, 16, 3))
                 found = np.all(windows[:, :, 0] == expected, axis=(2, 3, 4))
                 self.assertEqual(found.sum(), 1)
+
+
+class CandidatesTest(absltest.TestCase):
+    def test_each_network_has_a_mark_where_it_stands(self):
+        path = Path(self.create_tempdir().full_path) / "candidates.png"
+        found = {
+            "cheap": candidates.Candidate(1.0, [1.0]),
+            "dear": candidates.Candidate(3.0, [2.0, 2.5]),
+        }
+        candidates.plot(found, path)
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB")).astype(int)
+        # Matplotlib's first blue.
+        blue = np.abs(pixels - (31, 119, 180)).max(-1) < 20
+        down, across = np.nonzero(blue)
+        left = across < pixels.shape[1] / 2
+        self.assertGreater(left.sum(), 10)
+        self.assertGreater((~left).sum(), 10)
+        self.assertGreater(down[left].mean(), down[~left].mean())
 
 
 class CurvesTest(absltest.TestCase):
