@@ -89,7 +89,7 @@ class SpeedQualityTest(_Notebook):
         self.check(
             "speed_quality",
             {
-                "train": ["table"],
+                "networks": ["table"],
                 "quality": ["table"],
                 "speed": ["table"],
                 "tradeoff": ["picture", "table"],
