@@ -9,14 +9,13 @@ What a graph is fed and gives:
 Conversions, padding, the mean, the residual and the clip are nodes of the graph.
 """
 
-import dataclasses
-
-import flax.linen as nn
 import onnx
 from onnx import TensorProto, helper
 
-from kdsharp.export import networks
+from kdsharp.export import levels, networks
 from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.levels import Levels
+from kdsharp.export.network import Network
 
 OPSET = 20
 # What onnx 1.16 wrote: old enough for every runtime that knows the opset.
@@ -31,48 +30,16 @@ _ELEMENTS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """A family's name, its module and its parameters, batch norm folded."""
-
-    name: str
-    model: nn.Module
-    params: dict
-
-
-@dataclasses.dataclass(frozen=True)
-class Levels:
-    """The integers of a plane that stand for 0 and 1, and the largest there is."""
-
-    black: int
-    white: int
-    top: int
-
-
-def levels(depth: int, range_: str) -> Levels:
-    """Returns those of video in `full` or `studio` range."""
-    top = 2**depth - 1
-    if range_ == "full":
-        return Levels(0, top, top)
-    return Levels(16 << depth - 8, 235 << depth - 8, top)
-
-
 def batches(network: Network, interface: str = "float") -> onnx.ModelProto:
     """Returns a graph of any batch, height and width; `interface` float or uint8."""
     graph = Graph()
-    dtype = "float32" if interface == "float" else "uint8"
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
-    x = INPUT
-    if dtype == "uint8":
-        x = _scaled(graph, x, levels(8, "full"))
-    x = graph.node("Transpose", x, perm=[0, 3, 1, 2])
-    x = _restored(graph, x, sizes, network)
-    x = graph.node("Clip", x, graph.number(0), graph.number(1))
-    x = graph.node("Transpose", x, perm=[0, 2, 3, 1])
-    if dtype == "uint8":
-        x = _rounded(graph, x, levels(8, "full"), dtype)
+    x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
+    pixels = levels.of_video(8, "full") if interface == "uint8" else None
+    x = _restored(graph, x, sizes, network, pixels)
+    graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
-    return _model(graph, dtype, shape)
+    return _model(graph, "uint8" if pixels else "float32", shape, network)
 
 
 def planes(
@@ -89,26 +56,22 @@ def planes(
     What lies outside of studio range is kept, being there for sharp edges to overshoot.
     """
     graph = Graph()
-    dtype = "uint8" if depth == 8 else "uint16"
-    pixels = levels(depth, range_)
-    channels = network.model.channels
-    x = _scaled(graph, INPUT, pixels)
-    if channels == 1:
-        x = graph.node("Unsqueeze", x, graph.integers(0, 1))
-    else:
+    x, shape = INPUT, [height, width]
+    if network.model.channels > 1:
+        shape.append(network.model.channels)
         x = graph.node("Transpose", x, perm=[2, 0, 1])
         x = graph.node("Unsqueeze", x, graph.integers(0))
-    x = _restored(graph, x, (height, width), network, strength)
-    x = _rounded(graph, x, pixels, None)
-    if channels == 1:
-        x = graph.node("Squeeze", x, graph.integers(0, 1))
-        shape = [height, width]
     else:
+        x = graph.node("Unsqueeze", x, graph.integers(0, 1))
+    x = _restored(
+        graph, x, (height, width), network, levels.of_video(depth, range_), strength
+    )
+    if network.model.channels > 1:
         x = graph.node("Squeeze", x, graph.integers(0))
-        x = graph.node("Transpose", x, perm=[1, 2, 0])
-        shape = [height, width, channels]
-    x = graph.node("Cast", x, to=_ELEMENTS[dtype])
-    return _model(graph, dtype, shape)
+        graph.node("Transpose", x, perm=[1, 2, 0])
+    else:
+        graph.node("Squeeze", x, graph.integers(0, 1))
+    return _model(graph, "uint8" if depth == 8 else "uint16", shape, network)
 
 
 def _restored(
@@ -116,23 +79,55 @@ def _restored(
     x: Value,
     sizes: tuple[Size, Size],
     network: Network,
+    pixels: Levels | None,
     strength: float = 1.0,
 ) -> Value:
-    """Returns planes of the same size."""
-    family = networks.find(network.name)
-    multiple = family.multiple(network.model)
+    """Returns planes of the same size, of integers if the input is."""
+    family, model = networks.find(network.family), network.model
+    multiple, factor = family.multiple(model), family.folds(model)
     padded = tuple(graph.to_multiple(size, multiple) for size in sizes)
-    blurred = x
     x = graph.pad_below_right(x, sizes, padded)
-    x = family.emit(graph, x, padded, network.model, network.params)
-    x = graph.crop(x, sizes, padded)
-    if family.draws_picture:
-        if strength == 1:
-            return x
+    # Bytes are the lightest to fold; runtimes cannot fold integers of two.
+    bytes_ = pixels is not None and pixels.dtype == "uint8"
+    if bytes_:
+        x = _folded(graph, x, factor)
+    if pixels:
+        x = _scaled(graph, x, pixels)
+    if not bytes_:
+        x = _folded(graph, x, factor)
+    blurred = x
+    x = family.emit(graph, x, padded, model, network.params)
+    if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
     if strength != 1:
         x = graph.node("Mul", x, graph.number(strength))
-    return graph.node("Add", blurred, x)
+    if strength != 1 or not family.draws_picture:
+        x = graph.node("Add", blurred, x)
+    if not pixels:
+        x = graph.node("Clip", x, graph.number(0), graph.number(1))
+    if not bytes_:
+        x = _unfolded(graph, x, factor)
+    if pixels:
+        x = _rounded(graph, x, pixels)
+    if bytes_:
+        x = _unfolded(graph, x, factor)
+    return graph.crop(x, sizes, padded)
+
+
+def _folded(graph: Graph, x: Value, factor: int) -> Value:
+    """Returns each square of pixels as one.
+
+    ONNX numbers channels as `kdsharp.models.real_time.fold` does: the pixels of a
+    square row by row, each with its channels.
+    """
+    return graph.node("SpaceToDepth", x, blocksize=factor) if factor > 1 else x
+
+
+def _unfolded(graph: Graph, x: Value, factor: int) -> Value:
+    """Returns what was folded as it was."""
+    if factor == 1:
+        return x
+    return graph.node("DepthToSpace", x, blocksize=factor, mode="DCR")
 
 
 def _scaled(graph: Graph, x: Value, pixels: Levels) -> Value:
@@ -143,17 +138,17 @@ def _scaled(graph: Graph, x: Value, pixels: Levels) -> Value:
     return graph.node("Div", x, graph.number(pixels.white - pixels.black))
 
 
-def _rounded(graph: Graph, x: Value, pixels: Levels, dtype: str | None) -> Value:
+def _rounded(graph: Graph, x: Value, pixels: Levels) -> Value:
     """Returns the nearest of a plane's integers."""
     x = graph.node("Mul", x, graph.number(pixels.white - pixels.black))
     if pixels.black:
         x = graph.node("Add", x, graph.number(pixels.black))
     x = graph.node("Clip", x, graph.number(0), graph.number(pixels.top))
     x = graph.node("Round", x)
-    return graph.node("Cast", x, to=_ELEMENTS[dtype]) if dtype else x
+    return graph.node("Cast", x, to=_ELEMENTS[pixels.dtype])
 
 
-def _model(graph: Graph, dtype: str, shape: list) -> onnx.ModelProto:
+def _model(graph: Graph, dtype: str, shape: list, network: Network):
     graph.name_last(OUTPUT)
     body = helper.make_graph(
         graph.nodes,
@@ -162,9 +157,13 @@ def _model(graph: Graph, dtype: str, shape: list) -> onnx.ModelProto:
         [helper.make_tensor_value_info(OUTPUT, _ELEMENTS[dtype], shape)],
         graph.constants,
     )
-    return helper.make_model(
+    model = helper.make_model(
         body,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
         producer_name="kdsharp",
+        producer_version=network.version,
+        doc_string=f"{network.name}: blurred pixels in, sharp pixels out",
     )
+    helper.set_model_props(model, network.metadata())
+    return model

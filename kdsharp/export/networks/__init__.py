@@ -2,7 +2,7 @@
 
 An emitter adds a network's nodes to a graph. It gets planes whose size is a multiple of
 what the network needs, the Flax module with its arguments, and parameters whose batch
-norm is folded; it returns the residual, or for those that draw, the picture.
+norm is gone; it returns the residual, or for those that draw, the picture.
 """
 
 import dataclasses
@@ -23,11 +23,16 @@ Emit = Callable[[Graph, Value, tuple[Size, Size], nn.Module, dict], Value]
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """How a family becomes a graph; `multiple` is what heights and widths must be."""
+    """How a family becomes a graph.
+
+    Heights and widths must be a `multiple`. A family that folds, by a factor above 1,
+    has all its nodes where the picture is folded, and so what comes before and after.
+    """
 
     emit: Emit
     multiple: Callable[[nn.Module], int] = lambda model: 1
     draws_picture: bool = False
+    folds: Callable[[nn.Module], int] = lambda model: 1
 
 
 # To add a family of `models.MODELS`: write its emitter, enter it here.
@@ -39,7 +44,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "separable_unet": Architecture(separable_unet, lambda m: 2 ** len(m.widths), True),
     "encoder_decoder": Architecture(encoder_decoder, lambda m: 2, True),
     "swinir": Architecture(swinir, lambda m: m.window),
-    "real_time": Architecture(real_time, lambda m: m.factor),
+    "real_time": Architecture(real_time, lambda m: m.factor, folds=lambda m: m.factor),
 }
 
 

@@ -1,4 +1,4 @@
-"""SwinIR: convolutions on planes, transformer blocks on `[batch, row, column, channel]`.
+"""SwinIR: convolutions on planes, transformer blocks on pixels, channels last.
 
 There, windows are cut and put together by one transposition each.
 """

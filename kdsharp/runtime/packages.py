@@ -1,0 +1,22 @@
+"""Runtimes that may be installed or not, and the extra that brings them."""
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from kdsharp.errors import UserError
+
+
+def installed(*names: str) -> bool:
+    """Returns whether all of these can be imported."""
+    return all(importlib.util.find_spec(name) for name in names)
+
+
+def need(*names: str) -> list[ModuleType]:
+    """Returns these packages, or says which extra brings the one that is missing."""
+    for name in names:
+        if not installed(name):
+            raise UserError(
+                f"{name} is not installed: pip install 'kdsharp[onnx]' brings it"
+            )
+    return [importlib.import_module(name) for name in names]
