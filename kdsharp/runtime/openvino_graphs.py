@@ -32,7 +32,8 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
     request = compiled.create_infer_request()
 
     def run(array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        array = np.ascontiguousarray(array)
+        # OpenVINO takes no array that may not be written, though it only reads.
+        array = np.require(array, requirements=["C", "W"])
         if out is None:
             # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
