@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.runtime import packages
+from kdsharp.export import packages
 
 Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 

@@ -11,9 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from kdsharp.errors import UserError
-from kdsharp.export import levels
+from kdsharp.export import levels, packages
 from kdsharp.export import network as networks
-from kdsharp.runtime import packages
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
