@@ -1,7 +1,7 @@
 """What can run a network: one entry a backend.
 
-A backend turns weights into a `Network`. To add one: write its `create` in a file of its
-own, which is imported when it is asked for, and enter it here.
+A backend turns weights into a `Network`. To add one: write its `create` in a file of
+its own, which is imported when it is asked for, and enter it here.
 """
 
 import dataclasses

@@ -45,7 +45,4 @@ def create(weights: store.Weights, dtype: str, threads: int) -> Network:
 def _side(looks: reach.Reach) -> int:
     """Returns the largest side of a piece that fits, or the least there is."""
     fitting = (s for s in _SIDES if s * s * looks.bytes_per_pixel <= _BYTES)
-    side = next(fitting, _SIDES[-1])
-    # A piece has to hold more than what it shares with its neighbours.
-    side = max(side, 4 * looks.radius)
-    return -(-side // looks.multiple) * looks.multiple
+    return next(fitting, _SIDES[-1])

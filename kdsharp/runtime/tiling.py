@@ -7,12 +7,15 @@ is compiled once.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Shaped
 
 Place = tuple[slice, slice]
+
+_AT_ONCE = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,21 +40,27 @@ class Tile:
 
 def cut(
     height: int, width: int, *, side: int, radius: int, multiple: int
-) -> Iterator[Tile]:
-    """Yields tiles that cover the picture once, row by row."""
-    rows = list(_along(height, side, radius, multiple))
+) -> list[Tile]:
+    """Returns tiles that cover the picture once, row by row.
+
+    They are of `side` by `side` pixels, or more where the radius asks for it.
+    """
+    tiles = []
     columns = list(_along(width, side, radius, multiple))
-    for row in rows:
+    for row in _along(height, side, radius, multiple):
         for column in columns:
             read, keep, shape = zip(row, column, strict=True)
-            yield Tile(read, keep, shape)
+            tiles.append(Tile(read, keep, shape))
+    return tiles
 
 
 def fill(
     pixels: Shaped[np.ndarray, "h w *c"], shape: tuple[int, int]
 ) -> Shaped[np.ndarray, "H W *c"]:
     """Returns the pixels and, below and right, their mirror image."""
-    below, right = (want - have for want, have in zip(shape, pixels.shape, strict=False))
+    below, right = (
+        want - have for want, have in zip(shape, pixels.shape, strict=False)
+    )
     if not below and not right:
         return pixels
     rest = [(0, 0)] * (pixels.ndim - 2)
@@ -60,13 +69,31 @@ def fill(
 
 def restore(
     picture: Shaped[np.ndarray, "h w *c"],
-    tiles: Iterator[Tile],
+    tiles: Sequence[Tile],
     restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
+    tell: Callable[[float], None] = lambda fraction: None,
 ) -> Shaped[np.ndarray, "h w *c"]:
-    """Returns the picture, each tile as `restore_tile` makes it from what it reads."""
+    """Returns the picture, each tile as `restore_tile` makes it of what it reads.
+
+    `tell` hears what part of the picture is done.
+    """
     restored = np.empty_like(picture)
-    for tile in tiles:
+
+    def work(tile: Tile) -> None:
         restored[tile.keep] = restore_tile(picture[tile.read], tile)[tile.inner]
+
+    if len(tiles) == 1:
+        work(tiles[0])
+        tell(1.0)
+        return restored
+    # While the network has one tile, NumPy prepares another.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for done, _ in enumerate(pool.map(work, tiles), start=1):
+                tell(done / len(tiles))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return restored
 
 
@@ -74,11 +101,10 @@ def _along(
     size: int, side: int, radius: int, multiple: int
 ) -> Iterator[tuple[slice, slice, int]]:
     """Yields what to read, what to keep and how long to make it, along one axis."""
-    whole = -(-size // multiple) * multiple
-    side = -(-side // multiple) * multiple
-    # A grid that is looked past at both ends.
-    overlap = -(-radius // multiple) * multiple
-    if whole <= side or side <= 2 * overlap:
+    whole, overlap = _round_up(size, multiple), _round_up(radius, multiple)
+    # Half of a tile at least is its own.
+    side = max(_round_up(side, multiple), 4 * overlap)
+    if whole <= side:
         yield slice(0, size), slice(0, size), whole
         return
     kept = 0
@@ -88,3 +114,7 @@ def _along(
         end = size if stop >= whole else stop - overlap
         yield slice(start, min(stop, size)), slice(kept, end), side
         kept = end
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
