@@ -4,19 +4,52 @@ Kernels take a step for each filter, what goes into them one step in all. What t
 network adds to is not rounded, nor are sums.
 """
 
+import contextlib
+import hashlib
+import json
 from collections.abc import Sequence
 
 import numpy as np
+from flax.traverse_util import flatten_dict
 
-from kdsharp.export import packages, pictures
+from kdsharp import whole_files
+from kdsharp.data import generated
+from kdsharp.export import packages, pictures, trial
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import Network
 from kdsharp.export.pictures import Ranges
 from kdsharp.export.trial import Pair
 
+# To be raised when the same pictures give other ranges.
+_VERSION = 1
+
 # Of the values seen, one in so many counts.
 _EVERY = 7
 _PARTS = np.linspace(0.25, 1, 16)
+
+
+def ranges(network: Network) -> Ranges:
+    """Returns the ranges on generated pictures, kept for the next time."""
+    kept = generated.cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
+    try:
+        return {
+            name: tuple(ends) for name, ends in json.loads(kept.read_text()).items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
+        found = calibrate(network, trial.pairs(network))
+    with contextlib.suppress(OSError):  # Then it is found anew each time.
+        whole_files.write_text(kept, json.dumps(found))
+    return found
+
+
+def _fingerprint(network: Network) -> str:
+    """Returns what changes with anything that ranges depend on."""
+    told = json.dumps([_VERSION, network.version, network.card], default=str)
+    content = hashlib.sha256(told.encode())
+    for path, value in sorted(flatten_dict(network.params, sep="/").items()):
+        content.update(path.encode())
+        content.update(np.ascontiguousarray(value).tobytes())
+    return content.hexdigest()[:32]
 
 
 def calibrate(network: Network, pairs: Sequence[Pair]) -> Ranges:

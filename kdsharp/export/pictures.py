@@ -40,9 +40,13 @@ def batches(
     *,
     dtype: str = "float32",
     ranges: Ranges | None = None,
+    clip: bool = True,
 ) -> onnx.ModelProto:
-    """Returns a graph of any batch, height and width; `interface` float or uint8."""
-    return _batches(Graph(dtype, ranges), network, interface)
+    """Returns a graph of any batch, height and width; `interface` float or uint8.
+
+    Without `clip` floats may come out beyond 0 and 1.
+    """
+    return _batches(Graph(dtype, ranges), network, interface, clip=clip)
 
 
 def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
@@ -56,11 +60,13 @@ def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
     return model, graph.watched
 
 
-def _batches(graph: Graph, network: Network, interface: str) -> onnx.ModelProto:
+def _batches(
+    graph: Graph, network: Network, interface: str, *, clip: bool = True
+) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
     x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
-    x = _restored(graph, x, sizes, network, pixels)
+    x = _restored(graph, x, sizes, network, pixels, clip=clip)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
     return _model(graph, "uint8" if pixels else "float32", shape, network)
@@ -106,6 +112,7 @@ def _restored(
     network: Network,
     pixels: Levels | None,
     strength: float = 1.0,
+    clip: bool = True,
 ) -> Value:
     """Returns planes of the same size, of integers if the input is."""
     family, model = networks.find(network.family), network.model
@@ -132,7 +139,7 @@ def _restored(
         x = graph.node("Mul", x, graph.number(strength))
     if strength != 1 or not family.draws_picture:
         x = graph.node("Add", blurred, x)
-    if not pixels:
+    if clip and not pixels:
         x = graph.node("Clip", x, graph.number(0), graph.number(1))
     if not bytes_:
         x = _unfolded(graph, x, factor)

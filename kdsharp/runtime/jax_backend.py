@@ -9,12 +9,8 @@ import numpy as np
 from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.models import reach
-from kdsharp.runtime.backends import Network
+from kdsharp.runtime.backends import Network, side
 from kdsharp.weights import fold, store
-
-# What a piece may take while it is restored. Larger ones are no faster on a CPU.
-_BYTES = 320 << 20
-_SIDES = (1024, 768, 512, 384, 256)
 
 
 def create(weights: store.Weights, dtype: str, threads: int) -> Network:
@@ -38,11 +34,5 @@ def create(weights: store.Weights, dtype: str, threads: int) -> Network:
         channels=model.channels,
         radius=looks.radius,
         multiple=looks.multiple,
-        side=_side(looks),
+        side=side(looks),
     )
-
-
-def _side(looks: reach.Reach) -> int:
-    """Returns the largest side of a piece that fits, or the least there is."""
-    fitting = (s for s in _SIDES if s * s * looks.bytes_per_pixel <= _BYTES)
-    return next(fitting, _SIDES[-1])
