@@ -64,9 +64,9 @@ def _onnx(network: Network, out: Path, wish: Wish) -> list[Path]:
 
 
 def _openvino(network: Network, out: Path, wish: Wish) -> list[Path]:
-    import openvino
-
     from kdsharp.export import int8
+
+    (openvino,) = packages.need("openvino")
 
     ranges = wish.ranges and int8.of_inputs(wish.ranges)
     model = openvino.Core().read_model(_graph(network, wish, ranges))

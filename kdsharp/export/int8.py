@@ -25,7 +25,7 @@ _VERSION = 1
 
 # Of the values seen, one in so many counts.
 _EVERY = 7
-_PARTS = np.linspace(0.25, 1, 16)
+_PARTS = np.linspace(0.5, 1, 11)
 
 
 def ranges(network: Network) -> Ranges:
