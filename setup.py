@@ -33,10 +33,14 @@ setup(
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
         "notebooks": ["jupyterlab>=4.4"],
+        "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "test": [
             "ipykernel>=6.29",
             "nbclient>=0.10",
             "nbformat>=5.10",
+            "onnx>=1.20",
+            "onnxruntime>=1.23",
+            "openvino>=2025.3",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",

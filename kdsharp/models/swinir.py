@@ -24,8 +24,8 @@ LIGHT = {"depths": (6, 6, 6, 6), "width": 60, "heads": (6, 6, 6, 6)}
 # DIV2K's photographs (EDSR, 2017).
 _MEAN_RGB = (0.4488, 0.4371, 0.4040)
 # Added to the logits of pixels that are neighbours by wrapping around alone.
-_APART = -100.0
-_EPSILON = 1e-5
+APART = -100.0
+EPSILON = 1e-5
 
 
 class SwinIR(nn.Module):
@@ -59,7 +59,7 @@ class SwinIR(nn.Module):
                 f"{len(self.heads)} by its heads; give one of each a group"
             )
         x = layers.pad_to_multiple(blurred, self.window)
-        x = ((x - jnp.asarray(self._mean())) * self.img_range).astype(self.dtype)
+        x = ((x - jnp.asarray(self.mean_color())) * self.img_range).astype(self.dtype)
         shallow = self._conv(self.width, "conv_first")(x)
         # One for all blocks: it depends on the size alone.
         apart = shifted_apart(*x.shape[1:3], self.window)
@@ -84,7 +84,8 @@ class SwinIR(nn.Module):
         x = layers.residual_head(self.channels, self.dtype, "conv_last")(x)
         return layers.crop_like(x.astype(blurred.dtype) / self.img_range, blurred)
 
-    def _mean(self):
+    def mean_color(self) -> Sequence[float]:
+        """Returns what is subtracted first, a number a channel or one for all."""
         if self.mean is None:
             return _MEAN_RGB if self.channels == 3 else (0.0,)
         return self.mean
@@ -144,7 +145,7 @@ class _Attention(nn.Module):
         logits = jnp.einsum("bnihd,bnjhd->bnhij", q * each**-0.5, k)
         logits = logits.astype(jnp.float32) + bias
         if apart is not None:
-            logits += jnp.where(apart, _APART, 0.0)[:, None]
+            logits += jnp.where(apart, APART, 0.0)[:, None]
         attention = nn.softmax(logits).astype(self.dtype)
         x = jnp.einsum("bnhij,bnjhd->bnihd", attention, v)
         return _dense(width, self.dtype, "project")(x.reshape(*lead, pixels, width))
@@ -193,7 +194,7 @@ def shifted_apart(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
 
 def _layer_norm(dtype, name):
     return nn.LayerNorm(
-        epsilon=_EPSILON, use_fast_variance=False, dtype=dtype, name=name
+        epsilon=EPSILON, use_fast_variance=False, dtype=dtype, name=name
     )
 
 

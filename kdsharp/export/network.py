@@ -1,0 +1,69 @@
+"""What is exported: a network without batch norm, its name and its card."""
+
+import dataclasses
+import functools
+import importlib.metadata
+import json
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+
+from kdsharp import models
+from kdsharp.weights import fold, store
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A module of that family and its parameters, batch norm folded into them."""
+
+    name: str
+    family: str
+    model: nn.Module
+    params: dict
+    card: dict
+
+    @property
+    def version(self) -> str:
+        """The version of kdsharp that exports it."""
+        return importlib.metadata.version("kdsharp")
+
+    def metadata(self) -> dict[str, str]:
+        """Returns what a file says of itself beside its numbers."""
+        return {
+            "name": self.name,
+            "kdsharp": self.version,
+            "degradation": self.card.get("degradation") or "",
+            "card": json.dumps(self.card),
+        }
+
+    @functools.cached_property
+    def variables(self) -> dict:
+        """What the module is applied to."""
+        return {"params": self.params}
+
+
+def of_weights(weights: str | store.Weights) -> Network:
+    """Returns the network of weights, or of their name."""
+    if isinstance(weights, str):
+        name = weights if weights in store.shipped() else Path(weights).stem
+        weights = store.load(weights)
+        name = weights.card.get("name") or name
+    else:
+        name = weights.card.get("name") or weights.card["model"]["name"]
+    return of_variables(name, weights.card["model"], weights.variables, weights.card)
+
+
+def of_variables(
+    name: str, model: dict, variables: dict, card: dict | None = None
+) -> Network:
+    """Returns a network of such arguments of `models.create`."""
+    arguments, folded = fold.fold(model, variables)
+    arguments.pop("dtype", None)
+    return Network(
+        name,
+        arguments["name"],
+        models.create(**arguments),
+        jax.device_get(folded["params"]),
+        card or {"name": name, "model": dict(model)},
+    )
