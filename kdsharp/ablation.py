@@ -12,7 +12,6 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-import jax
 from ml_collections import ConfigDict
 
 from kdsharp import experiment, whole_files
@@ -167,7 +166,7 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
     rows = table.score(
         (test[i] for i in range(len(test))),
         {method: restore},
-        jax.jit(degradations.create(config.degradation)),
+        degradations.create(config.degradation),
         channels=config.model.channels,
         # Of the pictures' blur: the same for all.
         seed=0,

@@ -185,7 +185,7 @@ def _finish(config, folder, result, teachers, test) -> None:
         name: restorer(network, variables)
         for name, (network, variables) in networks.items()
     }
-    degrade = jax.jit(degradations.create(config.degradation))
+    degrade = degradations.create(config.degradation)
     logger.info("scoring on %d held-out pictures", len(test))
     rows = table.score(
         (test[i] for i in range(len(test))),

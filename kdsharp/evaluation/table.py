@@ -9,7 +9,7 @@ import numpy as np
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
 from kdsharp.evaluation import text
-from kdsharp.evaluation.quality import scoring
+from kdsharp.evaluation.quality import cases, scoring
 from kdsharp.training.step import sharp_and_blurred
 
 Restore = Callable[[jax.Array], jax.Array]
@@ -42,8 +42,16 @@ def score(
 def blur(
     record: dict[str, Any], degrade: Degradation, *, channels: int, seed: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns a source's record as a sharp and a blurred batch of one."""
-    batch = {k: v[None] for k, v in record.items() if isinstance(v, np.ndarray)}
+    """Returns a source's record as a sharp and a blurred batch of one.
+
+    What is blurred here is cut to a multiple of the degradation's factor first.
+    """
+    factor = 1 if "blurred" in record else degrade.factor
+    batch = {
+        name: cases.cut_to_multiple(value, factor)[None]
+        for name, value in record.items()
+        if isinstance(value, np.ndarray)
+    }
     keys = jax.random.split(jax.random.key(seed), 1)
     return sharp_and_blurred(batch, keys, degrade, channels)
 

@@ -232,11 +232,19 @@ class Graph:
 
     def leaky_relu(self, x: Value, slope: float) -> Value:
         """Returns x, or so many times of it where it is less than 0."""
+        return self.node("LeakyRelu", self._before_relu(x), alpha=float(slope))
+
+    def learned_relu(self, x: Value, slopes: np.ndarray) -> Value:
+        """Returns the same with a slope for each channel."""
+        slopes = np.asarray(slopes, np.float32)[:, None, None]
+        return self.node("PRelu", self._before_relu(x), self.constant(slopes, "slopes"))
+
+    def _before_relu(self, x: Value) -> Value:
         name = BEFORE + x
         self.watched[name] = x
         if name in self._ranges:
             x, _ = self._rounded(x, *self._ranges[name])
-        return self.node("LeakyRelu", x, alpha=float(slope))
+        return x
 
     def half_size(self, x: Value) -> Value:
         """Returns the largest of each 2x2 pixels."""

@@ -83,11 +83,13 @@ def _chain(depth: int, width: int) -> Reach:
 
 def _real_time(model: RealTime) -> Reach:
     factor = model.factor
+    around = 2 * (model.ends // 2) + model.depth - 2
     radius = _farthest(
-        lambda span: span.halved(factor).convolved(model.depth).doubled(factor), factor
+        lambda span: span.halved(factor).convolved(around).doubled(factor), factor
     )
     widest = max(model.width, model.channels * factor**2)
-    return Reach(radius, factor, _floats(2 * widest / factor**2))
+    held = 2 * widest + (model.width if model.skip else 0)
+    return Reach(radius, factor, _floats(held / factor**2))
 
 
 def _encoder_decoder(model: EncoderDecoder) -> Reach:

@@ -11,7 +11,12 @@ from kdsharp.evaluation import table
 
 
 def _photographs() -> list[np.ndarray]:
-    return [skimage.data.astronaut()[:96, 160:272], skimage.data.coffee()[90:190, :80]]
+    return [skimage.data.astronaut()[:96, 160:272], skimage.data.coffee()[90:191, :81]]
+
+
+def _cut(picture: np.ndarray) -> np.ndarray:
+    """Returns the picture to a multiple of the factor, as published scores have it."""
+    return picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
 
 
 def _blur_with_pillow(picture: np.ndarray) -> np.ndarray:
@@ -30,14 +35,14 @@ class TableTest(absltest.TestCase):
         )
 
     def test_the_input_scores_as_with_pillow_and_scikit_image(self):
-        for row, picture in zip(self.rows, _photographs(), strict=True):
+        for row, picture in zip(self.rows, map(_cut, _photographs()), strict=True):
             expected = skimage.metrics.peak_signal_noise_ratio(
                 picture, _blur_with_pillow(picture)
             )
             self.assertAlmostEqual(row["input"]["psnr"], expected, delta=0.01)
 
     def test_a_restorer_is_scored_on_its_own_output(self):
-        for row, picture in zip(self.rows, _photographs(), strict=True):
+        for row, picture in zip(self.rows, map(_cut, _photographs()), strict=True):
             restored = np.clip(_blur_with_pillow(picture) / 255 + 0.1, 0, 1)
             expected = skimage.metrics.mean_squared_error(picture / 255, restored)
             self.assertAlmostEqual(row["brighter"]["mse"], expected, delta=1e-5)

@@ -20,6 +20,9 @@ ARGUMENTS = (
     dict(name="swinir", depths=(2,), width=6, heads=(2,), window=4, channels=1),
     dict(name="real_time", channels=1, width=6),
     dict(name="real_time", channels=3, width=6, factor=4, depth=3),
+    dict(name="real_time", channels=1, width=6, learned_slope=True, skip=True),
+    dict(name="real_time", channels=1, width=6, convolution="expanded", ends=5),
+    dict(name="real_time", channels=1, width=6, convolution="separable"),
 )
 
 

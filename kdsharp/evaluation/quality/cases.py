@@ -59,7 +59,7 @@ def of_sharp(
         raise UserError(f"the folder {path} holds no picture files")
 
     def load(name: str) -> Pair:
-        pixels = _whole(pictures.read(root / name), degradation.factor)
+        pixels = cut_to_multiple(pictures.read(root / name), degradation.factor)
         sharp = to_pixels(pixels[None], 3)
         if min(sharp.shape[1:3]) <= shift:
             raise pictures.BadPictureError("no larger than the shift")
@@ -78,7 +78,7 @@ def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cas
 
     def load(name: str) -> Pair:
         batch = {
-            field: _whole(value, degradation.factor)[None]
+            field: cut_to_multiple(value, degradation.factor)[None]
             for field, value in source[places[name]].items()
             if isinstance(value, np.ndarray)
         }
@@ -89,7 +89,7 @@ def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cas
     return Cases([_case(name, load) for name in places], {})
 
 
-def _whole(pixels: np.ndarray, factor: int) -> np.ndarray:
+def cut_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Returns as much of a picture as is a multiple of the factor."""
     height, width = (side // factor * factor for side in pixels.shape[:2])
     if not height or not width:

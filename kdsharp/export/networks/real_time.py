@@ -1,4 +1,7 @@
-"""Convolutions, leaky ReLU between, on a picture that was folded before."""
+"""Convolutions, leaky ReLU between, on a picture that was folded before.
+
+Expanded convolutions are plain ones here.
+"""
 
 from kdsharp.export.graph import Graph, Size, Value
 
@@ -7,8 +10,22 @@ def real_time(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
     """Returns the folded residual."""
-    for layer in range(1, model.depth + 1):
-        if layer > 1:
+    for layer in range(1, model.depth):
+        x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
+        if model.learned_slope:
+            x = graph.learned_relu(x, params[f"slope{layer}"])
+        else:
             x = graph.leaky_relu(x, model.slope)
-        x = graph.convolution(x, params[f"conv{layer}"], name=f"conv{layer}")
-    return x
+        if layer == 1:
+            first = x
+    if model.skip:
+        x = graph.node("Add", x, first)
+    last = f"conv{model.depth}"
+    return graph.convolution(x, params[last], name=last)
+
+
+def _convolution(graph: Graph, x: Value, model, params: dict, name: str) -> Value:
+    if "each" not in params:
+        return graph.convolution(x, params, name=name)
+    x = graph.convolution(x, params["each"], group=model.width, name=f"{name}_each")
+    return graph.convolution(x, params["mixed"], name=f"{name}_mixed")
