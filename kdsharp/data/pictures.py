@@ -7,6 +7,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from kdsharp.errors import UserError
+
 # Formats that Pillow names but reads only with another program's help, or whose
 # files hold no photograph.
 _NO_PHOTOGRAPHS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
