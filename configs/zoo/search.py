@@ -54,7 +54,7 @@ def get_config(variant: str = "rt-s") -> ConfigDict:
     config = ConfigDict()
     config.experiment = "real_time.py"
     config.seeds = (0,)
-    config.steps = 3000
+    config.steps = 1500
     config.evaluations = 3
     # On a CPU one device trains networks as small as these faster than two do.
     config.common = ConfigDict({"devices": 1, "model": _PLAIN})
