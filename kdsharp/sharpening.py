@@ -1,7 +1,6 @@
 """`kdsharp sharpen`: pictures in, sharper pictures out."""
 
 import contextlib
-import io
 import logging
 import os
 import signal
@@ -75,7 +74,7 @@ class Sharpening:
     def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
         """Returns the picture, and where it goes."""
         with self.clock.spent("decode"):
-            picture = pictures.read(job.source or io.BytesIO(sys.stdin.buffer.read()))
+            picture = pictures.read(job.source or sys.stdin.buffer.read())
         target = job.target_for(picture.details.format)
         if target is not None:
             self._claim(target)
