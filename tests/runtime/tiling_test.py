@@ -53,9 +53,7 @@ class JoinTest(parameterized.TestCase):
         )
         whole = blurred + fast.jit(model.apply)(variables, blurred[None])[0]
         card = {"model": {"name": name, **arguments}}
-        network = jax_backend.create(
-            store.Weights(model, dict(variables), card), "float32", 0
-        )
+        network = jax_backend.create(store.Weights(dict(variables), card), "float32", 0)
         network = dataclasses.replace(network, side=4)
 
         def restore(pixels, tile):
