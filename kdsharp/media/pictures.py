@@ -138,7 +138,10 @@ def write(
     # Another program may have written it while this one computed.
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
-    whole_files.write_bytes(path, content)
+    try:
+        whole_files.write_bytes(path, content)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def format_of(path: PurePath) -> str:

@@ -1,6 +1,7 @@
 """Picture files: what goes in comes out, but for its pixels."""
 
 import io
+import resource
 import struct
 import zlib
 from pathlib import Path
@@ -278,6 +279,18 @@ class DamageTest(parameterized.TestCase):
         content[29:33] = struct.pack(">L", zlib.crc32(bytes(content[12:29])))
         pictures.allow(250)
         self._refused(bytes(content), "more than 250 megapixels")
+
+    def test_a_full_disk_is_a_sentence_and_leaves_nothing(self):
+        folder = Path(self.create_tempdir().full_path)
+        picture = _read(_file(_photograph(), "PNG"))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with self.assertRaisesRegex(UserError, r"out.png cannot be written: \w+"):
+                pictures.write(picture, folder / "out.png")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertEmpty(list(folder.iterdir()))
 
     def test_the_first_picture_of_a_stack_from_a_camera_is_read(self):
         file = io.BytesIO()
