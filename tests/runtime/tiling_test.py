@@ -44,7 +44,7 @@ class JoinTest(parameterized.TestCase):
     @parameterized.parameters(*NETWORKS)
     def test_tiles_give_what_the_whole_gives(self, name, arguments):
         model = models.create(name, **arguments)
-        blurred = np.random.default_rng(0).random((75, 61, 3), np.float32)
+        blurred = np.random.default_rng(0).random((101, 33, 3), np.float32)
         variables = fast.jit(model.init)(jax.random.key(0), blurred[None, :32, :32])
         # Last layers begin at zero.
         variables = jax.tree.map(
@@ -60,7 +60,7 @@ class JoinTest(parameterized.TestCase):
             return network(tiling.fill(pixels, tile.shape)[None])[0]
 
         tiles = tiling.cut(
-            75, 61, side=4, radius=network.radius, multiple=network.multiple
+            101, 33, side=4, radius=network.radius, multiple=network.multiple
         )
         joined = tiling.restore(blurred, tiles, restore)
         self.assertGreater(len(tiles), 1)
