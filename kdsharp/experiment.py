@@ -201,15 +201,17 @@ def _finish(config, folder, result, teachers, test) -> None:
         json.loads(config.model.to_json()), result.variables
     )
     store.save(weights, kept, _card(config, arguments, result, scores, blur))
+    held = {name: variables for name, (_, variables) in networks.items()}
+    held[role] = kept
     written = table.markdown(
-        scores, {name: count_parameters(v) for name, (_, v) in networks.items()}
+        scores, {name: count_parameters(v) for name, v in held.items()}
     )
     curves.plot(
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    gain = scores[role]["psnr"] - scores[table.INPUT]["psnr"]
-    verdict = _IN_VAIN if gain < loop.validation.COLLAPSED else ""
+    in_vain = loop.validation.in_vain(scores[role], scores[table.INPUT])
+    verdict = _IN_VAIN if in_vain else ""
     report = _report(config, result, written, verdict, weights, test, blur)
     whole_files.write_text(folder / "report.md", report)
     print(written)

@@ -20,9 +20,9 @@ _BLURS = {
 }
 _EPOCHS = {
     "dncnn17-bicubic2": 6,
-    "dncnn17-call": 2,
+    "dncnn17-call": 1,
     "dncnn8-bicubic2": 8,
-    "dncnn8-call": 4,
+    "dncnn8-call": 2,
 }
 
 

@@ -335,7 +335,7 @@ class Run:
             scores["gain"],
             scores["ssim"],
         )
-        if scores["gain"] < validation.COLLAPSED:
+        if validation.in_vain(scores, self._validate.input):
             logger.warning(
                 "step %d: the network does no better than to return its input",
                 self._step,

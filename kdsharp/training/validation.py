@@ -10,7 +10,16 @@ from kdsharp.data.sources import Source
 from kdsharp.training.step import sharp_and_blurred
 
 # Below this gain over its input, in dB, a network is taken to return its input.
-COLLAPSED = 0.02
+_COLLAPSED = 0.02
+
+
+def in_vain(scores: dict[str, float], input_scores: dict[str, float]) -> bool:
+    """Returns whether a network does no better than to return its input.
+
+    Errors of all pictures count together: a mean of their PSNRs would be one of those
+    that are sharp already, where there are any.
+    """
+    return 10 * np.log10(input_scores["mse"] / scores["mse"]) < _COLLAPSED
 
 
 class Validation:

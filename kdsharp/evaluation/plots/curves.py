@@ -18,6 +18,7 @@ def plot(records: list[dict], input_psnr: float, path: Path) -> None:
         _line(loss, trained, term, term.removeprefix("train/"))
     _line(quality, records, "valid/psnr", "network", marker="o")
     quality.axhline(input_psnr, color="grey", linestyle="--", label="input")
+    _scale(loss)
     _save(figure, path)
 
 
@@ -45,6 +46,7 @@ def compare(folders: Mapping[str, Path], metric: str, path: Path) -> None:
         }
         for level in sorted({round(level, 2) for level in levels}):
             quality.axhline(level, color="grey", linestyle="--", label=f"input {level}")
+    _scale(loss)
     _save(figure, path)
 
 
@@ -54,7 +56,7 @@ def _figure(metric: str):
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, quality = figure.subplots(1, 2)
-    loss.set(xlabel="step", yscale="log", title="training loss")
+    loss.set(xlabel="step", title="training loss")
     quality.set(
         xlabel="step", ylabel=_NAMES.get(metric, metric.upper()), title="validation"
     )
@@ -65,6 +67,13 @@ def _line(axes, records: list[dict], key: str, label: str, **style) -> None:
     points = [(r["step"], r[key]) for r in records if key in r]
     if points:
         axes.plot(*zip(*points, strict=True), label=label, markersize=3, **style)
+
+
+def _scale(loss) -> None:
+    """A loss falls by factors, but one in decibels is below zero and falls by sums."""
+    values = [y for line in loss.lines for y in line.get_ydata()]
+    if values and min(values) > 0:
+        loss.set_yscale("log")
 
 
 def _save(figure, path: Path) -> None:
