@@ -10,7 +10,6 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kdsharp.errors import UserError
-from kdsharp.models import real_time
 
 # What tells a network of `models.MODELS` that it has no batch norm.
 _WITHOUT_NORM = {
@@ -43,11 +42,21 @@ def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
     for *scope, last in list(params):
         if last == "wide":
             wide, narrow = (params.pop((*scope, n)) for n in ("wide", "narrow"))
-            params[*scope, "kernel"] = np.asarray(real_time.collapsed(wide, narrow))
+            params[*scope, "kernel"] = _collapsed(wide, narrow)
     return (
         {**model, "convolution": "plain"},
         {**variables, "params": unflatten_dict(params)},
     )
+
+
+def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
+    """Returns the one kernel of an expanded convolution, as `models.real_time` has it.
+
+    In NumPy: what runs a network without JAX folds it without JAX.
+    """
+    kernel = np.einsum("hwip,po->hwio", np.asarray(wide), np.asarray(narrow))
+    kernel[1, 1] += np.eye(kernel.shape[-1], dtype=kernel.dtype)
+    return kernel
 
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
