@@ -57,15 +57,17 @@ class Int8Test(parameterized.TestCase):
             _run(pictures.batches(network, ranges=of, clip=False), pixels)
             for of in (None, ranges)
         )
+        # Of random numbers, which no training made smooth.
+        self.assertGreater(np.std(full), 1e-3)
         near = _psnr(rounded / np.std(full), full / np.std(full))
-        self.assertBetween(near, 25, 90)
+        self.assertBetween(near, 15, 90)
 
     def test_the_range_of_least_error(self):
         # One far from all others: steps as coarse as to reach it would cost more.
         values = np.append(np.random.default_rng(0).uniform(-1, 1, 100_000), 2.0)
         low, high = int8._best(values)
-        self.assertLess(high, 1.5)
-        self.assertBetween(low, -1.01, -0.5)
+        self.assertLess(high, 1.75)
+        self.assertBetween(low, -1, -0.99)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,10 @@ def variables(arguments: dict) -> dict:
     random = np.random.default_rng(0)
 
     def draw(path, value):
-        low, high = (0.5, 2.0) if path[-1].key == "var" else (-0.25, 0.25)
+        # What is divided or multiplied by keeps the signal alive.
+        low, high = -0.25, 0.25
+        if path[-1].key in ("var", "scale"):
+            low, high = 0.5, 1.5
         return random.uniform(low, high, value.shape).astype(np.float32)
 
     return {

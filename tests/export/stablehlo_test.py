@@ -28,20 +28,22 @@ numpy.savez(wanted, **found)
 
 
 class StableHloTest(parameterized.TestCase):
-    @parameterized.parameters(*random_networks.ARGUMENTS)
+    # One of each architecture: XLA takes its time.
+    @parameterized.parameters(
+        *{a["name"]: a for a in random_networks.ARGUMENTS}.values()
+    )
     def test_any_size_is_restored_as_flax_does(self, **arguments):
         network = random_networks.create(arguments)
         path = Path(self.create_tempfile("net.stablehlo").full_path)
         path.write_bytes(stablehlo.archive(network, "float", "float32"))
         restore = stablehlo.load(path)
-        for size in _SIZES:
-            pixels = np.random.default_rng(0).random(
-                (*size, network.model.channels), np.float32
-            )
-            residual = fast.jit(network.model.apply)(network.variables, pixels)
-            np.testing.assert_allclose(
-                restore(pixels), np.clip(pixels + residual, 0, 1), atol=1e-5
-            )
+        pixels = np.random.default_rng(0).random(
+            (2, 13, 10, network.model.channels), np.float32
+        )
+        residual = fast.jit(network.model.apply)(network.variables, pixels)
+        np.testing.assert_allclose(
+            restore(pixels), np.clip(pixels + residual, 0, 1), atol=1e-5
+        )
 
     def test_a_fresh_process_restores_bytes(self):
         network = random_networks.create(dict(name="real_time", channels=1, width=6))
