@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.export import int8, network, pictures
+from kdsharp.export import network, pictures
 from kdsharp.models import reach
 from kdsharp.runtime import backends
 from kdsharp.weights import store
@@ -19,9 +19,7 @@ def create(
 ) -> backends.Network:
     """Returns the network; a runtime that `rounds_once` does so before convolutions."""
     whole = network.of_weights(weights)
-    ranges = int8.ranges(whole) if in_8_bits else None
-    if ranges and rounds_once:
-        ranges = int8.of_inputs(ranges)
+    ranges = _ranges(whole, rounds_once) if in_8_bits else None
     graph = pictures.batches(whole, ranges=ranges, clip=False)
     run = compile_graph(graph.SerializeToString())
     looks = reach.of(whole.model)
@@ -32,3 +30,11 @@ def create(
         multiple=looks.multiple,
         side=backends.side(looks),
     )
+
+
+def _ranges(whole: network.Network, rounds_once: bool) -> pictures.Ranges:
+    # It brings with it what generates pictures, which others do not wait for.
+    from kdsharp.export import int8
+
+    found = int8.ranges(whole)
+    return int8.of_inputs(found) if rounds_once else found
