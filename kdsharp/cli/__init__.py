@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from kdsharp import terminal
-from kdsharp.cli import ablate, data, evaluation, weights
+from kdsharp.cli import ablate, data, evaluation, video, weights
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (data, weights, ablate, evaluation)
+_GROUPS = (video, data, weights, ablate, evaluation)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
