@@ -1,1 +1,25 @@
-"""kdsharp distils a heavy image sharpener into one that runs live."""
+"""kdsharp distils a heavy image sharpener into one that runs live.
+
+    import kdsharp
+
+    sharpen = kdsharp.load("rt-s-bicubic2")
+    sharp = sharpen(picture)
+
+`picture` is a NumPy array or a Pillow image, and so is what comes back.
+"""
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str):
+    # JAX takes a second to import: only who asks waits for it.
+    if name == "load":
+        from kdsharp.runtime.restore import load
+
+        return load
+    raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

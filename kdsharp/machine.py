@@ -2,15 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
-from ml_collections import ConfigDict
 
-from kdsharp.training import parallel
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
-def set_up(config: ConfigDict) -> None:
+def set_up(config: "ConfigDict") -> None:
     """Keeps what is compiled for the next time, and shows each core as a device."""
+    # Who only restores pictures need not wait for what trains.
+    from kdsharp.training import parallel
+
     keep_compiled()
     parallel.show_cores(config.batch_size, config.devices)
 

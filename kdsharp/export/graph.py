@@ -5,11 +5,25 @@ where it is known, and else the name of a tensor that holds it when the graph ru
 same lines of an architecture serve both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import ml_dtypes
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
+
+# Numbers of a constant that is not worth a place of its own.
+_SMALL = 16
+
+# The largest integer in a kernel: of 7 bits, because processors without VNNI add two
+# products with an input's 8 bits in 16, where of 8 bits they would not fit.
+_MOST = 63
+
+# Of a range that holds one number alone.
+_LEAST = 1e-6
+
+# Of a leaky ReLU: what goes into it, beside what comes out.
+BEFORE = "before "
 
 Value = str
 """The name of a tensor in the graph."""
@@ -18,11 +32,26 @@ Size = int | Value
 
 
 class Graph:
-    """Nodes and constants so far; every method that adds a node returns its output."""
+    """Nodes and constants so far; every method that adds a node returns its output.
 
-    def __init__(self):
+    Of `float16`, nodes between `enter` and `leave` compute in it; of `bfloat16`, which
+    few runtimes compute in, large constants are stored in it. What has a range in
+    `ranges`, its least and its most, goes through 8 bits. `watched` tells by the same
+    names what a range can be given for.
+    """
+
+    def __init__(
+        self,
+        dtype: str = "float32",
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+    ):
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self.watched: dict[str, Value] = {}
+        self._dtype = dtype
+        self._inside = False
+        self._ranges = dict(ranges or {})
+        self._bounds: dict[Value, tuple[float, float]] = {}
         self._names: dict[str, int] = {}
         self._known: dict[tuple, Value] = {}
 
@@ -41,8 +70,17 @@ class Graph:
     def constant(self, value, name: str = "constant") -> Value:
         """Returns a tensor that never changes; equal small ones are one."""
         array = np.asarray(value)
+        if self._inside and array.dtype == np.float32:
+            if self._dtype == "float16":
+                array = array.astype(np.float16)
+            elif self._dtype == "bfloat16" and array.size > _SMALL:
+                stored = self._store(array.astype(ml_dtypes.bfloat16), f"{name}_stored")
+                return self.node("Cast", stored, to=TensorProto.FLOAT, name=name)
+        return self._store(array, name)
+
+    def _store(self, array: np.ndarray, name: str) -> Value:
         key = (array.dtype.str, array.shape, array.tobytes())
-        if array.size <= 16 and key in self._known:
+        if array.size <= _SMALL and key in self._known:
             return self._known[key]
         self.constants.append(numpy_helper.from_array(array, self._name(name)))
         self._known[key] = self.constants[-1].name
@@ -55,6 +93,24 @@ class Graph:
     def integers(self, *values: int) -> Value:
         """Returns a row of int64."""
         return self.constant(np.int64(values), "integers")
+
+    def enter(self, x: Value) -> Value:
+        """Returns x as what the network computes in."""
+        self._inside = True
+        if self._dtype == "float16":
+            return self.node("Cast", x, to=TensorProto.FLOAT16)
+        return x
+
+    def leave(self, x: Value) -> Value:
+        """Returns what the network gave as float32."""
+        self._inside = False
+        if self._dtype == "float16":
+            return self.node("Cast", x, to=TensorProto.FLOAT)
+        return x
+
+    def bound(self, x: Value, low: float, high: float) -> None:
+        """Says that x has no other values, spaced as 8 bits are."""
+        self._bounds[x] = low, high
 
     # Sizes.
 
@@ -129,10 +185,17 @@ class Graph:
         kernel = np.asarray(params["kernel"], np.float32)
         size = kernel.shape[0]
         around = dilation * (size // 2) if padding is None else padding
-        inputs = [self.constant(kernel.transpose(3, 2, 0, 1), f"{name}_kernel")]
-        if "bias" in params:
-            bias = np.asarray(params["bias"], np.float32)
-            inputs.append(self.constant(bias, f"{name}_bias"))
+        self.watched[name] = x
+        kernel = kernel.transpose(3, 2, 0, 1)
+        bias = np.asarray(params.get("bias", np.zeros(len(kernel))), np.float32)
+        if name in self._ranges:
+            low, high = self._bounds.get(x, self._ranges[name])
+            x, step = self._rounded(x, low, high)
+            inputs = self._in_8_bits(kernel, bias, step, name)
+        else:
+            inputs = [self.constant(kernel, f"{name}_kernel")]
+            if "bias" in params:
+                inputs.append(self.constant(bias, f"{name}_bias"))
         return self.node(
             "Conv",
             x,
@@ -169,11 +232,27 @@ class Graph:
 
     def leaky_relu(self, x: Value, slope: float) -> Value:
         """Returns x, or so many times of it where it is less than 0."""
+        name = BEFORE + x
+        self.watched[name] = x
+        if name in self._ranges:
+            x, _ = self._rounded(x, *self._ranges[name])
         return self.node("LeakyRelu", x, alpha=float(slope))
 
     def half_size(self, x: Value) -> Value:
         """Returns the largest of each 2x2 pixels."""
         return self.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+
+    def double_size(self, x: Value) -> Value:
+        """Returns the picture at twice its height and width, interpolated linearly."""
+        return self.node(
+            "Resize",
+            x,
+            "",
+            # Float32 whatever the network computes in.
+            self._store(np.float32([1, 1, 2, 2]), "twice"),
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
 
     def channels(self, values: Sequence[float]) -> Value:
         """Returns a number for each channel, to add to or multiply pictures by."""
@@ -196,6 +275,39 @@ class Graph:
             index = self.node("Min", there, self.node("Sub", last, there))
         return self.node(
             "Concat", x, self.node("Gather", x, index, axis=axis), axis=axis
+        )
+
+    def _rounded(self, x: Value, low: float, high: float) -> tuple[Value, np.float32]:
+        """Returns the nearest of 256 numbers from low to high, and their distance."""
+        low, high = min(low, 0.0), max(high, low + _LEAST, 0.0)
+        step = np.float32((high - low) / 255)
+        scale = self.constant(step, "scale")
+        zero = self.constant(np.uint8(np.clip(round(-low / step), 0, 255)), "zero")
+        x = self.node("QuantizeLinear", x, scale, zero)
+        return self.node("DequantizeLinear", x, scale, zero), step
+
+    def _in_8_bits(
+        self, kernel: np.ndarray, bias: np.ndarray, step: np.float32, name: str
+    ) -> list[Value]:
+        """Returns a kernel and a bias as integers times a step for each filter."""
+        steps = np.abs(kernel).max((1, 2, 3)) / _MOST
+        # What is 0 everywhere may have any.
+        steps = np.where(steps > 0, steps, 1).astype(np.float32)
+        whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
+        added = np.round(bias / (steps * step)).astype(np.int32)
+        return [
+            self._from_integers(whole, steps, f"{name}_kernel"),
+            self._from_integers(added, steps * step, f"{name}_bias"),
+        ]
+
+    def _from_integers(self, whole: np.ndarray, steps: np.ndarray, name: str) -> Value:
+        """Returns integers times their steps, one for each of the first axis."""
+        return self.node(
+            "DequantizeLinear",
+            self.constant(whole, name),
+            self.constant(steps, f"{name}_scale"),
+            self.constant(np.zeros(len(steps), whole.dtype), f"{name}_zero"),
+            axis=0,
         )
 
     def _as_row(self, size: Size) -> Value:

@@ -9,6 +9,8 @@ What a graph is fed and gives:
 Conversions, padding, the mean, the residual and the clip are nodes of the graph.
 """
 
+from collections.abc import Mapping
+
 import onnx
 from onnx import TensorProto, helper
 
@@ -21,6 +23,8 @@ OPSET = 20
 # What onnx 1.16 wrote: old enough for every runtime that knows the opset.
 _IR_VERSION = 10
 
+Ranges = Mapping[str, tuple[float, float]]
+
 INPUT, OUTPUT = "blurred", "restored"
 
 _ELEMENTS = {
@@ -30,13 +34,39 @@ _ELEMENTS = {
 }
 
 
-def batches(network: Network, interface: str = "float") -> onnx.ModelProto:
-    """Returns a graph of any batch, height and width; `interface` float or uint8."""
+def batches(
+    network: Network,
+    interface: str = "float",
+    *,
+    dtype: str = "float32",
+    ranges: Ranges | None = None,
+    clip: bool = True,
+) -> onnx.ModelProto:
+    """Returns a graph of any batch, height and width; `interface` float or uint8.
+
+    Without `clip` floats may come out beyond 0 and 1.
+    """
+    return _batches(Graph(dtype, ranges), network, interface, clip=clip)
+
+
+def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
+    """Returns a graph that gives what can have a range, too: its outputs by name."""
     graph = Graph()
+    model = _batches(graph, network, "float")
+    for value in dict.fromkeys(graph.watched.values()):
+        model.graph.output.append(
+            helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
+        )
+    return model, graph.watched
+
+
+def _batches(
+    graph: Graph, network: Network, interface: str, *, clip: bool = True
+) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
     x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
-    x = _restored(graph, x, sizes, network, pixels)
+    x = _restored(graph, x, sizes, network, pixels, clip=clip)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
     return _model(graph, "uint8" if pixels else "float32", shape, network)
@@ -50,12 +80,13 @@ def planes(
     range_: str = "studio",
     depth: int = 8,
     strength: float = 1.0,
+    ranges: Ranges | None = None,
 ) -> onnx.ModelProto:
     """Returns a graph of one size, for one plane of video or one RGB picture.
 
     What lies outside of studio range is kept, being there for sharp edges to overshoot.
     """
-    graph = Graph()
+    graph = Graph(ranges=ranges)
     x, shape = INPUT, [height, width]
     if network.model.channels > 1:
         shape.append(network.model.channels)
@@ -81,6 +112,7 @@ def _restored(
     network: Network,
     pixels: Levels | None,
     strength: float = 1.0,
+    clip: bool = True,
 ) -> Value:
     """Returns planes of the same size, of integers if the input is."""
     family, model = networks.find(network.family), network.model
@@ -96,14 +128,18 @@ def _restored(
     if not bytes_:
         x = _folded(graph, x, factor)
     blurred = x
-    x = family.emit(graph, x, padded, model, network.params)
+    if bytes_:
+        span = pixels.white - pixels.black
+        graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
+    x = graph.enter(x)
+    x = graph.leave(family.emit(graph, x, padded, model, network.params))
     if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
     if strength != 1:
         x = graph.node("Mul", x, graph.number(strength))
     if strength != 1 or not family.draws_picture:
         x = graph.node("Add", blurred, x)
-    if not pixels:
+    if clip and not pixels:
         x = graph.node("Clip", x, graph.number(0), graph.number(1))
     if not bytes_:
         x = _unfolded(graph, x, factor)

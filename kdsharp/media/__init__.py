@@ -1,6 +1,6 @@
-"""Pictures and video: files and streams in, files and streams out.
+"""Files and streams in and out, with all that they hold beside their pixels.
 
-What is decoded here is restored by `kdsharp.runtime` and encoded again; what a file
-carries beside its pixels is carried over. What is written is there whole, or not at
-all.
+`pictures.read` returns pixels, upright, with alpha and all their bits, and the details
+(EXIF, colour profile, resolution, quality) that `pictures.write` takes along; `video/`
+has what moves. What sharpens the pixels lives in `runtime`.
 """

@@ -1,10 +1,11 @@
 """Runs ONNX graphs by onnxruntime, on arrays that both sides share."""
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.runtime import packages
+from kdsharp.export import packages
 
 Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
@@ -21,17 +22,21 @@ def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
     (given,), (wanted,) = session.get_inputs(), session.get_outputs()
     binding = session.io_binding()
 
+    one_at_a_time = threading.Lock()
+
     def run(array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         array = np.ascontiguousarray(array)
         if out is None:
             # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
-        for bind, name, at in (
-            (binding.bind_input, given.name, array),
-            (binding.bind_output, wanted.name, out),
-        ):
-            bind(name, "cpu", 0, at.dtype, at.shape, at.ctypes.data)
-        session.run_with_iobinding(binding)
+        with one_at_a_time:
+            _bind(binding.bind_input, given.name, array)
+            _bind(binding.bind_output, wanted.name, out)
+            session.run_with_iobinding(binding)
         return out
 
     return run
+
+
+def _bind(bind: Callable, name: str, array: np.ndarray) -> None:
+    bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)

@@ -1,10 +1,11 @@
 """Runs ONNX graphs by OpenVINO, on arrays that both sides share."""
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.runtime import packages
+from kdsharp.export import packages
 
 Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 
@@ -12,7 +13,6 @@ Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 _PRECISIONS = {
     "float32": "f32",
     "bfloat16": "bf16",
-    "float16": "f16",
     "int8": "f32",
 }
 
@@ -31,15 +31,18 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
     compiled = core.compile_model(core.read_model(graph), "CPU", settings)
     request = compiled.create_infer_request()
 
+    one_at_a_time = threading.Lock()
+
     def run(array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         # OpenVINO takes no array that may not be written, though it only reads.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
-        request.set_input_tensor(openvino.Tensor(array, shared_memory=True))
-        request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
-        request.infer()
+        with one_at_a_time:
+            request.set_input_tensor(openvino.Tensor(array, shared_memory=True))
+            request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
+            request.infer()
         return out
 
     return run

@@ -13,7 +13,7 @@ import numpy as np
 from kdsharp.errors import UserError
 from kdsharp.export import levels
 from kdsharp.export import network as networks
-from kdsharp.runtime import packages
+from kdsharp.runtime import backends
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
@@ -99,39 +99,15 @@ def create(
         raise UserError(f"planes of {depth} bits cannot be restored: give 8 or 10")
     if min(width, height) < 1:
         raise UserError(f"a plane of {width}x{height} has no pixels")
-    name = choose(backend, dtype)
+    name = backends.choose(backend, dtype)
     if not isinstance(weights, networks.Network):
         weights = networks.of_weights(weights)
     job = Job(weights, width, height, range, strength, depth, dtype, threads)
-    run = BACKENDS[name].create(job)
+    run = _CREATE[name](job)
     return Restorer(job.shape, job.element, name, weights.model.channels, run)
 
 
-def choose(backend: str, dtype: str) -> str:
-    """Returns the backend of that name, or the fastest that is there for `auto`."""
-    if backend == "auto":
-        for name, entry in BACKENDS.items():
-            if entry.installed and dtype in entry.dtypes:
-                return name
-        raise UserError(
-            f"nothing installed computes in {dtype}: pip install 'kdsharp[onnx]' "
-            "brings what does"
-        )
-    if backend not in BACKENDS:
-        raise UserError(
-            f"unknown backend {backend!r}; there are: auto, {', '.join(BACKENDS)}"
-        )
-    entry = BACKENDS[backend]
-    packages.need(*entry.needs)
-    if dtype not in entry.dtypes:
-        raise UserError(
-            f"{backend} does not compute in {dtype!r}; there are: "
-            f"{', '.join(entry.dtypes)}"
-        )
-    return backend
-
-
-def _graph(job: Job) -> bytes:
+def _graph(job: Job, ranges: dict | None) -> bytes:
     from kdsharp.export import pictures
 
     graph = pictures.planes(
@@ -141,22 +117,37 @@ def _graph(job: Job) -> bytes:
         range_=job.range,
         depth=job.depth,
         strength=job.strength,
+        ranges=ranges,
     )
     return graph.SerializeToString()
 
 
+def _ranges(job: Job) -> dict | None:
+    if job.dtype != "int8":
+        return None
+    from kdsharp.export import int8
+
+    return int8.ranges(job.network)
+
+
 def _openvino(job: Job) -> Run:
+    from kdsharp.export import int8
     from kdsharp.runtime import openvino_graphs
 
+    ranges = _ranges(job)
     return openvino_graphs.compile_graph(
-        _graph(job), dtype=job.dtype, threads=job.threads
+        _graph(job, ranges and int8.of_inputs(ranges)),
+        dtype=job.dtype,
+        threads=job.threads,
     )
 
 
 def _onnxruntime(job: Job) -> Run:
     from kdsharp.runtime import onnxruntime_graphs
 
-    return onnxruntime_graphs.compile_graph(_graph(job), threads=job.threads)
+    return onnxruntime_graphs.compile_graph(
+        _graph(job, _ranges(job)), threads=job.threads
+    )
 
 
 def _jax(job: Job) -> Run:
@@ -190,22 +181,8 @@ def _jax(job: Job) -> Run:
     return run
 
 
-@dataclasses.dataclass(frozen=True)
-class _Backend:
-    create: Callable[[Job], Run]
-    needs: tuple[str, ...]
-    dtypes: tuple[str, ...]
-
-    @property
-    def installed(self) -> bool:
-        return packages.installed(*self.needs)
-
-
-# The fastest first.
-BACKENDS: dict[str, _Backend] = {
-    "openvino": _Backend(
-        _openvino, ("onnx", "openvino"), ("float32", "bfloat16", "float16")
-    ),
-    "onnxruntime": _Backend(_onnxruntime, ("onnx", "onnxruntime"), ("float32",)),
-    "jax": _Backend(_jax, (), ("float32", "bfloat16")),
+_CREATE: dict[str, Callable[[Job], Run]] = {
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+    "jax": _jax,
 }

@@ -44,6 +44,19 @@ def describe(file: Path) -> str:
     return "\n".join([*lines, *_scores(card.get("scores"))])
 
 
+def gains(card: dict) -> dict[str, str]:
+    """Returns by test how many dB a network lifts its input's PSNR to what."""
+    found = {}
+    for test, networks in (card.get("scores") or {}).items():
+        before, after = (
+            value.get("psnr") if isinstance(value, dict) else value
+            for value in (networks.get("input"), networks.get("network"))
+        )
+        if before is not None and after is not None:
+            found[test] = f"{before:.2f} -> {after:.2f} dB ({after - before:+.2f})"
+    return found
+
+
 def count_parameters(file: Path) -> int:
     """Returns how many numbers of a file training set; statistics are none of them."""
     try:

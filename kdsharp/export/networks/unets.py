@@ -53,14 +53,7 @@ def separable_unet(
     x = separable(x, "bottleneck", dilation=2)
     for number in range(depth, 0, -1):
         x = graph.convolution(x, params[f"up{number}"], name=f"up{number}")
-        x = graph.node(
-            "Resize",
-            x,
-            "",
-            graph.constant(np.float32([1, 1, 2, 2]), "twice"),
-            mode="linear",
-            coordinate_transformation_mode="half_pixel",
-        )
+        x = graph.double_size(x)
         x = graph.node("Add", x, skips.pop())
         x = separable(x, f"decoder{number}")
     x = separable(x, "refinement")

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from types import ModuleType
 
 from kdsharp.errors import UserError
@@ -19,4 +20,7 @@ def need(*names: str) -> list[ModuleType]:
             raise UserError(
                 f"{name} is not installed: pip install 'kdsharp[onnx]' brings it"
             )
+    # What tells the maker of OpenVINO of each use, unasked, and forks to do so;
+    # without it OpenVINO is silent.
+    sys.modules.setdefault("openvino_telemetry", None)
     return [importlib.import_module(name) for name in names]

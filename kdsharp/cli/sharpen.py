@@ -1,0 +1,97 @@
+"""`kdsharp sharpen` and `kdsharp models`: trained networks at work."""
+
+import argparse
+
+from kdsharp.cli.verbs import Verbs, add_verb
+
+
+def add(verbs: Verbs) -> None:
+    """Adds `kdsharp sharpen` and `kdsharp models`."""
+    _add_sharpen(verbs)
+    add_verb(verbs, "models", _models, "name what ships: its size, speed and scores")
+
+
+def _add_sharpen(verbs: Verbs) -> None:
+    verb = add_verb(verbs, "sharpen", _sharpen, "make blurred pictures sharp")
+    verb.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="IN",
+        help="pictures, patterns, folders, or - for standard input",
+    )
+    verb.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        help="a file, a folder, or - for standard output (default: NAME.sharp.EXT "
+        "beside IN; of a folder, the folder IN.sharp)",
+    )
+    verb.add_argument(
+        "--model",
+        metavar="NAME|FILE|RUN",
+        default="",
+        help="weights that ship (see kdsharp models), a .safetensors file, or a "
+        "finished run's folder",
+    )
+    verb.add_argument(
+        "--strength",
+        metavar="S",
+        type=float,
+        default=1.0,
+        help="0 (the picture as it is) to 1.5; 1 (default) is as trained",
+    )
+    verb.add_argument(
+        "--unsharp",
+        metavar="A",
+        type=float,
+        default=0.0,
+        help="then an unsharp mask of radius 1 and amount A, as 0.5 (default: none)",
+    )
+    verb.add_argument(
+        "--compare",
+        action="store_true",
+        help="also write NAME.compare.EXT: before | after, a seam between",
+    )
+    verb.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there"
+    )
+    verb.add_argument(
+        "--megapixels",
+        metavar="N",
+        type=float,
+        default=250,
+        help="refuse pictures of more (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--backend", metavar="B", default="auto", help="auto (default) or jax"
+    )
+    verb.add_argument(
+        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
+    )
+    verb.add_argument(
+        "--timing", action="store_true", help="say where the seconds went"
+    )
+
+
+def _sharpen(arguments: argparse.Namespace) -> int:
+    from kdsharp import sharpening
+
+    return sharpening.run(
+        arguments.inputs,
+        out=arguments.out,
+        model=arguments.model,
+        strength=arguments.strength,
+        unsharp=arguments.unsharp,
+        compare=arguments.compare,
+        overwrite=arguments.overwrite,
+        megapixels=arguments.megapixels,
+        backend=arguments.backend,
+        threads=arguments.threads,
+        timing=arguments.timing,
+    )
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    from kdsharp.evaluation import zoo
+
+    print(zoo.table())

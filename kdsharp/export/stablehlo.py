@@ -1,0 +1,72 @@
+"""Networks as StableHLO: what XLA compiles, and compilers beside it.
+
+The file is a zip archive of three: `program.bin`, which `jax.export.deserialize` makes
+a function of again; `program.mlir`, the same as portable bytecode for others; and
+`card.json`, what every exported file says of itself.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export
+
+from kdsharp.export import networks
+from kdsharp.export.network import Network
+
+_PROGRAM, _PORTABLE, _CARD = "program.bin", "program.mlir", "card.json"
+
+
+def archive(network: Network, interface: str, dtype: str) -> bytes:
+    """Returns the file, for any batch, height and width."""
+    symbols = export.symbolic_shape("batch, height, width")
+    pixels = np.uint8 if interface == "uint8" else np.float32
+    shape = jax.ShapeDtypeStruct((*symbols, network.model.channels), pixels)
+    restore = jax.jit(restorer(network, interface, dtype))
+    exported = export.export(restore, platforms=("cpu", "cuda", "tpu"))(shape)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr(_PROGRAM, bytes(exported.serialize()))
+        zipped.writestr(_PORTABLE, exported.mlir_module_serialized)
+        zipped.writestr(_CARD, json.dumps(network.metadata(), indent=2))
+    return content.getvalue()
+
+
+def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns what the file restores by."""
+    with zipfile.ZipFile(path) as zipped:
+        return export.deserialize(bytearray(zipped.read(_PROGRAM))).call
+
+
+def restorer(network: Network, interface: str, dtype: str) -> Callable:
+    """Returns the function of pixels that an exported file computes."""
+    model = network.model.clone(dtype=jnp.dtype(dtype))
+    multiple = networks.find(network.family).multiple(network.model)
+
+    def restore(pixels):
+        blurred = pixels.astype(jnp.float32)
+        if interface == "uint8":
+            blurred = blurred / 255
+        height, width = blurred.shape[1:3]
+        padded = _mirrored(_mirrored(blurred, 1, multiple), 2, multiple)
+        residual = model.apply(network.variables, padded)[:, :height, :width]
+        restored = jnp.clip(blurred + residual, 0, 1)
+        if interface == "uint8":
+            restored = jnp.round(restored * 255).astype(jnp.uint8)
+        return restored
+
+    return restore
+
+
+def _mirrored(x: jax.Array, axis: int, multiple: int) -> jax.Array:
+    """Returns the picture as networks pad it, also where its size is a symbol."""
+    if multiple == 1:
+        return x
+    size = x.shape[axis]
+    there = jnp.arange((size + multiple - 1) // multiple * multiple) % (2 * size)
+    return jnp.take(x, jnp.minimum(there, 2 * size - 1 - there), axis=axis)

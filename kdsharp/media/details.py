@@ -1,0 +1,176 @@
+"""What a picture file says beside its pixels, read from one and written to another."""
+
+import dataclasses
+import re
+import struct
+from typing import Any
+
+from PIL import Image, JpegImagePlugin, PngImagePlugin
+
+_PREFIX = b"Exif\0\0"
+ORIENTATION = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+# Of a TIFF, the entries that speak of the picture and not of how it is stored.
+_DESCRIPTIVE = frozenset(
+    {
+        *(269, 270, 271, 272, 285, 305, 306, 315, 316, 33432),
+        *(34665, 34853, 33723, 34377, 18246, 18249),
+        *range(40091, 40096),
+    }
+)
+_IFDS = (34665, 34853)
+_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+XMP_TAG, ICC_TAG = 700, 34675
+
+
+@dataclasses.dataclass(frozen=True)
+class Details:
+    """What stays the same when pixels change."""
+
+    format: str
+    exif: bytes = b""
+    icc: bytes = b""
+    xmp: bytes = b""
+    dpi: tuple[float, float] | None = None
+    comment: bytes = b""
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    # How the file was encoded, by Pillow's names: for the same format only.
+    encoding: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def of_image(image: Image.Image) -> Details:
+    """Returns the details of an opened picture, told of it as it stands upright."""
+    info = image.info
+    turned = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
+    dpi = info.get("dpi")
+    if dpi is not None:
+        dpi = tuple(float(value) for value in (dpi[::-1] if turned else dpi))
+    return Details(
+        # A camera's JPEG with a second picture behind the first.
+        format="JPEG" if image.format == "MPO" else image.format,
+        exif=_upright(_exif(image)),
+        icc=info.get("icc_profile") or b"",
+        xmp=_xmp(info),
+        dpi=dpi if dpi and min(dpi) > 0 else None,
+        comment=_bytes(info.get("comment", b"")),
+        texts=_texts(image),
+        encoding=_encoding(image),
+    )
+
+
+def for_tiff(exif: bytes) -> dict[int, Any]:
+    """Returns the entries of a TIFF that say what EXIF does, nested ones as dicts."""
+    if not exif:
+        return {}
+    loaded = Image.Exif()
+    loaded.load(_PREFIX + exif)
+    return {
+        tag: loaded.get_ifd(tag) if tag in _IFDS else value
+        for tag, value in loaded.items()
+        if tag in _DESCRIPTIVE
+    }
+
+
+def with_prefix(exif: bytes) -> bytes:
+    """Returns EXIF as Pillow takes it."""
+    return _PREFIX + exif if exif else b""
+
+
+def png_texts(details: Details) -> PngImagePlugin.PngInfo:
+    """Returns what a PNG says in words, XMP with them."""
+    texts = PngImagePlugin.PngInfo()
+    if details.xmp:
+        words = details.xmp.decode("utf-8", "replace")
+        texts.add_itxt("XML:com.adobe.xmp", words)
+    for name, words in details.texts.items():
+        texts.add_text(name, words)
+    return texts
+
+
+def _exif(image: Image.Image) -> bytes:
+    """Returns EXIF as a TIFF without pixels, byte for byte where it is stored so."""
+    stored = image.info.get("exif")
+    if isinstance(stored, bytes) and stored:
+        return stored.removeprefix(_PREFIX)
+    exif = image.getexif()
+    kept = Image.Exif()
+    for tag, value in exif.items():
+        if tag in _DESCRIPTIVE or (tag == ORIENTATION and image.format != "TIFF"):
+            kept[tag] = exif.get_ifd(tag) if tag in _IFDS else value
+    return kept.tobytes().removeprefix(_PREFIX) if len(kept) else b""
+
+
+def _upright(exif: bytes) -> bytes:
+    """Returns EXIF that no longer asks to turn the picture; nothing else changes.
+
+    A thumbnail in it lies as the picture did, and is let go of.
+    """
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return exif
+    changed = bytearray(exif)
+    try:
+        (start,) = struct.unpack_from(order + "L", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(order + "HHLH", exif, entry)
+            if (tag, kind) == (ORIENTATION, 3) and value != 1:
+                struct.pack_into(order + "H", changed, entry + 8, 1)
+                struct.pack_into(order + "L", changed, start + 2 + 12 * count, 0)
+    except struct.error:  # Damaged: then nobody reads an orientation in it.
+        return exif
+    return bytes(changed)
+
+
+def _xmp(info: dict) -> bytes:
+    # A PNG's has another name in older Pillows.
+    found = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp") or b"")
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", found)
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode("utf-8", "replace") if isinstance(text, str) else bytes(text)
+
+
+def _texts(image: Image.Image) -> dict[str, str]:
+    if image.format != "PNG":
+        return {}
+    return {
+        name: str(words)
+        for name, words in getattr(image, "text", {}).items()
+        if name != "XML:com.adobe.xmp" and not name.startswith("Raw profile type")
+    }
+
+
+def _encoding(image: Image.Image) -> dict[str, Any]:
+    """Returns what makes the same format encode as it was encoded."""
+    if image.format in ("JPEG", "MPO"):
+        return {
+            "qtables": image.quantization,
+            # Where Pillow cannot write the same, colour keeps its resolution.
+            "subsampling": max(JpegImagePlugin.get_sampling(image), 0),
+            "progressive": bool(image.info.get("progressive")),
+        }
+    if image.format == "TIFF":
+        return {"compression": image.info.get("compression", "raw")}
+    if image.format == "WEBP":
+        return {"lossless": _is_lossless_webp(image)}
+    return {}
+
+
+def _is_lossless_webp(image: Image.Image) -> bool:
+    file = image.fp
+    if file is None:
+        return False
+    here = file.tell()
+    try:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            name, length = struct.unpack("<4sL", head)
+            if name in (b"VP8 ", b"VP8L"):
+                return name == b"VP8L"
+            file.seek(length + length % 2, 1)
+        return False
+    finally:
+        file.seek(here)

@@ -1,0 +1,296 @@
+"""Pictures as files: upright pixels with alpha and every bit, and what goes with them.
+
+Read is whatever Pillow opens; written are the formats of `ENDINGS`.
+"""
+
+import contextlib
+import dataclasses
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from kdsharp import whole_files
+from kdsharp.errors import UserError
+from kdsharp.media import deep
+from kdsharp.media import details as detail
+from kdsharp.runtime import images
+
+logger = logging.getLogger(__name__)
+
+# By the ending of a file's name, the format written.
+ENDINGS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".avif": "AVIF",
+}
+# What has several pictures of which the first is the one to see.
+_STILL = {"MPO", "PSD"}
+# What other formats become, and the ending of those that are.
+_FALLBACK = "PNG"
+_USUAL_ENDINGS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
+    "AVIF": ".avif",
+}
+
+# Formats that Pillow names but reads only with another program's help.
+_NOT_READ = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}
+
+# Of a file that claims more, a mistake or an attack is likelier than a picture.
+MOST_MEGAPIXELS = 250
+
+# Of pictures that come from another format, and where a file does not tell its own.
+_JPEG = {"quality": 95, "subsampling": 0}
+_WEBP_QUALITY = 90
+_AVIF = {"quality": 90, "subsampling": "4:4:4"}
+_DEEP = {"PNG": deep.png, "TIFF": deep.tiff}
+_LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """Pixels `[h, w]` or `[h, w, 2..4]`, uint8, uint16 or float32, and details."""
+
+    pixels: images.Pixels
+    details: detail.Details
+
+
+def allow(megapixels: float) -> None:
+    """Lets Pillow open pictures of so many pixels and none of more."""
+    if not megapixels > 0:
+        raise UserError(f"{megapixels:g} megapixels are no picture: give more than 0")
+    # It warns of one and refuses two times that.
+    Image.MAX_IMAGE_PIXELS = round(megapixels * 1e6 / 2)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+
+
+def size(source: Path) -> tuple[int, int]:
+    """Returns width and height as stored; of what is no picture, nothing."""
+    try:
+        with Image.open(source) as image:
+            return image.size
+    except Exception:  # To read it will say why.
+        return 0, 0
+
+
+def read(source: Path | BinaryIO) -> Picture:
+    """Returns the picture in a file, upright."""
+    with _sentences(source), _opened(source) as file, _open(file) as image:
+        _check(image)
+        told = detail.of_image(image)
+        if not deep.is_deep(image):
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return Picture(images.to_pixels(image), told)
+        orientation = image.getexif().get(detail.ORIENTATION, 1)
+        with _open(file) as again:
+            pixels = deep.read(image, again)
+        if told.format == "TIFF":  # Of which Pillow turns what it loads.
+            return Picture(pixels, told)
+        return Picture(_upright(pixels, orientation), told)
+
+
+def encode(picture: Picture, format_: str) -> bytes:
+    """Returns the file of a picture in that format."""
+    pixels, told = picture.pixels, picture.details
+    if pixels.dtype == np.uint16 and format_ in _DEEP:
+        return _DEEP[format_](pixels, told)
+    if format_ != "TIFF" or pixels.dtype == np.uint16:
+        pixels = _to_bytes(pixels)
+    if format_ == "JPEG" and pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
+        raise UserError(
+            "JPEG has no transparency, and the picture has: write a .png or .webp"
+        )
+    image = images.to_image(pixels)
+    file = io.BytesIO()
+    try:
+        image.save(file, format_, **_options(told, format_))
+    except KeyError as error:  # A format that this Pillow was built without.
+        raise UserError(f"this Pillow does not write {format_}") from error
+    return file.getvalue()
+
+
+def write(
+    picture: Picture, path: Path, *, format_: str = "", overwrite: bool = False
+) -> None:
+    """Writes the file whole, in the format that its name asks for."""
+    content = encode(picture, format_ or format_of(path))
+    # Another program may have written it while this one computed.
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists: give another name, or --overwrite")
+    whole_files.write_bytes(path, content)
+
+
+def format_of(path: PurePath) -> str:
+    """Returns the format that a name asks for."""
+    try:
+        return ENDINGS[path.suffix.lower()]
+    except KeyError:
+        raise UserError(
+            f"{path} is no name of a picture that is written: let it end in "
+            f"{', '.join(dict.fromkeys(_USUAL_ENDINGS.values()))}"
+        ) from None
+
+
+def kept_format(format_: str) -> str:
+    """Returns what a picture of that format is written as if nobody says."""
+    return format_ if format_ in _USUAL_ENDINGS else _FALLBACK
+
+
+def ending_for(name: PurePath, format_: str) -> str:
+    """Returns the name's own ending if it tells the format, or the usual one."""
+    if ENDINGS.get(name.suffix.lower()) == format_:
+        return name.suffix
+    return _USUAL_ENDINGS[format_]
+
+
+def is_named_like_one(path: PurePath) -> bool:
+    """Whether the end of a name promises a picture that Pillow can open."""
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    return kind in Image.OPEN and kind not in _NOT_READ
+
+
+@contextlib.contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
+    if not isinstance(source, PurePath):
+        yield source
+        return
+    with source.open("rb") as file:
+        yield file
+
+
+def _open(file: BinaryIO) -> Image.Image:
+    file.seek(0)
+    if not file.read(1):
+        raise UserError("it is empty")
+    file.seek(0)
+    return Image.open(file)
+
+
+def _check(image: Image.Image) -> None:
+    if image.format in _NOT_READ:
+        raise UserError(f"{image.format} files are not read")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format == "TIFF":
+        raise UserError(f"it has {frames} pages: split them first")
+    if frames > 1 and image.format not in _STILL:
+        raise UserError(f"it is animated ({frames} frames): that is a video")
+
+
+@contextlib.contextmanager
+def _sentences(source: Path | BinaryIO) -> Iterator[None]:
+    """Turns what goes wrong in reading into a sentence."""
+    name = source if isinstance(source, PurePath) else "standard input"
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        raise UserError(
+            f"{name}: it claims more than {most:g} megapixels: allow more with "
+            "--megapixels"
+        ) from error
+    except Exception as error:  # Decoders raise nearly anything on damaged files.
+        raise UserError(f"{name}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    for kind, words in _REASONS.items():
+        if isinstance(error, kind):
+            return words
+    return f"it is damaged ({str(error) or type(error).__name__})"
+
+
+_REASONS = {
+    FileNotFoundError: "there is no such file",
+    IsADirectoryError: "it is a folder, not a picture",
+    PermissionError: "it may not be read",
+    UnidentifiedImageError: "it is no picture that can be identified",
+    MemoryError: "it does not fit into memory",
+}
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns pixels upright that EXIF says lie so."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _to_bytes(pixels: np.ndarray) -> np.ndarray:
+    """Returns eight bits a channel."""
+    if pixels.dtype == np.uint16:
+        # 257 times as many steps: the nearest byte.
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.dtype != np.uint8:
+        return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return pixels
+
+
+def _options(told: detail.Details, format_: str) -> dict:
+    """Returns what Pillow's encoder is to be told."""
+    same = told.format == format_
+    options = {"icc_profile": told.icc or None}
+    if told.dpi:
+        options["dpi"] = told.dpi
+    if format_ == "TIFF":
+        return options | _tiff_options(told, same)
+    if format_ == "BMP":
+        return {"dpi": told.dpi} if told.dpi else {}
+    options["exif"] = detail.with_prefix(told.exif)
+    if format_ == "PNG":
+        return options | {"pnginfo": detail.png_texts(told)}
+    if told.xmp:
+        options["xmp"] = told.xmp
+    if format_ == "JPEG":
+        if len(told.exif) > _LONGEST_IN_JPEG:
+            logger.warning(
+                "EXIF of %d bytes is left out: JPEG has no room", len(told.exif)
+            )
+            del options["exif"]
+        if told.comment:
+            options["comment"] = told.comment
+        return options | (told.encoding if same else _JPEG)
+    if format_ == "WEBP":
+        # Colours under transparency are the picture's too.
+        lossless = same and told.encoding["lossless"]
+        return options | {
+            "quality": _WEBP_QUALITY,
+            "lossless": lossless,
+            "exact": lossless,
+        }
+    return options | _AVIF
+
+
+def _tiff_options(told: detail.Details, same: bool) -> dict:
+    exif = Image.Exif()
+    for tag, value in detail.for_tiff(told.exif).items():
+        exif[tag] = value
+    if told.xmp:
+        exif[detail.XMP_TAG] = told.xmp
+    compression = told.encoding["compression"] if same else "tiff_deflate"
+    if compression not in ("raw", "tiff_lzw", "tiff_deflate", "packbits"):
+        # JPEG within a TIFF would lose once more; fax is for black and white.
+        compression = "tiff_deflate"
+    return {"exif": exif, "compression": compression}

@@ -1,0 +1,55 @@
+"""Pillow's images as arrays that can be sharpened, and back."""
+
+import numpy as np
+from jaxtyping import Shaped
+from PIL import Image
+
+from kdsharp.errors import UserError
+
+Pixels = Shaped[np.ndarray, "h w *c"]
+"""uint8, uint16 or float; grey has no third axis or one of 1 or 2, colour of 3 or 4."""
+
+# What is sharpened as another mode, which is what comes out.
+_AS = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
+_KEPT = ("L", "LA", "RGB", "RGBA")
+_SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """Returns what the image holds, its palette and marked transparency resolved."""
+    mode = image.mode
+    if mode in _SIXTEEN:
+        return np.asarray(image).astype(np.uint16)
+    if mode in ("I", "F"):
+        return _wide(np.asarray(image), mode)
+    if mode not in _KEPT:
+        mode = _AS.get(mode) or _of_palette(image)
+    elif "transparency" in image.info:  # One grey or colour that nothing is seen of.
+        mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
+    return np.asarray(image if mode == image.mode else image.convert(mode))
+
+
+def to_image(pixels: Pixels) -> Image.Image:
+    """Returns the image of pixels, as uint8 L, LA, RGB or RGBA, as I;16 or as F."""
+    if pixels.dtype == np.float64:
+        pixels = pixels.astype(np.float32)
+    return Image.fromarray(pixels)
+
+
+def _of_palette(image: Image.Image) -> str:
+    if image.mode not in ("P", "PA"):
+        why = " (made for print)" if image.mode == "CMYK" else ""
+        raise UserError(
+            f"a picture of mode {image.mode}{why} is not sharpened: make it RGB first"
+        )
+    return "RGBA" if image.has_transparency_data else "RGB"
+
+
+def _wide(values: np.ndarray, mode: str) -> np.ndarray:
+    if mode == "F":
+        return values
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise UserError(
+            "a picture of 32-bit whole numbers is not sharpened: give 16 bits or fewer"
+        )
+    return values.astype(np.uint16)
