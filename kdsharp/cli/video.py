@@ -36,7 +36,7 @@ def add_restoring(verb: argparse.ArgumentParser) -> None:
         metavar="S",
         type=float,
         default=1.0,
-        help="of what the network adds, so many times (default: 1)",
+        help="0 (the video as it is) to 1.5; 1 (default) is as trained",
     )
     verb.add_argument(
         "--size",
@@ -48,7 +48,7 @@ def add_restoring(verb: argparse.ArgumentParser) -> None:
         metavar="A",
         type=float,
         default=0.0,
-        help="an unsharp mask after the network, as 0.5 (default: none)",
+        help="then an unsharp mask of radius 1 and amount A, as 0.5 (default: none)",
     )
     verb.add_argument(
         "--compare",
@@ -65,7 +65,7 @@ def add_restoring(verb: argparse.ArgumentParser) -> None:
         "--dtype",
         metavar="T",
         default="float32",
-        help="float32 (default), bfloat16, float16",
+        help="float32 (default), bfloat16, int8",
     )
     verb.add_argument(
         "--threads",

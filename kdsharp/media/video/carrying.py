@@ -22,7 +22,12 @@ _STREAM_TAGS = ("encoder", "duration", "bps", "number_of", "_statistics", "rotat
 
 # Of what a container calls its own, what holds text.
 _TEXT = {"mov_text", "webvtt", "subrip", "ass", "srt", "ssa", "text"}
-_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}
+_SUBTITLES = {
+    "matroska": "subrip",
+    "mov": "mov_text",
+    "mp4": "mov_text",
+    "webm": "webvtt",
+}
 
 
 def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:

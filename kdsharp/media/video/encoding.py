@@ -21,6 +21,9 @@ _NAMES = {
     "prores": "prores_ks",
 }
 
+# They hold H.264, and do not say so when they are asked.
+_STREAMS = ("mpegts", "rtp_mpegts", "rtsp")
+
 # A quality at which the encoder does not undo what was restored, and a speed at which
 # it is not what everything waits for.
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 28, "libvpx-vp9": 28, "libvpx": 8}
@@ -51,29 +54,21 @@ class Encoding:
 
 
 def find(wanted: Encoding, container: av.container.OutputContainer) -> av.Codec:
-    """Returns the encoder, which the container takes."""
-    kind = container.format.name
-    name = wanted.codec
-    if name is None:
-        name = container.default_video_codec
-        if {"h264", "libx264"} & container.supported_codecs:
-            name = "libx264"
-    name = _NAMES.get(name, name)
+    """Returns the encoder that is asked for, or one that suits the container."""
+    name = wanted.codec or container.default_video_codec
+    if wanted.codec is None and (
+        container.format.name in _STREAMS or "libx264" in container.supported_codecs
+    ):
+        name = "libx264"
     try:
-        codec = av.Codec(name, "w")
+        codec = av.Codec(_NAMES.get(name, name), "w")
     except ValueError as error:
         raise UserError(
-            f"no encoder {wanted.codec or name!r} here; known are h264, hevc, av1, "
-            "vp9, mpeg4, ffv1, prores and whatever else PyAV's FFmpeg encodes"
+            f"no encoder {name!r} here; known are h264, hevc, av1, vp9, mpeg4, ffv1, "
+            "prores and whatever else PyAV's FFmpeg encodes"
         ) from error
     if codec.type != "video":
         raise UserError(f"{name} encodes {codec.type}: --codec takes one of video")
-    supported = container.supported_codecs
-    if supported and codec.name not in supported:
-        raise UserError(
-            f"{kind} holds no {codec.name}: give OUT another ending, such as .mkv, or "
-            "another --codec"
-        )
     return codec
 
 

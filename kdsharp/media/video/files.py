@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp import whole_files
 from kdsharp.errors import Stopped, UserError
@@ -66,7 +68,11 @@ def restore(
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
     try:
         with whole_files.whole(out) as unfinished:
-            return _restore(reader, unfinished, out, restoring, encoding)
+            try:
+                return _restore(reader, unfinished, out, restoring, encoding)
+            except Unfinished as end:
+                stopped = end
+        raise stopped
     finally:
         reader.close()
 
@@ -74,42 +80,66 @@ def restore(
 def _restore(reader, unfinished, out, restoring, encoding) -> Report:
     restoration = Restoration(restoring)
     others = {stream.index for stream in reader.container.streams}
-    with Interruption() as interruption:
+    with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)
         held, first = _until_a_frame(items)
+        if first is None and interruption.signal:
+            raise KeyboardInterrupt
         if first is None:
             raise UserError(f"{reader.path}: none of its video can be decoded")
-        first = restoration.prepare(first)
-        writer = writing.Writer(unfinished, reader, first, encoding)
-        bar = progress.bar(reader.frames)
-
-        def restored(item):
-            return restoration(item) if isinstance(item, av.VideoFrame) else item
-
-        def written(item):
-            if isinstance(item, av.VideoFrame):
-                writer.frame(item)
-                bar.update()
-            elif item.stream.index in writer.carried:
-                writer.packet(item)
-
+        writer = writing.Writer(
+            unfinished, out, reader, restoration.prepare(first), encoding
+        )
+        work = _Work(restoration, writer, progress.bar(reader.frames))
         begin = time.perf_counter()
         try:
             stages = pipeline.run(
-                itertools.chain(held, [first], items),
-                "decode",
-                [
-                    pipeline.Stage("restore", restored),
-                    pipeline.Stage("encode", written),
-                ],
-                lambda: None,
+                itertools.chain(held, [first], items), "decode", work.stages()
             )
-            stages[-1].call = lambda _: writer.finish()
             stages[-1].timed(None)
+        except (OSError, av.FFmpegError) as error:
+            writer.abandon()
+            if failures.disk_is_full(error) and _plays(unfinished):
+                raise Unfinished(_full(out, unfinished), 1) from error
+            raise
         finally:
-            bar.close()
-        report = Report(writer.frames, time.perf_counter() - begin, stages)
-    return report
+            work.bar.close()
+    for complaint in reader.complaints(interruption.signal is not None):
+        logger.warning(complaint)
+    if interruption.signal:
+        raise Unfinished(
+            f"{interruption.signal.name} at {clock.spelled(reader.reached)}: "
+            f"{out} holds what was done until then",
+            128 + interruption.signal,
+        )
+    return Report(writer.frames, time.perf_counter() - begin, stages)
+
+
+@dataclasses.dataclass
+class _Work:
+    """What the stages do, to frames and to what lies between them."""
+
+    restoration: Restoration
+    writer: writing.Writer
+    bar: tqdm.tqdm
+
+    def stages(self) -> list[pipeline.Stage]:
+        return [
+            pipeline.Stage("restore", self._restore),
+            pipeline.Stage("encode", self._write),
+        ]
+
+    def _restore(self, item):
+        return self.restoration(item) if isinstance(item, av.VideoFrame) else item
+
+    def _write(self, item) -> None:
+        if item is None:
+            self.writer.finish()
+        elif isinstance(item, av.VideoFrame):
+            self.writer.frame(item)
+            self.bar.update()
+        elif item.stream.index in self.writer.carried:
+            self.writer.packet(item)
 
 
 def _until_a_frame(items: Iterator) -> tuple[list[av.Packet], av.VideoFrame | None]:
@@ -119,3 +149,29 @@ def _until_a_frame(items: Iterator) -> tuple[list[av.Packet], av.VideoFrame | No
             return held, item
         held.append(item)
     return held, None
+
+
+def _plays(path: Path) -> bool:
+    return _length(path) > 0
+
+
+def _length(path: Path) -> Fraction:
+    """Returns how long a file plays that may lack its end."""
+    moment = Fraction(0)
+    try:
+        with av.open(str(path)) as container:
+            video = container.streams.video[0]
+            for packet in container.demux(video):
+                if packet.pts is not None:
+                    end = (packet.pts + (packet.duration or 1)) * packet.time_base
+                    moment = max(moment, end)
+    except (av.FFmpegError, IndexError):
+        pass
+    return moment
+
+
+def _full(out: Path, unfinished: Path) -> str:
+    return (
+        f"the disk of {out} is full: it holds the first "
+        f"{clock.spelled(_length(unfinished))}; make room, then do the rest by --start"
+    )

@@ -87,7 +87,10 @@ class Stage:
 
 
 def run(
-    source: Iterable[Any], first: str, stages: list[Stage], glance: Callable[[], None]
+    source: Iterable[Any],
+    first: str,
+    stages: list[Stage],
+    glance: Callable[[], None] = lambda: None,
 ) -> list[Stage]:
     """Returns the stages, that of the source first, when the last has had it all.
 

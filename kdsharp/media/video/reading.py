@@ -188,12 +188,14 @@ class Reader:
         ):
             self.container.seek(round(self.shift * av.time_base), backward=True)
 
-    def complaints(self) -> list[str]:
-        """Returns what was wrong with the file, once it is read."""
+    def complaints(self, stopped: bool) -> list[str]:
+        """Returns what was wrong with the file, once it is read or reading stopped."""
         found = []
         if self.damaged:
             found.append(f"{self.damaged} damaged packets of {self.path} are left out")
-        if self.length and self.reached + 2 / self.rate < self.length * _WHOLE:
+        if stopped or not self.length:
+            return found
+        if self.reached + 2 / self.rate < self.length * _WHOLE:
             found.append(
                 f"{self.path} breaks off at {clock.spelled(self.reached)} of "
                 f"{clock.spelled(self.length)}"

@@ -10,6 +10,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from kdsharp.export import network as networks
 from kdsharp.media.video import formats, planes, seam
 from kdsharp.media.video.unsharp import Unsharp
+from kdsharp.runtime import backends, restore
 from kdsharp.runtime import planes as runtime
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ class Restoration:
     """
 
     def __init__(self, wanted: Restoring):
+        restore.check_strength(wanted.strength)
+        restore.check_unsharp(wanted.unsharp)
+        backends.choose(wanted.backend, wanted.dtype)
         self._wanted = wanted
         self._network = networks.of_weights(wanted.model)
         self._restorers: dict[tuple, runtime.Restorer] = {}
@@ -55,7 +59,6 @@ class Restoration:
         self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
         self._unsharp = Unsharp(wanted.unsharp) if wanted.unsharp else None
         self._like: tuple[int, int, str] | None = None
-        runtime.choose(wanted.backend, wanted.dtype)
 
     @property
     def name(self) -> str:
@@ -72,7 +75,9 @@ class Restoration:
         frame = self._conformed(frame)
         frame.make_writable()
         left = seam.left_of(frame) if self._wanted.compare else []
-        if self._network.model.channels == 1:
+        if not self._wanted.strength:
+            pass
+        elif self._network.model.channels == 1:
             self._restore_luma(frame)
         else:
             frame = self._restore_rgb(frame)

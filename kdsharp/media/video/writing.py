@@ -26,17 +26,21 @@ _VARIABLE_RATE = 0x0400
 
 
 class Writer:
-    """A file that takes frames like `frame`, and the packets of a reader's streams."""
+    """A file that takes frames like `frame`, and the packets of a reader's streams.
+
+    It is written to `path`, and `name` is what people know it by.
+    """
 
     def __init__(
         self,
         path: Path,
+        name: Path,
         reader: Reader,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
     ):
         advice = "give OUT another ending, such as .mkv or .mp4"
-        with failures.told(f"{path.name} cannot be written", advice):
+        with failures.told(f"{name} cannot be written", advice):
             self._out = av.open(str(path), "w")
         if self._out.format.name in _OF_THAT_KIND:
             self._out.container_options.update(_FRAGMENTS)
@@ -47,11 +51,11 @@ class Writer:
         for stream in carrying.streams(reader.container, reader.video):
             if (added := carrying.add(self._out, stream)) is None:
                 logger.warning(
-                    "left out: %s of %s holds no stream %d (%s)",
-                    self._out.format.name,
-                    path.suffix,
+                    "left out: stream %d (%s, %s), which %s cannot hold",
                     stream.index,
-                    stream.name or stream.type,
+                    stream.type,
+                    stream.name or "of no known codec",
+                    self._out.format.name,
                 )
                 continue
             self._carriers[stream.index] = added[1]
@@ -61,7 +65,7 @@ class Writer:
         )
         self._last = -1
         self.frames = 0
-        with failures.told(f"{path.name} cannot be begun", advice):
+        with failures.told(f"{name} cannot be begun", advice):
             self._out.start_encoding()
 
     @property
@@ -74,14 +78,16 @@ class Writer:
         base = encoding.time_base(self._codec, frame.time_base, rate)
         if not self._out.format.flags & _VARIABLE_RATE:
             base = 1 / rate
-        stream = self._out.add_stream(
-            self._codec.name,
-            rate=rate,
-            width=frame.width,
-            height=frame.height,
-            time_base=base,
-            options=encoding.options(self._codec, wanted),
-        )
+        options = encoding.options(self._codec, wanted)
+        with failures.told("OUT", "give it another ending, or choose another --codec"):
+            stream = self._out.add_stream(
+                self._codec.name,
+                rate=rate,
+                width=frame.width,
+                height=frame.height,
+                time_base=base,
+                options=options,
+            )
         stream.time_base = base
         context = stream.codec_context
         context.pix_fmt = self.pixels
