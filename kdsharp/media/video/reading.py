@@ -161,7 +161,12 @@ class Reader:
             return False
         shift = round(self.shift / base)
         end = moment - shift + (packet.duration or 0)
-        if self._started and end <= 0:
+        # Of a subtitle the rest is wanted; sound that begins before the first frame
+        # would put off that frame, for no container likes times below 0.
+        if (
+            self._started
+            and (end if packet.stream.type == "subtitle" else moment - shift) < 0
+        ):
             return False
         if self._over((moment - shift) * base):
             return False

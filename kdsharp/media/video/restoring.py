@@ -8,8 +8,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from kdsharp.export import network as networks
-from kdsharp.media.video import formats, planes, seam
-from kdsharp.media.video.unsharp import Unsharp
+from kdsharp.media.video import formats, planes, seam, unsharp
 from kdsharp.runtime import backends, restore
 from kdsharp.runtime import planes as runtime
 
@@ -57,7 +56,6 @@ class Restoration:
         self._conform = VideoReformatter()
         self._shrink, self._enlarge = VideoReformatter(), VideoReformatter()
         self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
-        self._unsharp = Unsharp(wanted.unsharp) if wanted.unsharp else None
         self._like: tuple[int, int, str] | None = None
 
     @property
@@ -81,8 +79,9 @@ class Restoration:
             self._restore_luma(frame)
         else:
             frame = self._restore_rgb(frame)
-        if self._unsharp:
-            frame = self._unsharp(frame)
+        if self._wanted.unsharp:
+            depth = formats.luma_depth(frame.format.name)
+            unsharp.mask(planes.array(frame), self._wanted.unsharp, depth)
         if left:
             seam.join(left, frame)
         return frame

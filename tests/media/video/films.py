@@ -29,16 +29,19 @@ class Picture:
     durations: tuple[int, ...] = (3600,) * 12
     # FFmpeg's numbers: range, matrix, primaries, transfer.
     colour: tuple[int, int, int, int] = (1, 6, 6, 6)
-    seed: int = 0
+    begin: int = 0
 
     @property
     def times(self) -> list[int]:
-        return [sum(self.durations[:index]) for index in range(len(self.durations))]
+        return [
+            self.begin + sum(self.durations[:index])
+            for index in range(len(self.durations))
+        ]
 
 
 def frames(picture: Picture) -> list[av.VideoFrame]:
     """Returns blurry moving shapes, within studio range whatever the range is."""
-    chance = np.random.default_rng(picture.seed)
+    chance = np.random.default_rng(0)
     phases = chance.uniform(0, 6, 3)
     made = []
     for index, (pts, duration) in enumerate(
