@@ -34,6 +34,15 @@ _OTHERWISE = {
     "libx265": {"x265-params": "log-level=error"},
 }
 
+# What holds back no frame.
+_LIVE = {
+    "libx264": {"tune": "zerolatency"},
+    "libx265": {"tune": "zerolatency"},
+    "libvpx": {"lag-in-frames": "0"},
+    "libvpx-vp9": {"lag-in-frames": "0"},
+    "libsvtav1": {"svtav1-params": "pred-struct=1:lookahead=0"},
+}
+
 # Where there is no CRF: a quantiser, in FFmpeg's unit.
 _QUANTISER = 3 * 118
 _QUANTISED = ("mpeg4", "mjpeg", "mpeg2video", "mpeg1video", "h263")
@@ -94,13 +103,23 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
             value = default.get(codec.name)
         if value is not None:
             chosen[name] = f"{value:g}" if name == "crf" else value
-    if wanted.live and codec.name in ("libx264", "libx265"):
-        chosen["tune"] = "zerolatency"
+    if wanted.live:
+        chosen.update(_LIVE.get(codec.name, {}))
     return chosen
 
 
-def set_quality(codec: av.Codec, context: av.VideoCodecContext) -> None:
-    """Sets a fine quantiser where there is no other quality to choose."""
+def set_up(
+    codec: av.Codec, context: av.VideoCodecContext, wanted: Encoding, rate: Fraction
+) -> None:
+    """Sets what encoders have in common.
+
+    Where there is no other quality to choose that is a fine quantiser; live, a picture
+    every other second that whoever joins can begin with.
+    """
+    context.thread_count = wanted.threads
+    if wanted.live:
+        context.gop_size = max(round(2 * rate), 1)
+        context.max_b_frames = 0
     if codec.name in _QUANTISED:
         context.qscale = True
         context.global_quality = _QUANTISER

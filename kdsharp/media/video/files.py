@@ -87,9 +87,8 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
             raise KeyboardInterrupt
         if first is None:
             raise UserError(f"{reader.path}: none of its video can be decoded")
-        writer = writing.Writer(
-            unfinished, out, reader, restoration.prepare(first), encoding
-        )
+        target = writing.Target(str(unfinished), str(out))
+        writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
         work = _Work(restoration, writer, progress.bar(reader.frames))
         begin = time.perf_counter()
         try:
@@ -99,9 +98,13 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
             stages[-1].timed(None)
         except (OSError, av.FFmpegError) as error:
             writer.abandon()
-            if failures.disk_is_full(error) and _plays(unfinished):
-                raise Unfinished(_full(out, unfinished), 1) from error
-            raise
+            if failures.disk_is_full(error) and plays(unfinished):
+                raise full(
+                    out, unfinished, "make room, then do the rest by --start"
+                ) from error
+            raise UserError(
+                f"{out} cannot be finished: {failures.words(error)}; nothing is written"
+            ) from error
         finally:
             work.bar.close()
     for complaint in reader.complaints(interruption.signal is not None):
@@ -138,7 +141,7 @@ class _Work:
         elif isinstance(item, av.VideoFrame):
             self.writer.frame(item)
             self.bar.update()
-        elif item.stream.index in self.writer.carried:
+        elif item.stream_index in self.writer.carried:
             self.writer.packet(item)
 
 
@@ -151,7 +154,8 @@ def _until_a_frame(items: Iterator) -> tuple[list[av.Packet], av.VideoFrame | No
     return held, None
 
 
-def _plays(path: Path) -> bool:
+def plays(path: Path) -> bool:
+    """Returns whether there is a frame in a file that may lack its end."""
     return _length(path) > 0
 
 
@@ -170,8 +174,10 @@ def _length(path: Path) -> Fraction:
     return moment
 
 
-def _full(out: Path, unfinished: Path) -> str:
-    return (
+def full(out: Path, unfinished: Path, advice: str) -> Unfinished:
+    """Returns what says how much of a video a full disk holds."""
+    return Unfinished(
         f"the disk of {out} is full: it holds the first "
-        f"{clock.spelled(_length(unfinished))}; make room, then do the rest by --start"
+        f"{clock.spelled(_length(unfinished))}; {advice}",
+        1,
     )

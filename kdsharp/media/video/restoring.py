@@ -66,7 +66,9 @@ class Restoration:
     def prepare(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns the frame in the format that is worked in, and compiles for it."""
         frame = self._conformed(frame)
-        self._restorer(frame)
+        restorer = self._restorer(frame)
+        # The first run is the slowest.
+        restorer(np.zeros(restorer.shape, restorer.element))
         return frame
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:

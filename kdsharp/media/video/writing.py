@@ -1,9 +1,11 @@
 """A video file that is being written: frames are encoded, packets carried over."""
 
+import dataclasses
 import logging
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import av
 from av.codec.context import Flags
@@ -12,7 +14,6 @@ from av.video.frame import PictureType
 
 from kdsharp.errors import UserError
 from kdsharp.media.video import carrying, encoding, failures, formats
-from kdsharp.media.video.reading import Reader
 
 logger = logging.getLogger(__name__)
 
@@ -25,23 +26,40 @@ _OF_THAT_KIND = ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv")
 _VARIABLE_RATE = 0x0400
 
 
-class Writer:
-    """A file that takes frames like `frame`, and the packets of a reader's streams.
+class Source(Protocol):
+    """What a writer has to know of what is read."""
 
-    It is written to `path`, and `name` is what people know it by.
-    """
+    container: av.container.InputContainer
+    video: av.VideoStream
+    shift: Fraction
+    length: Fraction | None
+    rate: Fraction
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where it is written to; `name` is what people know it by."""
+
+    url: str
+    name: str
+    format: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    advice: str = "give OUT another ending, such as .mkv or .mp4"
+
+
+class Writer:
+    """Takes frames like `frame`, and the packets of a reader's other streams."""
 
     def __init__(
         self,
-        path: Path,
-        name: Path,
-        reader: Reader,
+        target: Target,
+        reader: Source,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
     ):
-        advice = "give OUT another ending, such as .mkv or .mp4"
-        with failures.told(f"{name} cannot be written", advice):
-            self._out = av.open(str(path), "w")
+        with failures.told(f"{target.name} cannot be written", target.advice):
+            self._out = av.open(target.url, "w", format=target.format)
+        self._out.container_options.update(target.options)
         if self._out.format.name in _OF_THAT_KIND:
             self._out.container_options.update(_FRAGMENTS)
         self._codec = encoding.find(wanted, self._out)
@@ -65,7 +83,7 @@ class Writer:
         )
         self._last = -1
         self.frames = 0
-        with failures.told(f"{name} cannot be begun", advice):
+        with failures.told(f"{target.name} cannot be begun", target.advice):
             self._out.start_encoding()
 
     @property
@@ -92,7 +110,6 @@ class Writer:
         context = stream.codec_context
         context.pix_fmt = self.pixels
         context.flags |= int(Flags.frame_duration)
-        context.thread_count = wanted.threads
         if reader.video.sample_aspect_ratio:
             context.sample_aspect_ratio = reader.video.sample_aspect_ratio
         context.color_range = (
@@ -101,7 +118,7 @@ class Writer:
         context.colorspace = frame.colorspace
         context.color_primaries = frame.color_primaries
         context.color_trc = frame.color_trc
-        encoding.set_quality(self._codec, context)
+        encoding.set_up(self._codec, context, wanted, rate)
         if turned := _display_matrix(frame):
             stream.set_display_matrix(turned)
         stream.metadata.update(carrying.tags(reader.video.metadata))
@@ -111,8 +128,11 @@ class Writer:
             context.open()
         return stream
 
-    def frame(self, frame: av.VideoFrame) -> None:
-        """Encodes and writes a frame."""
+    def frame(self, frame: av.VideoFrame) -> list[int]:
+        """Encodes a frame and writes what is ready; returns the times of that.
+
+        Times are the frames' `pts`, as they are when this returns.
+        """
         # The encoder chooses, not who encoded it before.
         frame.pict_type = PictureType.NONE
         base = self._picture.codec_context.time_base
@@ -121,12 +141,15 @@ class Writer:
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
-        self._out.mux(self._picture.encode(frame))
+        packets = self._picture.encode(frame)
+        times = [packet.pts for packet in packets]
+        self._out.mux(packets)
         self.frames += 1
+        return times
 
     def packet(self, packet: av.Packet) -> None:
         """Writes a packet of another stream."""
-        for made in self._carriers[packet.stream.index](packet):
+        for made in self._carriers[packet.stream_index](packet):
             self._out.mux(made)
 
     def finish(self) -> None:
