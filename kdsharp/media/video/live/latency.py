@@ -1,6 +1,7 @@
 """How long frames were on their way."""
 
 import collections
+import math
 import threading
 
 import numpy as np
@@ -32,12 +33,21 @@ class Latency:
                 self._latest.append(moment - arrived)
                 self.most = max(self.most, moment - arrived)
 
-    def __str__(self) -> str:
+    @property
+    def median(self) -> float:
+        """Half of the latest took no longer."""
+        return self.percentile(50)
+
+    def percentile(self, share: float) -> float:
+        """So many in a hundred of the latest took no longer; not a number for none."""
         with self._lock:
-            if not self._latest:
-                return "latency unknown"
-            half, nearly = 1000 * np.percentile(self._latest, [50, 95])
+            latest = list(self._latest)
+        return float(np.percentile(latest, share)) if latest else math.nan
+
+    def __str__(self) -> str:
+        if math.isnan(self.median):
+            return "latency unknown"
         return (
-            f"latency {half:.0f} ms ({nearly:.0f} for 95 in 100, "
-            f"{1000 * self.most:.0f} at most)"
+            f"latency {1000 * self.median:.0f} ms ({1000 * self.percentile(95):.0f} "
+            f"for 95 in 100, {1000 * self.most:.0f} at most)"
         )

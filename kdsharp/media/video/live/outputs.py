@@ -17,8 +17,10 @@ _MUXERS = {
     "rtmp": "flv",
     "rtmps": "flv",
 }
-# As many whole packets of a transport stream as one datagram holds.
-_DATAGRAM = "pkt_size=1316"
+# As many whole packets of a transport stream as one datagram holds; and how long, in
+# microseconds, a connection may take, during which everything waits.
+_PARAMETERS = {"udp": "pkt_size=1316", "tcp": "timeout=5000000"}
+_OPTIONS = {"rtsp": (("timeout", "5000000"),)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +60,11 @@ def find(name: str, format_: str | None = None) -> Output:
             "--output-format"
         )
     url = name
-    if scheme == "udp" and "pkt_size" not in name:
-        url += ("&" if "?" in name else "?") + _DATAGRAM
-    return Output(url, name, "program" if scheme == "srt" else "address", muxer)
+    parameter = _PARAMETERS.get(scheme)
+    if parameter and parameter.partition("=")[0] not in name:
+        url += ("&" if "?" in name else "?") + parameter
+    kind = "program" if scheme == "srt" else "address"
+    return Output(url, name, kind, muxer, _AT_ONCE + _OPTIONS.get(scheme, ()))
 
 
 def encoding(output: Output, wanted: Encoding) -> Encoding:
