@@ -89,12 +89,13 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
             raise UserError(f"{reader.path}: none of its video can be decoded")
         target = writing.Target(str(unfinished), str(out))
         writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
-        work = _Work(restoration, writer, progress.bar(reader.frames))
+        work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
         begin = time.perf_counter()
         try:
             stages = pipeline.run(
                 itertools.chain(held, [first], items), "decode", work.stages()
             )
+            stages[-1].call = work.finish
             stages[-1].timed(None)
         except (OSError, av.FFmpegError) as error:
             writer.abandon()
@@ -111,7 +112,7 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
         logger.warning(complaint)
     if interruption.signal:
         raise Unfinished(
-            f"{interruption.signal.name} at {clock.spelled(reader.reached)}: "
+            f"{interruption.signal.name} at {clock.spelled(writer.reached)}: "
             f"{out} holds what was done until then",
             128 + interruption.signal,
         )
@@ -125,6 +126,7 @@ class _Work:
     restoration: Restoration
     writer: writing.Writer
     bar: tqdm.tqdm
+    interruption: Interruption
 
     def stages(self) -> list[pipeline.Stage]:
         return [
@@ -133,12 +135,19 @@ class _Work:
         ]
 
     def _restore(self, item):
-        return self.restoration(item) if isinstance(item, av.VideoFrame) else item
+        if not isinstance(item, av.VideoFrame):
+            return item
+        # What still waits is not begun.
+        return None if self.interruption.signal else self.restoration(item)
+
+    def finish(self, _) -> None:
+        """Writes what is held back, and the file's end."""
+        self.writer.finish()
 
     def _write(self, item) -> None:
         if item is None:
-            self.writer.finish()
-        elif isinstance(item, av.VideoFrame):
+            return
+        if isinstance(item, av.VideoFrame):
             self.writer.frame(item)
             self.bar.update()
         elif item.stream_index in self.writer.carried:

@@ -87,6 +87,11 @@ class Writer:
             self._out.start_encoding()
 
     @property
+    def reached(self) -> Fraction:
+        """When the last frame began, in seconds."""
+        return max(self._last, 0) * self._picture.codec_context.time_base
+
+    @property
     def carried(self) -> set[int]:
         """Indices of the reader's streams whose packets this file takes."""
         return set(self._carriers)

@@ -99,10 +99,17 @@ def write(path: Path, picture: Picture = Picture(), *extras: Extra) -> Path:
     return path
 
 
-def read(path: Path) -> list[av.VideoFrame]:
-    """Returns every frame of the first video stream."""
+def read(path: Path, to_the_end: bool = True) -> list[av.VideoFrame]:
+    """Returns every frame of the first video stream, or those before damage."""
+    found = []
     with av.open(str(path)) as container:
-        return list(container.decode(container.streams.video[0]))
+        try:
+            for frame in container.decode(container.streams.video[0]):
+                found.append(frame)
+        except av.InvalidDataError:
+            if to_the_end:
+                raise
+    return found
 
 
 def packets(path: Path, kind: str, which: int = 0) -> list[tuple]:

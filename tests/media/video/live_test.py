@@ -60,7 +60,7 @@ class LiveTest(parameterized.TestCase):
             goal, options = f"{goal}/live", ["rtsp_flags=listen", "listen_timeout=60"]
         receiver = self.start("receive", goal, *options)
         self.send(f"udp://127.0.0.1:{into}?pkt_size=1316", 400)
-        report = self.restore(f"udp://127.0.0.1:{into}", goal, duration=4)
+        report = self.restore(f"udp://127.0.0.1:{into}", goal, duration=2.5)
         lines = receiver.communicate()[0].splitlines()
         self.assertGreater(len(lines), 10)
         seen, delays, *sizes = np.array([line.split() for line in lines]).astype(int).T
