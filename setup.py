@@ -35,6 +35,7 @@ setup(
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "test": [
+            "av>=18",
             "ipykernel>=6.29",
             "nbclient>=0.10",
             "nbformat>=5.10",
@@ -48,5 +49,6 @@ setup(
             "tensorboard>=2.19",
         ],
         "torch": ["torch==2.13.0"],
+        "video": ["av>=18"],
     },
 )

@@ -1,6 +1,6 @@
-"""Picture files in and out, with all that a file holds beside its pixels.
+"""Files and streams in and out, with all that they hold beside their pixels.
 
 `pictures.read` returns pixels, upright, with alpha and all their bits, and the details
-(EXIF, colour profile, resolution, quality) that `pictures.write` takes along. What
-sharpens the pixels lives in `runtime`; here nothing is computed from them.
+(EXIF, colour profile, resolution, quality) that `pictures.write` takes along; `video/`
+has what moves. What sharpens the pixels lives in `runtime`.
 """

@@ -1,0 +1,190 @@
+"""What a video carries beside its picture: sound, subtitles, attachments, chapters.
+
+A stream is copied packet by packet where the new container holds its codec. Where it
+does not, sound is encoded anew and text subtitles are rewritten; what is left, pictures
+of subtitles and unknown data, is named and left out.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av
+
+logger = logging.getLogger(__name__)
+
+Carrier = Callable[[av.Packet | None], list[av.Packet]]
+"""Turns a packet into those to write; None asks for what is still held back."""
+
+# What a muxer writes itself, and would now be wrong.
+_CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
+_STREAM_TAGS = ("encoder", "duration", "bps", "number_of", "_statistics", "rotate")
+
+# Of what a container calls its own, what holds text.
+_TEXT = {"mov_text", "webvtt", "subrip", "ass", "srt", "ssa", "text"}
+_SUBTITLES = {
+    "matroska": "subrip",
+    "mov": "mov_text",
+    "mp4": "mov_text",
+    "webm": "webvtt",
+}
+
+
+def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:
+    """Returns what a person or a camera said of it, and no muxer."""
+    return {
+        name: text for name, text in of.items() if not name.lower().startswith(unwanted)
+    }
+
+
+def container_tags(container: av.container.InputContainer) -> dict[str, str]:
+    """Returns a file's own: title, author, date, place."""
+    return tags(container.metadata, _CONTAINER_TAGS)
+
+
+def chapters(
+    container: av.container.InputContainer, shift: Fraction, length: Fraction | None
+) -> list[dict]:
+    """Returns the chapters, counted from `shift` on, as far as `length` goes."""
+    found = []
+    for chapter in container.chapters():
+        base = chapter["time_base"]
+        begin = max(chapter["start"] * base - shift, Fraction(0))
+        end = chapter["end"] * base - shift
+        if length is not None:
+            end = min(end, length)
+        if end > begin:
+            times = {"start": round(begin / base), "end": round(end / base)}
+            found.append({**chapter, **times})
+    return found
+
+
+def streams(
+    container: av.container.InputContainer, picture: av.VideoStream
+) -> Iterator[av.stream.Stream]:
+    """Yields what there is beside the picture.
+
+    A track that tells chapters is none: the new container writes its own.
+    """
+    for stream in container.streams:
+        told = stream.type == "data" and container.chapters()
+        if stream is not picture and not told:
+            yield stream
+
+
+def add(
+    out: av.container.OutputContainer, stream: av.stream.Stream
+) -> tuple[av.stream.Stream, Carrier] | None:
+    """Returns the new stream and what turns packets into its own, or None."""
+    kind = stream.type
+    if kind == "attachment":
+        return _attached(out, stream)
+    if stream.codec_context is None or kind not in ("audio", "video", "subtitle"):
+        return None
+    try:
+        new = out.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        made = {"audio": _encoded, "subtitle": _rewritten}.get(kind)
+        found = made(out, stream) if made else None
+    else:
+        found = new, _copier(new)
+    if found:
+        found[0].metadata.update(tags(stream.metadata))
+        found[0].disposition = stream.disposition
+    return found
+
+
+def _copier(new: av.stream.Stream) -> Carrier:
+    def copy(packet: av.Packet | None) -> list[av.Packet]:
+        if packet is None:
+            return []
+        if packet.dts is None:
+            packet.dts = packet.pts
+        packet.stream = new
+        return [packet]
+
+    return copy
+
+
+def _attached(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+    if out.format.name != "matroska":
+        return None
+    name = stream.name or "attachment"
+    new = out.add_attachment(
+        name, stream.mimetype or "application/octet-stream", stream.data or b""
+    )
+    return new, lambda packet: []
+
+
+def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+    """Sound in the codec that the container is used to."""
+    codec = {"opus": "libopus", "vorbis": "libopus"}.get(
+        out.default_audio_codec, out.default_audio_codec
+    )
+    given = stream.codec_context
+    rate = 48000 if codec == "libopus" else given.sample_rate
+    try:
+        new = out.add_stream(codec, rate=rate, layout=given.layout.name)
+        context = new.codec_context
+        context.time_base = Fraction(1, rate)
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return None
+    logger.warning(
+        "sound: %s holds no %s, so it becomes %s", out.format.name, given.name, codec
+    )
+    resampler = av.AudioResampler(
+        format=context.format, layout=context.layout, rate=rate
+    )
+    fifo = av.AudioFifo()
+
+    def encode(packet: av.Packet | None) -> list[av.Packet]:
+        try:
+            frames = given.decode(packet)
+        except av.InvalidDataError:
+            return []
+        made = [part for frame in frames for part in resampler.resample(frame)]
+        if packet is None:
+            made += resampler.resample(None)
+        for part in made:
+            fifo.write(part)
+        ready = (
+            fifo.read_many(context.frame_size) if context.frame_size else [fifo.read()]
+        )
+        if packet is None:
+            ready += [fifo.read(partial=True), None]
+        return [
+            encoded
+            for part in ready
+            if part is not None or packet is None
+            for encoded in new.encode(part)
+        ]
+
+    return new, encode
+
+
+def _rewritten(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+    """Text subtitles in the codec that the container is used to."""
+    given = stream.codec_context
+    wanted = _SUBTITLES.get(out.format.name, out.default_subtitle_codec)
+    if given.name not in _TEXT or wanted not in _TEXT:
+        return None
+    new = out.add_stream(wanted)
+    given.open(strict=False)
+    context = new.codec_context
+    context.subtitle_header = given.subtitle_header
+    context.time_base = stream.time_base
+    new.time_base = stream.time_base
+
+    def rewrite(packet: av.Packet | None) -> list[av.Packet]:
+        if packet is None or not packet.size:
+            return []
+        if not (words := given.decode2(packet)):
+            return []
+        made = context.encode_subtitle(words)
+        made.pts = made.dts = packet.pts
+        made.duration, made.time_base = packet.duration, packet.time_base
+        made.stream = new
+        return [made]
+
+    return new, rewrite

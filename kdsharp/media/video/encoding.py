@@ -1,0 +1,125 @@
+"""Encoders: which one, how good, how fast, and what each of them calls that."""
+
+import dataclasses
+from fractions import Fraction
+
+import av
+
+from kdsharp.errors import UserError
+
+# What people call a codec, and the encoder that is meant.
+_NAMES = {
+    "h264": "libx264",
+    "x264": "libx264",
+    "avc": "libx264",
+    "h265": "libx265",
+    "x265": "libx265",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "prores": "prores_ks",
+}
+
+# They hold H.264, and do not say so when they are asked.
+_STREAMS = ("mpegts", "rtp_mpegts", "rtsp")
+
+# A quality at which the encoder does not undo what was restored, and a speed at which
+# it is not what everything waits for.
+_CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 28, "libvpx-vp9": 28, "libvpx": 8}
+_PRESET = {"libx264": "veryfast", "libx265": "veryfast", "libsvtav1": "10"}
+_OTHERWISE = {
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "6"},
+    "libx265": {"x265-params": "log-level=error"},
+}
+
+# What holds back no frame.
+_LIVE = {
+    "libx264": {"tune": "zerolatency"},
+    "libx265": {"tune": "zerolatency"},
+    "libvpx": {"lag-in-frames": "0"},
+    "libvpx-vp9": {"lag-in-frames": "0"},
+    "libsvtav1": {"svtav1-params": "pred-struct=1:lookahead=0"},
+}
+
+# Where there is no CRF: a quantiser, in FFmpeg's unit.
+_QUANTISER = 3 * 118
+_QUANTISED = ("mpeg4", "mjpeg", "mpeg2video", "mpeg1video", "h263")
+
+# What MPEG-4 Visual can count a second in.
+_FINEST = {"mpeg4": 65535}
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """How video is encoded; what is None, the encoder and the container choose."""
+
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    threads: int = 0
+    live: bool = False
+
+
+def find(wanted: Encoding, container: av.container.OutputContainer) -> av.Codec:
+    """Returns the encoder that is asked for, or one that suits the container."""
+    name = wanted.codec or container.default_video_codec
+    if wanted.codec is None and (
+        container.format.name in _STREAMS or "libx264" in container.supported_codecs
+    ):
+        name = "libx264"
+    try:
+        codec = av.Codec(_NAMES.get(name, name), "w")
+    except ValueError as error:
+        raise UserError(
+            f"no encoder {name!r} here; known are h264, hevc, av1, vp9, mpeg4, ffv1, "
+            "prores and whatever else PyAV's FFmpeg encodes"
+        ) from error
+    if codec.type != "video":
+        raise UserError(f"{name} encodes {codec.type}: --codec takes one of video")
+    return codec
+
+
+def time_base(codec: av.Codec, base: Fraction, rate: Fraction) -> Fraction:
+    """Returns what the encoder counts time in: the file's unit where it can."""
+    finest = _FINEST.get(codec.name)
+    if finest and base.denominator > finest:
+        # Every usual rate, and its frames, are whole numbers of these.
+        return Fraction(1, 60000) if rate.numerator <= 60000 else 1 / rate
+    return base
+
+
+def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
+    """Returns the encoder's own options."""
+    context = av.CodecContext.create(codec, "w")
+    known = {option.name for option in context.supported_options.private}
+    chosen = dict(_OTHERWISE.get(codec.name, {}))
+    for name, default in (("crf", _CRF), ("preset", _PRESET)):
+        value = getattr(wanted, name)
+        if value is not None and name not in known:
+            raise UserError(f"{codec.name} knows no {name}: leave out --{name}")
+        if value is None:
+            value = default.get(codec.name)
+        if value is not None:
+            chosen[name] = f"{value:g}" if name == "crf" else value
+    if wanted.live:
+        chosen.update(_LIVE.get(codec.name, {}))
+    return chosen
+
+
+def set_up(
+    codec: av.Codec, context: av.VideoCodecContext, wanted: Encoding, rate: Fraction
+) -> None:
+    """Sets what encoders have in common.
+
+    Where there is no other quality to choose that is a fine quantiser; live, a picture
+    every other second that whoever joins can begin with.
+    """
+    context.thread_count = wanted.threads
+    if wanted.live:
+        context.gop_size = max(round(2 * rate), 1)
+        context.max_b_frames = 0
+    if codec.name in _QUANTISED:
+        context.qscale = True
+        context.global_quality = _QUANTISER

@@ -1,0 +1,63 @@
+"""Pixel formats: where luma lies by itself, and what others become first."""
+
+import re
+
+import av
+
+# Plane 0 is Y and nothing else, in 8 bits or the low 10 of 16.
+_LUMA_FIRST = re.compile(r"(yuva?4\d\dp|gray)(10le)?")
+
+FULL = 2
+"""FFmpeg's number for full range (0 is unknown, 1 studio)."""
+
+
+def luma_depth(name: str) -> int | None:
+    """Returns the bits of a Y plane that can be restored where it lies, or None."""
+    if not (found := _LUMA_FIRST.fullmatch(name)):
+        return None
+    return 10 if found.group(2) else 8
+
+
+def working(format_: av.VideoFormat) -> str:
+    """Returns the format of that kind whose luma can be restored where it lies."""
+    name = format_.name.replace("yuvj", "yuv")
+    if luma_depth(name):
+        return name
+    bits = max(component.bits for component in format_.components)
+    depth = "10le" if bits > 8 else ""
+    if len(format_.components) < 3:
+        return f"gray{depth}"
+    if format_.is_rgb or format_.name == "pal8":
+        return f"yuv444p{depth}"
+    # What a chroma plane would hold of a luma plane of 8 x 8.
+    halves = format_.chroma_width(8) == 8, format_.chroma_height(8) == 8
+    layout = {(True, True): "444", (False, True): "422", (True, False): "440"}
+    return f"yuv{layout.get(halves, '420')}p{depth}"
+
+
+def taken(codec: av.Codec, name: str) -> str:
+    """Returns the format nearest to that one that an encoder takes."""
+    known = [format_.name for format_ in codec.video_formats or ()]
+    if not known or name in known:
+        return name
+    # Their range is a tag here, not a format.
+    known = [other for other in known if not other.startswith("yuvj")] or known
+    best, _ = av.codec.codec.find_best_pix_fmt_of_list(
+        known, name, has_alpha="a4" in name
+    )
+    return best.name
+
+
+def is_full(frame: av.VideoFrame) -> bool:
+    """Returns whether black is 0 in this frame, and not 16."""
+    return frame.color_range == FULL or frame.format.name.startswith("yuvj")
+
+
+def matrix(frame: av.VideoFrame) -> int:
+    """Returns the frame's colour matrix; untagged, what its size suggests.
+
+    FFmpeg's numbers: 1 is BT.709, 5 and 6 are BT.601, 9 is BT.2020.
+    """
+    if frame.colorspace in (1, 4, 5, 6, 7, 9):
+        return frame.colorspace
+    return 1 if frame.height >= 720 else 6

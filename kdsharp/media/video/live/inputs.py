@@ -1,0 +1,69 @@
+"""What a live input's name stands for: a camera, the screen, an address, a file."""
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+from kdsharp.errors import UserError
+
+# Enough to learn what a stream holds; by default FFmpeg looks for five seconds.
+_PROBE = {"analyzeduration": "1000000", "fflags": "+discardcorrupt"}
+_UDP = {"overrun_nonfatal": "1", "fifo_size": "50000"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """What is opened, and how it behaves.
+
+    `paced` plays what would come at once, at its own pace; `returns` says that it may
+    stop and come back.
+    """
+
+    url: str
+    name: str
+    format: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    paced: bool = False
+    returns: bool = True
+    program: bool = False
+
+
+def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
+    """Returns the input of that name; a format and options of FFmpeg's come on top."""
+
+    def made(url, kind=None, own=(), **how) -> Input:
+        together = tuple({**dict(own), **options}.items())
+        return Input(url, name, format_ or kind, together, **how)
+
+    if format_ is not None:
+        return made(name, paced=format_ == "lavfi", returns=format_ != "lavfi")
+    if name == "screen":
+        return made(*_SCREENS.get(sys.platform, _X11))
+    if name == "camera" or name.startswith("/dev/video"):
+        if name == "camera" and sys.platform not in _CAMERAS:
+            raise UserError(
+                "which camera? Name it as ffmpeg does: --input-format dshow "
+                "'video=NAME'"
+            )
+        url, kind = _CAMERAS.get(sys.platform, ("", "v4l2"))
+        return made(url if name == "camera" else name, kind)
+    scheme = name.partition("://")[0] if "://" in name else ""
+    if scheme and scheme != "file":
+        own = {**_PROBE, **(_UDP if scheme == "udp" else {})}
+        return made(name, own=own.items(), program=scheme == "srt")
+    path = Path(name.removeprefix("file://"))
+    if not path.is_file():
+        raise UserError(
+            f"{name} is neither a file nor an address such as udp://HOST:PORT, nor "
+            "camera, screen or /dev/videoN"
+        )
+    return made(str(path), paced=True, returns=False)
+
+
+_X11 = (os.environ.get("DISPLAY", ":0"), "x11grab", (("framerate", "30"),))
+_SCREENS = {
+    "darwin": ("Capture screen 0", "avfoundation", (("framerate", "30"),)),
+    "win32": ("desktop", "gdigrab", (("framerate", "30"),)),
+}
+_CAMERAS = {"linux": ("/dev/video0", "v4l2"), "darwin": ("0", "avfoundation")}

@@ -1,0 +1,75 @@
+"""What a live output's name stands for: a window, a device, an address, a file."""
+
+import dataclasses
+from pathlib import Path
+
+from kdsharp.errors import UserError
+from kdsharp.media.video.encoding import Encoding
+
+# Nothing waits for sound that does not come, and nothing waits in a buffer.
+_AT_ONCE = (("max_interleave_delta", "100000"), ("flush_packets", "1"))
+_MUXERS = {
+    "udp": "mpegts",
+    "tcp": "mpegts",
+    "srt": "mpegts",
+    "rtp": "rtp_mpegts",
+    "rtsp": "rtsp",
+    "rtmp": "flv",
+    "rtmps": "flv",
+}
+# As many whole packets of a transport stream as one datagram holds; and how long, in
+# microseconds, a connection may take, during which everything waits.
+_PARAMETERS = {"udp": "pkt_size=1316", "tcp": "timeout=5000000"}
+_OPTIONS = {"rtsp": (("timeout", "5000000"),)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where it goes; of `window` and `program`, to a program that is fed."""
+
+    url: str
+    name: str
+    kind: str
+    format: str | None = None
+    options: tuple[tuple[str, str], ...] = _AT_ONCE
+
+    @property
+    def returns(self) -> bool:
+        """Whether it may fail for a while, as a receiver that is gone does."""
+        return self.kind in ("address", "program")
+
+
+def find(name: str, format_: str | None = None) -> Output:
+    """Returns the output of that name."""
+    if name == "window":
+        return Output("", name, "window", "nut")
+    if name.startswith("/dev/video"):
+        return Output(name, name, "device", "v4l2", ())
+    scheme = name.partition("://")[0] if "://" in name else ""
+    if not scheme or scheme == "file":
+        path = name.removeprefix("file://")
+        if not Path(path).suffix:
+            raise UserError(
+                f"{name} is neither window, /dev/videoN, an address such as "
+                "udp://HOST:PORT, nor a file that ends in .mp4 or .mkv"
+            )
+        return Output(path, name, "file", format_)
+    if not (muxer := format_ or _MUXERS.get(scheme)):
+        raise UserError(
+            f"{name}: streams go out by {', '.join(_MUXERS)}; another needs "
+            "--output-format"
+        )
+    url = name
+    parameter = _PARAMETERS.get(scheme)
+    if parameter and parameter.partition("=")[0] not in name:
+        url += ("&" if "?" in name else "?") + parameter
+    kind = "program" if scheme == "srt" else "address"
+    return Output(url, name, kind, muxer, _AT_ONCE + _OPTIONS.get(scheme, ()))
+
+
+def encoding(output: Output, wanted: Encoding) -> Encoding:
+    """Returns how that output is encoded: what no one sends stays raw."""
+    if output.kind in ("window", "device") and wanted.codec is None:
+        return dataclasses.replace(wanted, codec="rawvideo", live=True)
+    codec = "libx264" if output.format == "flv" and not wanted.codec else wanted.codec
+    return dataclasses.replace(wanted, codec=codec, live=True)

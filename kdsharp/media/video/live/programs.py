@@ -1,0 +1,67 @@
+"""FFmpeg's own programs, where they do what PyAV's libraries were built without."""
+
+import shutil
+import subprocess
+
+from kdsharp.errors import UserError
+
+_QUIET = ("-hide_banner", "-loglevel", "error")
+
+
+def _found(program: str, what: str) -> str:
+    if not (path := shutil.which(program)):
+        raise UserError(f"{what} needs the program {program}: install ffmpeg")
+    return path
+
+
+def window(title: str) -> subprocess.Popen:
+    """Returns ffplay with a window that shows the NUT it is fed."""
+    command = [
+        _found("ffplay", "a window"),
+        *_QUIET,
+        *("-fflags", "nobuffer", "-flags", "low_delay", "-framedrop"),
+        *("-probesize", "32", "-analyzeduration", "0", "-sync", "ext"),
+        *("-window_title", title, "-f", "nut", "-i", "pipe:0"),
+    ]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def sender(url: str) -> subprocess.Popen:
+    """Returns ffmpeg that sends the transport stream it is fed to that address."""
+    command = [
+        _found("ffmpeg", url.partition(":")[0]),
+        *_QUIET,
+        *("-fflags", "nobuffer", "-f", "mpegts", "-i", "pipe:0"),
+        *("-map", "0", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", url),
+    ]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def receiver(url: str) -> subprocess.Popen:
+    """Returns ffmpeg that gives what comes from that address as a transport stream."""
+    command = [
+        _found("ffmpeg", url.partition(":")[0]),
+        *_QUIET,
+        *("-fflags", "nobuffer", "-i", url, "-map", "0", "-c", "copy"),
+        *("-f", "mpegts", "-flush_packets", "1", "-muxdelay", "0", "pipe:1"),
+    ]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen | None) -> None:
+    """Ends the program, once it has shown or sent what it was fed."""
+    if process is None:
+        return
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()

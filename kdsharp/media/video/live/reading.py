@@ -1,0 +1,206 @@
+"""Frames as they arrive, from an input that may stop and return."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+
+from kdsharp.errors import UserError
+from kdsharp.media.video import failures
+from kdsharp.media.video.live import programs
+from kdsharp.media.video.live.inputs import Input
+
+logger = logging.getLogger(__name__)
+
+BASE = Fraction(1, 90000)
+"""What frames count their time in, whatever their stream does."""
+
+# Seconds: between attempts to open, and for which an open stream may be silent.
+_ATTEMPT, _SILENCE = 0.5, 3.0
+
+# A clock that is off by more than this has jumped.
+_JUMP = 2.0
+
+
+class Arrivals:
+    """An input; what comes is timed by a clock that begins with the first frame.
+
+    Times are the stream's own as long as its clock goes on; when it jumps, or the
+    stream is gone for a while, they go on from when it returned.
+    """
+
+    shift, length = Fraction(0), None
+
+    def __init__(self, wanted: Input, patience: float, stopped: Callable[[], bool]):
+        self._wanted, self._patience, self._stopped = wanted, patience, stopped
+        self.container: av.container.InputContainer | None = None
+        self.video: av.VideoStream | None = None
+        self._program = None
+        self._begin: float | None = None
+        self._offset: float | None = None
+        self._kinds: dict[int, str] = {}
+        self._last: dict[int, int] = {}
+        self.returned = 0
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, as far as the stream says."""
+        return self.video.average_rate or self.video.guessed_rate or Fraction(25)
+
+    def start(self) -> None:
+        """Lets the clock begin now, with the frame that came last."""
+        self._begin = time.monotonic()
+
+    def items(self) -> Iterator[tuple[av.VideoFrame | av.Packet, float]]:
+        """Yields frames and other packets, each with the moment when it arrived."""
+        while self._open():
+            finite = bool(self.container.duration) or not self._wanted.returns
+            try:
+                yield from self._until_it_stops()
+                reason = "it ended"
+            except av.FFmpegError as error:
+                reason = failures.words(error)
+            self._close()
+            if self._stopped() or finite:
+                return
+            logger.warning("%s stopped (%s): waiting", self._wanted.name, reason)
+            self._offset = None
+        if not self._stopped():
+            logger.warning(
+                "%s did not return within %g s", self._wanted.name, self._patience
+            )
+
+    def _open(self) -> bool:
+        """Returns whether the input opened before patience, or the work, ended."""
+        until = time.monotonic() + self._patience
+        while not self._stopped():
+            try:
+                self._open_now()
+            except (av.FFmpegError, UserError) as error:
+                self._close()
+                late = time.monotonic() > until or not self._wanted.returns
+                if late and self._begin is not None:
+                    return False
+                if late or isinstance(error, av.OptionNotFoundError):
+                    raise UserError(
+                        f"{self._wanted.name} cannot be opened: "
+                        f"{failures.words(error)}; check it, and what --input-format "
+                        "and --input-option say of it"
+                    ) from error
+                time.sleep(_ATTEMPT)
+                continue
+            if self._begin is not None:
+                self.returned += 1
+                logger.warning("%s returned", self._wanted.name)
+            return True
+        return False
+
+    def _open_now(self) -> None:
+        url = self._wanted.url
+        if self._wanted.program:
+            self._program = programs.receiver(url)
+            url = f"pipe:{self._program.stdout.fileno()}"
+        self.container = av.open(
+            url,
+            format=self._wanted.format,
+            options=dict(self._wanted.options),
+            timeout=(max(self._patience, _SILENCE), _SILENCE),
+            metadata_errors="replace",
+        )
+        self.video = self.container.streams.best("video")
+        if self.video is None or self.video.codec_context is None:
+            raise UserError("it holds no video that a decoder here knows")
+        context = self.video.codec_context
+        # A frame must not wait for those after it.
+        context.thread_type = "SLICE"
+        context.flags |= int(Flags.low_delay)
+        kinds = {
+            stream.index: f"{stream.type} {stream.name}"
+            for stream in self.container.streams
+        }
+        self._kinds = self._kinds or kinds
+        self._same = {i for i, kind in kinds.items() if self._kinds.get(i) == kind}
+
+    def _until_it_stops(self) -> Iterator[tuple[av.VideoFrame | av.Packet, float]]:
+        came: dict[int, float] = {}
+        for packet in self.container.demux():
+            if self._stopped():
+                return
+            moment = self._paced(packet)
+            if packet.stream is not self.video:
+                if packet.size and self._anchored(packet, moment):
+                    yield packet, moment
+                continue
+            if packet.pts is not None:
+                came[packet.pts] = moment
+            try:
+                frames = self.video.decode(packet if packet.size else None)
+            except av.InvalidDataError:
+                continue
+            except EOFError:
+                return
+            for frame in frames:
+                arrived = came.pop(frame.pts, moment)
+                self._time(frame, arrived)
+                yield frame, arrived
+            while len(came) > 100:
+                came.pop(next(iter(came)))
+
+    def _paced(self, packet: av.Packet) -> float:
+        """Returns when the packet came, which of a file is when its time has come."""
+        now = time.monotonic()
+        if not self._wanted.paced or packet.dts is None:
+            return now
+        if self._begin is None or self._offset is None:
+            return now
+        due = self._begin + float(packet.dts * packet.time_base) + self._offset
+        while due > now and not self._stopped():
+            time.sleep(min(due - now, 0.1))
+            now = time.monotonic()
+        return now
+
+    def _offset_of(self, stamp: float, moment: float) -> float:
+        if self._begin is None:
+            self._begin = moment
+        elapsed = moment - self._begin
+        if self._offset is None or abs(stamp + self._offset - elapsed) > _JUMP:
+            self._offset = elapsed - stamp
+        return self._offset
+
+    def _time(self, frame: av.VideoFrame, moment: float) -> None:
+        """Sets the frame's time, later than that of any before."""
+        base = frame.time_base or self.video.time_base
+        if frame.pts is None:
+            elapsed = moment - (self._begin or moment)
+            self._begin = self._begin or moment
+        else:
+            stamp = float(frame.pts * base)
+            elapsed = stamp + self._offset_of(stamp, moment)
+        ticks = max(round(elapsed / BASE), self._last.get(-1, -1) + 1)
+        frame.duration = round(frame.duration * base / BASE)
+        frame.pts, frame.time_base = ticks, BASE
+        self._last[-1] = ticks
+
+    def _anchored(self, packet: av.Packet, moment: float) -> bool:
+        """Returns whether the packet's time is one that can be written."""
+        base, stamp, index = packet.time_base, packet.dts, packet.stream_index
+        if stamp is None or self._offset is None or index not in self._same:
+            return False
+        ticks = round(self._offset_of(float(stamp * base), moment) / base)
+        if packet.pts is not None:
+            packet.pts += ticks
+        packet.dts += ticks
+        before = self._last.get(index)
+        if packet.dts < 0 or (before is not None and packet.dts <= before):
+            return False
+        self._last[index] = packet.dts
+        return True
+
+    def _close(self) -> None:
+        if self.container is not None:
+            self.container.close()
+        programs.end(self._program)
+        self._program = None

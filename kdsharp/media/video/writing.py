@@ -1,0 +1,191 @@
+"""A video file that is being written: frames are encoded, packets carried over."""
+
+import dataclasses
+import logging
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+from av.codec.context import Flags
+from av.sidedata.sidedata import Type
+from av.video.frame import PictureType
+
+from kdsharp.errors import UserError
+from kdsharp.media.video import carrying, encoding, failures, formats
+
+logger = logging.getLogger(__name__)
+
+# In fragments, so that what is written can be played whatever happens next; at the end
+# they become one index, as of any other file.
+_FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov"}
+_OF_THAT_KIND = ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv")
+
+# FFmpeg's flag of a container whose frames may last as long as they like.
+_VARIABLE_RATE = 0x0400
+
+
+class Source(Protocol):
+    """What a writer has to know of what is read."""
+
+    container: av.container.InputContainer
+    video: av.VideoStream
+    shift: Fraction
+    length: Fraction | None
+    rate: Fraction
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where it is written to; `name` is what people know it by."""
+
+    url: str
+    name: str
+    format: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    advice: str = "give OUT another ending, such as .mkv or .mp4"
+
+
+class Writer:
+    """Takes frames like `frame`, and the packets of a reader's other streams."""
+
+    def __init__(
+        self,
+        target: Target,
+        reader: Source,
+        frame: av.VideoFrame,
+        wanted: encoding.Encoding,
+    ):
+        with failures.told(f"{target.name} cannot be written", target.advice):
+            self._out = av.open(target.url, "w", format=target.format)
+        self._out.container_options.update(target.options)
+        if self._out.format.name in _OF_THAT_KIND:
+            self._out.container_options.update(_FRAGMENTS)
+        self._codec = encoding.find(wanted, self._out)
+        self.pixels = formats.taken(self._codec, frame.format.name)
+        self._picture = self._add_picture(reader, frame, wanted)
+        self._carriers: dict[int, carrying.Carrier] = {}
+        for stream in carrying.streams(reader.container, reader.video):
+            if (added := carrying.add(self._out, stream)) is None:
+                logger.warning(
+                    "left out: stream %d (%s, %s), which %s cannot hold",
+                    stream.index,
+                    stream.type,
+                    stream.name or "of no known codec",
+                    self._out.format.name,
+                )
+                continue
+            self._carriers[stream.index] = added[1]
+        self._out.metadata.update(carrying.container_tags(reader.container))
+        self._out.set_chapters(
+            carrying.chapters(reader.container, reader.shift, reader.length)
+        )
+        self._last = -1
+        self.frames = 0
+        with failures.told(f"{target.name} cannot be begun", target.advice):
+            self._out.start_encoding()
+
+    @property
+    def reached(self) -> Fraction:
+        """When the last frame began, in seconds."""
+        return max(self._last, 0) * self._picture.codec_context.time_base
+
+    @property
+    def carried(self) -> set[int]:
+        """Indices of the reader's streams whose packets this file takes."""
+        return set(self._carriers)
+
+    def _add_picture(self, reader, frame, wanted) -> av.VideoStream:
+        rate = Fraction(reader.rate).limit_denominator(1_000_000)
+        base = encoding.time_base(self._codec, frame.time_base, rate)
+        if not self._out.format.flags & _VARIABLE_RATE:
+            base = 1 / rate
+        options = encoding.options(self._codec, wanted)
+        with failures.told("OUT", "give it another ending, or choose another --codec"):
+            stream = self._out.add_stream(
+                self._codec.name,
+                rate=rate,
+                width=frame.width,
+                height=frame.height,
+                time_base=base,
+                options=options,
+            )
+        stream.time_base = base
+        context = stream.codec_context
+        context.pix_fmt = self.pixels
+        context.flags |= int(Flags.frame_duration)
+        if reader.video.sample_aspect_ratio:
+            context.sample_aspect_ratio = reader.video.sample_aspect_ratio
+        context.color_range = (
+            formats.FULL if formats.is_full(frame) else (frame.color_range)
+        )
+        context.colorspace = frame.colorspace
+        context.color_primaries = frame.color_primaries
+        context.color_trc = frame.color_trc
+        encoding.set_up(self._codec, context, wanted, rate)
+        if turned := _display_matrix(frame):
+            stream.set_display_matrix(turned)
+        stream.metadata.update(carrying.tags(reader.video.metadata))
+        stream.disposition = reader.video.disposition
+        advice = "choose other options of the codec, or another codec"
+        with failures.told(f"{self._codec.name} does not begin", advice):
+            context.open()
+        return stream
+
+    def frame(self, frame: av.VideoFrame) -> list[int]:
+        """Encodes a frame and writes what is ready; returns the times of that.
+
+        Times are the frames' `pts`, as they are when this returns.
+        """
+        # The encoder chooses, not who encoded it before.
+        frame.pict_type = PictureType.NONE
+        base = self._picture.codec_context.time_base
+        if frame.time_base != base:
+            frame.duration = round(frame.duration * frame.time_base / base)
+            frame.pts = round(frame.pts * frame.time_base / base)
+            frame.time_base = base
+        frame.pts = self._last = max(frame.pts, self._last + 1)
+        packets = self._picture.encode(frame)
+        times = [packet.pts for packet in packets]
+        self._out.mux(packets)
+        self.frames += 1
+        return times
+
+    def packet(self, packet: av.Packet) -> None:
+        """Writes a packet of another stream."""
+        for made in self._carriers[packet.stream_index](packet):
+            self._out.mux(made)
+
+    def finish(self) -> None:
+        """Writes what is held back, and the file's end."""
+        self._out.mux(self._picture.encode(None))
+        for carrier in self._carriers.values():
+            for made in carrier(None):
+                self._out.mux(made)
+        self._out.close()
+
+    def abandon(self) -> None:
+        """Closes the file where nothing can be written any more."""
+        try:
+            self._out.close()
+        except av.FFmpegError as error:
+            logger.debug("while closing: %s", error)
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """Returns how a player is to turn and mirror the picture."""
+    try:
+        return struct.unpack("<9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
+    except KeyError:
+        return None
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Says so where there is a file of that name already, or no place for one."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name the file to write")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists: give another name, or --overwrite")
+    if not path.suffix:
+        raise UserError(f"{path} has no ending: name OUT as .mp4, .mkv, .mov, .webm")

@@ -1,0 +1,181 @@
+"""How a video ends that does not end well: mistakes, signals, a full disk."""
+
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import av
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from tests.cli.running import run
+from tests.media.video import films
+from tests.media.video.films import HEIGHT, WIDTH, Picture, view
+
+_ROOT = pathlib.Path(__file__).parents[3]
+# The longest a process may take to begin.
+_PATIENCE = 120
+
+
+class EndingsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.out = self.folder / "out.mp4"
+
+    def assert_refused(self, words, *arguments):
+        before = sorted(self.folder.iterdir())
+        status, said, complaint = run("video", *arguments)
+        self.assertEqual((status, said), (2, ""), complaint)
+        self.assertRegex(complaint, f"^kdsharp: .*{words}")
+        self.assertEqual(complaint.count("\n"), 1, complaint)
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_what_cannot_be_read_is_named(self):
+        text = self.folder / "in.mp4"
+        text.write_text("no video, only words")
+        self.assert_refused("in.mp4 cannot be read", text, self.out)
+        self.assert_refused("gone.mp4 is no file", self.folder / "gone.mp4", self.out)
+        sound = self.folder / "sound.mka"
+        with av.open(str(sound), "w") as out:
+            films.sound()(out, None)()
+        self.assert_refused("holds no video", sound, self.out)
+        source = films.write(self.folder / "whole.mp4")
+        cut = self.folder / "cut.mp4"
+        cut.write_bytes(source.read_bytes()[:2000])
+        self.assert_refused("cut.mp4 cannot be read", cut, self.out)
+
+    @parameterized.parameters(
+        ("no encoder 'h2645'", ".mp4", "--codec", "h2645"),
+        ("encodes audio", ".mp4", "--codec", "aac"),
+        ("does not support", ".webm", "--codec", "h264"),
+        ("ffv1 knows no crf", ".mkv", "--codec", "ffv1", "--crf", "20"),
+        ("libx264 does not begin", ".mp4", "--preset", "swift"),
+        ("cannot be written", ".nonsense"),
+        ("has no ending", ""),
+        ("is no size", ".mp4", "--size", "720p"),
+        ("is no time", ".mp4", "--start", "later"),
+        ("ends at 0:00:00.5", ".mp4", "--start", "1:00"),
+        ("out of range", ".mp4", "--strength", "-1"),
+        ("no weights", ".mp4", "--model", "none-such"),
+        ("unknown backend", ".mp4", "--backend", "abacus"),
+    )
+    def test_what_cannot_be_done_is_said_first(self, words, ending, *options):
+        source = films.write(self.folder / "in.mp4")
+        out = self.folder / f"out{ending}"
+        self.assert_refused(words, source, out, *options)
+
+    def test_a_file_that_is_there_is_kept_unless_told_otherwise(self):
+        source = films.write(self.folder / "in.mp4")
+        self.out.write_text("precious")
+        self.assert_refused("exists", source, self.out)
+        self.assert_refused("is the video itself", source, source, "--overwrite")
+        self.assertEqual(self.out.read_text(), "precious")
+        status, said, _ = run("video", source, self.out, "--overwrite", "--strength", 0)
+        self.assertEqual(status, 0)
+        self.assertIn("12 frames", said)
+        for stage in ("decode", "restore", "encode"):
+            self.assertIn(stage, said)
+        self.assertLen(films.read(self.out), 12)
+
+    def test_of_a_file_that_breaks_off_the_rest_is_restored(self):
+        source = films.write(self.folder / "in.mkv", Picture(durations=(3600,) * 50))
+        whole = source.read_bytes()
+        source.write_bytes(whole[: len(whole) // 2])
+        status, _, complaint = run("video", source, self.out, "--strength", 0)
+        self.assertEqual(status, 0)
+        self.assertIn("breaks off at", complaint)
+        self.assertBetween(len(films.read(self.out)), 15, 35)
+
+    def test_damage_in_the_middle_costs_no_more_than_what_it_touches(self):
+        source = films.write(
+            self.folder / "in.mkv",
+            Picture(durations=(3600,) * 50, options=(("qp", "0"), ("g", "5"))),
+        )
+        whole = bytearray(source.read_bytes())
+        middle = len(whole) // 2
+        whole[middle : middle + 2000] = np.random.default_rng(1).bytes(2000)
+        source.write_bytes(whole)
+        status, _, _ = run("video", source, self.out, "--strength", 0)
+        self.assertEqual(status, 0)
+        times = [round(float(f.pts * f.time_base) * 25) for f in films.read(self.out)]
+        self.assertGreater(len(times), 30)
+        self.assertEqual(times[-1], 49)
+
+    def test_a_change_of_size_is_resized_away(self):
+        stream = b"".join(
+            films.write(self.folder / f"{number}.ts", picture).read_bytes()
+            for number, picture in enumerate(
+                (Picture(), Picture(width=96, height=80, begin=90000))
+            )
+        )
+        source = self.folder / "in.ts"
+        source.write_bytes(stream)
+        status, _, complaint = run("video", source, self.out)
+        self.assertEqual(status, 0, complaint)
+        self.assertIn(f"96x80 become {WIDTH}x{HEIGHT}", complaint)
+        frames = films.read(self.out)
+        self.assertLen(frames, 24)
+        self.assertEqual({(f.width, f.height) for f in frames}, {(WIDTH, HEIGHT)})
+        self.assertGreater(view(frames[-1]).std(), 10)
+
+    def _start(self, source, out, *options):
+        command = [sys.executable, "-m", "kdsharp.cli", "video", str(source), str(out)]
+        return subprocess.Popen(
+            [*command, *options], cwd=_ROOT, stderr=subprocess.PIPE, text=True
+        )
+
+    @parameterized.parameters(
+        (".mp4", signal.SIGINT, 130), (".mkv", signal.SIGTERM, 143)
+    )
+    def test_a_signal_leaves_a_file_that_plays(self, ending, number, wanted):
+        picture = Picture(width=160, height=120, durations=(3600,) * 250)
+        source = films.write(self.folder / "in.mp4", picture, films.sound(10))
+        out = self.folder / f"out{ending}"
+        process = self._start(source, out, "--threads", "1", "--model", _SLOW)
+        unfinished = self.folder / f".unfinished-{process.pid}-out{ending}"
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline and not unfinished.exists():
+            time.sleep(0.02)
+        time.sleep(1)
+        process.send_signal(number)
+        complaint = process.communicate()[1]
+        self.assertEqual(process.returncode, wanted, complaint)
+        self.assertIn("holds what was done until then", complaint)
+        self.assertFalse(unfinished.exists())
+        frames = films.read(out)
+        self.assertBetween(len(frames), 1, 249)
+        times = [round(float(f.pts * f.time_base) * 25, 1) for f in frames]
+        np.testing.assert_allclose(np.diff(times), 1, atol=0.11)
+
+    @parameterized.parameters(".mp4", ".mkv")
+    def test_a_full_disk_keeps_what_was_written(self, ending):
+        picture = Picture(width=160, height=128, durations=(3600,) * 100)
+        source = films.write(self.folder / "in.mp4", picture)
+        out = self.folder / f"out{ending}"
+
+        process = self._start(source, out, "--crf", "0", "--strength", "0")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
+        complaint = process.communicate()[1]
+        self.assertEqual(process.returncode, 1, complaint)
+        self.assertRegex(complaint, "full: it holds the first 0:00:0")
+        self.assertEqual(
+            sorted(p.name for p in self.folder.iterdir()), [source.name, out.name]
+        )
+        frames = films.read(out, to_the_end=False)
+        self.assertBetween(len(frames), 2, 99)
+        for before, after in zip(films.read(source), frames, strict=False):
+            np.testing.assert_array_equal(view(before), view(after))
+
+
+_SLOW = "dncnn17-bicubic2"
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,168 @@
+"""Live streams between processes on this machine."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp.errors import UserError
+from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.live import inputs, outputs, streaming
+from kdsharp.media.video.live.newest import Newest
+from kdsharp.media.video.restoring import Restoring
+from tests.media.video import clocks, films
+from tests.media.video.films import HEIGHT, WIDTH, Picture, view
+
+_ROOT = pathlib.Path(__file__).parents[3]
+_SIZES = {(WIDTH, HEIGHT)}
+_RESTORING = Restoring(model="rt-s-bicubic2")
+
+
+def _process(*arguments) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.media.video.clocks"]
+    return subprocess.Popen(
+        command + [str(argument) for argument in arguments],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+class LiveTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def restore(self, source, out, *, encoding=Encoding(), restoring=_RESTORING, **how):  # noqa: B008
+        return streaming.restore(str(source), str(out), restoring, encoding, **how)
+
+    def start(self, *arguments):
+        process = _process(*arguments)
+        for end in (process.stdout.close, process.wait, process.terminate):
+            self.addCleanup(end)
+        return process
+
+    def send(self, url, frames, width=WIDTH, height=HEIGHT):
+        return self.start("send", url, frames, 25, width, height)
+
+    @parameterized.parameters("udp", "rtp", "rtsp")
+    def test_a_stream_is_restored_on_its_way(self, scheme):
+        into, onward = clocks.free_port(), clocks.free_port()
+        goal, options = f"{scheme}://127.0.0.1:{onward}", []
+        if scheme == "rtsp":
+            # Who receives is the server here; the time it waits for is in seconds.
+            goal, options = f"{goal}/live", ["rtsp_flags=listen", "listen_timeout=60"]
+        receiver = self.start("receive", goal, *options)
+        self.send(f"udp://127.0.0.1:{into}?pkt_size=1316", 400)
+        report = self.restore(f"udp://127.0.0.1:{into}", goal, duration=2.5)
+        lines = receiver.communicate()[0].splitlines()
+        self.assertGreater(len(lines), 10)
+        seen, delays, *sizes = np.array([line.split() for line in lines]).astype(int).T
+        self.assertEqual({tuple(size) for size in np.transpose(sizes)}, _SIZES)
+        # A sender that is late sends two at once.
+        self.assertLess((np.diff(seen) % 2**16).max(), 2**15)
+        self.assertGreater(report.frames, 10)
+        # What is added on the way is part of what passes between the two ends.
+        self.assertLess(report.latency.median, np.median(delays) / 1000 + 0.01)
+
+    def test_a_stream_that_stops_and_returns_goes_on_in_the_same_file(self):
+        port, out = clocks.free_port(), self.folder / "out.mkv"
+        listening = f"tcp://127.0.0.1:{port}?listen=1&listen_timeout=20000"
+        senders = [self.send(listening, 30)]
+
+        def again():
+            senders[0].wait()
+            senders.append(self.send(listening, 30, width=96, height=80))
+            senders[1].wait()
+
+        thread = threading.Thread(target=again)
+        thread.start()
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            report = self.restore(f"tcp://127.0.0.1:{port}", out, patience=8)
+        thread.join()
+        self.assertEqual(report.returned, 1)
+        self.assertIn("returned", "\n".join(logs.output))
+        frames = films.read(out)
+        self.assertEqual({(f.width, f.height) for f in frames}, {(WIDTH, HEIGHT)})
+        times = [float(f.pts * f.time_base) for f in frames]
+        self.assertEqual(times, sorted(set(times)))
+        self.assertLen(frames, report.frames)
+        # What came back may be late, and takes its place by when it came.
+        self.assertGreater(np.diff(times).max(), 0.2)
+        shown = np.diff([clocks.told(view(f)) for f in frames]) % 2**16
+        self.assertBetween(shown.max(), 200, 2**15)
+
+    def test_a_network_that_is_too_slow_shows_the_newest_frame(self):
+        picture = Picture(width=160, height=96, durations=(1800,) * 30)
+        source = films.write(self.folder / "in.mp4", picture)
+        out = self.folder / "out.mkv"
+        report = self.restore(
+            source, out, restoring=Restoring(model="dncnn17-bicubic2", threads=1)
+        )
+        self.assertGreater(report.dropped, 0)
+        self.assertEqual(report.frames + report.dropped, 30)
+        last = films.read(out)[-1]
+        self.assertAlmostEqual(float(last.pts * last.time_base), 29 / 50, 2)
+
+    def test_sound_goes_along(self):
+        source = films.write(self.folder / "in.mp4", Picture(), films.sound(0.48))
+        out = self.folder / "out.mp4"
+        self.restore(source, out)
+        before = {data for _, data in films.packets(source, "audio")}
+        after = {data for _, data in films.packets(out, "audio")}
+        self.assertNotEmpty(after)
+        self.assertLessEqual(after, before)
+
+    def test_nobody_there_is_a_mistake(self):
+        port, out = clocks.free_port(), self.folder / "out.mkv"
+        with self.assertRaisesRegex(UserError, "cannot be opened"):
+            self.restore(f"tcp://127.0.0.1:{port}", out, patience=0.2)
+        with self.assertRaisesRegex(UserError, "neither a file nor an address"):
+            self.restore(self.folder / "missing.mp4", out)
+        with self.assertRaisesRegex(UserError, "neither window"):
+            self.restore("testsrc=s=64x48", "nowhere", input_format="lavfi")
+        self.assertEmpty(list(self.folder.iterdir()))
+
+    def test_a_file_that_is_there_is_kept(self):
+        out = self.folder / "out.mkv"
+        out.write_text("precious")
+        source = films.write(self.folder / "in.mp4")
+        with self.assertRaisesRegex(UserError, "exists"):
+            self.restore(source, out)
+        self.assertEqual(out.read_text(), "precious")
+
+    def test_names_stand_for_what_ffmpeg_opens(self):
+        self.assertEqual(inputs.find("/dev/video3", None, {}).format, "v4l2")
+        grab = inputs.find("udp://127.0.0.1:5000", None, {"fifo_size": "7"})
+        self.assertEqual(dict(grab.options)["fifo_size"], "7")
+        sent = outputs.find("udp://127.0.0.1:5000")
+        self.assertEqual(
+            (sent.format, sent.url), ("mpegts", "udp://127.0.0.1:5000?pkt_size=1316")
+        )
+        self.assertEqual(outputs.find("/dev/video9").format, "v4l2")
+        loop = outputs.encoding(outputs.find("/dev/video9"), Encoding())
+        self.assertEqual(loop.codec, "rawvideo")
+
+
+class NewestTest(absltest.TestCase):
+    def test_who_takes_gets_the_latest_and_the_rest_is_counted(self):
+        place = Newest()
+        for number in range(5):
+            place.put(number)
+        place.add("sound")
+        self.assertEqual(place.take(), (["sound"], 4))
+        self.assertEqual(place.dropped, 4)
+        place.put(5)
+        place.end()
+        self.assertEqual(place.take(), ([], 5))
+        self.assertIsNone(place.take())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,102 @@
+"""Stages that overlap: order, bounds, failures, and the time each took."""
+
+import threading
+import time
+
+from absl.testing import absltest
+
+from kdsharp.media.video import pipeline
+from kdsharp.media.video.pipeline import Stage
+
+
+class PipelineTest(absltest.TestCase):
+    def test_items_pass_every_stage_in_order(self):
+        done = []
+        stages = [Stage("square", lambda x: x * x), Stage("collect", done.append)]
+        found = pipeline.run(range(200), "count", stages)
+        self.assertEqual(done, [number**2 for number in range(200)])
+        self.assertEqual(
+            [stage.name for stage in found], ["count", "square", "collect"]
+        )
+
+    def test_what_is_fast_waits_for_what_is_slow(self):
+        begun, ahead = [], []
+        release = threading.Semaphore(0)
+
+        def numbers():
+            for number in range(50):
+                begun.append(number)
+                yield number
+
+        def slow(number):
+            release.acquire()
+            ahead.append(len(begun) - number)
+
+        def let_go():
+            release.release()
+
+        stages = [Stage("pass", lambda x: x), Stage("slow", slow)]
+        thread = threading.Thread(
+            target=lambda: [(time.sleep(0.002), let_go()) for _ in range(50)]
+        )
+        thread.start()
+        pipeline.run(numbers(), "count", stages)
+        thread.join()
+        # Two queues of four, and what each of three threads has in its hands.
+        self.assertLessEqual(max(ahead), 2 * 4 + 3)
+
+    def test_stages_work_at_the_same_time(self):
+        # Each waits for the other, which a pipeline of one thread could never do.
+        meeting = threading.Barrier(2, timeout=30)
+
+        def first(number):
+            if number > 0:
+                meeting.wait()
+            return number
+
+        def second(number):
+            if number < 9:
+                meeting.wait()
+
+        pipeline.run(range(10), "count", [Stage("a", first), Stage("b", second)])
+        self.assertFalse(meeting.broken)
+
+    def test_a_failure_ends_every_stage_and_is_raised(self):
+        def fail(number):
+            if number == 7:
+                raise ValueError("seven")
+            return number
+
+        before = threading.active_count()
+        with self.assertRaisesRegex(ValueError, "seven"):
+            pipeline.run(iter(int, 1), "endless", [Stage("a", lambda x: fail(7))])
+        done = []
+        with self.assertRaisesRegex(ValueError, "seven"):
+            pipeline.run(
+                range(10**9), "many", [Stage("a", fail), Stage("b", done.append)]
+            )
+        self.assertEqual(done, sorted(done))
+        self.assertEqual(threading.active_count(), before)
+
+    def test_what_the_caller_raises_ends_it(self):
+        def interrupted():
+            raise KeyboardInterrupt
+
+        before = threading.active_count()
+        with self.assertRaises(KeyboardInterrupt):
+            pipeline.run(iter(int, 1), "endless", [Stage("a", id)], interrupted)
+        self.assertEqual(threading.active_count(), before)
+
+    def test_waiting_is_no_work(self):
+        stages = [
+            Stage("rest", lambda x: x),
+            Stage("sleep", lambda _: time.sleep(0.02)),
+        ]
+        count, rest, sleep = pipeline.run(range(20), "count", stages)
+        self.assertGreater(sleep.busy, 0.4)
+        self.assertLess(rest.busy, sleep.busy / 4)
+        self.assertLess(count.busy, sleep.busy / 4)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,185 @@
+"""What happens to the pixels of a video, read back from lossless files."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+from scipy import ndimage
+
+from kdsharp.media.video import files, seam
+from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime import planes
+from tests.media.video import films
+from tests.media.video.films import HEIGHT, WIDTH, Picture, view
+
+_LUMA, _RGB = "rt-s-bicubic2", "dncnn17-bicubic2"
+_FFV1 = Encoding(codec="ffv1")
+
+
+class PixelsTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def restored(self, picture: Picture, **restoring):
+        """Returns the frames before and after."""
+        source = films.write(self.folder / "in.mkv", picture)
+        out = self.folder / "out.mkv"
+        files.restore(
+            source, out, Restoring(model=_LUMA, **restoring), _FFV1, overwrite=True
+        )
+        return films.read(source), films.read(out)
+
+    @parameterized.parameters(
+        ("yuv420p", 1, "studio", 8),
+        ("yuv420p", 2, "full", 8),
+        ("yuv422p", 1, "studio", 8),
+        ("yuv444p", 0, "studio", 8),
+        ("yuv420p10le", 1, "studio", 10),
+        ("yuv422p10le", 1, "studio", 10),
+        ("gray", 1, "studio", 8),
+    )
+    def test_luma_is_restored_in_its_range_and_colour_is_untouched(
+        self, pixels, range_number, range_, depth
+    ):
+        picture = Picture(
+            pixels=pixels,
+            codec="ffv1",
+            options=(),
+            colour=(range_number, 1, 1, 1),
+            durations=(3600,) * 3,
+        )
+        network = planes.create(_LUMA, WIDTH, HEIGHT, range=range_, depth=depth)
+        before, after = self.restored(picture)
+        self.assertLen(after, 3)
+        for old, new in zip(before, after, strict=True):
+            self.assertEqual(new.format.name, pixels)
+            wanted = network(np.ascontiguousarray(view(old)))
+            self.assertGreater(np.abs(wanted.astype(int) - view(old)).max(), 3)
+            np.testing.assert_array_equal(view(new), wanted)
+            for index in range(1, len(old.planes)):
+                np.testing.assert_array_equal(view(new, index), view(old, index))
+
+    def test_pictures_of_full_range_keep_their_bytes(self):
+        picture = Picture(
+            pixels="yuvj420p", codec="mjpeg", options=(), colour=(2, 5, 1, 1)
+        )
+        before, after = self.restored(picture, strength=0)
+        self.assertEqual(before[0].format.name, "yuvj420p")
+        for old, new in zip(before, after, strict=True):
+            self.assertEqual((new.format.name, new.color_range), ("yuv420p", 2))
+            for index in range(3):
+                np.testing.assert_array_equal(view(new, index), view(old, index))
+
+    @parameterized.parameters("yuv444p", "yuv444p10le")
+    def test_a_network_of_rgb_sees_rgb(self, pixels):
+        picture = Picture(pixels=pixels, colour=(1, 1, 1, 1), durations=(3600,))
+        source = films.write(self.folder / "in.mkv", picture)
+        out = self.folder / "out.mkv"
+        files.restore(source, out, Restoring(model=_RGB), _FFV1)
+        (old,), (new,) = films.read(source), films.read(out)
+        ten = 4 if pixels.endswith("10le") else 1
+        top = 1023 if ten > 1 else 255
+        network = planes.create(
+            _RGB, WIDTH, HEIGHT, range="full", depth=10 if ten > 1 else 8
+        )
+        rgb = np.clip(np.round(_rgb(old, ten) * top), 0, top)
+        restored = network(rgb.astype(np.uint16 if ten > 1 else np.uint8))
+        wanted = _bt709(restored / top) * ten
+        found = np.stack([view(new, index) for index in range(3)], -1)
+        # Two roundings to integers lie on either way.
+        self.assertLess(np.abs(found - wanted).max(), 3.1)
+        self.assertLess(np.abs(found - wanted).mean(), 0.6)
+
+    def test_pictures_of_rgb_become_yuv_of_the_matrix_they_are_tagged_with(self):
+        picture = Picture(pixels="bgr0", codec="ffv1", options=(), durations=(3600,))
+        before, after = self.restored(picture, strength=0)
+        self.assertEqual(before[0].format.name, "bgr0")
+        rgb = before[0].to_ndarray(format="rgb24") / 255
+        wanted = _bt601(rgb)
+        found = np.stack([view(after[0], index) for index in range(3)], -1)
+        self.assertEqual(after[0].format.name, "yuv444p")
+        self.assertLess(np.abs(found - wanted).max(), 1.1)
+
+    def test_left_of_the_seam_is_what_came_in(self):
+        before, after = self.restored(Picture(durations=(3600,)), compare=True)
+        network = planes.create(_LUMA, WIDTH, HEIGHT)
+        place = seam.place(WIDTH)
+        old, new = view(before[0]), view(after[0])
+        self.assertEqual(place, WIDTH // 2)
+        np.testing.assert_array_equal(new[:, : place - 1], old[:, : place - 1])
+        np.testing.assert_array_equal(new[:, place - 1 : place + 1], 235)
+        wanted = network(np.ascontiguousarray(old))
+        np.testing.assert_array_equal(new[:, place + 1 :], wanted[:, place + 1 :])
+
+    def test_at_its_own_size_nothing_is_resized(self):
+        plain = self.restored(Picture(durations=(3600,)))[1]
+        sized = self.restored(Picture(durations=(3600,)), size=(WIDTH, HEIGHT))
+        np.testing.assert_array_equal(view(plain[0]), view(sized[1][0]))
+
+    @parameterized.parameters("yuv420p", "yuv420p10le")
+    def test_a_network_at_half_the_size_sees_what_pillow_would_show_it(self, pixels):
+        half = WIDTH // 2, HEIGHT // 2
+        depth = 10 if pixels.endswith("10le") else 8
+        picture = Picture(pixels=pixels, durations=(3600,))
+        before, after = self.restored(picture, size=half)
+        network = planes.create(_LUMA, *half, depth=depth)
+        small = Image.fromarray(view(before[0]).astype(np.float32))
+        small = np.asarray(small.resize(half, Image.Resampling.BICUBIC))
+        small = network(np.round(small).astype(network.element)).astype(np.float32)
+        large = Image.fromarray(small).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        apart = np.abs(np.asarray(large) - view(after[0])) / (4 if depth == 10 else 1)
+        self.assertLess(apart.mean(), 1.5)
+        self.assertEqual(view(after[0]).shape, (HEIGHT, WIDTH))
+        np.testing.assert_array_equal(view(after[0], 1), view(before[0], 1))
+
+    @parameterized.parameters("yuv420p", "yuv420p10le")
+    def test_an_unsharp_mask_adds_what_a_blur_of_one_pixel_takes_away(self, pixels):
+        picture = Picture(pixels=pixels, durations=(3600,) * 2)
+        before, after = self.restored(picture, strength=0, unsharp=0.5)
+        self.assertEqual([f.pts for f in before], [f.pts for f in after])
+        for old, new in zip(before, after, strict=True):
+            luma = view(old).astype(float)
+            top = 1023 if pixels.endswith("10le") else 255
+            line = np.array([1, 4, 6, 4, 1]) / 16
+            blurred = ndimage.correlate1d(luma, line, axis=0, mode="nearest")
+            blurred = ndimage.correlate1d(blurred, line, axis=1, mode="nearest")
+            wanted = np.clip(luma + 0.5 * (luma - blurred), 0, top)
+            self.assertGreater(np.abs(luma - wanted).max(), 3)
+            self.assertLess(np.abs(view(new) - wanted).max(), 0.51)
+            np.testing.assert_array_equal(view(new, 1), view(old, 1))
+
+
+def _rgb(frame, ten):
+    """Returns RGB in [0, 1] of BT.709 in studio range."""
+    y, u, v = (view(frame, index) / ten for index in range(3))
+    y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+    red, blue = y + 1.5748 * v, y + 1.8556 * u
+    green = (y - 0.2126 * red - 0.0722 * blue) / 0.7152
+    return np.stack([red, green, blue], -1)
+
+
+def _bt709(rgb):
+    return _studio(rgb, 0.2126, 0.0722)
+
+
+def _bt601(rgb):
+    return _studio(rgb, 0.299, 0.114)
+
+
+def _studio(rgb, of_red, of_blue):
+    """Returns Y, U, V in studio range of 8 bits."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    y = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    u = (blue - y) / (2 * (1 - of_blue))
+    v = (red - y) / (2 * (1 - of_red))
+    return np.stack([16 + 219 * y, 128 + 224 * u, 128 + 224 * v], -1)
+
+
+if __name__ == "__main__":
+    absltest.main()
