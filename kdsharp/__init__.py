@@ -8,7 +8,6 @@
 `picture` is a NumPy array or a Pillow image, and so is what comes back.
 """
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "load"]
 
 
@@ -18,6 +17,10 @@ def __getattr__(name: str):
         from kdsharp.runtime.restore import load
 
         return load
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("kdsharp")
     raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
 
 

@@ -1,6 +1,7 @@
 """What the programs ask of JAX before anything computes."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,3 +26,5 @@ def keep_compiled() -> None:
     jax.config.update("jax_compilation_cache_dir", str(cache / "xla"))
     # However little they take one by one, first parameters are many small programs.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    # Where nothing can be kept, it takes longer the next time: no more than that.
+    warnings.filterwarnings("ignore", "Error .* persistent compilation cache entry")

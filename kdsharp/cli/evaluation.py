@@ -88,13 +88,20 @@ def _add_bench(verbs: Verbs) -> None:
         nargs="+",
         metavar="T",
         default=["float32"],
-        help="float32 (default), bfloat16",
+        help="float32 (default), bfloat16, int8",
     )
     verb.add_argument(
         "--backend",
         nargs="+",
         metavar="B",
-        help="jax, torch, torch-compiled (default: those that are installed)",
+        help="all (default: those that are installed), jax, openvino, onnxruntime, "
+        "torch, torch-compiled, openvino-defaults, onnxruntime-defaults, ncnn",
+    )
+    verb.add_argument(
+        "--pixels",
+        metavar="P",
+        default="rgb",
+        help="what networks of luma are given: rgb (default), plane as video has it",
     )
     verb.add_argument(
         "--frames",
@@ -199,6 +206,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         dtypes=arguments.dtype,
         backends=arguments.backend,
+        pixels=arguments.pixels,
         frames=arguments.frames,
         seconds=arguments.seconds,
         out=arguments.out,

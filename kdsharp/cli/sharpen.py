@@ -63,7 +63,10 @@ def _add_sharpen(verbs: Verbs) -> None:
         help="refuse pictures of more (default: %(default)s)",
     )
     verb.add_argument(
-        "--backend", metavar="B", default="auto", help="auto (default) or jax"
+        "--backend",
+        metavar="B",
+        default="auto",
+        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
     )
     verb.add_argument(
         "--threads", metavar="N", type=int, default=0, help="cores (default: all)"

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 # ITU-R BT.601: what red, green and blue add to luma.
-_BT601 = (0.299, 0.587, 0.114)
+BT601 = (0.299, 0.587, 0.114)
 
 # The same in 8-bit video, where black is 16 and white 235, as MATLAB rounds it.
 _STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -20,7 +20,7 @@ _KNEE_LINEAR = 0.0031308
 
 def luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
     """Returns full-range BT.601 luma: white is 1, black is 0."""
-    return (rgb @ jnp.asarray(_BT601, rgb.dtype))[..., None]
+    return (rgb @ jnp.asarray(BT601, rgb.dtype))[..., None]
 
 
 def studio_luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:

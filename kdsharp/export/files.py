@@ -1,7 +1,7 @@
 """Writes a network as a file for another runtime."""
 
 import dataclasses
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,8 +54,13 @@ def check_out(out: Path) -> None:
     if out.is_dir():
         raise UserError(f"{out} is a folder: give the name of a file in it")
     folder = next(parent for parent in out.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise UserError(f"{out} cannot be written: check the folder {folder}")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}): check {folder}"
+        ) from error
 
 
 def _onnx(network: Network, out: Path, wish: Wish) -> list[Path]:

@@ -76,11 +76,10 @@ def _best(values: np.ndarray) -> tuple[float, float]:
 
     A few extremes beyond it cost less than coarser steps for all the rest.
     """
-    ends = float(values.min()), float(values.max())
-    return min(
-        ((part * ends[0], part * ends[1]) for part in _PARTS),
-        key=lambda range_: _error(values, *range_),
-    )
+    low, high = float(values.min()), float(values.max())
+    low = min((part * low for part in _PARTS), key=lambda x: _error(values, x, high))
+    high = min((part * high for part in _PARTS), key=lambda x: _error(values, low, x))
+    return low, high
 
 
 def _error(values: np.ndarray, low: float, high: float) -> float:

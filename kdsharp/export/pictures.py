@@ -11,9 +11,11 @@ Conversions, padding, the mean, the residual and the clip are nodes of the graph
 
 from collections.abc import Mapping
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from kdsharp.core import color
 from kdsharp.export import levels, networks
 from kdsharp.export.graph import Graph, Size, Value
 from kdsharp.export.levels import Levels
@@ -80,29 +82,38 @@ def planes(
     range_: str = "studio",
     depth: int = 8,
     strength: float = 1.0,
+    rgb: bool = False,
     ranges: Ranges | None = None,
 ) -> onnx.ModelProto:
     """Returns a graph of one size, for one plane of video or one RGB picture.
 
     What lies outside of studio range is kept, being there for sharp edges to overshoot.
+    With `rgb` a network of luma is given RGB, too, and lets colour pass.
     """
     graph = Graph(ranges=ranges)
-    x, shape = INPUT, [height, width]
-    if network.model.channels > 1:
-        shape.append(network.model.channels)
-        x = graph.node("Transpose", x, perm=[2, 0, 1])
+    pixels = levels.of_video(depth, range_)
+    sizes = height, width
+    channels = 3 if rgb else network.model.channels
+    if channels == 1:
+        x = graph.node("Unsqueeze", INPUT, graph.integers(0, 1))
+    else:
+        x = graph.node("Transpose", INPUT, perm=[2, 0, 1])
         x = graph.node("Unsqueeze", x, graph.integers(0))
+    if channels == network.model.channels:
+        x = _restored(graph, x, sizes, network, pixels, strength)
     else:
-        x = graph.node("Unsqueeze", x, graph.integers(0, 1))
-    x = _restored(
-        graph, x, (height, width), network, levels.of_video(depth, range_), strength
-    )
-    if network.model.channels > 1:
-        x = graph.node("Squeeze", x, graph.integers(0))
-        graph.node("Transpose", x, perm=[1, 2, 0])
-    else:
+        x = _scaled(graph, x, pixels)
+        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
+        sharp = _restored(graph, luma, sizes, network, None, strength, clip=False)
+        x = graph.node("Add", x, graph.node("Sub", sharp, luma))
+        x = _rounded(graph, x, pixels)
+    if channels == 1:
         graph.node("Squeeze", x, graph.integers(0, 1))
-    return _model(graph, "uint8" if depth == 8 else "uint16", shape, network)
+        return _model(graph, pixels.dtype, [*sizes], network)
+    x = graph.node("Squeeze", x, graph.integers(0))
+    graph.node("Transpose", x, perm=[1, 2, 0])
+    return _model(graph, pixels.dtype, [*sizes, channels], network)
 
 
 def _restored(

@@ -1,6 +1,7 @@
 """Pictures to try an exported network on, sharp and as the network meets them."""
 
 import dataclasses
+import functools
 import logging
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def _pair(network: Network, blur, number: int, picture: np.ndarray) -> Pair:
     return Pair(np.asarray(sharp), np.asarray(blurred))
 
 
+@functools.cache
 def _generated() -> list[np.ndarray]:
     return [dead_leaves.render(i, size=_SIZE, seed=_SEED) for i in range(_COUNT)]
 

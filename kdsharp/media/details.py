@@ -39,8 +39,11 @@ class Details:
     encoding: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def of_image(image: Image.Image) -> Details:
-    """Returns the details of an opened picture, told of it as it stands upright."""
+def of_image(image: Image.Image, content: bytes) -> Details:
+    """Returns the details of a picture, of which `content` is the file.
+
+    It is loaded and not yet turned; they are told of it as it stands upright.
+    """
     info = image.info
     turned = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     dpi = info.get("dpi")
@@ -55,7 +58,7 @@ def of_image(image: Image.Image) -> Details:
         dpi=dpi if dpi and min(dpi) > 0 else None,
         comment=_bytes(info.get("comment", b"")),
         texts=_texts(image),
-        encoding=_encoding(image),
+        encoding=_encoding(image, content),
     )
 
 
@@ -65,11 +68,18 @@ def for_tiff(exif: bytes) -> dict[int, Any]:
         return {}
     loaded = Image.Exif()
     loaded.load(_PREFIX + exif)
-    return {
-        tag: loaded.get_ifd(tag) if tag in _IFDS else value
-        for tag, value in loaded.items()
-        if tag in _DESCRIPTIVE
-    }
+    return _descriptive(loaded)
+
+
+def from_entries(entries: dict[int, Any]) -> bytes:
+    """Returns EXIF of entries, nested ones as dicts."""
+    exif = Image.Exif()
+    for tag, value in entries.items():
+        if tag in _IFDS:
+            exif.get_ifd(tag).update(value)
+        else:
+            exif[tag] = value
+    return exif.tobytes().removeprefix(_PREFIX) if entries else b""
 
 
 def with_prefix(exif: bytes) -> bytes:
@@ -88,17 +98,20 @@ def png_texts(details: Details) -> PngImagePlugin.PngInfo:
     return texts
 
 
+def _descriptive(exif: Image.Exif) -> dict[int, Any]:
+    return {
+        tag: exif.get_ifd(tag) if tag in _IFDS else value
+        for tag, value in exif.items()
+        if tag in _DESCRIPTIVE
+    }
+
+
 def _exif(image: Image.Image) -> bytes:
     """Returns EXIF as a TIFF without pixels, byte for byte where it is stored so."""
     stored = image.info.get("exif")
     if isinstance(stored, bytes) and stored:
         return stored.removeprefix(_PREFIX)
-    exif = image.getexif()
-    kept = Image.Exif()
-    for tag, value in exif.items():
-        if tag in _DESCRIPTIVE or (tag == ORIENTATION and image.format != "TIFF"):
-            kept[tag] = exif.get_ifd(tag) if tag in _IFDS else value
-    return kept.tobytes().removeprefix(_PREFIX) if len(kept) else b""
+    return from_entries(_descriptive(image.getexif()))
 
 
 def _upright(exif: bytes) -> bytes:
@@ -143,7 +156,7 @@ def _texts(image: Image.Image) -> dict[str, str]:
     }
 
 
-def _encoding(image: Image.Image) -> dict[str, Any]:
+def _encoding(image: Image.Image, content: bytes) -> dict[str, Any]:
     """Returns what makes the same format encode as it was encoded."""
     if image.format in ("JPEG", "MPO"):
         return {
@@ -155,22 +168,15 @@ def _encoding(image: Image.Image) -> dict[str, Any]:
     if image.format == "TIFF":
         return {"compression": image.info.get("compression", "raw")}
     if image.format == "WEBP":
-        return {"lossless": _is_lossless_webp(image)}
+        return {"lossless": _is_lossless_webp(content)}
     return {}
 
 
-def _is_lossless_webp(image: Image.Image) -> bool:
-    file = image.fp
-    if file is None:
-        return False
-    here = file.tell()
-    try:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            name, length = struct.unpack("<4sL", head)
-            if name in (b"VP8 ", b"VP8L"):
-                return name == b"VP8L"
-            file.seek(length + length % 2, 1)
-        return False
-    finally:
-        file.seek(here)
+def _is_lossless_webp(content: bytes) -> bool:
+    at = 12
+    while len(head := content[at : at + 8]) == 8:
+        name, length = struct.unpack("<4sL", head)
+        if name in (b"VP8 ", b"VP8L"):
+            return name == b"VP8L"
+        at += 8 + length + length % 2
+    return False

@@ -10,7 +10,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePath
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -59,6 +58,8 @@ MOST_MEGAPIXELS = 250
 _JPEG = {"quality": 95, "subsampling": 0}
 _WEBP_QUALITY = 90
 _AVIF = {"quality": 90, "subsampling": "4:4:4"}
+# Of BMPs, Pillow writes alpha and does not read it.
+_OPAQUE = ("JPEG", "BMP")
 _DEEP = {"PNG": deep.png, "TIFF": deep.tiff}
 _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
@@ -89,21 +90,24 @@ def size(source: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def read(source: Path | BinaryIO) -> Picture:
-    """Returns the picture in a file, upright."""
-    with _sentences(source), _opened(source) as file, _open(file) as image:
-        _check(image)
-        told = detail.of_image(image)
-        if not deep.is_deep(image):
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return Picture(images.to_pixels(image), told)
-        orientation = image.getexif().get(detail.ORIENTATION, 1)
-        with _open(file) as again:
-            pixels = deep.read(image, again)
-        if told.format == "TIFF":  # Of which Pillow turns what it loads.
-            return Picture(pixels, told)
-        return Picture(_upright(pixels, orientation), told)
+def read(source: Path | bytes) -> Picture:
+    """Returns the picture in a file, or that a file's bytes are, upright."""
+    with _sentences(source):
+        content = _content(source)
+        with Image.open(io.BytesIO(content)) as image:
+            _check(image)
+            # To ask a PNG for its EXIF is to load it: what loading loses comes first.
+            if not deep.is_deep(image):
+                image.load()
+                told = detail.of_image(image, content)
+                ImageOps.exif_transpose(image, in_place=True)
+                return Picture(images.to_pixels(image), told)
+            with Image.open(io.BytesIO(content)) as again:
+                pixels = deep.read(image, again)
+            told = detail.of_image(image, content)
+            # Pillow turns TIFFs as it loads them.
+            orientation = image.getexif().get(detail.ORIENTATION, 1)
+            return Picture(_upright(pixels, orientation), told)
 
 
 def encode(picture: Picture, format_: str) -> bytes:
@@ -113,9 +117,9 @@ def encode(picture: Picture, format_: str) -> bytes:
         return _DEEP[format_](pixels, told)
     if format_ != "TIFF" or pixels.dtype == np.uint16:
         pixels = _to_bytes(pixels)
-    if format_ == "JPEG" and pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
+    if format_ in _OPAQUE and pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
         raise UserError(
-            "JPEG has no transparency, and the picture has: write a .png or .webp"
+            f"{format_} has no transparency, and the picture has: write .png or .webp"
         )
     image = images.to_image(pixels)
     file = io.BytesIO()
@@ -134,7 +138,10 @@ def write(
     # Another program may have written it while this one computed.
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
-    whole_files.write_bytes(path, content)
+    try:
+        whole_files.write_bytes(path, content)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def format_of(path: PurePath) -> str:
@@ -166,21 +173,11 @@ def is_named_like_one(path: PurePath) -> bool:
     return kind in Image.OPEN and kind not in _NOT_READ
 
 
-@contextlib.contextmanager
-def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
-    if not isinstance(source, PurePath):
-        yield source
-        return
-    with source.open("rb") as file:
-        yield file
-
-
-def _open(file: BinaryIO) -> Image.Image:
-    file.seek(0)
-    if not file.read(1):
+def _content(source: Path | bytes) -> bytes:
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    if not content:
         raise UserError("it is empty")
-    file.seek(0)
-    return Image.open(file)
+    return content
 
 
 def _check(image: Image.Image) -> None:
@@ -194,9 +191,9 @@ def _check(image: Image.Image) -> None:
 
 
 @contextlib.contextmanager
-def _sentences(source: Path | BinaryIO) -> Iterator[None]:
+def _sentences(source: Path | bytes) -> Iterator[None]:
     """Turns what goes wrong in reading into a sentence."""
-    name = source if isinstance(source, PurePath) else "standard input"
+    name = "standard input" if isinstance(source, bytes) else source
     try:
         yield
     except Image.DecompressionBombError as error:
@@ -284,11 +281,10 @@ def _options(told: detail.Details, format_: str) -> dict:
 
 
 def _tiff_options(told: detail.Details, same: bool) -> dict:
-    exif = Image.Exif()
-    for tag, value in detail.for_tiff(told.exif).items():
-        exif[tag] = value
+    entries = detail.for_tiff(told.exif)
     if told.xmp:
-        exif[detail.XMP_TAG] = told.xmp
+        entries[detail.XMP_TAG] = told.xmp
+    exif = detail.with_prefix(detail.from_entries(entries))
     compression = told.encoding["compression"] if same else "tiff_deflate"
     if compression not in ("raw", "tiff_lzw", "tiff_deflate", "packbits"):
         # JPEG within a TIFF would lose once more; fax is for black and white.

@@ -36,11 +36,12 @@ class Job:
     depth: int
     dtype: str
     threads: int
+    rgb: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
         """What a plane's shape must be."""
-        channels = self.network.model.channels
+        channels = 3 if self.rgb else self.network.model.channels
         return (self.height, self.width, *([channels] if channels > 1 else []))
 
     @property
@@ -60,7 +61,6 @@ class Restorer:
     shape: tuple[int, ...]
     element: type
     backend: str
-    channels: int
     _run: Run
 
     def __call__(self, plane: Plane, out: Plane | None = None) -> Plane:
@@ -87,11 +87,13 @@ def create(
     range: str = "studio",
     strength: float = 1.0,
     depth: int = 8,
+    rgb: bool = False,
 ) -> Restorer:
     """Returns what restores planes of that size; `threads` 0 is every core.
 
     In `studio` range black is 16 and white 235 (of 8 bits), in `full` 0 and 255.
-    `strength` multiplies what the network adds.
+    `strength` multiplies what the network adds. With `rgb` a network of luma is given
+    RGB, too, and lets colour pass.
     """
     if range not in RANGES:
         raise UserError(f"unknown range {range!r}; there are: {', '.join(RANGES)}")
@@ -102,9 +104,9 @@ def create(
     name = backends.choose(backend, dtype)
     if not isinstance(weights, networks.Network):
         weights = networks.of_weights(weights)
-    job = Job(weights, width, height, range, strength, depth, dtype, threads)
+    job = Job(weights, width, height, range, strength, depth, dtype, threads, rgb)
     run = _CREATE[name](job)
-    return Restorer(job.shape, job.element, name, weights.model.channels, run)
+    return Restorer(job.shape, job.element, name, run)
 
 
 def _graph(job: Job, ranges: dict | None) -> bytes:
@@ -117,6 +119,7 @@ def _graph(job: Job, ranges: dict | None) -> bytes:
         range_=job.range,
         depth=job.depth,
         strength=job.strength,
+        rgb=job.rgb,
         ranges=ranges,
     )
     return graph.SerializeToString()
@@ -154,19 +157,23 @@ def _jax(job: Job) -> Run:
     import jax
     import jax.numpy as jnp
 
+    from kdsharp.core import color
+
     found = levels.of_video(job.depth, job.range)
     black, span = found.black, found.white - found.black
     model = job.network.model.clone(dtype=job.dtype)
-    luma = len(job.shape) == 2
+    flat = len(job.shape) == 2
+    of_luma = job.network.model.channels == 1
 
     @jax.jit
     def restore(variables, plane):
         x = (plane.astype(jnp.float32) - black) / span
-        x = x[None, :, :, None] if luma else x[None]
-        x = x + job.strength * model.apply(variables, x)
+        x = x[None, :, :, None] if flat else x[None]
+        seen = color.luma(x) if of_luma and not flat else x
+        x = x + job.strength * model.apply(variables, seen)
         x = jnp.clip(x * span + black, 0, found.top)
         x = jnp.round(x).astype(plane.dtype)[0]
-        return x[:, :, 0] if luma else x
+        return x[:, :, 0] if flat else x
 
     variables = jax.device_put(job.network.variables)
 

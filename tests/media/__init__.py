@@ -1,1 +1,1 @@
-"""Tests of video."""
+"""Tests of `kdsharp.media`."""

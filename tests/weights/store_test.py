@@ -125,6 +125,7 @@ class ShippedTest(absltest.TestCase):
         picture = skimage.data.astronaut()[None, 80:208, 160:288] / np.float32(255)
         for name in store.shipped():
             weights = store.load(name)
+            store.check(store.locate(name), weights)
             luma = weights.card["model"]["channels"] == 1
             sharp = color.luma(picture) if luma else picture
             degrade = degradations.create(weights.card["degradation"])

@@ -11,12 +11,15 @@ import numpy as np
 from kdsharp.errors import UserError
 
 Frames = np.ndarray
-"""uint8 `[batch, height, width, 3]`."""
+"""uint8 `[batch, height, width, 3]`, of planes `[batch, height, width]`."""
 
 Run = Callable[[Frames], Frames]
 
 # Networks that are 3x3 convolutions, ReLU between, and whether they add to their input.
-_CHAINS = {"dncnn": True, "light_cnn": True, "plain_cnn": False}
+CHAINS = {"dncnn": True, "light_cnn": True, "plain_cnn": False, "real_time": True}
+
+# What frames may be: a network of luma is given RGB, or the plane that holds luma.
+PIXELS = ("rgb", "plane")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Settings:
 
     threads: int = 0
     dtype: str = "float32"
+    pixels: str = "rgb"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Backend:
 
     create: Callable[[Subject, Settings], Run]
     needs: tuple[str, ...] = ()
-    refuses: Callable[[dict], str] = lambda arguments: ""
+    refuses: Callable[[dict, Settings], str] = lambda arguments, settings: ""
+    dtypes: tuple[str, ...] = ("float32", "bfloat16")
 
     @property
     def installed(self) -> bool:
@@ -90,41 +95,55 @@ def _jax(subject: Subject, settings: Settings) -> Run:
 
     model, variables, arguments = network(subject, settings.dtype)
     of_luma = arguments.get("channels", 3) == 1
+    planes = settings.pixels == "plane"
 
     @jax.jit
     def restore(variables, frames):
         blurred = frames.astype(jnp.float32) / 255
-        seen = color.luma(blurred) if of_luma else blurred
+        blurred = blurred[..., None] if planes else blurred
+        seen = color.luma(blurred) if of_luma and not planes else blurred
         restored = blurred + model.apply(variables, seen)
-        return jnp.round(jnp.clip(restored, 0, 1) * 255).astype(jnp.uint8)
+        restored = jnp.round(jnp.clip(restored, 0, 1) * 255).astype(jnp.uint8)
+        return restored[..., 0] if planes else restored
 
     variables = jax.device_put(variables)
     return lambda frames: np.asarray(restore(variables, frames))
 
 
-def _torch_refuses(arguments: dict) -> str:
-    if arguments["name"] in _CHAINS and arguments.get("channels", 3) == 3:
-        return ""
-    return f"PyTorch is given RGB networks of {', '.join(_CHAINS)} alone"
+def _chain_refuses(arguments: dict, settings: Settings) -> str:
+    if arguments["name"] not in CHAINS:
+        return f"it is given networks of {', '.join(CHAINS)} alone"
+    if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
+        return "it is given networks of luma only with --pixels plane"
+    return ""
+
+
+def _default_refuses(arguments: dict, settings: Settings) -> str:
+    if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
+        return "it is given networks of luma only with --pixels plane"
+    return ""
 
 
 def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> Run:
     import torch
 
-    _, variables, arguments = network(subject)
+    model, variables, arguments = network(subject)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     dtype = getattr(torch, settings.dtype)
-    chain = _chain(torch, variables["params"]).to(dtype)
+    chain = _chain(torch, model, variables["params"]).to(dtype)
     chain = chain.to(memory_format=torch.channels_last)
     mean = torch.tensor(arguments.get("mean", (0.0,))).reshape(1, -1, 1, 1)
-    adds = _CHAINS[arguments["name"]]
+    adds = CHAINS[arguments["name"]]
+    planes = settings.pixels == "plane"
 
     def restore(frames):
-        blurred = frames.permute(0, 3, 1, 2).float() / 255
+        frames = frames[:, None] if planes else frames.permute(0, 3, 1, 2)
+        blurred = frames.float() / 255
         drawn = chain((blurred - mean if adds else blurred).to(dtype)).float()
         restored = blurred + drawn if adds else drawn
-        return (restored.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+        restored = (restored.clamp(0, 1) * 255).round().byte()
+        return restored[:, 0] if planes else restored.permute(0, 2, 3, 1)
 
     forward = torch.compile(restore, dynamic=False) if compiled else restore
 
@@ -135,8 +154,12 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
     return run
 
 
-def _chain(torch, params: dict):
+def _chain(torch, model, params: dict):
     """Returns Flax's convolutions `conv1`, `conv2` and so on as PyTorch's."""
+    factor = getattr(model, "factor", 1)
+    between = torch.nn.ReLU(inplace=True)
+    if hasattr(model, "slope"):
+        between = torch.nn.LeakyReLU(model.slope, inplace=True)
     layers = []
     for number in range(1, len(params) + 1):
         kernel, bias = (params[f"conv{number}"][name] for name in ("kernel", "bias"))
@@ -144,16 +167,104 @@ def _chain(torch, params: dict):
         layer = torch.nn.Conv2d(inputs, outputs, size, padding=size // 2)
         layer.weight.data = torch.tensor(np.asarray(kernel).transpose(3, 2, 0, 1))
         layer.bias.data = torch.tensor(np.asarray(bias))
-        layers += [layer, torch.nn.ReLU(inplace=True)]
-    return torch.nn.Sequential(*layers[:-1]).eval()
+        layers += [layer, between]
+    layers = layers[:-1]
+    if factor > 1:
+        # Of one channel, PyTorch counts a square's pixels as Flax's network does.
+        fold, unfold = torch.nn.PixelUnshuffle(factor), torch.nn.PixelShuffle(factor)
+        layers = [fold, *layers, unfold]
+    return torch.nn.Sequential(*layers).eval()
+
+
+def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
+    """Returns frames' way through `kdsharp.runtime`, one at a time."""
+    from kdsharp.runtime import planes
+
+    whole = exportable(subject)
+    made = {}
+
+    def run(frames: Frames) -> Frames:
+        if not made:
+            height, width = frames.shape[1:3]
+            made["restore"] = planes.create(
+                *(whole, width, height),
+                backend=name,
+                dtype=settings.dtype,
+                threads=settings.threads,
+                range="full",
+                rgb=settings.pixels == "rgb",
+            )
+        restored = np.empty_like(frames)
+        for frame, out in zip(frames, restored, strict=True):
+            made["restore"](frame, out)
+        return restored
+
+    return run
+
+
+def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
+    """Returns the exported file of uint8, run as its runtime does if nobody asks."""
+    from kdsharp.export import packages, pictures
+
+    graph = pictures.batches(exportable(subject), "uint8").SerializeToString()
+    (runtime,) = packages.need(name)
+    if name == "openvino":
+        compiled = runtime.Core().compile_model(runtime.Core().read_model(graph), "CPU")
+        call = lambda pixels: compiled([pixels])[0]  # noqa: E731
+    else:
+        session = runtime.InferenceSession(
+            graph, providers=runtime.get_available_providers()
+        )
+        call = lambda pixels: session.run(None, {pictures.INPUT: pixels})[0]  # noqa: E731
+    if settings.pixels == "plane":
+        return lambda frames: call(frames[..., None])[..., 0]
+    return call
+
+
+def exportable(subject: Subject):
+    """Returns the network as `kdsharp.export` has it."""
+    from kdsharp.export import network as networks
+
+    _, variables, arguments = network(subject)
+    return networks.of_variables(subject.name, arguments, variables)
+
+
+def _ncnn(subject: Subject, settings: Settings) -> Run:
+    from kdsharp.evaluation.bench import ncnn_chains
+
+    planes = settings.pixels == "plane"
+    return ncnn_chains.create(exportable(subject), settings.threads, planes=planes)
 
 
 # To add a backend: write its `create`, enter it here.
 BACKENDS: dict[str, Backend] = {
     "jax": Backend(_jax),
-    "torch": Backend(_torch, ("torch",), _torch_refuses),
-    "torch-compiled": Backend(
-        partial(_torch, compiled=True), ("torch",), _torch_refuses
+    "openvino": Backend(
+        partial(_runtime, name="openvino"),
+        ("onnx", "openvino"),
+        dtypes=("float32", "bfloat16", "int8"),
     ),
+    "onnxruntime": Backend(
+        partial(_runtime, name="onnxruntime"),
+        ("onnx", "onnxruntime"),
+        dtypes=("float32", "int8"),
+    ),
+    "torch": Backend(_torch, ("torch",), _chain_refuses),
+    "torch-compiled": Backend(
+        partial(_torch, compiled=True), ("torch",), _chain_refuses
+    ),
+    "openvino-defaults": Backend(
+        partial(_exported, name="openvino"),
+        ("onnx", "openvino"),
+        _default_refuses,
+        ("float32",),
+    ),
+    "onnxruntime-defaults": Backend(
+        partial(_exported, name="onnxruntime"),
+        ("onnx", "onnxruntime"),
+        _default_refuses,
+        ("float32",),
+    ),
+    "ncnn": Backend(_ncnn, ("ncnn",), _chain_refuses, ("float32",)),
 }
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("float32", "bfloat16", "int8")

@@ -1,5 +1,6 @@
 """`kdsharp bench`: what was asked for, timed, printed and written."""
 
+import itertools
 import logging
 import os
 import platform
@@ -33,12 +34,15 @@ def run(
     threads: int = 0,
     dtypes: Sequence[str] = ("float32",),
     backends: Sequence[str] | None = None,
+    pixels: str = "rgb",
     frames: int = 50,
     seconds: float = 30,
     out: Path | None = None,
 ) -> int:
     """Returns the exit status: 0 only if everything asked for was timed."""
-    _check(batch, frames, seconds, dtypes, backends)
+    if backends and "all" in backends:
+        backends = None
+    _check(batch, frames, seconds, dtypes, backends, pixels)
     resolved = [resolution(size) for size in sizes]
     found, missing = _networks(weights, models or {})
     if out:
@@ -48,7 +52,7 @@ def run(
     for width, height in resolved:
         size, lost = _time(
             *(found, width, height, batch),
-            *(threads, dtypes, backends, frames, seconds),
+            *(threads, dtypes, backends, pixels, frames, seconds),
         )
         missing |= lost
         timed.append(size)
@@ -80,7 +84,7 @@ def resolution(name: str) -> tuple[int, int]:
     )
 
 
-def _check(batch, frames, seconds, dtypes, names) -> None:
+def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
     for option, value in (("--batch", batch), ("--frames", frames)):
         if value < 1:
             raise UserError(f"{option} is {value}: it must be at least 1")
@@ -91,6 +95,10 @@ def _check(batch, frames, seconds, dtypes, names) -> None:
             raise UserError(
                 f"unknown dtype {dtype!r}; there are: {', '.join(backends.DTYPES)}"
             )
+    if pixels not in backends.PIXELS:
+        raise UserError(
+            f"unknown pixels {pixels!r}; there are: {', '.join(backends.PIXELS)}"
+        )
     for name in names or ():
         backends.check(name)
 
@@ -120,22 +128,25 @@ def _networks(
 
 
 def _time(
-    found, width, height, batch, threads, dtypes, names, frames, seconds
+    found, width, height, batch, threads, dtypes, names, pixels, frames, seconds
 ) -> tuple[report.Size, dict[str, str]]:
     contenders, lost = {}, {}
     for network, (subject, arguments) in found.items():
-        for backend in names or backends.BACKENDS:
+        # Only luma has a plane of its own.
+        seen = pixels if arguments.get("channels", 3) == 1 else "rgb"
+        for backend, dtype in itertools.product(names or backends.BACKENDS, dtypes):
             entry = backends.BACKENDS[backend]
-            reason = entry.refuses(arguments)
+            settings = Settings(threads, dtype, seen)
+            reason = entry.refuses(arguments, settings)
+            if dtype not in entry.dtypes:
+                reason = f"it does not compute in {dtype}"
             if reason and names:
                 lost[f"{network} by {backend}"] = reason
             if reason or not entry.installed:
                 continue
-            for dtype in dtypes:
-                contenders[network, backend, dtype] = Contender(
-                    *(backend, subject, Settings(threads, dtype)),
-                    *(batch, height, width),
-                )
+            contenders[network, backend, dtype] = Contender(
+                backend, subject, settings, batch, height, width
+            )
     if not contenders:
         raise UserError("; ".join(lost.values()))
     timed, failed, peak = timing.measure(contenders, frames=frames, seconds=seconds)

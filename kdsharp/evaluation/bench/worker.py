@@ -126,7 +126,9 @@ def _frames(contender: Contender):
     backend = backends.BACKENDS[contender.backend]
     run = backend.create(contender.subject, contender.settings)
     random = np.random.default_rng(_SEED)
-    shape = (contender.batch, contender.height, contender.width, 3)
+    shape = (contender.batch, contender.height, contender.width)
+    if contender.settings.pixels == "rgb":
+        shape += (3,)
 
     def take() -> float:
         frames = random.integers(0, 256, shape, np.uint8)

@@ -1,0 +1,85 @@
+"""Chains of convolutions, run by ncnn: written in its own text and numbers."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kdsharp.evaluation.bench import backends
+from kdsharp.export.network import Network
+
+_MAGIC = 7767517
+# Of a convolution's activation, by ncnn's numbers.
+_RELU, _LEAKY_RELU = 1, 2
+
+
+def create(
+    network: Network, threads: int, *, planes: bool
+) -> Callable[[backends.Frames], backends.Frames]:
+    """Returns what restores frames, one at a time."""
+    import ncnn
+
+    runner = ncnn.Net()
+    if threads:
+        runner.opt.num_threads = threads
+    for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        setattr(runner.opt, f"use_{option}", False)
+    layers, numbers = _written(network)
+    with tempfile.TemporaryDirectory() as folder:
+        text, content = Path(folder, "net.param"), Path(folder, "net.bin")
+        text.write_text(layers)
+        content.write_bytes(numbers)
+        runner.load_param(str(text))
+        runner.load_model(str(content))
+    adds = backends.CHAINS[network.family]
+    mean = np.float32(getattr(network.model, "mean", (0.0,))).reshape(-1, 1, 1)
+
+    def restore(frame: np.ndarray) -> np.ndarray:
+        frame = frame[None] if planes else frame.transpose(2, 0, 1)
+        blurred = frame.astype(np.float32) / 255
+        seen = np.ascontiguousarray(blurred - mean if mean.any() else blurred)
+        extractor = runner.create_extractor()
+        extractor.input("in", ncnn.Mat(seen))
+        drawn = np.array(extractor.extract("out")[1])
+        restored = blurred + drawn if adds else drawn
+        restored = np.round(np.clip(restored, 0, 1) * 255).astype(np.uint8)
+        return restored[0] if planes else restored.transpose(1, 2, 0)
+
+    return lambda frames: np.stack([restore(frame) for frame in frames])
+
+
+def _written(network: Network) -> tuple[str, bytes]:
+    """Returns the layers as text, and their numbers."""
+    factor = getattr(network.model, "factor", 1)
+    lines = ["Input in 0 1 in"]
+    content = b""
+    last = "in"
+
+    def add(kind: str, name: str, *settings: str) -> None:
+        nonlocal last
+        lines.append(" ".join([kind, name, "1 1", last, name, *settings]))
+        last = name
+
+    if factor > 1:
+        add("Reorg", "folded", f"0={factor}", "1=0")
+    count = len(network.params)
+    for number in range(1, count + 1):
+        params = network.params[f"conv{number}"]
+        kernel = np.asarray(params["kernel"], np.float32).transpose(3, 2, 0, 1)
+        between = f"9={_RELU}"
+        if hasattr(network.model, "slope"):
+            between = f"9={_LEAKY_RELU} -23310=1,{network.model.slope}"
+        add(
+            "Convolution",
+            "out" if number == count and factor == 1 else f"conv{number}",
+            *(f"0={len(kernel)}", "1=3", "4=1", "5=1", f"6={kernel.size}"),
+            *([between] if number < count else []),
+        )
+        # Four bytes of 0 say that float32 follows.
+        content += bytes(4) + np.ascontiguousarray(kernel).tobytes()
+        content += np.asarray(params["bias"], np.float32).tobytes()
+    if factor > 1:
+        add("PixelShuffle", "out", f"0={factor}", "1=0")
+    layers = "\n".join([str(_MAGIC), f"{len(lines)} {len(lines)}", *lines])
+    return layers + "\n", content

@@ -1,0 +1,250 @@
+"""`kdsharp sharpen` on files, folders and streams, and all that goes wrong."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import skimage.data
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+import kdsharp
+from kdsharp.weights import store
+from tests.cli.running import run
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_MODEL = ("--model", "rt-s-bicubic2")
+
+
+def _photograph() -> np.ndarray:
+    return skimage.data.chelsea()[60:120, 100:180]
+
+
+class _Files(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+
+    def save(self, name: str, picture: np.ndarray | None = None) -> pathlib.Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(_photograph() if picture is None else picture).save(path)
+        return path
+
+    def sharpen(self, *arguments) -> tuple[int, str]:
+        status, out, complaints = run("sharpen", *arguments, *_MODEL)
+        self.assertEqual(out, "")
+        return status, complaints
+
+    def written(self) -> set[str]:
+        """Returns every file below the folder; what is hidden and unfinished, too."""
+        return {
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
+
+
+class PlaceTest(_Files):
+    def test_a_picture_is_sharpened_beside_itself(self):
+        path = self.save("photo.png")
+        self.assertEqual(self.sharpen(path), (0, ""))
+        self.assertEqual(self.written(), {"photo.png", "photo.sharp.png"})
+        wanted = kdsharp.load(_MODEL[1])(_photograph())
+        found = np.asarray(Image.open(self.folder / "photo.sharp.png"))
+        np.testing.assert_array_equal(found, wanted)
+        self.assertFalse(np.array_equal(wanted, _photograph()))
+
+    def test_strength_and_mask_reach_the_network(self):
+        path = self.save("photo.png")
+        status, _ = self.sharpen(path, "--strength", "0.5", "--unsharp", "0.3")
+        self.assertEqual(status, 0)
+        wanted = kdsharp.load(_MODEL[1])(_photograph(), strength=0.5, unsharp=0.3)
+        found = np.asarray(Image.open(self.folder / "photo.sharp.png"))
+        np.testing.assert_array_equal(found, wanted)
+
+    def test_a_file_or_a_folder_may_be_named(self):
+        path = self.save("photo.png")
+        self.assertEqual(self.sharpen(path, "-o", self.folder / "new/other.webp")[0], 0)
+        self.assertEqual(Image.open(self.folder / "new/other.webp").format, "WEBP")
+        self.assertEqual(self.sharpen(path, "-o", self.folder / "folder")[0], 0)
+        self.assertIn("folder/photo.png", self.written())
+
+    def test_a_folder_keeps_its_tree(self):
+        self.save("in/a.jpg")
+        self.save("in/deep/er/b.png")
+        (self.folder / "in/notes.txt").write_text("no picture")
+        self.assertEqual(self.sharpen(self.folder / "in")[0], 0)
+        self.assertEqual(
+            {name for name in self.written() if not name.startswith("in/")},
+            {"in.sharp/a.jpg", "in.sharp/deep/er/b.png"},
+        )
+        out = self.folder / "in/out"
+        for _ in range(2):  # What is there from before is no input.
+            status, _ = self.sharpen(self.folder / "in", "-o", out, "--overwrite")
+            self.assertEqual(status, 0)
+        self.assertNotIn("in/out/out/a.jpg", self.written())
+
+    def test_patterns_are_resolved(self):
+        self.save("a.png")
+        self.save("b.png")
+        self.save("c.jpg")
+        status, _ = self.sharpen(self.folder / "*.png", "-o", self.folder / "out")
+        self.assertEqual(status, 0)
+        self.assertContainsSubset({"out/a.png", "out/b.png"}, self.written())
+        self.assertNotIn("out/c.jpg", self.written())
+
+    def test_a_stream_is_sharpened(self):
+        path = self.save("photo.png")
+        done = subprocess.run(
+            [sys.executable, "-m", "kdsharp.cli", "sharpen", "-", *_MODEL],
+            cwd=_ROOT,
+            stdin=path.open("rb"),
+            capture_output=True,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        (self.folder / "out.png").write_bytes(done.stdout)
+        found = Image.open(self.folder / "out.png")
+        np.testing.assert_array_equal(found, kdsharp.load(_MODEL[1])(_photograph()))
+
+    def test_before_and_after_lie_side_by_side(self):
+        path = self.save("photo.png")
+        self.assertEqual(self.sharpen(path, "--compare")[0], 0)
+        seen = np.asarray(Image.open(self.folder / "photo.compare.png"))
+        after = np.asarray(Image.open(self.folder / "photo.sharp.png"))
+        np.testing.assert_array_equal(seen[:, :38], _photograph()[:, :38])
+        np.testing.assert_array_equal(seen[:, 42:], after[:, 42:])
+        np.testing.assert_array_equal(seen[:, 40], 255)
+
+    def test_a_picture_goes_by_its_content(self):
+        path = self.save("photo.png").rename(self.folder / "photo.jpg")
+        status, complaints = self.sharpen(path)
+        self.assertEqual(status, 0)
+        self.assertIn("photo.jpg is PNG by its content", complaints)
+        self.assertEqual(Image.open(self.folder / "photo.sharp.png").format, "PNG")
+
+    def test_what_is_not_written_becomes_a_png(self):
+        self.save("photo.gif")
+        self.assertEqual(self.sharpen(self.folder / "photo.gif")[0], 0)
+        self.assertIn("photo.sharp.png", self.written())
+
+    def test_where_the_seconds_went_is_told(self):
+        status, complaints = self.sharpen(self.save("photo.png"), "--timing")
+        self.assertEqual(status, 0)
+        for part in ("start", "load", "decode", "network", "encode", "in all"):
+            self.assertRegex(complaints, rf"{part} \d+\.\d\d")
+
+
+class MistakeTest(_Files):
+    def assert_refused(self, status: int, words: str, *arguments):
+        before = self.written()
+        found, complaints = self.sharpen(*arguments)
+        self.assertEqual(found, status, complaints)
+        self.assertRegex(complaints, words)
+        self.assertNotIn("Traceback", complaints)
+        self.assertEqual(complaints.count("\n"), 1)
+        self.assertEqual(self.written(), before)
+
+    def test_a_mistake_is_a_sentence_and_costs_nothing(self):
+        photo = self.save("photo.png")
+        other = self.save("other.png")
+        empty = self.folder / "empty"
+        empty.mkdir()
+        for status, words, *arguments in (
+            (1, "there is no such file", self.folder / "nothing.png"),
+            (2, "nothing is called so", self.folder / "*.webp"),
+            (2, "empty holds no pictures", empty),
+            (2, "strength 2 is out of range", photo, "--strength", 2),
+            (2, "unsharp -1 is out of range", photo, "--unsharp", -1),
+            (2, "unknown backend 'abacus'", photo, "--backend", "abacus"),
+            (2, "0 megapixels are no picture", photo, "--megapixels", 0),
+            (1, "more than 0.001 megapixels", photo, "--megapixels", 0.001),
+            (2, r"out.txt is no name of a picture", photo, "-o", "out.txt"),
+            (2, "name a folder for several", photo, other, "-o", "out.png"),
+            (2, "one picture", photo, other, "-o", "-"),
+            (2, "is a folder", self.folder, "-o", "-"),
+            (2, "names a second file|second file", photo, "-o", "-", "--compare"),
+        ):
+            with self.subTest(words):
+                self.assert_refused(status, words, *arguments)
+        status, _, complaints = run("sharpen", photo, "--model", "nothing")
+        self.assertEqual(status, 2)
+        self.assertRegex(complaints, "no weights 'nothing'")
+
+    def test_nothing_is_overwritten_unasked(self):
+        photo = self.save("photo.png")
+        there = self.folder / "photo.sharp.png"
+        there.write_text("precious")
+        self.assert_refused(1, "photo.sharp.png exists", photo)
+        self.assertEqual(there.read_text(), "precious")
+        self.assertEqual(self.sharpen(photo, "--overwrite")[0], 0)
+        self.assertEqual(Image.open(there).format, "PNG")
+
+    def test_bad_files_do_not_stop_good_ones(self):
+        self.save("in/a.png")
+        self.save("in/z.png")
+        (self.folder / "in/bad.jpg").write_text("a letter")
+        (self.folder / "in/empty.jpg").write_bytes(b"")
+        status, complaints = self.sharpen(self.folder / "in")
+        self.assertEqual(status, 1)
+        self.assertIn("bad.jpg: it is no picture", complaints)
+        self.assertIn("empty.jpg: it is empty", complaints)
+        self.assertIn("2 of 4 pictures were not sharpened", complaints)
+        self.assertContainsSubset({"in.sharp/a.png", "in.sharp/z.png"}, self.written())
+
+    def test_two_pictures_do_not_become_one(self):
+        self.save("a/photo.png")
+        self.save("b/photo.png")
+        status, complaints = self.sharpen(
+            self.folder / "a/photo.png",
+            self.folder / "b/photo.png",
+            "-o",
+            self.folder / "out",
+            "--overwrite",
+        )
+        self.assertEqual(status, 1)
+        self.assertIn("another picture's name already", complaints)
+
+    def test_a_place_that_cannot_be_written_is_a_sentence(self):
+        photo = self.save("photo.png")
+        (self.folder / "file").write_text("no folder")
+        self.assert_refused(1, "file", photo, "-o", self.folder / "file/out.png")
+
+    def test_a_terminal_gets_no_picture(self):
+        photo = self.save("photo.png")
+        parent, child = os.openpty()
+        self.addCleanup(os.close, parent)
+        done = subprocess.run(
+            [sys.executable, "-m", "kdsharp.cli", "sharpen", photo, "-o", "-"],
+            cwd=_ROOT,
+            stdout=child,
+            stderr=subprocess.PIPE,
+        )
+        os.close(child)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"a terminal shows no picture", done.stderr)
+
+
+class ModelsTest(absltest.TestCase):
+    def test_what_ships_is_told_as_its_cards_have_it(self):
+        status, out, complaints = run("models")
+        self.assertEqual((status, complaints), (0, ""))
+        for name in store.shipped():
+            card = json.loads(store.locate(name).with_suffix(".json").read_text())
+            self.assertIn(name, out)
+            self.assertIn(card["data_licence"], out)
+        # 8,132 parameters; a convolution at half the size: 2 x 9 x inputs x outputs.
+        self.assertIn("8,132", out)
+        layers = 4 * 16 + 3 * 16 * 16 + 16 * 4
+        gflop = 2 * 9 * layers * 640 * 360 / 1e9
+        found = float(re.search(r"8,132 .*\n +([\d.]+) GFLOP", out)[1])
+        self.assertBetween(found, gflop - 0.05, 1.05 * gflop)
+        self.assertIn("33.67 -> 36.84", out)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,74 @@
+"""Eight bits: what they cost on pictures of the network's own task."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp.data import dead_leaves
+from kdsharp.export import network as networks
+from kdsharp.export import trial
+from tests.export import random_networks
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+else:
+    from kdsharp.export import int8, pictures
+
+
+def _psnr(x: np.ndarray, wanted: np.ndarray) -> float:
+    return -10 * np.log10(np.mean((np.float64(x) - wanted) ** 2))
+
+
+def _run(graph, pixels: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    return session.run(None, {"blurred": pixels})[0]
+
+
+@absltest.skipIf(onnxruntime is None, "onnxruntime is not installed")
+class Int8Test(parameterized.TestCase):
+    @parameterized.parameters(False, True)
+    def test_the_network_for_video_loses_at_most_a_tenth_of_a_decibel(self, once):
+        network = networks.of_weights("rt-s-bicubic2")
+        pairs = trial.pairs(network)
+        ranges = int8.calibrate(network, pairs[::2])
+        if once:
+            ranges = int8.of_inputs(ranges)
+        rounded = pictures.batches(network, ranges=ranges)
+        full = pictures.batches(network)
+        kinds = {node.op_type for node in rounded.graph.node}
+        self.assertIn("QuantizeLinear", kinds)
+        scores = [
+            [_psnr(_run(graph, pair.blurred), pair.sharp) for graph in (full, rounded)]
+            + [_psnr(pair.blurred, pair.sharp)]
+            for pair in pairs[1::2]
+        ]
+        of_full, of_rounded, of_input = np.mean(scores, axis=0)
+        self.assertGreater(of_full - of_input, 2)
+        self.assertBetween(of_full - of_rounded, 0, 0.1)
+
+    @parameterized.parameters(*random_networks.ARGUMENTS)
+    def test_every_architecture_comes_near(self, **arguments):
+        network = random_networks.create(arguments)
+        picture = dead_leaves.render(0, size=48, seed=5)[None, ..., -1:]
+        pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
+        ranges = int8.calibrate(network, [trial.Pair(pixels, pixels)])
+        full, rounded = (
+            _run(pictures.batches(network, ranges=of, clip=False), pixels)
+            for of in (None, ranges)
+        )
+        # Of random numbers, which no training made smooth.
+        self.assertGreater(np.std(full), 1e-3)
+        near = _psnr(rounded / np.std(full), full / np.std(full))
+        self.assertBetween(near, 15, 90)
+
+    def test_the_range_of_least_error(self):
+        # One far from all others: steps as coarse as to reach it would cost more.
+        values = np.append(np.random.default_rng(0).uniform(-1, 1, 100_000), 2.0)
+        low, high = int8._best(values)
+        self.assertLess(high, 1.75)
+        self.assertBetween(low, -1, -0.99)
+
+
+if __name__ == "__main__":
+    absltest.main()

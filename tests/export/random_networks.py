@@ -1,0 +1,57 @@
+"""Small networks of every architecture, with random numbers in them."""
+
+import jax
+import numpy as np
+
+from kdsharp import models
+from kdsharp.export import network
+from kdsharp.weights import store
+
+ARGUMENTS = (
+    dict(name="dncnn", depth=4, width=6, mean=(0.4, 0.3, 0.2)),
+    dict(name="dncnn", depth=3, width=6, norm_after=(), channels=1),
+    dict(name="plain_cnn", width=6),
+    dict(name="light_cnn", widths=(6, 4)),
+    dict(name="unet", widths=(4, 6, 8), sigmoid=True),
+    dict(name="unet", widths=(4, 6), channels=1),
+    dict(name="separable_unet", widths=(4, 6)),
+    dict(name="encoder_decoder", width=4),
+    dict(name="swinir", depths=(2, 2), width=12, heads=(2, 3), window=4),
+    dict(name="swinir", depths=(2,), width=6, heads=(2,), window=4, channels=1),
+    dict(name="real_time", channels=1, width=6),
+    dict(name="real_time", channels=3, width=6, factor=4, depth=3),
+)
+
+
+def variables(arguments: dict) -> dict:
+    """Returns numbers that move pixels by some tenths."""
+    model = models.create(**arguments)
+    pixels = np.zeros((1, 16, 16, model.channels), np.float32)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), pixels)
+    random = np.random.default_rng(0)
+
+    def draw(path, value):
+        # What is divided or multiplied by keeps the signal alive.
+        low, high = -0.25, 0.25
+        if path[-1].key in ("var", "scale"):
+            low, high = 0.5, 1.5
+        return random.uniform(low, high, value.shape).astype(np.float32)
+
+    return {
+        "batch_stats": {},
+        **jax.tree_util.tree_map_with_path(draw, dict(shapes)),
+    }
+
+
+def create(arguments: dict) -> network.Network:
+    """Returns the network as it is exported, without batch norm."""
+    card = {"name": "net", "model": arguments, "degradation": "gaussian:1"}
+    return network.of_variables("net", arguments, variables(arguments), card)
+
+
+def save(folder, arguments: dict) -> str:
+    """Returns the path of such weights."""
+    path = folder / "net.safetensors"
+    card = {"name": "net", "model": arguments, "degradation": "gaussian:1"}
+    store.save(path, variables(arguments), card)
+    return str(path)

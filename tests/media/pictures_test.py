@@ -1,0 +1,305 @@
+"""Picture files: what goes in comes out, but for its pixels."""
+
+import io
+import resource
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import tifffile
+from absl.testing import absltest, parameterized
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
+
+from kdsharp.errors import UserError
+from kdsharp.media import pictures
+
+_ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
+_KEEPS_ALL = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+
+
+def _photograph(mode: str = "RGB") -> Image.Image:
+    return Image.fromarray(skimage.data.coffee()[150:230, 200:299]).convert(mode)
+
+
+def _exif(orientation: int = 1) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8769)[0x829D] = 2.8  # Aperture.
+    return exif
+
+
+def _file(image: Image.Image, format_: str, **options) -> io.BytesIO:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    file.seek(0)
+    return file
+
+
+def _read(file: io.BytesIO) -> pictures.Picture:
+    return pictures.read(file.getvalue())
+
+
+def _again(file: io.BytesIO, format_: str) -> Image.Image:
+    """Returns the picture after it was read and written with the pixels it had."""
+    return Image.open(io.BytesIO(pictures.encode(_read(file), format_)))
+
+
+def _deep(channels: int) -> np.ndarray:
+    shape = (70, 53, channels) if channels > 1 else (70, 53)
+    smooth = np.linspace(0, 60000, 70 * 53).reshape(70, 53).astype(np.uint16)
+    noise = np.random.default_rng(0).integers(0, 5000, shape, dtype=np.uint16)
+    return noise + (smooth[..., None] if channels > 1 else smooth)
+
+
+class DetailTest(parameterized.TestCase):
+    @parameterized.parameters(*_KEEPS_ALL)
+    def test_exif_profile_xmp_and_resolution_are_kept(self, format_):
+        xmp = {"pnginfo": _png_xmp()} if format_ == "PNG" else {"xmp": _XMP}
+        if format_ == "TIFF":
+            xmp = {}
+        exif = _exif()
+        if format_ == "TIFF":
+            exif[700] = _XMP
+        options = {
+            "exif": exif.tobytes(),
+            "icc_profile": _ICC,
+            "dpi": (240, 240),
+            **xmp,
+        }
+        again = _again(_file(_photograph(), format_, **options), format_)
+        self.assertEqual(again.format, format_)
+        self.assertEqual(again.getexif()[0x010F], "Maker")
+        self.assertAlmostEqual(float(again.getexif().get_ifd(0x8769)[0x829D]), 2.8)
+        self.assertEqual(again.info["icc_profile"], _ICC)
+        told = again.info.get("xmp") or again.info["XML:com.adobe.xmp"]
+        told = told if isinstance(told, bytes) else told.encode()
+        self.assertEqual(told, _XMP.replace(b"6", b"1"))
+        if format_ in ("JPEG", "PNG", "TIFF"):
+            np.testing.assert_allclose(
+                [float(dpi) for dpi in again.info["dpi"]], 240, atol=0.01
+            )
+
+    @parameterized.product(
+        orientation=tuple(range(1, 9)), formats=(("JPEG", "JPEG"), ("JPEG", "BMP"))
+    )
+    def test_a_picture_is_turned_once(self, orientation, formats):
+        file = _file(_photograph(), formats[0], exif=_exif(orientation), quality=100)
+        wanted = ImageOps.exif_transpose(Image.open(file))
+        found = ImageOps.exif_transpose(_again(file, formats[1]))
+        self.assertEqual(found.size, wanted.size)
+        difference = np.asarray(found, int) - np.asarray(wanted, int)
+        self.assertLess(np.abs(difference).mean(), 2)
+
+    def test_deep_pngs_and_tiffs_are_turned_once(self):
+        deep = _deep(3)
+        picture = pictures.Picture(deep, _read(_file(_photograph(), "PNG")).details)
+        png = pictures.encode(picture, "PNG")
+        # Its EXIF, of Pillow, says that the picture lies on its side.
+        exif = _exif(6).tobytes().removeprefix(b"Exif\0\0")
+        chunk = struct.pack(">L", len(exif)) + b"eXIf" + exif
+        chunk += struct.pack(">L", zlib.crc32(b"eXIf" + exif))
+        read = pictures.read(png[:33] + chunk + png[33:])
+        np.testing.assert_array_equal(read.pixels, np.rot90(deep, -1))
+        file = io.BytesIO()
+        tifffile.imwrite(
+            file, deep, photometric="rgb", extratags=[(274, 3, 1, 6, True)]
+        )
+        np.testing.assert_array_equal(_read(file).pixels, np.rot90(deep, -1))
+
+    @parameterized.parameters("4:4:4", "4:2:2", "4:2:0")
+    def test_a_jpeg_is_as_fine_as_it_was(self, subsampling):
+        for quality, progressive in ((35, True), (92, False)):
+            file = _file(
+                _photograph(),
+                "JPEG",
+                quality=quality,
+                subsampling=subsampling,
+                progressive=progressive,
+                comment=b"by hand",
+            )
+            before, after = Image.open(file), _again(file, "JPEG")
+            self.assertEqual(after.quantization, before.quantization)
+            self.assertEqual(
+                JpegImagePlugin.get_sampling(after),
+                JpegImagePlugin.get_sampling(before),
+            )
+            self.assertEqual("progressive" in after.info, progressive)
+            self.assertEqual(after.info["comment"], b"by hand")
+
+    def test_what_is_lossless_stays_so(self):
+        for mode in ("RGB", "RGBA"):
+            image = _photograph(mode)
+            if mode == "RGBA":
+                image.putalpha(_photograph("L"))
+                image.putpixel((3, 3), (9, 8, 7, 0))
+            for format_, options in (
+                ("WEBP", {"lossless": True, "exact": True}),
+                ("TIFF", {"compression": "tiff_lzw"}),
+                ("PNG", {}),
+                ("BMP", {}),
+            ):
+                if (format_, mode) == ("BMP", "RGBA"):
+                    continue
+                again = _again(_file(image, format_, **options), format_)
+                np.testing.assert_array_equal(again, image, err_msg=format_)
+                if format_ == "TIFF":
+                    self.assertEqual(again.info["compression"], "tiff_lzw")
+
+    def test_pngs_keep_their_words(self):
+        words = Image.open(
+            _file(_photograph(), "PNG", pnginfo=_png_xmp(Title="Coffee"))
+        )
+        self.assertEqual(words.text["Title"], "Coffee")
+        again = _again(
+            _file(_photograph(), "PNG", pnginfo=_png_xmp(Title="Coffee")), "PNG"
+        )
+        self.assertEqual(again.text["Title"], "Coffee")
+
+
+def _png_xmp(**texts):
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", _XMP.decode())
+    for name, words in texts.items():
+        info.add_text(name, words)
+    return info
+
+
+class ModeTest(parameterized.TestCase):
+    @parameterized.parameters("L", "LA", "RGB", "RGBA")
+    def test_modes_that_are_pixels_are_kept(self, mode):
+        read = _read(_file(_photograph(mode), "PNG"))
+        np.testing.assert_array_equal(read.pixels, _photograph(mode))
+        self.assertEqual(_again(_file(_photograph(mode), "PNG"), "PNG").mode, mode)
+
+    def test_palettes_become_the_colours_they_stand_for(self):
+        image = _photograph().quantize(40)
+        read = _read(_file(image, "PNG"))
+        np.testing.assert_array_equal(read.pixels, image.convert("RGB"))
+        read = _read(_file(image, "GIF", transparency=3))
+        self.assertEqual(read.pixels.shape[-1], 4)
+        np.testing.assert_array_equal(read.pixels[..., 3] == 0, np.asarray(image) == 3)
+        black = _photograph("1")
+        np.testing.assert_array_equal(
+            _read(_file(black, "PNG")).pixels, black.convert("L")
+        )
+
+    def test_a_colour_marked_transparent_is(self):
+        file = _file(Image.new("RGB", (4, 4), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
+        self.assertTrue((_read(file).pixels == (1, 2, 3, 0)).all())
+
+    @parameterized.product(channels=(1, 2, 3, 4), compression=(None, "zlib"))
+    def test_sixteen_bits_of_a_tiff_are_read_and_written(self, channels, compression):
+        deep = _deep(channels)
+        file = io.BytesIO()
+        tifffile.imwrite(
+            file,
+            deep,
+            photometric="minisblack" if channels < 3 else "rgb",
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
+            compression=compression,
+        )
+        if channels == 2:  # Pillow has no such pictures.
+            with self.assertRaises(UserError):
+                _read(file)
+            return
+        read = _read(file)
+        np.testing.assert_array_equal(read.pixels, deep)
+        written = io.BytesIO(pictures.encode(read, "TIFF"))
+        np.testing.assert_array_equal(tifffile.imread(written), deep)
+
+    @parameterized.parameters(1, 2, 3, 4)
+    def test_sixteen_bits_of_a_png_are_read_and_written(self, channels):
+        deep = _deep(channels)
+        told = _read(_file(_photograph(), "PNG", icc_profile=_ICC, dpi=(99, 99)))
+        written = pictures.encode(pictures.Picture(deep, told.details), "PNG")
+        # Pillow checks every checksum, and has the upper bytes right.
+        image = Image.open(io.BytesIO(written))
+        self.assertEqual(image.info["icc_profile"], _ICC)
+        if channels == 1:
+            np.testing.assert_array_equal(image, deep)
+        elif channels > 2:
+            np.testing.assert_array_equal(image, deep >> 8)
+        np.testing.assert_array_equal(pictures.read(written).pixels, deep)
+
+    def test_deep_tiffs_keep_their_details(self):
+        told = _read(
+            _file(_photograph(), "JPEG", exif=_exif(), icc_profile=_ICC, dpi=(99, 99))
+        )
+        written = pictures.encode(pictures.Picture(_deep(3), told.details), "TIFF")
+        image = Image.open(io.BytesIO(written))
+        self.assertEqual(image.getexif()[0x010F], "Maker")
+        self.assertAlmostEqual(float(image.getexif().get_ifd(0x8769)[0x829D]), 2.8)
+        self.assertEqual(image.info["icc_profile"], _ICC)
+        self.assertEqual(image.info["dpi"], (99, 99))
+
+    def test_what_a_format_cannot_hold_is_rounded_or_refused(self):
+        told = _read(_file(_photograph(), "PNG")).details
+        deep = pictures.Picture(_deep(3), told)
+        shown = np.asarray(Image.open(io.BytesIO(pictures.encode(deep, "BMP"))))
+        np.testing.assert_array_equal(shown, np.round(_deep(3) / 257).astype(np.uint8))
+        clear = pictures.Picture(np.zeros((4, 4, 4), np.uint8), told)
+        for format_ in ("JPEG", "BMP"):
+            with self.assertRaisesRegex(UserError, f"{format_} has no transparency"):
+                pictures.encode(clear, format_)
+
+
+class DamageTest(parameterized.TestCase):
+    def _refused(self, content: bytes, words: str):
+        path = Path(self.create_tempfile("photo.jpg", content, mode="wb").full_path)
+        with self.assertRaisesRegex(UserError, words) as caught:
+            pictures.read(path)
+        self.assertStartsWith(str(caught.exception), str(path))
+
+    def test_what_cannot_be_read_is_a_sentence(self):
+        whole = _file(_photograph(), "JPEG").getvalue()
+        self._refused(b"", "it is empty")
+        self._refused(b"a letter", "no picture that can be identified")
+        self._refused(whole[: len(whole) // 2], "it is damaged")
+        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "made for print")
+        frames = {"save_all": True, "append_images": [_photograph("L")]}
+        for format_ in ("GIF", "WEBP", "PNG"):
+            animated = _file(_photograph(), format_, **frames)
+            self._refused(animated.getvalue(), r"animated \(2 frames\)")
+        self._refused(_file(_photograph(), "TIFF", **frames).getvalue(), "2 pages")
+        with self.assertRaisesRegex(UserError, "there is no such file"):
+            pictures.read(Path("nothing.jpg"))
+
+    def test_a_bomb_is_a_sentence(self):
+        before = Image.MAX_IMAGE_PIXELS
+        self.addCleanup(setattr, Image, "MAX_IMAGE_PIXELS", before)
+        content = bytearray(_file(_photograph(), "PNG").getvalue())
+        content[16:24] = struct.pack(">LL", 100_000, 100_000)
+        content[29:33] = struct.pack(">L", zlib.crc32(bytes(content[12:29])))
+        pictures.allow(250)
+        self._refused(bytes(content), "more than 250 megapixels")
+
+    def test_a_full_disk_is_a_sentence_and_leaves_nothing(self):
+        folder = Path(self.create_tempdir().full_path)
+        picture = _read(_file(_photograph(), "PNG"))
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with self.assertRaisesRegex(UserError, r"out.png cannot be written: \w+"):
+                pictures.write(picture, folder / "out.png")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        self.assertEmpty(list(folder.iterdir()))
+
+    def test_the_first_picture_of_a_stack_from_a_camera_is_read(self):
+        file = io.BytesIO()
+        second = _photograph().resize((20, 20))
+        _photograph().save(file, "MPO", save_all=True, append_images=[second])
+        read = _read(file)
+        self.assertEqual(read.details.format, "JPEG")
+        self.assertEqual(read.pixels.shape, np.asarray(_photograph()).shape)
+
+
+if __name__ == "__main__":
+    absltest.main()

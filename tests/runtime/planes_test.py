@@ -1,0 +1,172 @@
+"""Planes of video are restored as the network's own float pixels are."""
+
+import functools
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp.errors import UserError
+from kdsharp.runtime import backends, planes
+from tests.export import random_networks
+from tests.models import fast
+
+_LUMA = dict(name="real_time", channels=1, width=6)
+_RGB = dict(name="dncnn", depth=3, width=6)
+_INSTALLED = [name for name, entry in backends.BACKENDS.items() if entry.installed]
+
+
+@functools.cache
+def _restore(model):
+    return fast.jit(model.apply)
+
+
+def _by_numpy(network, plane, *, black, white, top, strength=1.0):
+    """Returns what Flax makes of the numbers that a plane stands for, as a plane."""
+    x = (plane.astype(np.float32) - black) / (white - black)
+    x = x[None, :, :, None] if x.ndim == 2 else x[None]
+    seen = x
+    if network.model.channels < x.shape[-1]:
+        seen = x @ np.float32([[0.299], [0.587], [0.114]])
+    residual = np.asarray(_restore(network.model)(network.variables, seen))
+    x = (x + strength * residual)[0].reshape(plane.shape)
+    return np.clip(x * (white - black) + black, 0, top)
+
+
+class PlanesTest(parameterized.TestCase):
+    @parameterized.product(
+        backend=_INSTALLED,
+        arguments=(_LUMA, _RGB),
+        kind=(
+            ("studio", 8, dict(black=16, white=235, top=255)),
+            ("full", 8, dict(black=0, white=255, top=255)),
+            ("studio", 10, dict(black=64, white=940, top=1023)),
+            ("full", 10, dict(black=0, white=1023, top=1023)),
+        ),
+    )
+    def test_within_half_a_level_of_float(self, backend, arguments, kind):
+        network = random_networks.create(arguments)
+        range_, depth, levels = kind
+        restore = planes.create(
+            *(network, 13, 9),
+            backend=backend,
+            range=range_,
+            depth=depth,
+            strength=0.7,
+        )
+        random = np.random.default_rng(0)
+        plane = random.integers(0, 2**depth, restore.shape, restore.element)
+        expected = _by_numpy(network, plane, strength=0.7, **levels)
+        self.assertGreater(np.abs(expected - plane).max(), 5)
+        got = restore(plane)
+        self.assertEqual((got.shape, got.dtype), (plane.shape, plane.dtype))
+        np.testing.assert_allclose(got, expected, atol=0.5 + 5e-3)
+
+    @parameterized.parameters(*_INSTALLED)
+    def test_a_network_of_luma_lets_colour_pass(self, backend):
+        network = random_networks.create(_LUMA)
+        restore = planes.create(
+            network, 15, 11, backend=backend, range="full", rgb=True
+        )
+        frame = np.random.default_rng(0).integers(0, 256, (11, 15, 3), np.uint8)
+        expected = _by_numpy(network, frame, black=0, white=255, top=255)
+        np.testing.assert_allclose(restore(frame), expected, atol=0.5 + 5e-3)
+
+    @parameterized.parameters(*_INSTALLED)
+    def test_planes_lie_anywhere(self, backend):
+        restore = planes.create(random_networks.create(_LUMA), 14, 10, backend=backend)
+        random = np.random.default_rng(0)
+        plane = random.integers(0, 256, (10, 14), np.uint8)
+        expected = restore(plane)
+        # Lines with room behind them, as decoders leave it; no leave to write.
+        wide = np.zeros((10, 32), np.uint8)
+        wide[:, :14] = plane
+        wide.setflags(write=False)
+        np.testing.assert_array_equal(restore(wide[:, :14]), expected)
+        plane.setflags(write=False)
+        for out in (np.zeros((10, 14), np.uint8), np.zeros((10, 32), np.uint8)[:, :14]):
+            self.assertIs(restore(plane, out), out)
+            np.testing.assert_array_equal(out, expected)
+        # What came before is nobody else's.
+        again = restore(255 - plane)
+        np.testing.assert_array_equal(restore(plane), expected)
+        self.assertFalse(np.array_equal(again, expected))
+
+    @parameterized.parameters(
+        *(
+            (name, dtype, 6 if dtype == "int8" else 3)
+            for name in _INSTALLED
+            for dtype in backends.BACKENDS[name].dtypes
+            if dtype != "float32"
+        )
+    )
+    def test_fewer_bits_are_near(self, name, dtype, tolerance):
+        if not backends.BACKENDS["onnxruntime"].installed:
+            self.skipTest("onnxruntime, which calibrates, is not installed")
+        from kdsharp.data import dead_leaves
+
+        plane = dead_leaves.render(0, size=64, seed=3)[..., 1]
+        full, reduced = (
+            planes.create("rt-s-bicubic2", 64, 64, backend=name, dtype=of)(plane)
+            for of in ("float32", dtype)
+        )
+        apart = np.abs(np.int32(full) - reduced)
+        self.assertLess(apart.mean(), 1)
+        self.assertLess(np.percentile(apart, 99), tolerance)
+
+    @parameterized.parameters(
+        (dict(backend="cuda"), "unknown backend 'cuda'; there are: auto, openvino"),
+        (dict(dtype="int4"), "unknown dtype 'int4'"),
+        (dict(backend="jax", dtype="int8"), "jax does not compute in int8"),
+        (dict(range="pc"), "unknown range 'pc'; there are: studio, full"),
+        (dict(depth=12), "12 bits cannot be restored: give 8 or 10"),
+    )
+    def test_a_mistake_gets_a_sentence(self, wish, words):
+        with self.assertRaisesRegex(UserError, words):
+            planes.create(random_networks.create(_LUMA), 8, 8, **wish)
+
+    def test_another_plane_is_refused(self):
+        restore = planes.create(random_networks.create(_LUMA), 8, 6, backend="jax")
+        for wrong in (np.zeros((8, 6), np.uint8), np.zeros((6, 8), np.float32)):
+            with self.assertRaisesRegex(ValueError, r"not of uint8 \(6, 8\)"):
+                restore(wrong)
+
+    def test_jax_alone_is_enough(self):
+        kept = dict(backends.BACKENDS)
+        try:
+            for name in ("openvino", "onnxruntime"):
+                backends.BACKENDS[name] = backends.Backend("", ("no_such_package",))
+            self.assertEqual(backends.choose("auto", "float32"), "jax")
+            with self.assertRaisesRegex(UserError, r"pip install 'kdsharp\[onnx\]'"):
+                backends.choose("onnxruntime", "float32")
+            with self.assertRaisesRegex(UserError, r"computes in int8: pip install"):
+                backends.choose("auto", "int8")
+        finally:
+            backends.BACKENDS.update(kept)
+
+
+class NetworksTest(parameterized.TestCase):
+    @parameterized.product(
+        backend=[name for name in _INSTALLED if name != "jax"],
+        arguments=(_LUMA, _RGB, dict(name="unet", widths=(4, 6))),
+    )
+    def test_runtimes_agree_with_jax_on_any_size(self, backend, arguments):
+        folder = self.create_tempdir()
+        from pathlib import Path
+
+        from kdsharp.weights import store
+
+        weights = store.load(random_networks.save(Path(folder.full_path), arguments))
+        network = backends.create(weights, backend=backend)
+        by_jax = backends.create(weights, backend="jax")
+        for size in ((1, 5, 8), (2, 13, 10)):
+            pixels = np.random.default_rng(0).random(
+                (*size, network.channels), np.float32
+            )
+            np.testing.assert_allclose(network(pixels), by_jax(pixels), atol=1e-5)
+        self.assertEqual(
+            (network.radius, network.multiple), (by_jax.radius, by_jax.multiple)
+        )
+
+
+if __name__ == "__main__":
+    absltest.main()
