@@ -59,7 +59,7 @@ class LiveTest(parameterized.TestCase):
             # Who receives is the server here; the time it waits for is in seconds.
             goal, options = f"{goal}/live", ["rtsp_flags=listen", "listen_timeout=60"]
         receiver = self.start("receive", goal, *options)
-        self.send(f"udp://127.0.0.1:{into}?pkt_size=1316", 400)
+        self.send(f"udp://127.0.0.1:{into}?pkt_size=1316", 1500)
         report = self.restore(f"udp://127.0.0.1:{into}", goal, duration=2.5)
         lines = receiver.communicate()[0].splitlines()
         self.assertGreater(len(lines), 10)

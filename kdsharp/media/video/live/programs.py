@@ -54,12 +54,14 @@ def receiver(url: str) -> subprocess.Popen:
 
 
 def end(process: subprocess.Popen | None) -> None:
-    """Ends the program, once it has shown or sent what it was fed."""
+    """Ends the program; what it was fed it first shows or sends."""
     if process is None:
         return
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            pipe.close()
+    if process.stdin:
+        process.stdin.close()
+    if process.stdout:
+        process.terminate()
+        process.stdout.close()
     try:
         process.wait(2)
     except subprocess.TimeoutExpired:
