@@ -202,7 +202,8 @@ class LoadTest(absltest.TestCase):
         self.assertIn(kdsharp.load().name, store.shipped())
 
     def test_bfloat16_is_near(self):
-        sharpener = kdsharp.load(_NAME, dtype="bfloat16")
+        # Others compute so only where the processor can.
+        sharpener = kdsharp.load(_NAME, backend="jax", dtype="bfloat16")
         picture = _photograph()
         difference = sharpener(picture).astype(int) - _sharpener()(picture)
         self.assertLess(np.abs(difference).mean(), 0.5)

@@ -118,6 +118,12 @@ def _chain_refuses(arguments: dict, settings: Settings) -> str:
     return ""
 
 
+def _plain_chain_refuses(arguments: dict, settings: Settings) -> str:
+    if arguments.get("skip") or arguments.get("learned_slope"):
+        return "it is given chains without a skip or learned slopes alone"
+    return _chain_refuses(arguments, settings)
+
+
 def _default_refuses(arguments: dict, settings: Settings) -> str:
     if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
         return "it is given networks of luma only with --pixels plane"
@@ -156,24 +162,46 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
 
 def _chain(torch, model, params: dict):
     """Returns Flax's convolutions `conv1`, `conv2` and so on as PyTorch's."""
-    factor = getattr(model, "factor", 1)
-    between = torch.nn.ReLU(inplace=True)
-    if hasattr(model, "slope"):
-        between = torch.nn.LeakyReLU(model.slope, inplace=True)
+    count = sum(name.startswith("conv") for name in params)
     layers = []
-    for number in range(1, len(params) + 1):
+    for number in range(1, count + 1):
         kernel, bias = (params[f"conv{number}"][name] for name in ("kernel", "bias"))
         size, _, inputs, outputs = kernel.shape
         layer = torch.nn.Conv2d(inputs, outputs, size, padding=size // 2)
         layer.weight.data = torch.tensor(np.asarray(kernel).transpose(3, 2, 0, 1))
         layer.bias.data = torch.tensor(np.asarray(bias))
-        layers += [layer, between]
-    layers = layers[:-1]
-    if factor > 1:
+        layers += [layer, _activation(torch, model, params, number)]
+    first, inner, last = layers[:2], layers[2:-2], layers[-2]
+    if getattr(model, "skip", False):
+        inner = [_around(torch, inner)]
+    layers = [*first, *inner, last]
+    if (factor := getattr(model, "factor", 1)) > 1:
         # Of one channel, PyTorch counts a square's pixels as Flax's network does.
         fold, unfold = torch.nn.PixelUnshuffle(factor), torch.nn.PixelShuffle(factor)
         layers = [fold, *layers, unfold]
     return torch.nn.Sequential(*layers).eval()
+
+
+def _activation(torch, model, params: dict, number: int):
+    """Returns what follows the convolution of that number."""
+    if f"slope{number}" in params:
+        slopes = torch.tensor(np.asarray(params[f"slope{number}"]))
+        activation = torch.nn.PReLU(len(slopes))
+        activation.weight.data = slopes
+        return activation
+    if hasattr(model, "slope"):
+        return torch.nn.LeakyReLU(model.slope)
+    return torch.nn.ReLU()
+
+
+def _around(torch, layers: list):
+    """Returns layers with a way around them."""
+
+    class Skip(torch.nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    return Skip(*layers)
 
 
 def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
@@ -265,6 +293,6 @@ BACKENDS: dict[str, Backend] = {
         _default_refuses,
         ("float32",),
     ),
-    "ncnn": Backend(_ncnn, ("ncnn",), _chain_refuses, ("float32",)),
+    "ncnn": Backend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
 DTYPES = ("float32", "bfloat16", "int8")

@@ -99,6 +99,23 @@ class BackendsTest(parameterized.TestCase):
         self.assertGreater(np.std(np.float32(expected)), 1)
         np.testing.assert_allclose(np.float32(got), np.float32(expected), atol=1)
 
+    def test_pytorch_goes_around_layers_and_learns_slopes_as_jax_does(self):
+        if not backends.BACKENDS["torch"].installed:
+            self.skipTest("torch is not installed")
+        model = {"name": "real_time", "channels": 1, "depth": 4, "width": 4}
+        model |= {"skip": True, "learned_slope": True, "ends": 5}
+        subject = backends.Subject("net", model=model)
+        settings = backends.Settings(pixels="plane")
+        frames = _frames(12, 14)[..., 0]
+        got, expected = (
+            backends.BACKENDS[name].create(subject, settings)(frames)
+            for name in ("torch", "jax")
+        )
+        self.assertGreater(np.std(np.float32(expected)), 1)
+        np.testing.assert_allclose(np.float32(got), np.float32(expected), atol=1)
+        refused = backends.BACKENDS["ncnn"].refuses(model, settings)
+        self.assertIn("without a skip", refused)
+
     def test_what_pytorch_is_not_given_is_told(self):
         self.assertIn(
             "dncnn",
