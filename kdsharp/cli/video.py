@@ -97,12 +97,13 @@ def restoring(arguments: argparse.Namespace):
     from kdsharp.media.video.packages import need_av
 
     need_av()
-    from kdsharp.media.video.restoring import DEFAULT_MODEL, Restoring
+    from kdsharp.media.video.restoring import Restoring
+    from kdsharp.runtime import restore
 
     if arguments.threads < 0:
         raise UserError(f"--threads is {arguments.threads}: give 0 or more")
     return Restoring(
-        model=arguments.model or DEFAULT_MODEL,
+        model=arguments.model or restore.DEFAULT,
         strength=arguments.strength,
         backend=arguments.backend,
         dtype=arguments.dtype,

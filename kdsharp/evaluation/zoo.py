@@ -11,7 +11,7 @@ _HEIGHT, _WIDTH = 720, 1280
 
 def table() -> str:
     """Returns an entry for each network, the one taken by default first."""
-    default = restore.default()
+    default = restore.DEFAULT
     names = sorted(store.shipped(), key=lambda name: (name != default, name))
     return "\n\n".join(_entry(store.locate(name), name == default) for name in names)
 

@@ -12,6 +12,7 @@ from kdsharp.errors import UserError
 from kdsharp.runtime import backends, images, tiling, transparency
 from kdsharp.weights import store
 
+# What sharpens where nobody names another.
 DEFAULT = "rt-s-call"
 
 MOST_STRENGTH = 1.5
@@ -87,17 +88,10 @@ def load(
     threads: int = 0,
 ) -> Sharpener:
     """Returns what sharpens by these weights: shipped, a file, or a run's folder."""
-    name = name or default()
+    name = name or DEFAULT
     weights = store.load(name)
     network = backends.create(weights, backend=backend, dtype=dtype, threads=threads)
     return Sharpener(name, network, weights.card)
-
-
-def default() -> str:
-    """Returns the name of the weights that sharpen if nobody names others."""
-    names = store.shipped()
-    # Of what ships, the smallest kind restores fastest.
-    return DEFAULT if DEFAULT in names else next(n for n in names if n[:2] == "rt")
 
 
 def check_strength(strength: float) -> None:

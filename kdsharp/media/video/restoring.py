@@ -14,9 +14,6 @@ from kdsharp.runtime import planes as runtime
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "rt-s-bicubic2"
-"""What restores video where nobody says otherwise."""
-
 # swscale's cheaper paths round colours, and drift.
 _EXACT = (
     Interpolation.BICUBIC
@@ -29,7 +26,7 @@ _EXACT = (
 class Restoring:
     """What is done to a frame."""
 
-    model: str = DEFAULT_MODEL
+    model: str = restore.DEFAULT
     strength: float = 1.0
     backend: str = "auto"
     dtype: str = "float32"
