@@ -6,6 +6,6 @@ class UserError(ValueError):
 
 
 class Stopped(Exception):
-    """Training ended before its time, what it learned is saved: the reason."""
+    """Work ended before its time, what is done is saved: the reason."""
 
     exit_status: int
