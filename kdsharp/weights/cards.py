@@ -27,7 +27,7 @@ def describe(file: Path) -> str:
     # An entry of None does not apply to these weights and is passed over.
     entries = {
         "name": card.get("name"),
-        "file": f"{file} ({file.stat().st_size / 1e6:.1f} MB)",
+        "file": f"{file} ({file.stat().st_size / 1e3:,.1f} kB)",
         "network": _network(card["model"]),
         "parameters": f"{count_parameters(file):,}",
         "degradation": card.get("degradation") or "",
