@@ -128,8 +128,7 @@ class Writer:
             stream.set_display_matrix(turned)
         stream.metadata.update(carrying.tags(reader.video.metadata))
         stream.disposition = reader.video.disposition
-        advice = "choose other options of the codec, or another codec"
-        with failures.told(f"{self._codec.name} does not begin", advice):
+        with failures.told(f"{self._codec.name} does not begin", _advice(context)):
             context.open()
         return stream
 
@@ -171,6 +170,24 @@ class Writer:
             self._out.close()
         except av.FFmpegError as error:
             logger.debug("while closing: %s", error)
+
+
+def _advice(context: av.VideoCodecContext) -> str:
+    """Returns what to do where an encoder refuses."""
+    width, height = context.width, context.height
+    # Planes of chroma, where they are smaller, round an odd side up.
+    chroma = context.format.chroma_width(width), context.format.chroma_height(height)
+    uneven = (
+        2 * smaller > side
+        for smaller, side in zip(chroma, (width, height), strict=True)
+        if smaller < side
+    )
+    if any(uneven):
+        return (
+            f"many encoders take no odd size ({width}x{height}) where chroma is "
+            "halved: --codec vp9, av1, mpeg4 and ffv1 do"
+        )
+    return "choose other options of the codec, or another codec"
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -71,6 +71,15 @@ class EndingsTest(parameterized.TestCase):
         out = self.folder / f"out{ending}"
         self.assert_refused(words, source, out, *options)
 
+    def test_odd_sizes_go_where_encoders_take_them(self):
+        odd = Picture(codec="ffv1", options=(), width=63, height=47)
+        source = films.write(self.folder / "odd.mkv", odd)
+        words = r"no odd size \(63x47\).* --codec vp9"
+        self.assert_refused(words, source, self.out)
+        out = self.folder / "out.webm"
+        self.assertEqual(run("video", source, out, "--codec", "vp9")[0], 0)
+        self.assertEqual({(f.width, f.height) for f in films.read(out)}, {(63, 47)})
+
     def test_a_file_that_is_there_is_kept_unless_told_otherwise(self):
         source = films.write(self.folder / "in.mp4")
         self.out.write_text("precious")
