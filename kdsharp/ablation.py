@@ -211,6 +211,8 @@ def _mean_gain(trials: Iterable[Trial]) -> float:
 
 
 def _spread(values: list[float], form: str) -> str:
-    """Returns the mean and the standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):{form}} ± {deviation:{form.lstrip('+')}}"
+    """Returns the mean and the standard deviation; of one value, that."""
+    mean = f"{statistics.mean(values):{form}}"
+    if len(values) < 2:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):{form.lstrip('+')}}"

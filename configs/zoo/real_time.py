@@ -17,7 +17,12 @@ _SIZES = {
     "rt-s": {"depth": 5, "width": 16},
     "rt-m": {"depth": 12, "width": 16},
 }
-_EPOCHS = {"rt-s": 36, "rt-m": 12}
+_EPOCHS = {
+    "rt-s-bicubic2": 36,
+    "rt-s-call": 36,
+    "rt-m-bicubic2": 24,
+    "rt-m-call": 12,
+}
 _DEGRADATIONS = {
     "bicubic2": {"degradation": "bicubic:2", "grid_shift": 0},
     "call": {"degradation": "video_call@0.9", "grid_shift": 8},
@@ -74,8 +79,8 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         workers=0,
     )
     config.batch_size = 16
-    # 1,520 steps each on 380 photographs: half an hour on two cores.
-    config.epochs = _EPOCHS[size]
+    # 1,520 steps each on 380 photographs: half an hour to an hour on two cores.
+    config.epochs = _EPOCHS[variant]
 
     config.optimizer = config_dict.create(
         learning_rate=1e-3,

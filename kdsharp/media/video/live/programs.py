@@ -7,6 +7,9 @@ from kdsharp.errors import UserError
 
 _QUIET = ("-hide_banner", "-loglevel", "error")
 
+# Long enough to see what streams there are; by default five seconds go by.
+_SOON = ("-fflags", "nobuffer", "-probesize", "100000", "-analyzeduration", "300000")
+
 
 def _found(program: str, what: str) -> str:
     if not (path := shutil.which(program)):
@@ -31,7 +34,7 @@ def sender(url: str) -> subprocess.Popen:
     command = [
         _found("ffmpeg", url.partition(":")[0]),
         *_QUIET,
-        *("-fflags", "nobuffer", "-f", "mpegts", "-i", "pipe:0"),
+        *(*_SOON, "-f", "mpegts", "-i", "pipe:0"),
         *("-map", "0", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", url),
     ]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -42,7 +45,7 @@ def receiver(url: str) -> subprocess.Popen:
     command = [
         _found("ffmpeg", url.partition(":")[0]),
         *_QUIET,
-        *("-fflags", "nobuffer", "-i", url, "-map", "0", "-c", "copy"),
+        *(*_SOON, "-i", url, "-map", "0", "-c", "copy"),
         *("-f", "mpegts", "-flush_packets", "1", "-muxdelay", "0", "pipe:1"),
     ]
     return subprocess.Popen(

@@ -162,10 +162,15 @@ class Live:
                 self._attempt(packets, timed)
             if self._writer:
                 self._writer.finish()
-        except BaseException:
+        except BaseException as error:
             if self._writer:
                 self._writer.abandon()
-            raise
+            if not self._is_closed(error):
+                raise
+
+    def _is_closed(self, error: BaseException) -> bool:
+        """Returns whether this is but a window that somebody closed."""
+        return self._output.kind == "window" and isinstance(error, BrokenPipeError)
 
     def _attempt(self, packets: list, timed: tuple | None) -> None:
         """Writes; an address that fails is given time, and begun anew."""
@@ -179,8 +184,9 @@ class Live:
                 if packet.stream_index in writer.carried:
                     writer.packet(packet)
         except (OSError, av.FFmpegError) as error:
-            broken = isinstance(error, BrokenPipeError)
-            if broken and self._output.kind == "window":
+            if self._is_closed(error):
+                writer.abandon()
+                self._writer = None
                 self._stop.set()
             elif not self._output.returns:
                 raise
