@@ -1,10 +1,15 @@
 """Live streams between processes on this machine."""
 
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+import unittest
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -70,6 +75,49 @@ class LiveTest(parameterized.TestCase):
         self.assertGreater(report.frames, 10)
         # What is added on the way is part of what passes between the two ends.
         self.assertLess(report.latency.median, np.median(delays) / 1000 + 0.01)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "needs ffmpeg")
+    def test_srt_goes_through_ffmpeg_both_ways(self):
+        into, onward = (f"srt://127.0.0.1:{clocks.free_port()}" for _ in range(2))
+        got = self.folder / "got.mkv"
+        source = films.write(self.folder / "in.mp4", Picture(durations=(3600,) * 100))
+        quiet = ["ffmpeg", "-v", "quiet"]
+        soon = ["-probesize", "100000", "-analyzeduration", "300000"]
+        receiver = subprocess.Popen(
+            [*quiet, *soon, "-i", f"{onward}?mode=listener", "-c", "copy", str(got)]
+        )
+        sender = subprocess.Popen(
+            # Who calls before anybody listens calls in vain.
+            f"sleep 1; exec ffmpeg -v quiet -re -stream_loop -1 -i {source} "
+            f"-c copy -f mpegts {into}",
+            shell=True,
+        )
+        for process in (receiver, sender):
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+        report = self.restore(f"{into}?mode=listener", onward, duration=4)
+        self.assertGreater(report.frames, 40)
+        receiver.wait(20)
+        frames = films.read(got)
+        self.assertEqual({(f.width, f.height) for f in frames}, _SIZES)
+        self.assertBetween(len(frames), 10, report.frames)
+
+    @unittest.skipUnless(shutil.which("ffplay"), "needs ffplay")
+    def test_a_window_may_be_closed(self):
+        source = films.write(self.folder / "in.mp4", Picture(durations=(3600,) * 500))
+        # No screen here: SDL draws on none.
+        self.enterContext(mock.patch.dict(os.environ, {"SDL_VIDEODRIVER": "dummy"}))
+
+        def close():
+            window = ["pkill", "-P", str(os.getpid()), "ffplay"]
+            while subprocess.run(window, check=False).returncode:
+                time.sleep(0.2)
+
+        closing = threading.Timer(1.5, close)
+        closing.start()
+        report = self.restore(source, "window")
+        closing.join()
+        self.assertBetween(report.frames, 1, 400)
 
     def test_a_stream_that_stops_and_returns_goes_on_in_the_same_file(self):
         port, out = clocks.free_port(), self.folder / "out.mkv"
