@@ -48,9 +48,11 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         # Between them: `plain`, `separable`, or `expanded`, which is trained wide and
         # stored as plain.
         convolution="expanded",
-        skip=True,
+        # A way around the middle and slopes that are learned gained nothing beside
+        # that (see search.py), and take runtimes longer.
+        skip=size == "rt-m",
         slope=0.1,
-        learned_slope=True,
+        learned_slope=size == "rt-m",
         **_SIZES[size],
     )
     # Empty trains alone; see configs/student.py for what else there is.
