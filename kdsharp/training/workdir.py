@@ -10,13 +10,24 @@ from ml_collections import ConfigDict
 
 from kdsharp import whole_files
 from kdsharp.errors import UserError
+from kdsharp.training import hosts
 
 _CONFIG = "config.json"
 
 
 @contextlib.contextmanager
 def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
-    """Holds the folder for a run of this config, or says why it can't be had."""
+    """Holds the folder for a run of this config, or says why it can't be had.
+
+    The first host holds it for all.
+    """
+    with contextlib.ExitStack() as held:
+        hosts.by_first(lambda: held.enter_context(_hold(folder, config)))
+        yield
+
+
+@contextlib.contextmanager
+def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
     wanted = json.loads(config.to_json())
     saved = folder / _CONFIG
     if saved.exists():
