@@ -32,9 +32,11 @@ setup(
     ],
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
+        "batch": ["apache-beam>=2.77", "onnx>=1.20", "onnxruntime>=1.23"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "test": [
+            "apache-beam>=2.77",
             "av>=18",
             "ipykernel>=6.29",
             "nbclient>=0.10",

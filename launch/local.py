@@ -26,7 +26,7 @@ _GRACE = 90
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the first status of a process that is not 0."""
+    """Returns the highest status of a process: of one killed, 128 and the signal."""
     if not arguments or not arguments[0].isdecimal() or int(arguments[0]) < 1:
         print("usage: python launch/local.py PROCESSES FLAG...", file=sys.stderr)
         return 2
@@ -61,16 +61,15 @@ def _free_port() -> int:
 
 
 def _wait(processes: list[subprocess.Popen]) -> int:
-    status, deadline = 0, None
+    deadline = None
     while any(process.poll() is None for process in processes):
-        failed = [process.returncode for process in processes if process.returncode]
-        if failed and deadline is None:
-            status, deadline = failed[0], time.monotonic() + _GRACE
+        if deadline is None and any(process.returncode for process in processes):
+            deadline = time.monotonic() + _GRACE
         if deadline is not None and time.monotonic() > deadline:
             _send(processes, signal.SIGKILL)
         time.sleep(0.1)
-    status = status or next((p.returncode for p in processes if p.returncode), 0)
-    return 128 - status if status < 0 else status
+    statuses = [process.returncode for process in processes]
+    return max(128 - status if status < 0 else status for status in statuses)
 
 
 def _send(processes: list[subprocess.Popen], number: int) -> None:
