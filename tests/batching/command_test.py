@@ -14,6 +14,7 @@ from absl.testing import absltest
 from PIL import Image
 
 from kdsharp.batching import names
+from tests.cli import running
 
 _COUNT = 240
 _PATIENCE = 150
@@ -120,9 +121,9 @@ class BatchTest(absltest.TestCase):
             ((self.glob, self.root / "no", "--strength", 2), "out of range"),
             ((self.glob, self.root / "no", "--runner", "Moon"), "Moon"),
         ):
-            finished = _run("batch", *arguments)
-            self.assertEqual(finished.returncode, 2, finished.stderr)
-            (sentence,) = finished.stderr.splitlines()
+            status, _, complaints = running.run("batch", *arguments)
+            self.assertEqual(status, 2, complaints)
+            (sentence,) = complaints.splitlines()
             self.assertRegex(sentence, f"^kdsharp: .*{words}")
         self.assertEmpty(_files(self.root / "no"))
 
