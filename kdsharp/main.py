@@ -21,7 +21,7 @@ _CONFIG = config_flags.DEFINE_config_file(
     accept_new_attributes=True,
     lock_config=False,
 )
-_OPEN = "objective."
+_OPEN = ("objective.", "profile")
 _QUOTES = "\"'"
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where the run is kept; runs/NAME if not given"

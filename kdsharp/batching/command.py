@@ -6,10 +6,10 @@ import fcntl
 import hashlib
 import json
 import logging
+import posixpath
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from posixpath import join as _path
 
 import apache_beam as beam
 from apache_beam.io import fileio
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 DEAD_LETTERS = "dead-letters.jsonl"
 # Below the folder of pictures: the model, what was asked, files not whole yet.
 _OWN = ".batch"
+_UNFINISHED = "unfinished"
 # Beam's own DirectRunner fetches another program, Prism, and falls back on this one.
 _RUNNERS = {"DirectRunner": "FnApiRunner"}
 
@@ -72,7 +73,7 @@ def run(
     graph, shape = network.export(wish.model)
     with _claim(out, wish, graph) as own:
         handler = network.Handler(
-            _path(own, "model.onnx"),
+            posixpath.join(own, "model.onnx"),
             shape,
             strength=wish.strength,
             unsharp=wish.unsharp,
@@ -82,7 +83,7 @@ def run(
         with _sentences():
             result = pipeline.run()
             result.wait_until_finish()
-        bad = _dead_letters(out)
+        bad = _dead_letters(out, own)
     return _tell(result, out, bad, time.monotonic() - began)
 
 
@@ -91,6 +92,8 @@ def _build(pipeline, glob, out, own, handler, megapixels) -> None:
     read = (
         pipeline
         | "Pattern" >> fileio.MatchFiles(glob)
+        # What an earlier call wrote is no picture of its own.
+        | "Not ours" >> beam.Filter(lambda file: not names.is_below(file.path, out))
         | "Job" >> beam.Map(lambda file: names.job(file.path, glob, out))
         | "Not done" >> beam.ParDo(steps.NotDone())
         # Names are shared out to workers; pixels never travel between them.
@@ -101,13 +104,16 @@ def _build(pipeline, glob, out, own, handler, megapixels) -> None:
         read.read
         | "Network" >> RunInference(KeyedModelHandler(handler))
         | "Write"
-        >> beam.ParDo(steps.Write(_path(own, "unfinished"))).with_outputs(
+        >> beam.ParDo(steps.Write(posixpath.join(own, _UNFINISHED))).with_outputs(
             main="written"
         )
     )
     _ = written.written | "Count" >> Count.Globally()
     bad = (read[steps.BAD], written[steps.BAD]) | "Bad" >> beam.Flatten()
-    letters = beam.io.WriteToText(_path(out, DEAD_LETTERS), shard_name_template="")
+    # Among what is not whole yet: a killed pipeline leaves more than this file behind.
+    letters = beam.io.WriteToText(
+        posixpath.join(own, _UNFINISHED, DEAD_LETTERS), shard_name_template=""
+    )
     _ = bad | "Line" >> beam.MapTuple(_letter) | "List" >> letters
 
 
@@ -121,6 +127,8 @@ def _options(runner: str, workers: int, options: Sequence[str]) -> PipelineOptio
         given.append(f"--direct_num_workers={workers}")
         if workers != 1:
             given.append("--direct_running_mode=multi_processing")
+            # Of each worker's start and end a person needs no line.
+            given.append("--default_sdk_harness_log_level=ERROR")
     return PipelineOptions(given)
 
 
@@ -136,7 +144,7 @@ def _count(glob: str) -> int:
 @contextlib.contextmanager
 def _claim(out: str, wish: Wish, graph: bytes) -> Iterator[str]:
     """Yields the folder of this job's own files, which no other job uses meanwhile."""
-    own = _path(out, _OWN)
+    own = posixpath.join(out, _OWN)
     asked = {
         **dataclasses.asdict(wish),
         "model": wish.model or restore.DEFAULT,
@@ -145,14 +153,14 @@ def _claim(out: str, wish: Wish, graph: bytes) -> Iterator[str]:
     with _sentences():
         steps.make_folder(own)
     with _lock(own, out):
-        _agree(_path(own, "asked.json"), asked, out)
         with _sentences():
             # What a killed job left half written.
-            unfinished = _path(own, "unfinished")
+            unfinished = posixpath.join(own, _UNFINISHED)
             if FileSystems.exists(unfinished):
                 FileSystems.delete([unfinished])
             steps.make_folder(unfinished)
-            _write(_path(own, "model.onnx"), graph)
+            _agree(own, asked, out)
+            _write(posixpath.join(own, "model.onnx"), graph, own)
         yield own
         with _sentences():
             FileSystems.delete([unfinished])
@@ -172,10 +180,11 @@ def _lock(own: str, out: str) -> Iterator[None]:
         yield
 
 
-def _agree(path: str, asked: dict, out: str) -> None:
+def _agree(own: str, asked: dict, out: str) -> None:
     """Refuses to go on with another wish than the pictures there were made by."""
+    path = posixpath.join(own, "asked.json")
     if not FileSystems.exists(path):
-        _write(path, json.dumps(asked).encode())
+        _write(path, json.dumps(asked).encode(), own)
         return
     with FileSystems.open(path) as file:
         before = json.loads(file.read())
@@ -191,23 +200,24 @@ def _agree(path: str, asked: dict, out: str) -> None:
         )
 
 
-def _write(path: str, content: bytes) -> None:
-    unfinished = path + ".unfinished"
+def _write(path: str, content: bytes, own: str) -> None:
+    unfinished = posixpath.join(own, _UNFINISHED, posixpath.basename(path) + ".new")
     with FileSystems.create(unfinished) as file:
         file.write(content)
     FileSystems.rename([unfinished], [path])
 
 
-def _dead_letters(out: str) -> list[dict]:
-    """Returns what was not sharpened; of nothing, no file stays."""
-    path = _path(out, DEAD_LETTERS)
-    if not FileSystems.exists(path):
-        return []
-    with FileSystems.open(path) as file:
-        bad = [json.loads(line) for line in file.read().splitlines()]
-    if not bad:
-        FileSystems.delete([path])
-    return bad
+def _dead_letters(out: str, own: str) -> list[dict]:
+    """Returns what was not sharpened, and puts the list of it, if any, into `out`."""
+    path = posixpath.join(out, DEAD_LETTERS)
+    with _sentences():
+        with FileSystems.open(posixpath.join(own, _UNFINISHED, DEAD_LETTERS)) as file:
+            lines = file.read()
+        if lines:
+            _write(path, lines, own)
+        elif FileSystems.exists(path):
+            FileSystems.delete([path])
+    return [json.loads(line) for line in lines.splitlines()]
 
 
 def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
@@ -232,7 +242,7 @@ def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
         logger.warning(
             "%d pictures were not sharpened, listed in %s; the first: %s: %s",
             len(bad),
-            _path(out, DEAD_LETTERS),
+            posixpath.join(out, DEAD_LETTERS),
             bad[0]["picture"],
             bad[0]["why"],
         )

@@ -1,6 +1,7 @@
 """Which pictures are meant, and what becomes of their names."""
 
 import dataclasses
+import os
 import posixpath
 from pathlib import PurePosixPath
 
@@ -43,3 +44,10 @@ def root(glob: str) -> str:
     """Returns what of the pattern all that it finds begin with: folders alone."""
     wild = min((i for i in map(glob.find, _WILD) if i >= 0), default=len(glob))
     return glob[: glob.rfind("/", 0, wild) + 1]
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Returns whether a file is in the folder or in one below it."""
+    if "://" not in path:
+        path, folder = os.path.abspath(path), os.path.abspath(folder)
+    return path.startswith(folder.rstrip("/") + "/")

@@ -29,6 +29,7 @@ from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock
 from kdsharp.training.interruption import Interruption
 from kdsharp.training.logs import MetricsLog
+from kdsharp.training.profiling import Profile
 from kdsharp.training.state import create_state, init_variables
 from kdsharp.training.step import SIGNAL, Task, train_step
 from kdsharp.training.stopping import Patience
@@ -203,6 +204,7 @@ class Run:
         self._unread: list[dict[str, jax.Array]] = []
         self._step = 0
         self._interruption = Interruption()
+        self._profile = Profile(config.get("profile", ""), workdir / "profile")
         self._told = 0
         self._rate_scale = 1.0
         self._compiled = False
@@ -285,12 +287,18 @@ class Run:
         if hosts.count() > 1:
             rows = len(batch["sharp"])
             batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
-        self._state, metrics = self._step_fn(
-            self._state, self._frozen, self._devices.shard(batch)
-        )
-        self._step += 1
-        self._unread.append(metrics)
-        self._read_metrics(all_but=1)
+        # What is put on the devices here travels while the step before still runs: its
+        # metrics are waited for afterwards.
+        with self._profile.step(self._step):
+            self._state, metrics = self._step_fn(
+                self._state, self._frozen, self._devices.shard(batch)
+            )
+            self._step += 1
+            self._unread.append(metrics)
+            self._read_metrics(all_but=1)
+        if self._profile.ends:
+            self._read_metrics()
+            self._profile.end()
         self._clock.tick()
         self._bar.update()
         if not self._compiled:
@@ -445,6 +453,7 @@ class Run:
         )
 
     def _close(self) -> None:
+        self._profile.end()
         self._checkpoints.close()
         if hosts.is_first():
             self._log.close()

@@ -13,6 +13,8 @@ from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
 _CONFIG = "config.json"
+# What may be asked of a run at any time and changes nothing in it.
+_NO_PART_OF_IT = ("profile",)
 
 
 @contextlib.contextmanager
@@ -29,6 +31,8 @@ def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
 @contextlib.contextmanager
 def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
     wanted = json.loads(config.to_json())
+    for name in _NO_PART_OF_IT:
+        wanted.pop(name, None)
     saved = folder / _CONFIG
     if saved.exists():
         _refuse_another(folder, json.loads(saved.read_text()), wanted)

@@ -102,6 +102,10 @@ class BatchTest(absltest.TestCase):
 
         alone = self.root / "alone"
         _run("sharpen", self.root / "in", "-o", alone, "--backend", "onnxruntime")
+        self.assertEqual(
+            {path.name for path in out.iterdir()},
+            {".batch", "dead-letters.jsonl", *map(str, range(5))},
+        )
         expected, made = _files(alone), _files(out)
         del made["dead-letters.jsonl"]
         expected["1/named.jpg.png"] = expected.pop("1/named.png")
@@ -135,6 +139,11 @@ class BatchTest(absltest.TestCase):
                 for place in places
             }
             self.assertLen(found, len(places))
+
+    def test_what_is_in_the_folder_of_results_is_not_taken_again(self):
+        self.assertTrue(names.is_below("in/sharp/a.png", "in/sharp"))
+        self.assertTrue(names.is_below("gs://b/sharp/x/a.png", "gs://b/sharp/"))
+        self.assertFalse(names.is_below("in/sharper/a.png", "in/sharp"))
 
     def test_a_pattern_keeps_the_folders_below_its_fixed_part(self):
         for glob, root in (

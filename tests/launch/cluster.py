@@ -97,7 +97,11 @@ class Slurm:
         return self
 
     def __exit__(self, *_) -> None:
-        self.run("scancel", "--full", f"--user={getpass.getuser()}")
+        # In good order: what still runs would outlive its daemons.
+        self.run("scancel", f"--user={getpass.getuser()}")
+        deadline = time.monotonic() + 60
+        while self.run("squeue", "-h") and time.monotonic() < deadline:
+            time.sleep(0.2)
         for name in ("slurmctld.pid", "slurmd.pid", "munge/pid"):
             file = self._folder / name
             if file.exists():

@@ -49,6 +49,8 @@ class SlurmTest(absltest.TestCase):
                 self._wait(lambda: "goes on from step" in log.read_text(), log)
                 self.assertIn(f"goes on from step {saved} of", log.read_text())
                 self._wait(lambda: _curve(workdir)[-1]["step"] > saved + 3, log)
+            # Leaving the cluster ended the job, which stayed away.
+            self.assertEqual(log.read_text().count("back into the queue"), 1)
             steps = [r["step"] for r in _curve(workdir) if "train/loss" in r]
             self.assertEqual(steps, list(range(1, len(steps) + 1)))
 
