@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 
 # Of what the hosts' own libraries say, a person needs no line: before they are loaded.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
 
 from kdsharp import terminal
 from kdsharp.errors import UserError

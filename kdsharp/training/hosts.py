@@ -4,15 +4,13 @@ A program that has not called `join` is the only host. What one host does for al
 through `by_first`; a host that is lost ends all others with a sentence.
 """
 
+import ctypes
 import json
 import logging
 import os
+import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NoAnswer
 from typing import Any
 
 import jax
@@ -27,11 +25,8 @@ from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# Seconds: between signs of life, until a silent host is given up, and until JAX would
-# do so, which ends a process without a sentence.
-_BEAT = 1.0
-_SILENCE = 20.0
-_LAST_RESORT = 60
+# Seconds until a silent host is given up, and for which hosts wait at the end.
+_SILENCE = 30
 _LEAVING = 15
 _POLL = 5.0
 _PREFIX = "kdsharp"
@@ -55,7 +50,7 @@ LOST = 3
 class Lost(Exception):
     """Another host is gone."""
 
-    def __init__(self, who: str = "another host", cause: Exception | None = None):
+    def __init__(self, who: str = "another host", cause: object = None):
         words = f" ({_first_line(cause)})" if cause else ""
         super().__init__(
             f"{who} is gone{words}: all stop; the newest checkpoint is kept, the same "
@@ -77,7 +72,7 @@ def join(timeout: float = 300) -> None:
             num_processes=_number("JAX_NUM_PROCESSES"),
             process_id=_number("JAX_PROCESS_ID"),
             initialization_timeout=int(timeout),
-            heartbeat_timeout_seconds=_LAST_RESORT,
+            heartbeat_timeout_seconds=_SILENCE,
             shutdown_timeout_seconds=_LEAVING,
         )
     except (ValueError, TypeError) as error:
@@ -91,7 +86,7 @@ def join(timeout: float = 300) -> None:
             f"the hosts did not meet at {_cluster.coordinator_address} within "
             f"{timeout:g} s ({_first_line(error)})"
         ) from error
-    _Watch().start()
+    _speak_when_aborted()
 
 
 def count() -> int:
@@ -150,7 +145,6 @@ def all_true(here: bool) -> bool:
 def leave() -> None:
     """Parts from the others in good order."""
     if count() > 1:
-        _Watch.ended.set()
         try:
             jax.distributed.shutdown()
         except (
@@ -177,7 +171,6 @@ def _wait_for(key: str) -> str:
         try:
             return _cluster.client.blocking_key_value_get(key, int(_POLL * 1000))
         except Exception as error:
-            # The watch ends this process if the first host is gone.
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise Lost("host 0") from error
 
@@ -191,54 +184,28 @@ def _number(variable: str) -> int | None:
     return int(text)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: object) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-class _Watch(threading.Thread):
-    """Tells the others that this host lives, and ends it when another does not."""
+def _speak_when_aborted() -> None:
+    """Lets this process end with a sentence where JAX would abort it.
 
-    ended = threading.Event()
+    JAX does so, from a thread of its own, when a host has been silent for too long or
+    the first one is gone. Python's own handlers would wait for the main thread, which
+    waits for that host.
+    """
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes = (ctypes.c_int, _HANDLER)
+    libc.signal.restype = ctypes.c_void_p
+    libc.signal(signal.SIGABRT, _aborted)
 
-    def __init__(self):
-        super().__init__(daemon=True, name="hosts")
-        self._asking = ThreadPoolExecutor(1, "hosts")
-        self._beats = 0
-        self._heard: dict[str, tuple[str, float]] = {}
 
-    def run(self) -> None:
-        while not self.ended.wait(_BEAT):
-            try:
-                beats = self._asking.submit(self._exchange).result(_SILENCE)
-            except NoAnswer:
-                self._give_up("host 0")
-            except Exception:
-                if not self.ended.is_set():
-                    self._give_up("host 0")
-            else:
-                self._judge(beats)
+_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
-    def _exchange(self) -> list[tuple[str, str]]:
-        self._beats += 1
-        folder = f"{_PREFIX}/alive/"
-        _cluster.client.key_value_set(
-            f"{folder}{index()}", str(self._beats), allow_overwrite=True
-        )
-        return _cluster.client.key_value_dir_get(folder)
 
-    def _judge(self, beats: list[tuple[str, str]]) -> None:
-        now = time.monotonic()
-        for key, beat in beats:
-            before, since = self._heard.get(key, ("", now))
-            self._heard[key] = (beat, since if beat == before else now)
-        silent = [
-            key.rpartition("/")[2]
-            for key, (_, since) in self._heard.items()
-            if now - since > _SILENCE
-        ]
-        if silent and not self.ended.is_set():
-            self._give_up(f"host {', '.join(sorted(silent))}")
-
-    def _give_up(self, who: str) -> None:
-        print(f"kdsharp: {name()}: {Lost(who)}", file=sys.stderr)
-        end(LOST)
+@_HANDLER
+def _aborted(number: int) -> None:
+    loss = Lost(cause="TF_CPP_MIN_LOG_LEVEL=0 in the environment tells more")
+    print(f"kdsharp: {name()}: {loss}", file=sys.stderr)
+    end(LOST)
