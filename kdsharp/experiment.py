@@ -19,7 +19,7 @@ from kdsharp.data import files, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import table
 from kdsharp.evaluation.plots import curves, samples
-from kdsharp.training import loop, workdir
+from kdsharp.training import hosts, loop, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.weights import features, fold, store
 
@@ -48,7 +48,11 @@ def conduct(config: ConfigDict, folder: Path) -> None:
     prepared = prepare(config, folder)
     with workdir.claim(folder, config):
         result = prepared.run.train()
-        _finish(config, folder, result, prepared.teachers, prepared.pictures["test"])
+        hosts.by_first(
+            lambda: _finish(
+                config, folder, result, prepared.teachers, prepared.pictures["test"]
+            )
+        )
         _tell_skipped(prepared.pictures)
 
 
@@ -102,7 +106,8 @@ def _train_teacher(config: ConfigDict, folder: Path) -> None:
             "config.teacher has both weights and an experiment; leave one of them empty"
         )
     teacher = config.teacher.experiment
-    if not (folder / _TEACHER / f"{teacher.name}.safetensors").exists():
+    weights = folder / _TEACHER / f"{teacher.name}.safetensors"
+    if not hosts.by_first(weights.exists):
         logger.info("the teacher first: %s", teacher.name)
         conduct(teacher, folder / _TEACHER)
         logger.info("now the student: %s", config.name)

@@ -21,10 +21,14 @@ _CONFIG = config_flags.DEFINE_config_file(
     accept_new_attributes=True,
     lock_config=False,
 )
-_OPEN = "objective."
+_OPEN = ("objective.", "profile")
 _QUOTES = "\"'"
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where the run is kept; runs/NAME if not given"
+)
+
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "Whether this is one of several hosts; see launch/"
 )
 
 
@@ -34,11 +38,19 @@ def main(argv: list[str]) -> int:
     if len(argv) > 1:
         return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
     # Late, so that --help and a mistyped flag need not wait for JAX.
+    if _DISTRIBUTED.value:
+        from kdsharp import cluster
+
+        return cluster.run(_train)
+    return _train()
+
+
+def _train() -> int:
     from kdsharp import experiment, machine
 
     config = _CONFIG.value
-    machine.set_up(config)
     try:
+        machine.set_up(config)
         experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:
         return terminal.fail(error, 2)

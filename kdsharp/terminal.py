@@ -4,14 +4,14 @@ import logging
 import sys
 
 
-def listen() -> None:
+def listen(level: int = logging.INFO) -> None:
     """Shows what this project says; of its libraries, only warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger().handlers[:] = [handler]
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("absl").setLevel(logging.ERROR)
-    logging.getLogger("kdsharp").setLevel(logging.INFO)
+    logging.getLogger("kdsharp").setLevel(level)
 
 
 def fail(reason: object, status: int) -> int:

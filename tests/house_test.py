@@ -21,6 +21,7 @@ _FLOORS = [
     "export",
     "runtime",
     "media",
+    "batching",
     "evaluation",
 ]
 

@@ -1,13 +1,15 @@
 """Checkpoints of a run in progress (orbax): the latest few, and the best.
 
 A checkpoint carries the checksum of its arrays. One that cannot be read or does not
-match is set aside with a warning, and the one before it serves.
+match is set aside with a warning, and the one before it serves. Several hosts write a
+checkpoint together, each its part; any number of hosts can read it.
 """
 
 import dataclasses
 import logging
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from kdsharp.errors import UserError
+from kdsharp.training import hosts
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +38,14 @@ class Restored:
 
 
 class Checkpoints:
-    """The checkpoints under one folder."""
+    """The checkpoints under one folder.
 
-    def __init__(self, folder: Path):
-        self._latest = _Series(folder / "latest", _LATEST_KEPT)
-        self._best = _Series(folder / "best", _BEST_KEPT)
+    `to_save` turns a tree that every host holds into arrays that all of them write.
+    """
+
+    def __init__(self, folder: Path, to_save: Callable[[Any], Any] = lambda tree: tree):
+        self._latest = _Series(folder / "latest", _LATEST_KEPT, to_save)
+        self._best = _Series(folder / "best", _BEST_KEPT, to_save)
 
     def save(self, step: int, tree: Any, progress: dict) -> None:
         """Starts writing the state of a run; training goes on meanwhile."""
@@ -47,6 +53,9 @@ class Checkpoints:
 
     def save_best(self, step: int, tree: Any, progress: dict) -> None:
         """Writes the best so far, whole, before anything may refer to it."""
+        # One at a time: what is written in the background meets the other hosts under
+        # names that all checkpoints share.
+        self._latest.wait()
         self._best.save(step, tree, progress)
         self._best.wait()
 
@@ -58,6 +67,7 @@ class Checkpoints:
 
     def restore_best(self, like: Any) -> Restored | None:
         """Returns the best sound state."""
+        self._latest.wait()
         return self._best.restore(like)
 
     def wait(self) -> None:
@@ -73,8 +83,9 @@ class Checkpoints:
 class _Series:
     """Checkpoints in one folder, numbered by step, the newest `kept` of them."""
 
-    def __init__(self, folder: Path, kept: int):
+    def __init__(self, folder: Path, kept: int, to_save: Callable[[Any], Any]):
         self._folder = folder
+        self._to_save = to_save
         self._manager = ocp.CheckpointManager(
             folder.absolute(),
             options=ocp.CheckpointManagerOptions(
@@ -90,23 +101,31 @@ class _Series:
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(tree), progress=ocp.args.JsonSave(progress)
+                state=ocp.args.StandardSave(self._to_save(tree)),
+                progress=ocp.args.JsonSave(progress),
             ),
         )
 
     def restore(self, like: Any) -> Restored | None:
-        steps = sorted(self._manager.all_steps(), reverse=True)
+        steps = hosts.by_first(lambda: sorted(self._manager.all_steps(), reverse=True))
         for step in steps:
+            restored, damage = None, None
             try:
-                return self._read(step, like)
+                restored = self._read(step, like)
             except Exception as error:  # Damage shows itself in many ways.
-                logger.warning(
-                    "checkpoint %s/%d is damaged (%s): set aside for the one before",
-                    self._folder,
-                    step,
-                    str(error).splitlines()[0][:120] if str(error) else type(error),
-                )
-                self._set_aside(step)
+                if hosts.is_loss(error):
+                    raise
+                damage = str(error).splitlines()[0][:120] if str(error) else type(error)
+            if hosts.all_true(restored is not None):
+                return restored
+            logger.warning(
+                "checkpoint %s/%d is damaged (%s): set aside for the one before",
+                self._folder,
+                step,
+                damage or "for another host",
+            )
+            hosts.by_first(lambda step=step: self._set_aside(step))
+            self._manager.reload()
         if steps:
             raise UserError(
                 f"every checkpoint in {self._folder} is damaged; start again with "
@@ -143,7 +162,6 @@ class _Series:
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)
         shutil.move(damaged, aside)
-        self._manager.reload()
 
 
 def _checksum(tree: Any) -> int:

@@ -5,6 +5,7 @@
 
 import dataclasses
 import logging
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -23,13 +24,14 @@ from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
 from kdsharp.errors import Stopped, UserError
-from kdsharp.training import optimizers, parallel, teaching, validation
+from kdsharp.training import hosts, optimizers, parallel, teaching, validation
 from kdsharp.training.checkpoints import Checkpoints
 from kdsharp.training.clock import Clock
 from kdsharp.training.interruption import Interruption
 from kdsharp.training.logs import MetricsLog
+from kdsharp.training.profiling import Profile
 from kdsharp.training.state import create_state, init_variables
-from kdsharp.training.step import Task, train_step
+from kdsharp.training.step import SIGNAL, Task, train_step
 from kdsharp.training.stopping import Patience
 from kdsharp.training.teaching import Teacher, Teaching
 
@@ -41,11 +43,11 @@ _DTYPES = ("float32", "bfloat16")
 class Interrupted(Stopped):
     """A signal ended the run; its state is saved."""
 
-    def __init__(self, signal, step: int):
+    def __init__(self, number: signal.Signals, step: int):
         super().__init__(
-            f"{signal.name} at step {step}: saved; the same command goes on from there"
+            f"{number.name} at step {step}: saved; the same command goes on from there"
         )
-        self.exit_status = 128 + signal
+        self.exit_status = 128 + number
 
 
 class Diverged(Stopped):
@@ -201,6 +203,9 @@ class Run:
         self._window: list[dict[str, float]] = []
         self._unread: list[dict[str, jax.Array]] = []
         self._step = 0
+        self._interruption = Interruption()
+        self._profile = Profile(config.get("profile", ""), workdir / "profile")
+        self._told = 0
         self._rate_scale = 1.0
         self._compiled = False
 
@@ -210,7 +215,7 @@ class Run:
         A run that was interrupted goes on from its newest checkpoint.
         """
         self._resume()
-        with Interruption() as interruption, logging_redirect_tqdm():
+        with self._interruption, logging_redirect_tqdm():
             for batch in self._batches():
                 self._train_on(batch)
                 if self._at(self._config.log_every):
@@ -221,13 +226,15 @@ class Run:
                     self._config.checkpoint_every
                 ):
                     self._save()
-                if interruption.signal is not None:
-                    self._leave(interruption.signal)
+                if self._signal:
+                    self._leave(signal.Signals(self._signal))
         return self._finish()
 
     def _resume(self) -> None:
         """Goes to where the newest checkpoint stands, or to the start."""
-        self._checkpoints = Checkpoints(self._workdir / "checkpoints")
+        self._checkpoints = Checkpoints(
+            self._workdir / "checkpoints", self._devices.to_save
+        )
         restored = self._checkpoints.restore(self._like)
         if restored is not None:
             self._state, self._step = restored.tree, restored.step
@@ -237,12 +244,13 @@ class Run:
             self._rate_scale = float(restored.tree.rate_scale)
             logger.info("goes on from step %d of %d", self._step, self._steps)
         self._state = self._devices.replicate(self._state)
-        self._log = MetricsLog(self._workdir, self._step)
+        if hosts.is_first():
+            self._log = MetricsLog(self._workdir, self._step)
         self._bar = tqdm(
             total=self._steps,
             initial=self._step,
             unit="step",
-            disable=None,
+            disable=None if hosts.is_first() else True,
             leave=False,
         )
 
@@ -261,6 +269,8 @@ class Run:
                 workers=data.workers,
                 seed=self._config.seed,
                 start_step=self._step,
+                host_index=hosts.index(),
+                host_count=hosts.count(),
             )
         )
         while not self._over:
@@ -274,12 +284,21 @@ class Run:
 
     def _train_on(self, batch: dict) -> None:
         """Takes one step; reads the metrics of the one before meanwhile."""
-        self._state, metrics = self._step_fn(
-            self._state, self._frozen, self._devices.shard(batch)
-        )
-        self._step += 1
-        self._unread.append(metrics)
-        self._read_metrics(all_but=1)
+        if hosts.count() > 1:
+            rows = len(batch["sharp"])
+            batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
+        # What is put on the devices here travels while the step before still runs: its
+        # metrics are waited for afterwards.
+        with self._profile.step(self._step):
+            self._state, metrics = self._step_fn(
+                self._state, self._frozen, self._devices.shard(batch)
+            )
+            self._step += 1
+            self._unread.append(metrics)
+            self._read_metrics(all_but=1)
+        if self._profile.ends:
+            self._read_metrics()
+            self._profile.end()
         self._clock.tick()
         self._bar.update()
         if not self._compiled:
@@ -297,6 +316,8 @@ class Run:
         }
         self._window.clear()
         rates = self._clock.read()
+        if not hosts.is_first():
+            return
         self._log.write(
             self._step,
             {
@@ -320,10 +341,12 @@ class Run:
         self._read_metrics()
         with self._clock.paused():
             variables = self._devices.to_host(self._state.variables)
-            scores = self._validate(variables)
+            scores = hosts.by_first(lambda: self._validate(variables))
             if self._patience.update(self._step, scores):
                 self._checkpoints.save_best(self._step, variables, scores)
             self._scale_rate(self._plateau.update(scores))
+        if not hosts.is_first():
+            return
         self._log.write(
             self._step, {f"valid/{name}": value for name, value in scores.items()}
         )
@@ -369,11 +392,18 @@ class Run:
                 },
             )
 
-    def _leave(self, signal) -> None:
+    @property
+    def _signal(self) -> int:
+        """Returns the signal that a host was sent, once all of them know; or 0."""
+        if hosts.count() > 1:
+            return self._told
+        return self._interruption.signal or 0
+
+    def _leave(self, number: signal.Signals) -> None:
         """Ends the run for now."""
         self._save()
         self._close()
-        raise Interrupted(signal, self._step)
+        raise Interrupted(number, self._step)
 
     def _finish(self) -> Result:
         """Ends the run for good; returns its best network."""
@@ -403,6 +433,7 @@ class Run:
         while len(self._unread) > all_but:
             values = self._devices.to_host(self._unread.pop(0))
             values = {name: float(value) for name, value in values.items()}
+            self._told = self._told or int(values.pop(SIGNAL, 0))
             if not values.pop("healthy"):
                 self._diverge(values)
             self._window.append(values)
@@ -422,6 +453,8 @@ class Run:
         )
 
     def _close(self) -> None:
+        self._profile.end()
         self._checkpoints.close()
-        self._log.close()
+        if hosts.is_first():
+            self._log.close()
         self._bar.close()

@@ -2,6 +2,7 @@
 
 Both give the same numbers: a global batch, gradients and batch statistics over all of
 it. `jit` shards the batch over a mesh with one axis, `data`; `pmap` is the older way.
+The mesh spans the devices of all hosts; a host brings its rows of the batch.
 """
 
 import os
@@ -14,28 +15,46 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from kdsharp.errors import UserError
+from kdsharp.training import hosts
 
 _AXIS = "data"
 Step = Callable[..., tuple[Any, Any]]
 
 
-class JitParallel:
+class _Devices:
+    """A mesh of one axis."""
+
+    def __init__(self, devices: list[jax.Device]):
+        mesh = Mesh(np.asarray(devices), (_AXIS,))
+        self._devices = devices
+        self._whole = NamedSharding(mesh, PartitionSpec())
+        self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
+
+    def to_save(self, tree):
+        """Returns a tree of host 0 as what all hosts write a part of."""
+        if hosts.count() == 1:
+            return tree
+        return jax.tree.map(partial(_put, sharding=self._whole), tree)
+
+
+class JitParallel(_Devices):
     """One program over all devices; the compiler inserts the communication."""
 
     axis_name = None
 
-    def __init__(self, devices: list[jax.Device]):
-        mesh = Mesh(np.asarray(devices), (_AXIS,))
-        self._whole = NamedSharding(mesh, PartitionSpec())
-        self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
-
     def replicate(self, tree):
         """Returns the tree on every device."""
-        return jax.device_put(tree, self._whole)
+        if hosts.count() == 1:
+            return jax.device_put(tree, self._whole)
+        return self.to_save(tree)
 
     def shard(self, batch):
-        """Returns the batch, a part of it on each device."""
-        return jax.device_put(batch, self._split)
+        """Returns the batch, a part of it on each device; each host has its rows."""
+        if hosts.count() == 1:
+            return jax.device_put(batch, self._split)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(self._split, x), batch
+        )
 
     def compile(self, step: Step) -> Step:
         """Returns `step(state, teacher, batch)` compiled; the state is given up."""
@@ -46,26 +65,23 @@ class JitParallel:
         return jax.tree.map(lambda x: np.array(x, copy=True), tree)
 
 
-class PmapParallel:
+class PmapParallel(_Devices):
     """One program a device, each with its part of the batch."""
 
     axis_name = _AXIS
 
-    def __init__(self, devices: list[jax.Device]):
-        self._devices = devices
-        mesh = Mesh(np.asarray(devices), (_AXIS,))
-        self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
-
     def replicate(self, tree):
         n = len(self._devices)
         return jax.tree.map(
-            lambda x: jax.device_put(np.stack([np.asarray(x)] * n), self._split), tree
+            lambda x: _put(np.stack([np.asarray(x)] * n), self._split), tree
         )
 
     def shard(self, batch):
-        n = len(self._devices)
+        n = len(self._devices) // hosts.count()
         return jax.tree.map(
-            lambda x: jax.device_put(x.reshape(n, -1, *x.shape[1:]), self._split),
+            lambda x: jax.make_array_from_process_local_data(
+                self._split, x.reshape(n, -1, *x.shape[1:])
+            ),
             batch,
         )
 
@@ -78,7 +94,15 @@ class PmapParallel:
         )
 
     def to_host(self, tree):
-        return jax.tree.map(lambda x: np.array(x[0], copy=True), tree)
+        return jax.tree.map(
+            lambda x: np.array(x.addressable_data(0)[0], copy=True), tree
+        )
+
+
+def _put(x, sharding: NamedSharding) -> jax.Array:
+    """Returns what every host holds whole as an array over the devices of all."""
+    x = np.asarray(x)
+    return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
 
 _WAYS = {"jit": JitParallel, "pmap": PmapParallel}
@@ -89,28 +113,40 @@ def show_cores(batch_size: int, device_count: int = 0) -> None:
 
     On a CPU, XLA gives the convolution of a batch of small pictures one core, however
     many there are; a device a core, each with its part of the batch, uses them all.
-    As many are shown as divide the batch, or `device_count`. Where there is an
-    accelerator, or XLA_FLAGS already says how many, nothing changes.
+    As many are shown as divide the host's rows of the batch, or `device_count`. Where
+    there is an accelerator, or XLA_FLAGS already says how many, nothing changes.
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     cores = range(len(os.sched_getaffinity(0)), 0, -1)
-    dividing = next(n for n in cores if batch_size % n == 0)
+    rows = batch_size // hosts.count()
+    dividing = next(n for n in cores if rows % n == 0)
     jax.config.update("jax_num_cpu_devices", device_count or dividing)
 
 
 def create(way: str, batch_size: int, device_count: int = 0):
-    """Returns the devices of a run: all that there are, or the first `device_count`."""
+    """Returns the devices of a run: all, or so many of every host."""
     if way not in _WAYS:
         raise UserError(f"unknown parallel {way!r}; there are: {', '.join(_WAYS)}")
-    devices = jax.devices()
-    if device_count > len(devices):
-        raise UserError(
-            f"{device_count} devices asked for, but there are {len(devices)}"
-        )
-    devices = devices[: device_count or None]
+    there = len(jax.local_devices())
+    if device_count > there:
+        raise UserError(f"{device_count} devices asked for, but there are {there}")
+    devices = _of_each_host(device_count or there)
     if batch_size % len(devices):
         raise UserError(
             f"batch_size {batch_size} does not divide by {len(devices)} devices"
         )
     return _WAYS[way](devices)
+
+
+def _of_each_host(count: int) -> list[jax.Device]:
+    """Returns the first devices of every host, host by host: the batch's order."""
+    held: dict[int, list[jax.Device]] = {}
+    for device in jax.devices():
+        held.setdefault(device.process_index, []).append(device)
+    fewest = min(map(len, held.values()))
+    if fewest != max(map(len, held.values())) and count > fewest:
+        raise UserError(
+            f"a host has {fewest} devices, another more: give --config.devices={fewest}"
+        )
+    return [device for host in sorted(held) for device in held[host][:count]]

@@ -15,6 +15,9 @@ from kdsharp.training.teaching import NOBODY, Teaching
 
 Batch = dict[str, jax.Array]
 
+# The number of the signal that a host was sent, in its rows of the batch: by the step
+# itself all hosts learn of it, at the same step.
+SIGNAL = "signal"
 # What a picture's key is folded with for the place of its cut.
 _CUT = 1 << 16
 
@@ -163,6 +166,10 @@ def train_step(
         healthy &= jnp.isfinite(term)
     kept = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), proposed, state)
     metrics = {**terms, "grad_norm": norm, "healthy": healthy}
+    if SIGNAL in batch:
+        metrics[SIGNAL] = jnp.max(batch[SIGNAL])
+        if axis_name is not None:
+            metrics[SIGNAL] = jax.lax.pmax(metrics[SIGNAL], axis_name)
     return kept.replace(healthy=healthy), metrics
 
 

@@ -10,14 +10,29 @@ from ml_collections import ConfigDict
 
 from kdsharp import whole_files
 from kdsharp.errors import UserError
+from kdsharp.training import hosts
 
 _CONFIG = "config.json"
+# What may be asked of a run at any time and changes nothing in it.
+_NO_PART_OF_IT = ("profile",)
 
 
 @contextlib.contextmanager
 def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
-    """Holds the folder for a run of this config, or says why it can't be had."""
+    """Holds the folder for a run of this config, or says why it can't be had.
+
+    The first host holds it for all.
+    """
+    with contextlib.ExitStack() as held:
+        hosts.by_first(lambda: held.enter_context(_hold(folder, config)))
+        yield
+
+
+@contextlib.contextmanager
+def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
     wanted = json.loads(config.to_json())
+    for name in _NO_PART_OF_IT:
+        wanted.pop(name, None)
     saved = folder / _CONFIG
     if saved.exists():
         _refuse_another(folder, json.loads(saved.read_text()), wanted)

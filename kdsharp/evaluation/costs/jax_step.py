@@ -10,7 +10,7 @@ import optax
 from kdsharp import models
 from kdsharp.core import objectives
 from kdsharp.training import parallel
-from kdsharp.training.state import create_state, init_variables
+from kdsharp.training.state import TrainState, create_state, init_variables
 from kdsharp.training.step import Task, train_step
 
 NETWORKS = {
@@ -24,6 +24,38 @@ def jax_step(
 ) -> Callable[[], object]:
     """Returns a call that takes one step, blurring left out; 0 devices are all."""
     devices = parallel.create("jit", len(batch), device_count)
+    task, state = _begin(network, dtype)
+    state = devices.replicate(state)
+    step = devices.compile(partial(train_step, task))
+
+    def take() -> object:
+        nonlocal state
+        state, metrics = step(state, {}, devices.shard({"sharp": batch}))
+        return state, metrics
+
+    return take
+
+
+def scanned_steps(network: dict, batch: np.ndarray, count: int) -> Callable[[], object]:
+    """Returns a call that takes so many steps as one program, on one device."""
+    task, state = _begin(network, "float32")
+    batches = {"sharp": np.stack([batch] * count)}
+
+    @partial(jax.jit, donate_argnums=0)
+    def steps(state, batches):
+        return jax.lax.scan(
+            lambda held, batch: train_step(task, held, {}, batch), state, batches
+        )
+
+    def take() -> object:
+        nonlocal state
+        state, metrics = steps(state, batches)
+        return state, metrics
+
+    return take
+
+
+def _begin(network: dict, dtype: str) -> tuple[Task, TrainState]:
     task = Task(
         model=models.create("dncnn", **network, dtype=dtype),
         channels=3,
@@ -33,15 +65,7 @@ def jax_step(
         seed=0,
     )
     variables = init_variables(task.model, 3, jax.random.key(0))
-    state = devices.replicate(create_state(variables, task.optimizer))
-    step = devices.compile(partial(train_step, task))
-
-    def take() -> object:
-        nonlocal state
-        state, metrics = step(state, {}, devices.shard({"sharp": batch}))
-        return state, metrics
-
-    return take
+    return task, create_state(variables, task.optimizer)
 
 
 def random_batch(*shape: int) -> np.ndarray:

@@ -1,0 +1,93 @@
+"""The network of a batch: exported once, run by Beam's handler of ONNX models."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.ml.inference.base import PredictionResult
+from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
+
+from kdsharp.errors import UserError
+from kdsharp.export import network, pictures
+from kdsharp.models import reach
+from kdsharp.runtime import backends, restore
+from kdsharp.weights import store
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What of a network says how its pictures are cut."""
+
+    channels: int
+    radius: int
+    multiple: int
+    side: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a picture was not sharpened."""
+
+    reason: str
+
+
+def export(model: str) -> tuple[bytes, Shape]:
+    """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
+    weights = store.load(model or restore.DEFAULT)
+    whole = network.of_weights(weights)
+    looks = reach.of(whole.model)
+    graph = pictures.batches(whole, clip=False)
+    shape = Shape(
+        whole.model.channels, looks.radius, looks.multiple, backends.side(looks)
+    )
+    return graph.SerializeToString(), shape
+
+
+class Handler(OnnxModelHandlerNumpy):
+    """Beam's handler, given whole pictures of any size and kind."""
+
+    def __init__(
+        self, model_uri: str, shape: Shape, *, strength: float, unsharp: float
+    ):
+        super().__init__(model_uri, max_batch_size=1)
+        self._shape = shape
+        self._wish = {"strength": strength, "unsharp": unsharp}
+
+    def load_model(self) -> onnxruntime.InferenceSession:
+        """Returns the session; it has the cores that its worker has."""
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        with FileSystems.open(self._model_uri) as file:
+            return onnxruntime.InferenceSession(
+                file.read(), options, providers=["CPUExecutionProvider"]
+            )
+
+    def run_inference(
+        self,
+        batch: Sequence[np.ndarray],
+        inference_session: onnxruntime.InferenceSession,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterable[PredictionResult]:
+        """Returns the sharp pictures; in place of one that cannot be, why."""
+        (given,) = inference_session.get_inputs()
+
+        def run(blurred: np.ndarray) -> np.ndarray:
+            return inference_session.run(None, {given.name: blurred})[0]
+
+        sharpener = restore.Sharpener(
+            "", backends.Network(run, **dataclasses.asdict(self._shape)), {}
+        )
+        for pixels in batch:
+            try:
+                yield PredictionResult(pixels, sharpener(pixels, **self._wish))
+            except UserError as error:
+                yield PredictionResult(pixels, Failure(str(error)))
+            except MemoryError:
+                reason = "it does not fit into memory"
+                yield PredictionResult(pixels, Failure(reason))
+
+    def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:
+        return sum(pixels.nbytes for pixels in batch)

@@ -1,0 +1,120 @@
+"""What the pipeline does to each picture before and after the network."""
+
+import os
+import platform
+import posixpath
+import time
+import uuid
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.io.filesystem import BeamIOError
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+
+from kdsharp.batching.names import Job
+from kdsharp.batching.network import Failure
+from kdsharp.errors import UserError
+from kdsharp.media import pictures
+
+BAD = "bad"
+# Of Beam's counters: what was there before, and each worker's pictures and times.
+COUNTERS = "kdsharp"
+WORKER = "kdsharp/worker/"
+
+_PLAIN = 1024
+
+
+class NotDone(beam.DoFn):
+    """Lets pass those pictures whose files are not there."""
+
+    def process(self, job: Job) -> Iterator[Job]:
+        if FileSystems.exists(job.likely_target):
+            _count_skipped()
+        else:
+            yield job
+
+
+class Read(beam.DoFn):
+    """Decodes; what cannot be decoded goes to `BAD` with the reason."""
+
+    def __init__(self, megapixels: float):
+        self._megapixels = megapixels
+
+    def setup(self) -> None:
+        pictures.allow(self._megapixels)
+
+    def process(self, job: Job):
+        try:
+            with FileSystems.open(job.source) as file:
+                content = file.read()
+            if not content:
+                raise UserError("it is empty")
+            picture = pictures.read(content)
+        except (UserError, OSError) as error:
+            yield beam.pvalue.TaggedOutput(BAD, (job.source, _reason(error)))
+            return
+        told = picture.details
+        target = job.target(told.format)
+        # Of a name that does not tell the format, only the content says where it goes.
+        if target != job.likely_target and FileSystems.exists(target):
+            _count_skipped()
+            return
+        yield (job.source, target, told), picture.pixels
+
+
+class Write(beam.DoFn):
+    """Writes a file under another name and moves it: it is there whole, once."""
+
+    def __init__(self, unfinished: str):
+        self._unfinished = unfinished
+        self._worker = f"{platform.node()}:{os.getpid()}"
+
+    def setup(self) -> None:
+        self._worker = f"{platform.node()}:{os.getpid()}"
+
+    def process(self, element):
+        (source, target, told), result = element
+        sharp = result.inference
+        if isinstance(sharp, Failure):
+            yield beam.pvalue.TaggedOutput(BAD, (source, sharp.reason))
+            return
+        kept = pictures.kept_format(told.format)
+        try:
+            content = pictures.encode(pictures.Picture(sharp, told), kept)
+        except UserError as error:
+            yield beam.pvalue.TaggedOutput(BAD, (source, str(error)))
+            return
+        self._put(content, target)
+        name = WORKER + self._worker
+        Metrics.counter(name, "pictures").inc()
+        Metrics.distribution(name, "at").update(int(time.time() * 1000))
+        yield target
+
+    def _put(self, content: bytes, target: str) -> None:
+        unfinished = posixpath.join(self._unfinished, uuid.uuid4().hex)
+        with FileSystems.create(unfinished) as file:
+            file.write(content)
+        make_folder(posixpath.dirname(target))
+        # Another worker may have been given the same picture: its bytes are the same,
+        # and the last one moved into place stays.
+        FileSystems.rename([unfinished], [target])
+
+
+def make_folder(folder: str) -> None:
+    """Makes a folder, where the file system has folders and it is not there."""
+    if not FileSystems.exists(folder):
+        try:
+            FileSystems.mkdirs(folder)
+        except (BeamIOError, OSError):  # Another worker was faster.
+            if not FileSystems.exists(folder):
+                raise
+
+
+def _count_skipped() -> None:
+    Metrics.counter(COUNTERS, "skipped").inc()
+
+
+def _reason(error: Exception) -> str:
+    words = str(error).removeprefix("standard input: ")
+    return words.splitlines()[0][:_PLAIN] if words else type(error).__name__

@@ -1,0 +1,81 @@
+"""`kdsharp batch`: millions of pictures, on one machine or many."""
+
+import argparse
+import logging
+
+from kdsharp.cli.verbs import Verbs, add_verb
+from kdsharp.errors import UserError
+
+
+def add(verbs: Verbs) -> None:
+    """Adds `kdsharp batch`."""
+    verb = add_verb(
+        verbs, "batch", _batch, "sharpen millions of pictures by Apache Beam"
+    )
+    verb.add_argument(
+        "glob", metavar="IN_GLOB", help="a pattern, such as 'in/**/*.jpg' or gs://..."
+    )
+    verb.add_argument(
+        "out", metavar="OUT", help="a folder; what is done there is not done again"
+    )
+    verb.add_argument(
+        "--runner",
+        metavar="R",
+        default="DirectRunner",
+        help="DirectRunner (default: this machine), FlinkRunner, SparkRunner, "
+        "DataflowRunner",
+    )
+    verb.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=1,
+        help="processes of the DirectRunner (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--model",
+        metavar="NAME|FILE|RUN",
+        default="",
+        help="as for kdsharp sharpen",
+    )
+    verb.add_argument("--strength", metavar="S", type=float, default=1.0)
+    verb.add_argument("--unsharp", metavar="A", type=float, default=0.0)
+    verb.add_argument(
+        "--megapixels",
+        metavar="N",
+        type=float,
+        default=250,
+        help="refuse pictures of more (default: %(default)s)",
+    )
+    verb.add_argument(
+        "options",
+        nargs="*",
+        metavar="-- BEAM_OPTION",
+        help="what Beam is told besides, as --flink_master=HOST:8081",
+    )
+
+
+def _batch(arguments: argparse.Namespace) -> int:
+    from kdsharp.export import packages
+
+    packages.need("onnx", "onnxruntime")
+    if not packages.installed("apache_beam"):
+        raise UserError(
+            "apache_beam is not installed: pip install 'kdsharp[batch]' brings it"
+        )
+    if arguments.workers < 1:
+        raise UserError(f"--workers is {arguments.workers}: it must be at least 1.")
+    # At its first import Beam speaks of clouds that nobody asked for.
+    logging.disable(logging.WARNING)
+    from kdsharp.batching import command
+
+    logging.disable(logging.NOTSET)
+    return command.run(
+        arguments.glob,
+        arguments.out,
+        wish=command.Wish(arguments.model, arguments.strength, arguments.unsharp),
+        runner=arguments.runner,
+        workers=arguments.workers,
+        megapixels=arguments.megapixels,
+        options=arguments.options,
+    )

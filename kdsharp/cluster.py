@@ -1,0 +1,36 @@
+"""A program as one of several hosts: joined at the start, left at the end."""
+
+import logging
+import os
+import traceback
+from collections.abc import Callable
+
+# Of what the hosts' own libraries say, a person needs no line: before they are loaded.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
+
+from kdsharp import terminal
+from kdsharp.errors import UserError
+from kdsharp.training import hosts
+
+
+def run(call: Callable[[], int]) -> int:
+    """Returns the exit status of the call, made once all hosts are there."""
+    try:
+        hosts.join()
+    except UserError as error:
+        return terminal.fail(error, 2)
+    # What all hosts do alike, one of them tells.
+    if not hosts.is_first():
+        terminal.listen(logging.WARNING)
+    try:
+        status = call()
+    except hosts.Lost as loss:
+        hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+    except Exception as error:
+        if hosts.is_loss(error):
+            loss = hosts.Lost(cause=error)
+            hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+        traceback.print_exc()
+        hosts.end(1)
+    hosts.leave()
+    return status

@@ -1,0 +1,75 @@
+#!/bin/bash
+# A TPU pod slice trains: all its VMs run the same program, which finds the others itself.
+#
+#   launch/tpu_vm.sh NAME ZONE gs://BUCKET/runs/one --config=configs/student.py
+#   launch/tpu_vm.sh --dry-run NAME ZONE ...        # prints its commands, runs none
+#
+# Creates the slice (a spot one: it may be taken away at any time), copies this clone to
+# every VM, mounts the bucket, trains, waits, and when a slice was taken creates it anew.
+# Delete it at the end:
+#   gcloud compute tpus tpu-vm delete NAME --zone=ZONE
+#
+# To adapt: TPU_TYPE, TPU_VERSION and TPU_PROJECT below, from the environment; gcloud
+# must be logged in, with a quota for that type in that zone. What is mounted keeps
+# checkpoints by gcsfuse; a Filestore at the same path on all VMs does as well.
+#
+# Preemption: a VM that is taken sends SIGTERM to its program; all hosts agree on a step,
+# save there and end with 143. Is there no time for that, they end with 3. Either way the
+# next slice goes on from the newest checkpoint, also with another number of hosts.
+set -euo pipefail
+
+type=${TPU_TYPE:-v5litepod-16}
+version=${TPU_VERSION:-v2-alpha-tpuv5-lite}
+dry=
+if [ "${1:-}" = --dry-run ]; then
+  dry=yes
+  shift
+fi
+if [ $# -lt 4 ]; then
+  echo "usage: launch/tpu_vm.sh [--dry-run] NAME ZONE gs://BUCKET/FOLDER FLAG..." >&2
+  exit 2
+fi
+name=$1 zone=$2 place=${3#gs://}
+shift 3
+bucket=${place%%/*} folder=/mnt/kdsharp/${place#*/}
+if [ "$place" = "$bucket" ]; then
+  echo "kdsharp: name a folder in the bucket, as gs://$bucket/runs/one" >&2
+  exit 2
+fi
+where=(--zone="$zone" ${TPU_PROJECT:+--project="$TPU_PROJECT"})
+
+run() {
+  printf '%q ' "$@"
+  echo
+  [ -n "$dry" ] || "$@"
+}
+
+tpu() { run gcloud compute tpus tpu-vm "$@" "${where[@]}"; }
+
+everywhere() { tpu ssh "$name" --worker=all --command="$1"; }
+
+printf -v flags ' %q' "$@" --workdir="$folder"
+archive=$(mktemp --suffix=.tar.gz)
+trap 'rm -f "$archive"' EXIT
+run git archive --format=tar.gz --output="$archive" HEAD
+
+status=1
+made=
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  echo "# attempt $attempt"
+  # What is left of a slice that was taken stands in the way of the next.
+  [ -z "$made" ] || tpu delete "$name" --quiet || true
+  tpu create "$name" --accelerator-type="$type" --version="$version" --spot || continue
+  made=yes
+  tpu scp "$archive" "$name:kdsharp.tar.gz" --worker=all || continue
+  everywhere "mkdir -p kdsharp && tar -xzf kdsharp.tar.gz -C kdsharp &&
+    python3 -m venv env && env/bin/pip install -q -e kdsharp 'jax[tpu]' &&
+    sudo mkdir -p /mnt/kdsharp && sudo chown \$USER /mnt/kdsharp &&
+    gcsfuse --implicit-dirs $bucket /mnt/kdsharp" || continue
+  status=0
+  everywhere "cd kdsharp && ../env/bin/python -m kdsharp.main --distributed$flags" ||
+    status=$?
+  # Anything but being taken away would only happen again.
+  case $status in 143 | 3 | 255) ;; *) break ;; esac
+done
+exit "$status"

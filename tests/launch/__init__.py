@@ -1,0 +1,1 @@
+"""Tests of launch/: as far as a machine without these services can."""

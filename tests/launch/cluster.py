@@ -1,0 +1,141 @@
+"""A Slurm of one node, on loopback, of the programs that Debian packages."""
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+# What Debian's slurmctld, slurmd, slurm-client and munge bring.
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
+_NODE = "localhost"
+
+_CONFIG = """
+ClusterName=test
+SlurmctldHost={node}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmctldPort={control_port}
+SlurmdPort={node_port}
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerType=sched/builtin
+SchedulerParameters=sched_interval=1
+SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+ReturnToService=2
+FirstJobId={first_job}
+NodeName={node} NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=low Nodes=ALL Default=YES State=UP PriorityTier=1 GraceTime=120
+PartitionName=high Nodes=ALL State=UP PriorityTier=9
+"""
+
+
+def missing() -> list[str]:
+    """Returns the programs that are not installed."""
+    path = os.environ["PATH"] + ":/usr/sbin"
+    return [name for name in PROGRAMS if not shutil.which(name, path=path)]
+
+
+class Slurm:
+    """Runs while entered; `run` calls one of its programs."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._environment = os.environ | {
+            "SLURM_CONF": str(folder / "slurm.conf"),
+            "PATH": os.environ["PATH"] + ":/usr/sbin",
+        }
+
+    def __enter__(self) -> "Slurm":
+        folder = self._folder
+        for name in ("state", "spool", "munge"):
+            (folder / name).mkdir(mode=0o700)
+        key = folder / "munge" / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(os.urandom(1024))
+        control_port, node_port = _free_ports(2)
+        (folder / "slurm.conf").write_text(
+            _CONFIG.format(
+                folder=folder,
+                user=getpass.getuser(),
+                node=_NODE,
+                control_port=control_port,
+                node_port=node_port,
+                # JAX takes a port for the hosts to meet at by the job's number.
+                first_job=os.getpid() % 4000 + 1,
+            )
+        )
+        kept = {"key-file": "key", "pid-file": "pid", "log-file": "log"}
+        options = [f"--{k}={folder}/munge/{v}" for k, v in kept.items()]
+        options += [f"--seed-file={folder}/munge/seed"]
+        self.run("munged", "--force", f"--socket={folder}/munge.socket", *options)
+        self.run("slurmctld")
+        self.run("slurmd", "-N", _NODE)
+        deadline = time.monotonic() + 30
+        while "idle" not in self.run("sinfo", "-h", "-o", "%T"):
+            assert time.monotonic() < deadline, self.run("sinfo", "-R")
+            time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_) -> None:
+        # In good order: what still runs would outlive its daemons.
+        self.run("scancel", f"--user={getpass.getuser()}")
+        deadline = time.monotonic() + 60
+        while self.run("squeue", "-h") and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for name in ("slurmctld.pid", "slurmd.pid", "munge/pid"):
+            file = self._folder / name
+            if file.exists():
+                _end(int(file.read_text()))
+
+    def run(self, *command: str, **environment: str) -> str:
+        """Returns what a program prints."""
+        done = subprocess.run(
+            command,
+            env=self._environment | environment,
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stdout)
+        return done.stdout.strip()
+
+
+def _end(process: int) -> None:
+    """Returns when the process has written its last."""
+    os.kill(process, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.socket() for _ in range(count)]
+    for each in held:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports

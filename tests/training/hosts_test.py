@@ -1,0 +1,148 @@
+"""Real processes train as one: two, four, killed, told to stop, again as others."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from absl.testing import absltest
+
+from kdsharp.data import sources
+from kdsharp.training import loop
+from tests.training import runs
+
+_PATIENCE = 150
+_EPOCHS = 3
+# Four hosts on two cores would take their time for each evaluation.
+_CHANGES = {"epochs": _EPOCHS, "data.crops_per_picture": 16}
+_STEPS = 36
+
+
+def _launch(count: int, photographs: Path, workdir: Path, log: Path, **changes):
+    flags = runs.command(photographs, workdir, **_CHANGES, **changes)[3:]
+    launcher = runs.ROOT / "launch" / "local.py"
+    with log.open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, str(launcher), str(count), *flags],
+            cwd=runs.ROOT,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        if (workdir / "metrics.jsonl").exists() and len(runs.curve(workdir)) >= steps:
+            return
+        time.sleep(0.02)
+
+
+def _hosts(process: subprocess.Popen) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(child) for child in children.read_text().split()]
+
+
+class HostsTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._folder = tempfile.TemporaryDirectory()
+        root = cls.root = Path(cls._folder.name)
+        cls.photographs = runs.write_photographs(root / "photographs")
+        config = runs.small_config(cls.photographs, **_CHANGES, checkpoint_every=100)
+        source = f"folder:{cls.photographs}"
+        pictures = {name: sources.create(source, name) for name in ("train", "valid")}
+        (root / "one").mkdir()
+        cls.one = loop.Run(config, root / "one", sources=pictures).train()
+        cls.curve = runs.curve(root / "one")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+        super().tearDownClass()
+
+    def assert_same_curve(self, workdir: Path):
+        curve = runs.curve(workdir)
+        self.assertEqual([r["step"] for r in curve], [r["step"] for r in self.curve])
+        self.assertEqual(curve[-1]["step"], _STEPS)
+        for record, alone in zip(curve, self.curve, strict=True):
+            self.assertEqual(record.keys(), alone.keys())
+            for name, value in alone.items():
+                np.testing.assert_allclose(
+                    record[name], value, rtol=1e-3, err_msg=f"{name} {record['step']}"
+                )
+
+    def test_killed_with_two_hosts_it_ends_with_four_as_with_one(self):
+        workdir, log = self.root / "killed", self.root / "killed.log"
+        process = _launch(2, self.photographs, workdir, log)
+        _wait_for_steps(workdir, 8, process)
+        os.kill(_hosts(process)[1], signal.SIGKILL)
+        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGKILL)
+        words = log.read_text()
+        self.assertRegex(words, r"kdsharp: host 0 of 2: .* is gone.*: all stop; the ")
+        self.assertNotIn("Traceback", words)
+
+        process = _launch(4, self.photographs, workdir, self.root / "four.log")
+        status = process.wait(_PATIENCE)
+        words = (self.root / "four.log").read_text()
+        self.assertEqual(status, 0, words)
+        self.assertRegex(words, r"goes on from step \d+ of 36")
+        self.assertEqual(words.count("validation PSNR"), words.count("/36: validation"))
+        self.assertEqual(words.count("weights   "), 1)
+        self.assert_same_curve(workdir)
+        # All four wrote a part of the newest checkpoint.
+        parts = (workdir / f"checkpoints/latest/{_STEPS}/state").glob("ocdbt.process_*")
+        self.assertLen(list(parts), 4)
+        kept = safetensors.numpy.load_file(workdir / "student.safetensors")
+        self.assertEqual(
+            sum(x.size for x in kept.values()),
+            sum(np.size(x) for x in self._leaves(self.one.variables)),
+        )
+
+    def test_sigterm_to_one_of_two_hosts_saves_all_and_one_goes_on(self):
+        workdir, log = self.root / "told", self.root / "told.log"
+        process = _launch(2, self.photographs, workdir, log, parallel="pmap")
+        _wait_for_steps(workdir, 3, process)
+        os.kill(_hosts(process)[1], signal.SIGTERM)
+        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
+        self.assertRegex(log.read_text(), r"kdsharp: SIGTERM at step \d+: saved")
+        finished = runs.run(
+            runs.command(self.photographs, workdir, **_CHANGES, parallel="pmap")
+        )
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assertRegex(finished.stderr, r"goes on from step \d+ of 36")
+        self.assert_same_curve(workdir)
+
+    def test_what_a_person_did_wrong_is_a_sentence(self):
+        log = self.root / "wrong.log"
+        process = _launch(
+            2, self.photographs, self.root / "wrong", log, batch_size=9, devices=1
+        )
+        self.assertEqual(process.wait(_PATIENCE), 2)
+        self.assertRegex(log.read_text(), "batch_size 9 does not divide by 2 devices")
+
+    def test_without_hosts_it_says_how_to_get_them(self):
+        command = runs.command(self.photographs, self.root / "alone")
+        environment = {k: v for k, v in os.environ.items() if "SLURM" not in k}
+        finished = runs.run([*command, "--distributed"], env=environment)
+        self.assertEqual(finished.returncode, 2, finished.stderr)
+        self.assertRegex(finished.stderr, "^kdsharp: --distributed finds no hosts")
+
+    @staticmethod
+    def _leaves(tree):
+        for value in tree.values():
+            if isinstance(value, dict):
+                yield from HostsTest._leaves(value)
+            else:
+                yield value
+
+
+if __name__ == "__main__":
+    absltest.main()
