@@ -9,7 +9,10 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["kdsharp", "kdsharp.*"]),
-    package_data={"kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"]},
+    package_data={
+        "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
+        "kdsharp.web": ["page/*", "page/*/*"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "dm-pix>=0.4.3",
@@ -34,6 +37,7 @@ setup(
     extras_require={
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
+        "serve": ["starlette>=1.0", "uvicorn>=0.40"],
         "test": [
             "av>=18",
             "ipykernel>=6.29",
@@ -42,11 +46,14 @@ setup(
             "onnx>=1.20",
             "onnxruntime>=1.23",
             "openvino>=2025.3",
+            "playwright>=1.55",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
             "ruff>=0.14",
+            "starlette>=1.0",
             "tensorboard>=2.19",
+            "uvicorn>=0.40",
         ],
         "torch": ["torch==2.13.0"],
         "video": ["av>=18"],

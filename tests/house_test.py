@@ -22,6 +22,8 @@ _FLOORS = [
     "runtime",
     "media",
     "evaluation",
+    "web",
+    "study",
 ]
 
 

@@ -10,10 +10,20 @@ import sys
 from collections.abc import Sequence
 
 from kdsharp import terminal
-from kdsharp.cli import ablate, data, evaluation, export, live, sharpen, video, weights
+from kdsharp.cli import (
+    ablate,
+    data,
+    evaluation,
+    export,
+    live,
+    sharpen,
+    video,
+    web,
+    weights,
+)
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (sharpen, video, live, data, weights, ablate, evaluation, export)
+_GROUPS = (sharpen, video, live, web, data, weights, ablate, evaluation, export)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,35 @@
+"""`kdsharp web`: the page that sharpens in a browser."""
+
+import argparse
+import pathlib
+
+from kdsharp.cli.verbs import Verbs, add_group, add_verb
+
+
+def add(verbs: Verbs) -> None:
+    """Adds `web build`."""
+    web = add_group(verbs, "web", "sharpen in a browser")
+    build = add_verb(web, "build", _build, "write a site that any host serves")
+    build.add_argument(
+        "out", metavar="OUT", type=pathlib.Path, help="the folder to write"
+    )
+    build.add_argument(
+        "--models",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="names that ship, .safetensors files or folders of runs (default: all "
+        "that ship)",
+    )
+    build.add_argument(
+        "--runtime",
+        metavar="DIR",
+        type=pathlib.Path,
+        help="a copy of the npm package onnxruntime-web (default: npm brings it)",
+    )
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from kdsharp.web import build
+
+    build.run(arguments.out, wished=arguments.models, runtime_copy=arguments.runtime)
