@@ -78,9 +78,12 @@ def _tell(out: Path, entries: list[networks.Entry]) -> None:
     def size(paths) -> int:
         return sum(path.stat().st_size for path in paths if path.is_file())
 
-    page = size(path for path in out.iterdir())
+    parts = ("networks", "runtime")
+    page = size(
+        path for path in out.rglob("*") if path.relative_to(out).parts[0] not in parts
+    )
     first = entries[0]
-    beside = size([out / "networks" / first.graph])
+    beside = size((out / "networks").glob(f"{first.name}.*"))
     runtime_ = size((out / "runtime").iterdir())
     print(out)
     print(f"page        {page / 1e3:,.0f} kB")

@@ -7,12 +7,16 @@ from kdsharp import whole_files
 from kdsharp.export import network, packages
 from kdsharp.models import reach
 from kdsharp.runtime import restore
+from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the page is told of a network; `graph` lies beside the list."""
+    """What the page is told of a network; `graph` is its file, so is the kernel's.
+
+    A kernel, for networks that have one, is their own WebAssembly.
+    """
 
     name: str
     graph: str
@@ -22,6 +26,7 @@ class Entry:
     multiple: int
     bytes: int
     degradation: str
+    kernel: dict | None
 
 
 def names(wished: list[str]) -> list[str]:
@@ -33,7 +38,7 @@ def names(wished: list[str]) -> list[str]:
 
 def write(name: str, folder: Path) -> Entry:
     """Writes the network's graph into the folder and returns what the page is told."""
-    packages.need("onnx")
+    packages.need("onnx", "onnxruntime")
     from kdsharp.export import pictures
 
     whole = network.of_weights(name)
@@ -51,4 +56,19 @@ def write(name: str, folder: Path) -> Entry:
         multiple=looks.multiple,
         bytes=len(graph),
         degradation=whole.card.get("degradation") or "",
+        kernel=_kernel(whole, folder),
     )
+
+
+def _kernel(whole: network.Network, folder: Path) -> dict | None:
+    """Writes the network's own WebAssembly, if it can have one."""
+    if not module.fits(whole):
+        return None
+    from kdsharp.export import int8
+
+    kernel = module.create(whole, int8.ranges(whole))
+    file = f"{whole.name}.wasm"
+    whole_files.write_bytes(folder / file, kernel.content)
+    told = dataclasses.asdict(kernel)
+    del told["content"]
+    return {"file": file, "bytes": len(kernel.content), **told}

@@ -5,9 +5,11 @@ import functools
 import http.server
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 
 from absl.testing import absltest, parameterized
@@ -99,6 +101,27 @@ class PageTest(parameterized.TestCase):
         page.goto(address)
         page.wait_for_selector(until, state="attached")
         return page
+
+    def wait(self, page, selector: str, pattern: str) -> str:
+        """Returns the text there once it matches; a page's policy lets it not wait."""
+        end = time.monotonic() + _PATIENCE / 1000
+        text = ""
+        while time.monotonic() < end:
+            text = page.inner_text(selector)
+            if re.search(pattern, text):
+                return text
+            if selector != "#problem" and page.is_visible("#problem"):
+                self.fail(page.inner_text("#problem"))
+            time.sleep(0.05)
+        self.fail(f"{selector} still says {text!r}, not {pattern!r}")
+
+    def tab_to(self, page, selector: str, key: str = "Tab") -> None:
+        """Presses the key until that has the focus."""
+        for _ in range(40):
+            page.keyboard.press(key)
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        self.fail(f"{selector} is not reached by {key}")
 
 
 @contextlib.contextmanager

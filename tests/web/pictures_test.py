@@ -2,7 +2,6 @@
 
 import io
 import pathlib
-import re
 import time
 
 import numpy as np
@@ -69,19 +68,6 @@ class PicturesTest(browser.PageTest):
     def _take(self, page, name: str, content: bytes) -> None:
         page.set_input_files("#file", {"name": name, "mimeType": "", "buffer": content})
 
-    def _wait(self, page, selector: str, pattern: str) -> str:
-        """Returns the text once it matches; a page with this policy evaluates none."""
-        end = time.monotonic() + 60
-        text = ""
-        while time.monotonic() < end:
-            text = page.inner_text(selector)
-            if re.search(pattern, text):
-                return text
-            if selector != "#problem" and page.is_visible("#problem"):
-                self.fail(page.inner_text("#problem"))
-            time.sleep(0.05)
-        self.fail(f"{selector} still says {text!r}, not {pattern!r}")
-
     def _saved(self, page) -> tuple[str, bytes]:
         with page.expect_download() as download:
             page.click("#save")
@@ -98,10 +84,10 @@ class PicturesTest(browser.PageTest):
         name, content = make()
         page = self._open()
         self._take(page, name, content)
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.fill("#strength", str(strength))
         page.select_option("#student", network)
-        self._wait(page, "#status", f"{network} .*{_MADE}")
+        self.wait(page, "#status", f"{network} .*{_MADE}")
         saved_name, file = self._saved(page)
         self.assertEqual(saved_name, f"{name.split('.')[0]}.{network}.png")
         saved = np.asarray(Image.open(io.BytesIO(file)))
@@ -126,14 +112,14 @@ class PicturesTest(browser.PageTest):
         photograph = _photograph(320, 240)
         page = self._open(viewport={"width": 1200, "height": 800})
         self._take(page, "a.png", _file(photograph, "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         sharp = kdsharp.load(sites.STUDENT)(np.asarray(photograph))
         page.focus("#stage")
         page.keyboard.press("1")
-        self._wait(page, "#zoom-told", "^100 %$")
+        self.wait(page, "#zoom-told", "^100 %$")
         for key in ("+", "+", "+"):
             page.keyboard.press(key)
-        self._wait(page, "#zoom-told", "^195 %$")
+        self.wait(page, "#zoom-told", "^195 %$")
         before = self._middles(page)
         page.keyboard.press("ArrowRight")
         page.mouse.move(300, 400)
@@ -142,7 +128,7 @@ class PicturesTest(browser.PageTest):
         page.mouse.up()
         page.keyboard.press("1")
         page.mouse.wheel(0, -400)
-        self._wait(page, "#zoom-told", "^200 %$")
+        self.wait(page, "#zoom-told", "^200 %$")
         after = self._middles(page)
         self.assertNotEqual(before, after)
         for found in (before, after):
@@ -173,7 +159,7 @@ class PicturesTest(browser.PageTest):
         photograph = _photograph(200, 150)
         page = self._open(viewport={"width": 1000, "height": 800})
         self._take(page, "a.png", _file(photograph, "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.select_option("#layout", "slider")
         page.focus("#stage")
         page.keyboard.press("1")
@@ -195,7 +181,7 @@ class PicturesTest(browser.PageTest):
     def test_a_pointer_drags_the_divider(self):
         page = self._open(viewport={"width": 1000, "height": 800})
         self._take(page, "a.png", _file(_photograph(200, 150), "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.select_option("#layout", "slider")
         box = page.locator("#stage canvas").bounding_box()
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -208,14 +194,14 @@ class PicturesTest(browser.PageTest):
     def test_what_runs_can_be_cancelled_and_begun_again(self):
         page = self._open()
         self._take(page, "a.webp", _large_webp()[1])
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.select_option("#teacher", sites.RGB)
         page.click("#cancel")
-        self._wait(page, "#status", "^Cancelled")
+        self.wait(page, "#status", "^Cancelled")
         self.assertFalse(page.is_visible("#progress-bar"))
         self.assertEqual(page.locator("#stage canvas").count(), 2)
         self._take(page, "b.png", _file(_photograph(90, 80), "PNG"))
-        self._wait(page, "#status", f"b.png.*{sites.RGB} .*{_MADE}")
+        self.wait(page, "#status", f"b.png.*{sites.RGB} .*{_MADE}")
         self.assertEqual(page.locator("#stage canvas").count(), 3)
 
     @parameterized.parameters(
@@ -233,9 +219,9 @@ class PicturesTest(browser.PageTest):
             content = whole[:16] + side + side + whole[24:]
         page = self._open()
         self._take(page, name, content)
-        self._wait(page, "#problem", words)
+        self.wait(page, "#problem", words)
         self._take(page, "good.png", whole)
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         self.assertFalse(page.is_visible("#problem"))
 
     @parameterized.parameters("paste", "drop")
@@ -252,14 +238,14 @@ class PicturesTest(browser.PageTest):
             }""",
             [way, list(_file(_photograph(40, 30), "PNG"))],
         )
-        self._wait(page, "#status", f"40x30.*{_MADE}")
+        self.wait(page, "#status", f"40x30.*{_MADE}")
 
     @parameterized.parameters(("jpeg", "JPEG", "a.rt-s-call.jpg"), ("webp", "WEBP", ""))
     def test_saves_as(self, kind, format_, wanted):
         page = self._open()
         photograph = _photograph(120, 90)
         self._take(page, "a.png", _file(photograph, "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.select_option("#save-as", kind)
         name, file = self._saved(page)
         self.assertEndsWith(name, wanted)
@@ -271,48 +257,41 @@ class PicturesTest(browser.PageTest):
 
     def test_by_keyboard_alone(self):
         page = self._open()
-        self._tab_to(page, "#file")
+        self.tab_to(page, "#file")
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Enter")
         photograph = _photograph(70, 60)
         chooser.value.set_files(
             {"name": "a.png", "mimeType": "", "buffer": _file(photograph, "PNG")}
         )
-        self._wait(page, "#status", _MADE)
-        self._tab_to(page, "#strength")
+        self.wait(page, "#status", _MADE)
+        self.tab_to(page, "#strength")
         for _ in range(4):
             page.keyboard.press("ArrowLeft")
-        self._wait(page, "#strength-told", "0.80")
-        self._tab_to(page, "#layout")
+        self.wait(page, "#strength-told", "0.80")
+        self.tab_to(page, "#layout")
         page.keyboard.press("ArrowDown")
-        self._tab_to(page, "#stage")
+        self.tab_to(page, "#stage")
         page.keyboard.press("1")
-        self._tab_to(page, "#divider")
+        self.tab_to(page, "#divider")
         page.keyboard.press("Home")
         self.assertEqual(page.input_value("#divider"), "0")
-        self._tab_to(page, "#save")
+        self.tab_to(page, "#save")
         with page.expect_download() as download:
             page.keyboard.press("Enter")
         saved = np.asarray(Image.open(download.value.path())).astype(int)
         wanted = kdsharp.load(sites.STUDENT)(np.asarray(photograph), strength=0.8)
         self.assertLessEqual(np.abs(saved - wanted).max(), 2)
-        self._tab_to(page, "#tab-pictures", "Shift+Tab")
+        self.tab_to(page, "#tab-pictures", "Shift+Tab")
         page.keyboard.press("ArrowRight")
         self.assertTrue(page.is_visible("#camera"))
         page.keyboard.press("End")
         self.assertTrue(page.is_visible("#guide"))
 
-    def _tab_to(self, page, selector: str, key: str = "Tab") -> None:
-        for _ in range(40):
-            page.keyboard.press(key)
-            if page.evaluate("s => document.activeElement.matches(s)", selector):
-                return
-        self.fail(f"{selector} is not reached by {key}")
-
     def test_everything_has_a_name_for_a_screen_reader(self):
         page = self._open()
         self._take(page, "a.png", _file(_photograph(70, 60), "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         page.select_option("#layout", "slider")
         for tab in ("#tab-pictures", "#tab-camera", "#tab-guide"):
             page.click(tab)
@@ -331,7 +310,7 @@ class PicturesTest(browser.PageTest):
             color_scheme=scheme,
         )
         self._take(page, "a.png", _file(_photograph(300, 200), "PNG"))
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         for tab in ("#tab-pictures", "#tab-camera", "#tab-guide"):
             page.tap(tab)
             wide = page.evaluate("document.documentElement.scrollWidth")
@@ -348,7 +327,7 @@ class PicturesTest(browser.PageTest):
     def test_nothing_is_asked_of_any_other_origin(self):
         page = self._open()
         self._take(page, "a.jpg", _rotated_jpeg()[1])
-        self._wait(page, "#status", _MADE)
+        self.wait(page, "#status", _MADE)
         self.assertNotEmpty(page.asked)
         for url in page.asked:
             self.assertRegex(url, f"^(blob:)?{self.address}")
@@ -382,7 +361,8 @@ class PicturesTest(browser.PageTest):
                     worker.onmessage = ({ data }) => {
                       if (data.id === 3) data.failed ? no() : yes("ran");
                     };
-                    worker.postMessage({ id: 3, task: "restore", network, strength: 1 });
+                    const task = "restore";
+                    worker.postMessage({ id: 3, task, network, strength: 1 });
                   });
                   return [
                     await fails(() => fetch(url, { mode: "no-cors" })),

@@ -10,8 +10,11 @@ export async function read() {
   if (!answer.ok)
     throw new Sentence("This site is incomplete: its list of networks is missing.");
   const site = await answer.json();
-  for (const network of site.networks)
-    network.url = new URL(`networks/${network.graph}`, base).href;
+  const address = (file) => new URL(`networks/${file}`, base).href;
+  for (const network of site.networks) {
+    network.url = address(network.graph);
+    if (network.kernel) network.kernel.url = address(network.kernel.file);
+  }
   return site;
 }
 
