@@ -37,7 +37,12 @@ setup(
     extras_require={
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
-        "serve": ["starlette>=1.0", "uvicorn>=0.40"],
+        "serve": [
+            "onnx>=1.20",
+            "onnxruntime>=1.23",
+            "starlette>=1.0",
+            "uvicorn>=0.40",
+        ],
         "test": [
             "av>=18",
             "ipykernel>=6.29",
