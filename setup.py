@@ -11,6 +11,7 @@ setup(
     packages=find_packages(include=["kdsharp", "kdsharp.*"]),
     package_data={
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
+        "kdsharp.study": ["page/*"],
         "kdsharp.web": ["page/*", "page/*/*"],
     },
     install_requires=[

@@ -16,6 +16,7 @@ from kdsharp.cli import (
     evaluation,
     export,
     live,
+    mos,
     sharpen,
     video,
     web,
@@ -23,7 +24,18 @@ from kdsharp.cli import (
 )
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (sharpen, video, live, web, data, weights, ablate, evaluation, export)
+_GROUPS = (
+    sharpen,
+    video,
+    live,
+    web,
+    mos,
+    data,
+    weights,
+    ablate,
+    evaluation,
+    export,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

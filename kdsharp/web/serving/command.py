@@ -16,6 +16,7 @@ from kdsharp.web.serving import app
 from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.patience import protocol
 
+_BACKLOG = 1024
 _LOCAL = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -35,7 +36,7 @@ def run(
             raise UserError(f"--{name} {value:g} lets nothing in: give more than 0")
     names = tuple(networks.names(wished))
     pictures.allow(limits.megapixels)
-    with _site(site, names) as folder, _bound(host, port) as listening:
+    with _site(site, names) as folder, bound(host, port) as listening:
         served = app.create(
             folder, [*_LOCAL, host], names, limits, backend=backend, threads=threads
         )
@@ -70,7 +71,8 @@ def _site(site: Path | None, names: tuple[str, ...]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """Yields a socket that will listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,4 +83,6 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
             raise UserError(
                 f"{host}:{port} cannot be listened on ({reason}): give another --port"
             ) from error
+        # Who comes before the rest is ready waits.
+        listening.listen(_BACKLOG)
         yield listening
