@@ -23,6 +23,8 @@ _FLOORS = [
     "media",
     "batching",
     "evaluation",
+    "web",
+    "study",
 ]
 
 

@@ -17,13 +17,27 @@ from kdsharp.cli import (
     evaluation,
     export,
     live,
+    mos,
     sharpen,
     video,
+    web,
     weights,
 )
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (sharpen, batch, video, live, data, weights, ablate, evaluation, export)
+_GROUPS = (
+    sharpen,
+    batch,
+    video,
+    live,
+    web,
+    mos,
+    data,
+    weights,
+    ablate,
+    evaluation,
+    export,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

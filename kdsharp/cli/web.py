@@ -1,0 +1,106 @@
+"""`kdsharp web` and `kdsharp serve`: the page that sharpens in a browser."""
+
+import argparse
+import pathlib
+
+from kdsharp.cli.verbs import Verbs, add_group, add_verb
+
+
+def add(verbs: Verbs) -> None:
+    """Adds `web build` and `serve`."""
+    _add_serve(verbs)
+    web = add_group(verbs, "web", "sharpen in a browser")
+    build = add_verb(web, "build", _build, "write a site that any host serves")
+    build.add_argument(
+        "out", metavar="OUT", type=pathlib.Path, help="the folder to write"
+    )
+    build.add_argument(
+        "--models",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="names that ship, .safetensors files or folders of runs (default: all "
+        "that ship)",
+    )
+    build.add_argument(
+        "--runtime",
+        metavar="DIR",
+        type=pathlib.Path,
+        help="a copy of the npm package onnxruntime-web (default: npm brings it)",
+    )
+
+
+def _add_serve(verbs: Verbs) -> None:
+    verb = add_verb(verbs, "serve", _serve, "serve the page and an API on this machine")
+    verb.add_argument(
+        "--site",
+        metavar="DIR",
+        type=pathlib.Path,
+        help="what kdsharp web build wrote (default: a page whose pictures this server "
+        "sharpens)",
+    )
+    verb.add_argument(
+        "--host",
+        metavar="H",
+        default="127.0.0.1",
+        help="where to listen (default: this machine alone)",
+    )
+    for name, type_, default, words in (
+        ("port", int, 8000, "where to listen; 0 takes one that is free"),
+        ("megabytes", float, 32, "refuse files of more"),
+        ("megapixels", float, 64, "refuse pictures of more"),
+        ("waiting", int, 8, "pictures in line; others are told to come again"),
+        ("seconds", float, 60, "for a file to arrive, and again to be sharpened"),
+        ("connections", int, 256, "open at once"),
+    ):
+        verb.add_argument(
+            f"--{name}",
+            metavar="N",
+            type=type_,
+            default=default,
+            help=f"{words} (default: %(default)s)",
+        )
+    verb.add_argument(
+        "--models",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="networks on offer (default: all that ship)",
+    )
+    verb.add_argument(
+        "--backend",
+        metavar="B",
+        default="auto",
+        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
+    )
+    verb.add_argument(
+        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from kdsharp.errors import UserError
+    from kdsharp.export import packages
+
+    if not packages.installed("starlette", "uvicorn"):
+        raise UserError("serving needs more: pip install 'kdsharp[serve]' brings it")
+    from kdsharp import machine
+    from kdsharp.web.serving import command, limits
+
+    machine.keep_compiled()
+    names = ("megabytes", "megapixels", "waiting", "seconds", "connections")
+    command.run(
+        arguments.site,
+        host=arguments.host,
+        port=arguments.port,
+        wished=arguments.models,
+        limits=limits.Limits(**{name: getattr(arguments, name) for name in names}),
+        backend=arguments.backend,
+        threads=arguments.threads,
+    )
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from kdsharp.web import build
+
+    build.run(arguments.out, wished=arguments.models, runtime_copy=arguments.runtime)

@@ -1,0 +1,161 @@
+"""`kdsharp mos new`: pictures of every kind, under names that tell nothing."""
+
+import dataclasses
+import json
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kdsharp.errors import UserError
+from kdsharp.study import answers
+
+FILE = "study.json"
+PICTURES = "pictures"
+# What is no network: the picture as it came, and as it was before.
+INPUT, REFERENCE = "input", "reference"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stimulus:
+    """A picture as one model made it, in a file whose name tells nothing."""
+
+    file: str
+    content: str
+    model: str
+    training: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What is shown, and how often again."""
+
+    title: str
+    models: list[str]
+    degradation: str
+    repeats: int
+    seed: int
+    stimuli: list[Stimulus]
+
+
+def load(folder: Path) -> Study:
+    """Returns the study in a folder."""
+    try:
+        told = json.loads((folder / FILE).read_text())
+        stimuli = [Stimulus(**stimulus) for stimulus in told.pop("stimuli")]
+        return Study(**told, stimuli=stimuli)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} is no study: kdsharp mos new {folder} makes one"
+        ) from error
+
+
+def run(
+    out: Path,
+    *,
+    images: Path,
+    models: list[str],
+    degradation: str,
+    size: tuple[int, int],
+    training: int,
+    repeats: int,
+    title: str,
+    seed: int,
+) -> None:
+    """Makes a study and says what it asks of a rater."""
+    if out.exists():
+        raise UserError(f"{out} exists: give another name")
+    if len(set(models)) < 2 or len(set(models)) < len(models):
+        raise UserError("a study compares two models or more, each named once")
+    if training < 0 or repeats < 0:
+        raise UserError("fewer than none cannot be shown: give 0 or more")
+    names = _names(images, training)
+    makers = _makers(models)
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
+    try:
+        (folder / PICTURES).mkdir()
+        stimuli = []
+        for number, name in enumerate(names):
+            sharp = _middle(images / name, size)
+            blurred = _blurred(sharp, degradation, seed + number)
+            for model in models:
+                made = sharp if model == REFERENCE else makers[model](blurred)
+                file = f"{secrets.token_hex(8)}.png"
+                Image.fromarray(made).save(folder / PICTURES / file)
+                first = number == 0 and training > 0
+                stimuli.append(Stimulus(file, str(name), model, first))
+        practice = [s for s in stimuli if s.training][training:]
+        for stimulus in practice:
+            (folder / PICTURES / stimulus.file).unlink()
+        stimuli = [s for s in stimuli if s not in practice]
+        repeats = min(repeats, sum(not s.training for s in stimuli))
+        study = Study(title, models, degradation, repeats, seed, stimuli)
+        told = json.dumps(dataclasses.asdict(study), indent=1)
+        (folder / FILE).write_text(told + "\n")
+        answers.create(folder)
+        folder.chmod(0o755)
+        folder.replace(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    count = len(stimuli) + repeats
+    print(
+        f"{out}: {len(names) - (training > 0)} pictures, {len(models)} models, {count} "
+        f"to rate each ({training and len(stimuli) - _shown(stimuli)} to learn by, "
+        f"{repeats} shown twice)\nkdsharp mos serve {out} asks people"
+    )
+
+
+def _shown(stimuli: list[Stimulus]) -> int:
+    return sum(not stimulus.training for stimulus in stimuli)
+
+
+def _names(images: Path, training: int) -> list[Path]:
+    """Returns the pictures, that to learn by first."""
+    from kdsharp.data import folder
+
+    names = folder.find_pictures(images)
+    least = 2 if training else 1
+    if len(names) < least:
+        raise UserError(
+            f"{images} holds {len(names)} pictures: a study needs {least} at least"
+            + (", one of them to learn by" if training else "")
+        )
+    return [Path(name) for name in names]
+
+
+def _makers(models: list[str]):
+    from kdsharp.runtime import restore
+
+    makers = {INPUT: lambda blurred: blurred}
+    for model in models:
+        if model not in (INPUT, REFERENCE):
+            makers[model] = restore.load(model)
+    return makers
+
+
+def _middle(path: Path, size: tuple[int, int]) -> np.ndarray:
+    from kdsharp.data import pictures
+
+    try:
+        picture = pictures.read(path)
+    except pictures.BadPictureError as error:
+        raise UserError(f"{path} cannot be shown: {error}") from error
+    height, width = picture.shape[:2]
+    wide, high = min(width, size[0]), min(height, size[1])
+    top, left = (height - high) // 2, (width - wide) // 2
+    return np.ascontiguousarray(picture[top : top + high, left : left + wide])
+
+
+def _blurred(sharp: np.ndarray, degradation: str, seed: int) -> np.ndarray:
+    import jax
+
+    from kdsharp.core import degradations
+
+    blur = degradations.create(degradation)
+    keys = jax.random.split(jax.random.key(seed), 1)
+    blurred = np.asarray(blur(keys, np.float32(sharp)[None] / 255)[0])
+    return np.round(np.clip(blurred, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,144 @@
+"""`kdsharp mos serve`: asks people, over HTTP."""
+
+import contextlib
+import functools
+import logging
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from kdsharp.study import order, plan
+from kdsharp.study.answers import Answer, Answers
+from kdsharp.web.serving.app import Site
+from kdsharp.web.serving.command import bound
+from kdsharp.web.serving.patience import protocol
+
+_SECONDS = 30
+_CONNECTIONS = 512
+_LONGEST = 200
+
+
+class Asking:
+    """The answers to what the page asks."""
+
+    def __init__(self, folder: Path, study: plan.Study, answers: Answers):
+        self._folder = folder
+        self._study = study
+        self._answers = answers
+        self._trials = functools.lru_cache(4096)(functools.partial(order.trials, study))
+        # Read once: later ones are those that began here.
+        self._raters = set(answers.raters())
+
+    async def begin(self, request: Request) -> Response:
+        token = await run_in_threadpool(self._answers.begin)
+        self._raters.add(token)
+        return JSONResponse({"token": token}, 201)
+
+    async def rater(self, request: Request) -> Response:
+        token = request.path_params["token"]
+        if token not in self._raters:
+            return _refused(404, "nobody began under this address")
+        given: dict[int, dict[str, int]] = {}
+        for answer in await run_in_threadpool(self._answers.of, token):
+            given.setdefault(answer.trial, {})[answer.scale] = answer.score
+        return JSONResponse(
+            {
+                "title": self._study.title,
+                "scales": order.SCALES,
+                "trials": [
+                    {"number": trial.number, "training": trial.stimulus.training}
+                    for trial in self._trials(token)
+                ],
+                "given": given,
+            }
+        )
+
+    async def picture(self, request: Request) -> Response:
+        trial = self._trial(request)
+        if trial is None:
+            return _refused(404, "there is no such picture")
+        path = self._folder / plan.PICTURES / trial.stimulus.file
+        # Nothing of the answer tells which picture it is, or that it came before.
+        content = await run_in_threadpool(path.read_bytes)
+        return Response(content, media_type="image/png")
+
+    async def answer(self, request: Request) -> Response:
+        trial, scale = self._trial(request), request.path_params["scale"]
+        if trial is None or scale not in order.SCALES:
+            return _refused(404, "there is no such question")
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _LONGEST:
+                return _refused(413, "an answer is one digit")
+        if body not in (b"1", b"2", b"3", b"4", b"5"):
+            return _refused(422, "an answer is a digit from 1 to 5")
+        token = request.path_params["token"]
+        answer = Answer(token, trial.number, scale, int(body))
+        try:
+            await run_in_threadpool(self._answers.keep, answer)
+        except sqlite3.Error as error:  # A full disk, say.
+            return _refused(503, f"the answer was not kept ({error}): try again")
+        return Response(status_code=204)
+
+    def _trial(self, request: Request) -> order.Trial | None:
+        token, number = (request.path_params[name] for name in ("token", "trial"))
+        if token not in self._raters:
+            return None
+        trials = self._trials(token)
+        return trials[number] if number < len(trials) else None
+
+
+def create(folder: Path) -> Starlette:
+    """Returns the application of a study."""
+    study = plan.load(folder)
+    answers = Answers(folder)
+    asking = Asking(folder, study, answers)
+    page = resources.files(__package__) / "page"
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        yield
+        answers.close()
+
+    one = "/api/raters/{token:str}"
+    return Starlette(
+        routes=[
+            Route("/api/raters", asking.begin, methods=["POST"]),
+            Route(one, asking.rater),
+            Route(one + "/{trial:int}/picture", asking.picture),
+            Route(one + "/{trial:int}/{scale:str}", asking.answer, methods=["PUT"]),
+            Mount("/", Site(directory=Path(str(page)), html=True)),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def run(folder: Path, *, host: str, port: int) -> None:
+    """Asks until it is stopped."""
+    application = create(folder)
+    with bound(host, port) as listening:
+        where = f"[{host}]" if ":" in host else host
+        print(f"http://{where}:{listening.getsockname()[1]}/ asks", flush=True)
+        config = uvicorn.Config(
+            application,
+            http=protocol(_SECONDS),
+            ws="none",
+            limit_concurrency=_CONNECTIONS,
+            log_level=logging.CRITICAL,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _refused(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status)

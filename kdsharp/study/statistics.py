@@ -1,0 +1,66 @@
+"""Means of opinions and how sure they are: a rater is one observation."""
+
+import itertools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+from jaxtyping import Float
+
+
+class Mean(NamedTuple):
+    """A mean and its 95 % interval, of Student's t over raters."""
+
+    mean: float
+    low: float
+    high: float
+    raters: int
+
+
+class Pair(NamedTuple):
+    """Two models, their difference, and its p-value after Holm."""
+
+    first: str
+    second: str
+    difference: float
+    p: float
+
+
+def mean(of_raters: Float[np.ndarray, " raters"]) -> Mean:
+    """Returns the mean of what each rater gave on average; NaN gave nothing."""
+    values = of_raters[~np.isnan(of_raters)]
+    count = len(values)
+    if not count:
+        return Mean(np.nan, np.nan, np.nan, 0)
+    middle = float(values.mean())
+    if count < 2:
+        return Mean(middle, np.nan, np.nan, count)
+    half = float(scipy.stats.t.ppf(0.975, count - 1) * scipy.stats.sem(values))
+    return Mean(middle, middle - half, middle + half, count)
+
+
+def pairs(of_raters: Mapping[str, Float[np.ndarray, " raters"]]) -> list[Pair]:
+    """Returns all pairs, by Wilcoxon's signed-rank test over raters who gave both."""
+    found, raw = [], []
+    for first, second in itertools.combinations(of_raters, 2):
+        apart = of_raters[first] - of_raters[second]
+        apart = apart[~np.isnan(apart)]
+        raw.append(_wilcoxon(apart))
+        found.append((first, second, float(apart.mean()) if len(apart) else np.nan))
+    return [Pair(*pair, p) for pair, p in zip(found, holm(np.array(raw)), strict=True)]
+
+
+def _wilcoxon(apart: np.ndarray) -> float:
+    if len(apart) < 2 or not apart.any():
+        return 1.0
+    return float(scipy.stats.wilcoxon(apart).pvalue)
+
+
+def holm(p: Float[np.ndarray, " n"]) -> list[float]:
+    """Returns p-values for as many tests at once, after Holm."""
+    order = np.argsort(p)
+    scaled = p[order] * (len(p) - np.arange(len(p)))
+    adjusted = np.empty_like(scaled)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted.tolist()

@@ -1,0 +1,50 @@
+"""Raters that a program plays, to try a study and its report: nobody's opinion."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from kdsharp.errors import UserError
+from kdsharp.study import order, plan
+from kdsharp.study.answers import Answer, Answers
+
+
+def play(
+    folder: Path,
+    count: int,
+    *,
+    truth: dict[str, float] | None = None,
+    careless: int = 0,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Adds raters that follow a truth, and careless ones that follow none.
+
+    The truth is a mean for each model, drawn here unless it is given, and returned.
+    """
+    study = plan.load(folder)
+    random = np.random.default_rng(seed)
+    if truth is None:
+        means = np.sort(random.uniform(1.8, 4.4, len(study.models)))
+        truth = dict(zip(study.models, means.tolist(), strict=True))
+    kept = Answers(folder)
+    if not all(kept.raters().values()):
+        kept.close()
+        raise UserError(f"{folder} holds answers of people: try another study")
+    for number in range(count + careless):
+        token = kept.begin(synthetic=True)
+        own = random.normal(0, 0.3)
+        given = []
+        for trial in order.trials(study, token):
+            of_picture = zlib.crc32(trial.stimulus.content.encode()) % 5 / 10 - 0.2
+            for scale in order.SCALES:
+                if number < count:
+                    wish = truth[trial.stimulus.model] + of_picture + own
+                    score = round(wish + random.normal(0, 0.6))
+                else:
+                    score = random.integers(1, 6)
+                answer = Answer(token, trial.number, scale, int(np.clip(score, 1, 5)))
+                given.append(answer)
+        kept.keep(*given)
+    kept.close()
+    return truth

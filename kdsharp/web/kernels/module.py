@@ -1,0 +1,107 @@
+"""A network of luma as one WebAssembly module: its code and its numbers."""
+
+import dataclasses
+
+import numpy as np
+
+from kdsharp.export.network import Network
+from kdsharp.web.kernels import assembler, rows
+
+# Values that pictures gave fill 14 bits and a sign; what is twice as large fits.
+_FULL = rows.MOST // 2
+# The most that weights of a filter may sum to, so that sums of 32 bits cannot overflow.
+_MOST_WEIGHTS = 2**31 // rows.MOST - 1
+# The most that a filter may enlarge by, for its sums to be rounded as floats.
+_MOST_GAIN = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    """A module, and what is told of it to what calls it.
+
+    `numbers` are where each layer's begin, `end` where memory is free. With `skip` the
+    last layer but one adds what the first gave.
+    """
+
+    content: bytes
+    width: int
+    numbers: list[int]
+    end: int
+    skip: bool
+
+
+def fits(network: Network) -> bool:
+    """Whether a network is one of those that become modules."""
+    model = network.model
+    return (
+        network.family == "real_time"
+        and (model.channels, model.factor, model.ends) == (1, 2, 3)
+        and model.convolution in ("plain", "expanded")
+        and model.width % 8 == 0
+        and model.depth >= 3
+    )
+
+
+def create(network: Network, ranges: dict[str, tuple[float, float]]) -> Kernel:
+    """Returns the module; `ranges` are of what goes into each convolution."""
+    model = network.model
+    steps = _steps(model, ranges)
+    data, numbers = bytearray(), []
+    for layer in range(1, model.depth + 1):
+        numbers.append(len(data))
+        slope = network.params.get(f"slope{layer}", np.full(model.width, model.slope))
+        data += _numbers(
+            network.params[f"conv{layer}"],
+            step_in=steps[layer - 1],
+            step_out=steps[layer],
+            slope=None if layer == model.depth else np.asarray(slope),
+        )
+    functions = [
+        rows.fold(),
+        rows.inner("first", 4, model.width),
+        rows.inner("inner", model.width, model.width),
+        rows.last(model.width),
+    ]
+    content = assembler.module(functions, bytes(data))
+    return Kernel(content, model.width, numbers, len(data), model.skip)
+
+
+def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
+    """Returns what the integers between layers count: pixels first, grey levels last.
+
+    A pixel's step is for a span of 1 from black to white; the gain of the first layer
+    divides by the span, that of the last multiplies by it.
+    """
+    most = [
+        max(map(abs, ranges[f"conv{layer}"])) for layer in range(2, model.depth + 1)
+    ]
+    inner = [value / _FULL for value in most]
+    if model.skip:
+        # What is added must count the same.
+        inner[0] = inner[-1] = max(inner[0], inner[-1])
+    return [1 / 2**rows.SHIFT, *inner, 1.0]
+
+
+def _numbers(
+    params: dict, *, step_in: float, step_out: float, slope: np.ndarray | None
+) -> bytes:
+    """Returns weights in the order of use, then steps, biases and slopes."""
+    kernel = np.asarray(params["kernel"], np.float64)
+    bias = np.asarray(params["bias"], np.float64)
+    height, width, channels, filters = kernel.shape
+    size = np.abs(kernel).sum((0, 1, 2))
+    # Room for what rounding adds.
+    room = _MOST_WEIGHTS - height * width * channels
+    step = np.where(size > 0, size, 1) / room
+    most = np.abs(kernel).max((0, 1, 2)) / step
+    step *= np.maximum(most / np.iinfo(np.int16).max, 1)
+    whole = np.round(kernel / step).astype(np.int16)
+    if slope is not None and (size * step_in / step_out > _MOST_GAIN * 255).any():
+        raise ValueError("a filter enlarges too much for sums to be rounded as floats")
+    # [row, column, pair of channels, four filters, filter, channel of the pair]
+    pairs = whole.reshape(height, width, channels // 2, 2, filters // 4, 4)
+    ordered = pairs.transpose(0, 1, 2, 4, 5, 3)
+    parts = [step * step_in / step_out, bias / step_out]
+    if slope is not None:
+        parts.append(slope)
+    return ordered.tobytes() + b"".join(np.float32(part).tobytes() for part in parts)

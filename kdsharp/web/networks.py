@@ -1,0 +1,74 @@
+"""The networks of a site: graphs beside a list of what they are."""
+
+import dataclasses
+from pathlib import Path
+
+from kdsharp import whole_files
+from kdsharp.export import network, packages
+from kdsharp.models import reach
+from kdsharp.runtime import restore
+from kdsharp.web.kernels import module
+from kdsharp.weights import cards, store
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What the page is told of a network; `graph` is its file, so is the kernel's.
+
+    A kernel, for networks that have one, is their own WebAssembly.
+    """
+
+    name: str
+    graph: str
+    parameters: int
+    channels: int
+    radius: int
+    multiple: int
+    bytes: int
+    degradation: str
+    kernel: dict | None
+
+
+def names(wished: list[str]) -> list[str]:
+    """Returns these names, or all that ship, what sharpens by default first."""
+    if wished:
+        return list(dict.fromkeys(wished))
+    return sorted(store.shipped(), key=lambda name: (name != restore.DEFAULT, name))
+
+
+def write(name: str, folder: Path) -> Entry:
+    """Writes the network's graph into the folder and returns what the page is told."""
+    packages.need("onnx", "onnxruntime")
+    from kdsharp.export import pictures
+
+    whole = network.of_weights(name)
+    looks = reach.of(whole.model)
+    # What is beyond 0 and 1 is clipped once the residual is added to every colour.
+    graph = pictures.batches(whole, clip=False).SerializeToString()
+    file = f"{whole.name}.onnx"
+    whole_files.write_bytes(folder / file, graph)
+    return Entry(
+        name=whole.name,
+        graph=file,
+        parameters=cards.count_parameters(store.locate(name)),
+        channels=whole.model.channels,
+        radius=looks.radius,
+        multiple=looks.multiple,
+        bytes=len(graph),
+        degradation=whole.card.get("degradation") or "",
+        kernel=_kernel(whole, folder),
+    )
+
+
+def _kernel(whole: network.Network, folder: Path) -> dict | None:
+    """Writes the network's own WebAssembly, if it can have one."""
+    if not module.fits(whole):
+        return None
+    from kdsharp.export import int8
+
+    kernel = module.create(whole, int8.ranges(whole))
+    file = f"{whole.name}.wasm"
+    whole_files.write_bytes(folder / file, kernel.content)
+    told = dataclasses.asdict(kernel)
+    del told["content"]
+    return {"file": file, "bytes": len(kernel.content), **told}

@@ -1,0 +1,142 @@
+// Frames of video, restored: of luma and colour apart only luma is touched, of RGB all
+// three take what luma was given.
+
+import { FULL, STUDIO, open } from "./planes.js";
+
+const SEAM = 2;
+
+/** Restores frames of any size with one network. */
+export class Frames {
+  #network;
+  #means;
+  #plane;
+  #size = "";
+  #canvas;
+  strength = 1;
+  // Where frames as they came end and restored ones begin, or null.
+  split = null;
+
+  constructor(network, means) {
+    this.#network = network;
+    this.#means = means;
+  }
+
+  get by() {
+    return this.#plane?.by ?? "";
+  }
+
+  get size() {
+    return this.#size;
+  }
+
+  /** Returns a VideoFrame like the one given, restored; that one is closed. */
+  async restore(frame) {
+    try {
+      const { x, y, width: w, height: h } = frame.visibleRect;
+      const [width, height] = [w & ~1, h & ~1];
+      // Of a size that a camera lacks, browsers send another and say how to show it.
+      if (Math.abs(frame.displayWidth - w) > 1 || Math.abs(frame.displayHeight - h) > 1)
+        return await this.#resized(frame);
+      const plane = await this.#open(width, height);
+      const rect = { x, y, width, height };
+      const luma = /^(I4|NV12)/.test(frame.format ?? "");
+      // Colour of 4:4:4 needs more room than there is behind luma.
+      if (luma && frame.allocationSize({ rect }) <= plane.input.length)
+        return await this.#ofPlanes(plane, frame, rect);
+      return await this.#ofColours(frame, rect);
+    } finally {
+      frame.close();
+    }
+  }
+
+  async #ofPlanes(plane, frame, rect) {
+    const { width, height } = rect;
+    const { format, timestamp, duration, colorSpace } = frame;
+    const bytes = frame.allocationSize({ rect });
+    const layout = await frame.copyTo(plane.input, { rect });
+    const levels = colorSpace.fullRange ? FULL : STUDIO;
+    const sharp = await plane.run({ ...levels, strength: this.strength });
+    this.#join(plane, sharp, width, height, levels.black + levels.span);
+    // One array holds both, or the restored plane comes back to where it was.
+    let [data, start] = [plane.input, 0];
+    if (sharp.buffer === data.buffer) {
+      start = Math.min(sharp.byteOffset, data.byteOffset);
+      const last = Math.max(sharp.byteOffset + sharp.length, data.byteOffset + bytes);
+      data = new Uint8Array(sharp.buffer, start, last - start);
+      start = plane.input.byteOffset - start;
+      layout[0] = { offset: sharp.byteOffset - data.byteOffset, stride: plane.stride };
+    } else plane.input.set(sharp);
+    for (const part of layout.slice(1)) part.offset += start;
+    const wish = { format, timestamp, layout, codedWidth: width, codedHeight: height };
+    if (duration) wish.duration = duration;
+    return new VideoFrame(data, { ...wish, colorSpace: colorSpace.toJSON() });
+  }
+
+  async #ofColours(frame, rect) {
+    const { width, height } = rect;
+    const pixels = new Uint8ClampedArray(4 * width * height);
+    await frame.copyTo(pixels, { rect, format: "RGBA" });
+    return this.#coloured(pixels, width, height, frame.timestamp);
+  }
+
+  async #resized(frame) {
+    const [width, height] = [frame.displayWidth & ~1, frame.displayHeight & ~1];
+    if (this.#canvas?.canvas.width !== width || this.#canvas.canvas.height !== height)
+      this.#canvas = new OffscreenCanvas(width, height).getContext("2d", {
+        willReadFrequently: true,
+      });
+    this.#canvas.drawImage(frame, 0, 0, width, height);
+    const pixels = this.#canvas.getImageData(0, 0, width, height).data;
+    return this.#coloured(pixels, width, height, frame.timestamp);
+  }
+
+  async #coloured(pixels, width, height, timestamp) {
+    await this.colours(pixels, width, height);
+    const wish = { format: "RGBA", timestamp, codedWidth: width, codedHeight: height };
+    return new VideoFrame(pixels, wish);
+  }
+
+  /** Restores RGBA pixels where they are. */
+  async colours(pixels, width, height) {
+    const plane = await this.#open(width, height);
+    const { input, stride } = plane;
+    for (let n = 0, at = 0; at < pixels.length; n++, at += 4)
+      input[n] = 0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2] + 0.5;
+    const sharp = await plane.run({ ...FULL, strength: this.strength });
+    const seam = this.#seam(width);
+    for (let y = 0, n = 0; y < height; y++)
+      for (let x = 0; x < width; x++, n++) {
+        if (x < seam) continue;
+        const white = seam && x < seam + SEAM;
+        const more = white ? 255 : sharp[y * stride + x] - input[n];
+        for (let c = 0; c < 3; c++) pixels[4 * n + c] += more;
+      }
+  }
+
+  #seam(width) {
+    return this.split === null ? 0 : Math.round(width * this.split);
+  }
+
+  #join({ input, stride }, after, width, height, white) {
+    const seam = this.#seam(width);
+    if (!seam) return;
+    for (let y = 0; y < height; y++) {
+      after.set(input.subarray(y * width, y * width + seam), y * stride);
+      after.fill(white, y * stride + seam, y * stride + Math.min(seam + SEAM, width));
+    }
+  }
+
+  async #open(width, height) {
+    const size = `${width}x${height}`;
+    if (size !== this.#size) {
+      this.#plane?.close();
+      this.#plane = await open(this.#network, width, height, this.#means);
+      this.#size = size;
+    }
+    return this.#plane;
+  }
+
+  close() {
+    this.#plane?.close();
+  }
+}

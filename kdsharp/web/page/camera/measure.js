@@ -1,0 +1,35 @@
+// What this machine can do: every way that a network runs here, at three sizes.
+
+export const SIZES = [[640, 360], [1280, 720], [1920, 1080]];
+
+/** Tells of each row: `{ network, by, milliseconds }`, one for each size. */
+export async function measure(site, how, tell) {
+  for (const network of site.networks.filter(({ channels }) => channels === 1)) {
+    const ways = network.kernel ? ["kernel"] : [];
+    if (site.engine !== "server") ways.push("wasm");
+    if (how.by === "webgpu") ways.push("webgpu");
+    for (const way of ways) {
+      const row = { network: network.name, by: way, milliseconds: [] };
+      for (const [width, height] of SIZES) {
+        const { by, milliseconds } = await once({ network, way, means: how, width, height });
+        if (by) row.by = by;
+        row.milliseconds.push(milliseconds);
+      }
+      tell(row);
+    }
+  }
+}
+
+async function once(message) {
+  const url = new URL("./measure-worker.js", import.meta.url);
+  const worker = new Worker(url, { type: "module" });
+  try {
+    return await new Promise((resolve) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = () => resolve({});
+      worker.postMessage(message);
+    });
+  } finally {
+    worker.terminate();
+  }
+}

@@ -1,0 +1,109 @@
+// What restores planes of luma: `input` is where a plane is written, colour behind it,
+// `run(levels)` returns the restored one, its lines `stride` apart. Levels: black, span
+// to white, strength.
+
+import { layout, rows } from "./kernel.js";
+import { bands, lead } from "./threads.js";
+import { open as openSession } from "../engine/sessions.js";
+
+const PAGE = 65536;
+const TRIES = 3;
+
+export const STUDIO = { black: 16, span: 219 };
+export const FULL = { black: 0, span: 255 };
+
+/** Returns the fastest here that takes planes of that size, which are even. */
+export async function open(network, width, height, means) {
+  const kernel = network.kernel && ways.kernel;
+  if (!kernel) return ways[means.by](network, width, height, means);
+  if (means.by !== "webgpu") return kernel(network, width, height, means);
+  // Nobody knows how fast a graphics card is before it is tried.
+  const found = [await kernel(network, width, height, means)];
+  try {
+    found.push(await ways.webgpu(network, width, height, means));
+  } catch (error) {
+    console.warn(error);
+    return found[0];
+  }
+  const times = [];
+  for (const plane of found) times.push(await time(plane));
+  const best = times[0] <= times[1] ? 0 : 1;
+  found[1 - best].close();
+  return found[best];
+}
+
+async function time(plane) {
+  let least = Infinity;
+  for (let n = 0; n < TRIES; n++) {
+    const start = performance.now();
+    await plane.run({ ...STUDIO, strength: 1 });
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+export const ways = {
+  /** By the network's own WebAssembly, in 16 bits. */
+  async kernel({ kernel }, width, height, { threads }) {
+    const module = await WebAssembly.compileStreaming(fetch(kernel.url));
+    const places = layout(kernel, width, height, threads);
+    const pages = Math.ceil(places.bytes / PAGE);
+    // No more than is needed, but the module was promised so many at most.
+    places.memory = new WebAssembly.Memory({
+      initial: pages,
+      maximum: PAGE,
+      shared: true,
+    });
+    const { memory, frame, out, stride } = places;
+    const instance = await WebAssembly.instantiate(module, { page: { memory } });
+    const run = rows(instance, kernel, places, 0);
+    const parts = bands(height / 2, threads);
+    const helpers = Array.from({ length: threads - 1 }, (_, n) => {
+      const url = new URL("./thread-worker.js", import.meta.url);
+      const worker = new Worker(url, { type: "module" });
+      worker.postMessage({ module, kernel, places, thread: n + 1, parts });
+      return worker;
+    });
+    const restored = new Uint8Array(memory.buffer, out, stride * height);
+    return {
+      by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
+      input: new Uint8Array(memory.buffer, frame, 2 * width * height),
+      stride,
+      async run(levels) {
+        lead(places, run, parts, levels);
+        return restored;
+      },
+      close: () => helpers.forEach((worker) => worker.terminate()),
+    };
+  },
+  wasm: (network, width, height, means) =>
+    session(network, width, height, { ...means, by: "wasm" }, "onnxruntime, WebAssembly"),
+  webgpu: (network, width, height, means) =>
+    session(network, width, height, { ...means, by: "webgpu" }, "onnxruntime, WebGPU"),
+  // Pictures go to the server, cameras do not.
+  server: (network, width, height, means) =>
+    session(network, width, height, { ...means, by: "wasm" }, "onnxruntime, WebAssembly"),
+};
+
+async function session(network, width, height, means, by) {
+  const network_ = await openSession(network, means);
+  const pixels = width * height;
+  const input = new Uint8Array(2 * pixels);
+  const blurred = new Float32Array(pixels);
+  // Such an array rounds to the nearest and clips.
+  const restored = new Uint8ClampedArray(pixels);
+  return {
+    by,
+    input,
+    stride: width,
+    async run({ black, span, strength }) {
+      for (let n = 0; n < pixels; n++) blurred[n] = (input[n] - black) / span;
+      const sharp = await network_(blurred, height, width);
+      const times = strength * span;
+      for (let n = 0; n < pixels; n++)
+        restored[n] = input[n] + times * (sharp[n] - blurred[n]);
+      return restored;
+    },
+    close() {},
+  };
+}

@@ -1,0 +1,10 @@
+// One more thread for planes.
+
+import { rows } from "./kernel.js";
+import { follow } from "./threads.js";
+
+self.onmessage = async ({ data: { module, kernel, places, thread, parts } }) => {
+  const { memory } = places;
+  const instance = await WebAssembly.instantiate(module, { page: { memory } });
+  follow(places, rows(instance, kernel, places, thread), parts);
+};

@@ -1,0 +1,71 @@
+// The page's side of the worker that restores pictures.
+
+import { Sentence } from "../words.js";
+
+export class Cancelled extends Error {}
+
+/** Restores one picture after another, in a worker that a cancelled one ends with. */
+export class Engine {
+  #means;
+  #worker;
+  #picture;
+  #waiting = new Map();
+  #count = 0;
+
+  constructor(means) {
+    this.#means = means;
+  }
+
+  /** Takes the picture that is restored from now on. */
+  open(picture) {
+    this.cancel();
+    this.#picture = picture;
+  }
+
+  /** Returns what the network makes of it: its pixels, and the seconds, if it ran. */
+  async restore(network, strength, tell) {
+    if (!this.#worker) await this.#begin();
+    return this.#ask({ task: "restore", network, strength }, tell);
+  }
+
+  /** Ends what runs at once. */
+  cancel() {
+    this.#worker?.terminate();
+    this.#worker = null;
+    for (const { reject } of this.#waiting.values()) reject(new Cancelled());
+    this.#waiting.clear();
+  }
+
+  async #begin() {
+    const url = new URL("./worker.js", import.meta.url);
+    this.#worker = new Worker(url, { type: "module" });
+    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#worker.onerror = (event) => {
+      const error = new Error(event.message || "the worker did not start");
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
+    };
+    this.#ask({ task: "begin", means: this.#means });
+    this.#ask({ task: "picture", picture: this.#picture });
+  }
+
+  #ask(message, tell = () => {}) {
+    const id = ++this.#count;
+    this.#worker.postMessage({ ...message, id });
+    const answer = new Promise((resolve, reject) =>
+      this.#waiting.set(id, { resolve, reject, tell }),
+    );
+    // Of what nobody waits for, a failure is told by what comes next.
+    answer.catch(() => {});
+    return answer;
+  }
+
+  #hear({ id, part, done, failed }) {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    if (part !== undefined) return waiting.tell(part);
+    this.#waiting.delete(id);
+    if (done) waiting.resolve(done);
+    else waiting.reject(new (failed.sentence ? Sentence : Error)(failed.message));
+  }
+}

@@ -1,0 +1,60 @@
+// Pixels of pictures, 8 bits of RGBA, as numbers of networks, and back.
+
+import { mirrored } from "./tiles.js";
+
+// ITU-R BT.601.
+const RED = 0.299;
+const GREEN = 0.587;
+const BLUE = 0.114;
+
+/** Returns luma or RGB in [0, 1] of a tile, mirrored below and right of the picture. */
+export function seen(picture, { row, column }, channels) {
+  const { width, height, covered: pixels } = picture;
+  const x = new Float32Array(row.length * column.length * channels);
+  let to = 0;
+  for (let i = 0; i < row.length; i++) {
+    const line = mirrored(row.from + i, height) * width;
+    for (let j = 0; j < column.length; j++) {
+      const at = 4 * (line + mirrored(column.from + j, width));
+      const r = pixels[at] / 255;
+      const g = pixels[at + 1] / 255;
+      const b = pixels[at + 2] / 255;
+      if (channels === 1) x[to++] = RED * r + GREEN * g + BLUE * b;
+      else {
+        x[to++] = r;
+        x[to++] = g;
+        x[to++] = b;
+      }
+    }
+  }
+  return x;
+}
+
+/** Writes what a network added to the part of a tile that is kept. */
+export function keep(residual, width, { row, column }, before, after, channels) {
+  const count = (column.last - column.first) * channels;
+  for (let y = row.first; y < row.last; y++) {
+    let at = ((y - row.from) * column.length + (column.first - column.from)) * channels;
+    let to = (y * width + column.first) * channels;
+    for (let n = 0; n < count; n++, at++, to++) residual[to] = after[at] - before[at];
+  }
+}
+
+/** Returns the picture with the residual added so many times; alpha stays. */
+export function add(picture, residual, strength, channels) {
+  const { pixels, grey } = picture;
+  // Such an array rounds to the nearest and clips.
+  const sharp = new Uint8ClampedArray(pixels);
+  const times = 255 * strength;
+  for (let at = 0, from = 0; at < sharp.length; at += 4, from += channels) {
+    if (pixels[at + 3] === 0) continue;
+    let [r, g, b] = [residual[from], residual[from], residual[from]];
+    if (channels === 3) [g, b] = [residual[from + 1], residual[from + 2]];
+    // What is grey stays so.
+    if (grey) r = g = b = RED * r + GREEN * g + BLUE * b;
+    sharp[at] = pixels[at] + times * r;
+    sharp[at + 1] = pixels[at + 1] + times * g;
+    sharp[at + 2] = pixels[at + 2] + times * b;
+  }
+  return sharp;
+}

@@ -1,0 +1,48 @@
+// Where the site has no runtime, the server that it came from restores pictures.
+
+import { decode } from "../pictures/decode.js";
+import { Sentence } from "../words.js";
+import { Cancelled } from "./client.js";
+
+export class Server {
+  #picture;
+  #stop = new AbortController();
+
+  open(picture) {
+    this.cancel();
+    this.#picture = picture;
+  }
+
+  async restore(network, strength) {
+    const wish = new URLSearchParams({ model: network.name, strength, format: "png" });
+    const start = performance.now();
+    try {
+      const answer = await fetch(new URL(`../api/sharpen?${wish}`, import.meta.url), {
+        method: "POST",
+        body: this.#picture.file,
+        signal: this.#stop.signal,
+      });
+      if (!answer.ok) throw new Sentence(await reason(answer));
+      const { pixels } = await decode(await answer.blob(), network.name);
+      return { sharp: pixels, seconds: (performance.now() - start) / 1000 };
+    } catch (error) {
+      if (error.name === "AbortError") throw new Cancelled();
+      if (error instanceof TypeError)
+        throw new Sentence("The server does not answer: is it still running?");
+      throw error;
+    }
+  }
+
+  cancel() {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+  }
+}
+
+async function reason(answer) {
+  const again = answer.headers.get("Retry-After");
+  if (answer.status === 503 && again)
+    return `The server is busy: try again in ${again} seconds.`;
+  const told = await answer.json().catch(() => ({}));
+  return `The server refused: ${told.error ?? answer.statusText}`;
+}

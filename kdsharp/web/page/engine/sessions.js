@@ -1,0 +1,36 @@
+// Networks ready to run, by onnxruntime-web.
+
+import { Sentence } from "../words.js";
+
+const RUNTIME = new URL("../runtime/", import.meta.url).href;
+const FILES = { wasm: "ort.wasm.min.mjs", webgpu: "ort.webgpu.min.mjs" };
+
+let runtime;
+
+async function load(by, threads) {
+  try {
+    runtime ??= await import(RUNTIME + FILES[by]);
+  } catch (error) {
+    throw new Sentence(
+      `What runs networks could not be loaded (${error.message}): load the page again.`,
+    );
+  }
+  runtime.env.wasm.wasmPaths = RUNTIME;
+  runtime.env.wasm.numThreads = threads;
+  runtime.env.logLevel = "error";
+  return runtime;
+}
+
+/** Returns a function of float32 `[1, height, width, channels]` to the same. */
+export async function open({ url, channels }, { by, threads }) {
+  const ort = await load(by, threads);
+  const session = await ort.InferenceSession.create(url, {
+    executionProviders: [by],
+    logSeverityLevel: 3,
+  });
+  return async (x, height, width) => {
+    const blurred = new ort.Tensor("float32", x, [1, height, width, channels]);
+    const { restored } = await session.run({ blurred });
+    return restored.getData ? await restored.getData() : restored.data;
+  };
+}

@@ -1,0 +1,36 @@
+// Cuts pictures into pieces that, restored one by one, join without a trace: they
+// overlap by what a network looks at, and lie on its grid.
+
+const up = (number, multiple) => Math.ceil(number / multiple) * multiple;
+
+/** Returns along one axis what to read, what to keep, and how long to make it. */
+export function along(size, wish, radius, multiple) {
+  const whole = up(size, multiple);
+  const overlap = up(radius, multiple);
+  // Half of a tile at least is its own.
+  const side = Math.max(up(wish, multiple), 4 * overlap);
+  if (whole <= side) return [{ from: 0, to: size, first: 0, last: size, length: whole }];
+  const found = [];
+  for (let first = 0; first < size; ) {
+    const from = Math.min(Math.max(first - overlap, 0), whole - side);
+    const stop = from + side;
+    const last = stop >= whole ? size : stop - overlap;
+    found.push({ from, to: Math.min(stop, size), first, last, length: side });
+    first = last;
+  }
+  return found;
+}
+
+/** Returns the tiles of a picture, row by row. */
+export function cut(height, width, side, radius, multiple) {
+  const columns = along(width, side, radius, multiple);
+  return along(height, side, radius, multiple).flatMap((row) =>
+    columns.map((column) => ({ row, column })),
+  );
+}
+
+/** Returns the place in a picture of `size` that a place beyond it mirrors. */
+export const mirrored = (place, size) => {
+  const there = place % (2 * size);
+  return Math.min(there, 2 * size - 1 - there);
+};

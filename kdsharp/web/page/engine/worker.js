@@ -1,0 +1,79 @@
+// Beside the page: one picture at a time, restored tile by tile.
+
+import * as pixels from "./pixels.js";
+import * as sessions from "./sessions.js";
+import { cut } from "./tiles.js";
+import { cover } from "./transparency.js";
+import { Sentence } from "../words.js";
+
+// Products in a tile at most: about a second between two reports.
+const MOST_WORK = 20e9;
+const SIDES = [512, 384, 256, 192];
+// What a network added is kept for other strengths, up to so many numbers.
+const MOST_KEPT = 40e6;
+
+let picture;
+let means;
+let residuals = new Map();
+const opened = new Map();
+
+function session(network) {
+  if (!opened.has(network.url)) opened.set(network.url, sessions.open(network, means));
+  return opened.get(network.url);
+}
+
+async function restore({ network, strength }, tell) {
+  const { channels } = network;
+  const start = performance.now();
+  let residual = residuals.get(network.url);
+  let seconds = null;
+  if (!residual) {
+    const run = await session(network);
+    const began = performance.now();
+    residual = await residualOf(network, run, tell);
+    seconds = (performance.now() - began) / 1000;
+    if (residual.length <= MOST_KEPT) residuals.set(network.url, residual);
+  }
+  const sharp = pixels.add(picture, residual, strength, channels);
+  return { sharp, seconds, all: (performance.now() - start) / 1000 };
+}
+
+async function residualOf(network, run, tell) {
+  const { width, height } = picture;
+  const { channels, radius, multiple, parameters } = network;
+  const work = parameters / multiple ** 2;
+  const side = SIDES.find((s) => s * s * work <= MOST_WORK) ?? SIDES.at(-1);
+  const tiles = cut(height, width, side, radius, multiple);
+  const residual = new Float32Array(width * height * channels);
+  for (const [number, tile] of tiles.entries()) {
+    const before = pixels.seen(picture, tile, channels);
+    const after = await run(before, tile.row.length, tile.column.length);
+    pixels.keep(residual, width, tile, before, after, channels);
+    tell((number + 1) / tiles.length);
+  }
+  return residual;
+}
+
+const TASKS = {
+  begin(message) {
+    means = message.means;
+    return {};
+  },
+  picture(message) {
+    picture = { ...message.picture, covered: cover(message.picture) };
+    residuals = new Map();
+    return {};
+  },
+  restore,
+};
+
+self.onmessage = async ({ data }) => {
+  const { id, task } = data;
+  try {
+    const done = await TASKS[task](data, (part) => self.postMessage({ id, part }));
+    self.postMessage({ id, done }, done.sharp ? [done.sharp.buffer] : []);
+  } catch (error) {
+    const { message } = error;
+    self.postMessage({ id, failed: { message, sentence: error instanceof Sentence } });
+  }
+};

@@ -1,0 +1,83 @@
+"""onnxruntime-web: what runs networks in a browser, from npm or from a folder."""
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from kdsharp import whole_files
+from kdsharp.data import generated
+from kdsharp.errors import UserError
+
+VERSION = "1.30.0"
+
+# WebAssembly alone, and the larger one that also knows WebGPU.
+FILES = (
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.asyncify.mjs",
+    "ort-wasm-simd-threaded.asyncify.wasm",
+)
+_PATIENCE = 300
+
+
+def copy(source: Path, out: Path) -> None:
+    """Copies the files from a folder, or from the `dist` in it."""
+    folder = source / "dist" if (source / "dist").is_dir() else source
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{source} is no onnxruntime-web: it has no {name}; give the package "
+                f"of version {VERSION}, or its dist"
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(folder / name, out / name)
+
+
+def fetch(out: Path) -> None:
+    """Copies the files that npm brought once and that are kept for the next time."""
+    kept = generated.cache_folder() / f"onnxruntime-web-{VERSION}"
+    if not all((kept / name).is_file() for name in FILES):
+        _bring(kept)
+    copy(kept, out)
+
+
+def _bring(kept: Path) -> None:
+    """Asks the npm registry."""
+    if not shutil.which("npm"):
+        raise UserError(
+            "npm is not installed, which brings onnxruntime-web: install Node.js, or "
+            "give a copy of the package with --runtime DIR"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        _pack(folder)
+        (archive,) = Path(folder).glob("*.tgz")
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+        for name in FILES:
+            with whole_files.whole(kept / name) as unfinished:
+                shutil.copyfile(Path(folder) / "package" / "dist" / name, unfinished)
+
+
+def _pack(folder: str) -> None:
+    package = f"onnxruntime-web@{VERSION}"
+    try:
+        done = subprocess.run(
+            ["npm", "pack", "--silent", package],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+        )
+        reason = done.stderr.strip().splitlines()[:1] if done.returncode else None
+    except subprocess.TimeoutExpired:
+        reason = [f"no answer within {_PATIENCE} seconds"]
+    if reason is not None:
+        raise UserError(
+            f"npm did not bring {package} ({' '.join(reason) or 'no reason told'}): "
+            "check the network, or give a copy of the package with --runtime DIR"
+        )

@@ -1,0 +1,142 @@
+"""What is answered where."""
+
+import contextlib
+import functools
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from kdsharp.runtime import restore
+from kdsharp.web.serving import sharpening
+from kdsharp.web.serving.bodies import Bodies
+from kdsharp.web.serving.counts import Counts
+from kdsharp.web.serving.limits import Limits
+from kdsharp.web.serving.line import Late, Line
+from kdsharp.web.serving.refusals import Refusal
+
+# As the page's service worker has them, for hosts that cannot send any.
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Site(StaticFiles):
+    """The page's files, with the headers that they need."""
+
+    def file_response(self, *arguments, **options) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers.update(HEADERS)
+        # A new build is seen at once, an old file is not sent twice.
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+class Pictures:
+    """The part that sharpens."""
+
+    def __init__(self, models: tuple[str, ...], limits: Limits, **means):
+        self._models = models
+        self._bodies = Bodies(limits)
+        self._line = Line(limits)
+        self._counts = Counts()
+        self._load = functools.lru_cache(functools.partial(restore.load, **means))
+
+    def warm(self) -> None:
+        """Loads the first network, so that the first picture need not wait."""
+        self._load(self._models[0])
+
+    async def sharpen(self, request: Request) -> Response:
+        try:
+            response = await self._sharpen(request)
+        except Refusal as refusal:
+            headers = (
+                {} if refusal.again is None else {"Retry-After": f"{refusal.again}"}
+            )
+            # What was not read of a body cannot be told from a next request.
+            headers["Connection"] = "close"
+            response = JSONResponse(
+                {"error": str(refusal)}, refusal.status, headers=headers
+            )
+        except (ClientDisconnect, Late):
+            response = Response(status_code=400)
+        self._counts.answered(response.status_code)
+        return response
+
+    async def _sharpen(self, request: Request) -> Response:
+        _check_origin(request)
+        asked = sharpening.wish(dict(request.query_params), self._models)
+        body = await self._bodies.read(request)
+        try:
+            sharpening.check(body)
+            start = time.perf_counter()
+            file, kind = await self._line.do(
+                lambda tell: sharpening.sharpen(
+                    body, asked, self._load(asked.model), tell
+                )
+            )
+        finally:
+            self._bodies.free(body)
+        self._counts.sharpened(time.perf_counter() - start, len(body), len(file))
+        return Response(file, media_type=kind, headers={"Cache-Control": "no-store"})
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse(
+            {"status": "ok", "models": self._models, "waiting": self._line.waiting}
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        text = self._counts.text(waiting=self._line.waiting, held=self._bodies.held)
+        return PlainTextResponse(text)
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def create(
+    site: Path, hosts: list[str], models: tuple[str, ...], limits: Limits, **means
+) -> Starlette:
+    """Returns the application; `means` are those of `restore.load`."""
+    found = Pictures(models, limits, **means)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        yield
+        found.close()
+
+    found.warm()
+    return Starlette(
+        routes=[
+            Route("/api/sharpen", found.sharpen, methods=["POST"]),
+            Route("/api/health", found.health),
+            Route("/api/metrics", found.metrics),
+            Mount("/", Site(directory=site, html=True)),
+        ],
+        # A page of another name that leads here is nobody's on this machine.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        lifespan=lifespan,
+    )
+
+
+def _check_origin(request: Request) -> None:
+    """Refuses pages of others that a browser here shows."""
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Refusal(403, "pages of other sites may not ask this server")

@@ -1,0 +1,55 @@
+"""What a server counts, as Prometheus reads it."""
+
+import time
+from collections import Counter
+
+
+class Counts:
+    """Requests for pictures by status, and what they took."""
+
+    def __init__(self):
+        self._started = time.time()
+        self._statuses: Counter[int] = Counter()
+        self._seconds = 0.0
+        self._taken = self._given = 0
+
+    def answered(self, status: int) -> None:
+        self._statuses[status] += 1
+
+    def sharpened(self, seconds: float, taken: int, given: int) -> None:
+        """Counts a picture that was sharpened, bytes in and out."""
+        self._seconds += seconds
+        self._taken += taken
+        self._given += given
+
+    def text(self, *, waiting: int, held: int) -> str:
+        """Returns everything, a line each."""
+        done = self._statuses[200]
+        lines = [
+            *_told("kdsharp_requests_total", "counter", "Requests for pictures."),
+            *(
+                f'kdsharp_requests_total{{status="{status}"}} {count}'
+                for status, count in sorted(self._statuses.items())
+            ),
+            *_told("kdsharp_seconds", "summary", "From a whole body to its answer."),
+            f"kdsharp_seconds_sum {self._seconds:.6f}",
+            f"kdsharp_seconds_count {done}",
+        ]
+        for name, kind, words, value in (
+            (
+                "bytes_taken_total",
+                "counter",
+                "Bytes of pictures sharpened.",
+                self._taken,
+            ),
+            ("bytes_given_total", "counter", "Bytes of their answers.", self._given),
+            ("waiting", "gauge", "Pictures at work or in line.", waiting),
+            ("held_bytes", "gauge", "Bytes of bodies in memory.", held),
+            ("start_seconds", "gauge", "When the server began.", self._started),
+        ):
+            lines += [*_told(f"kdsharp_{name}", kind, words), f"kdsharp_{name} {value}"]
+        return "\n".join(lines) + "\n"
+
+
+def _told(name: str, kind: str, words: str) -> list[str]:
+    return [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]

@@ -1,0 +1,10 @@
+"""Answers that refuse: a status, a sentence, and when to come again."""
+
+
+class Refusal(Exception):
+    """Is answered with this status; `again` is in seconds."""
+
+    def __init__(self, status: int, sentence: str, again: int | None = None):
+        super().__init__(sentence)
+        self.status = status
+        self.again = again

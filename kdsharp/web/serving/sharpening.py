@@ -1,0 +1,100 @@
+"""What a request for a picture asks, and the picture that answers it."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+
+from kdsharp.errors import UserError
+from kdsharp.media import pictures
+from kdsharp.runtime import restore
+from kdsharp.web.serving.refusals import Refusal
+
+_WORDS = ("model", "strength", "unsharp", "format")
+_FORMATS = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "tiff": "TIFF",
+    "avif": "AVIF",
+}
+# By their first bytes, those that are taken: what else Pillow reads is of no use here,
+# and every decoder is one more that can be attacked.
+_START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """A network, how strong, and the file wanted; no format is the picture's own."""
+
+    model: str
+    strength: float
+    unsharp: float
+    format: str
+
+
+def wish(words: Mapping[str, str], models: tuple[str, ...]) -> Wish:
+    """Returns what the words of an address ask for."""
+    unknown = sorted(set(words) - set(_WORDS))
+    if unknown:
+        raise Refusal(400, f"unknown {unknown[0]!r}; there are: {', '.join(_WORDS)}")
+    model = words.get("model") or models[0]
+    if model not in models:
+        raise Refusal(404, f"no model {model!r}; there are: {', '.join(models)}")
+    format_ = words.get("format", "").lower()
+    if format_ and format_ not in _FORMATS:
+        raise Refusal(
+            400, f"no format {format_!r}; there are: {', '.join(sorted(_FORMATS))}"
+        )
+    found = Wish(
+        model,
+        _number(words, "strength", 1.0),
+        _number(words, "unsharp", 0.0),
+        _FORMATS.get(format_, ""),
+    )
+    try:
+        restore.check_strength(found.strength)
+        restore.check_unsharp(found.unsharp)
+    except UserError as error:
+        raise Refusal(400, str(error)) from error
+    return found
+
+
+def _number(words: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        return float(words.get(name, default))
+    except ValueError:
+        raise Refusal(400, f"{name} {words[name]!r} is no number") from None
+
+
+def check(body: bytes) -> None:
+    """Refuses what does not begin as a picture does."""
+    if not body:
+        raise Refusal(400, "no picture was sent: let it be the body of the request")
+    if not _START.match(body):
+        raise Refusal(415, "that is no JPG, PNG or WebP")
+
+
+def sharpen(
+    body: bytes,
+    asked: Wish,
+    sharpener: restore.Sharpener,
+    tell: Callable[[float], None],
+) -> tuple[bytes, str]:
+    """Returns the file of the picture, sharpened, and its media type."""
+    try:
+        picture = pictures.read(body)
+        tell(0)
+        sharp = sharpener(
+            picture.pixels, strength=asked.strength, unsharp=asked.unsharp, tell=tell
+        )
+        format_ = asked.format or pictures.kept_format(picture.details.format)
+        file = pictures.encode(pictures.Picture(sharp, picture.details), format_)
+    except UserError as error:
+        sentence = str(error).removeprefix("standard input: ")
+        large = "megapixels" in sentence
+        sentence = sentence.removesuffix(": allow more with --megapixels")
+        raise Refusal(413 if large else 422, sentence) from error
+    except MemoryError as error:
+        raise Refusal(413, "the picture does not fit into memory") from error
+    return file, f"image/{format_.lower()}"

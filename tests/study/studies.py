@@ -1,0 +1,30 @@
+"""Small studies of real photographs."""
+
+import pathlib
+
+from PIL import Image
+from skimage import data
+
+from tests.cli.running import run
+
+MODELS = ("input", "rt-s-call", "reference")
+
+
+def pictures(folder: pathlib.Path) -> pathlib.Path:
+    """Returns a folder of three photographs."""
+    folder.mkdir()
+    for name in ("astronaut", "chelsea", "coffee"):
+        picture = Image.fromarray(getattr(data, name)())
+        picture.crop((60, 40, 220, 160)).save(folder / f"{name}.png")
+    return folder
+
+
+def make(folder: pathlib.Path, *options: object, models=MODELS) -> pathlib.Path:
+    """Returns the folder of a study: two photographs to rate, one to learn by."""
+    study = folder / "study"
+    images = pictures(folder / "photographs")
+    arguments = ("--images", images, "--models", *models)
+    status, _, complaints = run("mos", "new", study, *arguments, *options)
+    if status:
+        raise AssertionError(complaints)
+    return study

@@ -1,0 +1,130 @@
+"""A real browser without a window, and a host that serves files and nothing more."""
+
+import contextlib
+import functools
+import http.server
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+from absl.testing import absltest, parameterized
+
+from kdsharp.export import packages
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+PROGRAM = next(filter(None, map(shutil.which, _NAMES)), None)
+CAN = PROGRAM and packages.installed("playwright", "onnx")
+WHY_NOT = "needs chromium (apt-get install chromium) and playwright"
+
+_PATIENCE = 60_000
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """Files, and no header that a page of threads would want."""
+
+    extensions_map = {  # noqa: RUF012
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def log_message(self, *arguments):
+        self.server.seen.append(self.path)
+
+
+@contextlib.contextmanager
+def host(folder: pathlib.Path) -> Iterator[tuple[str, list[str]]]:
+    """Yields an address on this machine, and what was asked of it so far."""
+    handler = functools.partial(Host, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.seen = []
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", server.seen
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def chromium(*arguments: str) -> Iterator:
+    """Yields a browser, which runs as long."""
+    from playwright.sync_api import sync_playwright
+
+    # Two tests side by side must not take each other's profile.
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
+        browser = playwright.chromium.launch(
+            executable_path=PROGRAM,
+            args=["--no-sandbox", *arguments],
+            env={**os.environ, "HOME": home},
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@absltest.skipIf(not CAN, WHY_NOT)
+class PageTest(parameterized.TestCase):
+    """Opens pages of a browser that runs as long as the class."""
+
+    ARGUMENTS: tuple[str, ...] = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = pathlib.Path(cls.enterClassContext(_folder()))
+        cls.browser = cls.enterClassContext(chromium(*cls.ARGUMENTS))
+
+    def open(self, address: str, *, until: str = "body[data-ready]", **wishes):
+        """Returns a page of its own once it shows what `until` selects.
+
+        What it asks for, and what it complains of, is kept in the page's `asked` and
+        `complaints`.
+        """
+        context = self.browser.new_context(accept_downloads=True, **wishes)
+        self.addCleanup(context.close)
+        context.set_default_timeout(_PATIENCE)
+        page = context.new_page()
+        page.asked, page.complaints = [], []
+        context.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: said.type == "error" and page.complaints.append(said.text),
+        )
+        page.goto(address)
+        page.wait_for_selector(until, state="attached")
+        return page
+
+    def wait(self, page, selector: str, pattern: str) -> str:
+        """Returns the text there once it matches; a page's policy lets it not wait."""
+        end = time.monotonic() + _PATIENCE / 1000
+        text = ""
+        while time.monotonic() < end:
+            text = page.inner_text(selector)
+            if re.search(pattern, text):
+                return text
+            if selector != "#problem" and page.is_visible("#problem"):
+                self.fail(page.inner_text("#problem"))
+            time.sleep(0.05)
+        self.fail(f"{selector} still says {text!r}, not {pattern!r}")
+
+    def tab_to(self, page, selector: str, key: str = "Tab") -> None:
+        """Presses the key until that has the focus."""
+        for _ in range(40):
+            page.keyboard.press(key)
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        self.fail(f"{selector} is not reached by {key}")
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder

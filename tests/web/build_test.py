@@ -1,0 +1,102 @@
+"""`kdsharp web build`: what a site holds and weighs, and what is refused."""
+
+import json
+import os
+import pathlib
+import shutil
+from unittest import mock
+
+from absl.testing import absltest, parameterized
+
+from kdsharp.export import packages
+from kdsharp.web import runtime
+from tests.cli.running import run
+
+
+@absltest.skipIf(not packages.installed("onnx"), "onnx is not installed")
+class BuildTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(self.create_tempdir().full_path)
+        # Whether it runs is for the browser to tell; here it is only copied.
+        self.copy = self.folder / "package" / "dist"
+        self.copy.mkdir(parents=True)
+        for name in runtime.FILES:
+            (self.copy / name).write_bytes(name.encode())
+        self.out = self.folder / "site"
+
+    def _build(self, *arguments):
+        return run("web", "build", self.out, *arguments)
+
+    def test_a_page_with_one_student_is_small(self):
+        status, told, _ = self._build(
+            "--models", "rt-s-call", "--runtime", self.copy.parent
+        )
+        self.assertEqual(status, 0)
+        files = [path for path in self.out.rglob("*") if path.is_file()]
+        beside = [path for path in files if path.parent.name != "runtime"]
+        self.assertLess(sum(path.stat().st_size for path in beside), 200_000)
+        self.assertLen(files, len(beside) + len(runtime.FILES))
+        listed = json.loads((self.out / "site.json").read_text())
+        (network,) = listed["networks"]
+        self.assertEqual(
+            (network["name"], network["channels"], network["multiple"]),
+            ("rt-s-call", 1, 2),
+        )
+        self.assertTrue((self.out / "networks" / network["graph"]).is_file())
+        self.assertRegex(told, r"page +\d+ kB\nnetworks +1; the first, rt-s-call")
+
+    def test_a_site_is_replaced_and_nothing_else(self):
+        arguments = ("--models", "rt-s-call", "--runtime", self.copy)
+        self.assertEqual(self._build(*arguments)[0], 0)
+        (self.out / "old.html").write_text("of the last version")
+        self.assertEqual(self._build(*arguments)[0], 0)
+        self.assertFalse((self.out / "old.html").exists())
+        (self.out / "site.json").unlink()
+        status, _, complaints = self._build(*arguments)
+        self.assertEqual(status, 2)
+        self.assertIn("holds other things than a site", complaints)
+        self.assertTrue((self.out / "index.html").exists())
+        self.assertEqual(sorted(os.listdir(self.folder)), ["package", "site"])
+
+    @parameterized.parameters(
+        (("--runtime", "{}/nothing"), "is no onnxruntime-web: it has no ort.wasm"),
+        (("--runtime", "{}/package", "--models", "nobody"), "no weights 'nobody'"),
+    )
+    def test_a_mistake_gets_one_sentence_and_no_site(self, arguments, words):
+        arguments = [argument.format(self.folder) for argument in arguments]
+        status, told, complaints = self._build(*arguments)
+        self.assertEqual((status, told), (2, ""))
+        self.assertIn(words, complaints)
+        self.assertLen(complaints.splitlines(), 1)
+        self.assertEqual(os.listdir(self.folder), ["package"])
+
+    def test_without_npm_says_what_to_do(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        wishes = {"PATH": str(empty), "KDSHARP_CACHE": str(empty)}
+        with mock.patch.dict(os.environ, wishes):
+            status, _, complaints = self._build()
+        self.assertEqual(status, 2)
+        self.assertRegex(complaints, "npm is not installed.* --runtime DIR")
+        self.assertFalse(self.out.exists())
+
+    @absltest.skipIf(not shutil.which("npm"), "npm is not installed")
+    def test_without_a_registry_says_what_to_do(self):
+        wishes = {
+            "KDSHARP_CACHE": str(self.folder / "cache"),
+            # Nobody listens there.
+            "npm_config_registry": "http://127.0.0.1:9/",
+            "npm_config_fetch_retries": "0",
+            "npm_config_cache": str(self.folder / "npm"),
+        }
+        with mock.patch.dict(os.environ, wishes):
+            status, _, complaints = self._build()
+        self.assertEqual(status, 2)
+        self.assertRegex(complaints, "npm did not bring onnxruntime-web@.* --runtime")
+        self.assertLen(complaints.splitlines(), 1)
+        self.assertFalse(self.out.exists())
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,294 @@
+"""Webcam, recording and calls in a browser with a fake camera that plays a film."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp.export import network as networks
+from kdsharp.runtime import planes
+from kdsharp.web import build
+from tests.export import random_networks
+from tests.web import browser, cameras, sites
+
+_WIDTH, _HEIGHT = 322, 182
+_DEEP = dict(
+    name="real_time", channels=1, width=24, depth=6, learned_slope=True, skip=True
+)
+_PLAIN = dict(name="real_time", channels=1, width=8, depth=3, slope=0.2)
+
+# Plays still frames of known pixels into `sharpen` and returns one that comes out.
+_THROUGH = """async ([bytes, width, height, fullRange, options]) => {
+  const { open } = await import("./sharpen.js");
+  const generator = new MediaStreamTrackGenerator({ kind: "video" });
+  const writer = generator.writable.getWriter();
+  const data = new Uint8Array(bytes);
+  let timestamp = 0;
+  const timer = setInterval(() => writer.write(new VideoFrame(data, {
+    format: "I420", codedWidth: width, codedHeight: height,
+    timestamp: timestamp += 33333,
+    colorSpace: { primaries: "bt709", transfer: "bt709", matrix: "bt709", fullRange },
+  })), 33);
+  const live = await open(generator, options);
+  const processor = new MediaStreamTrackProcessor({ track: live.track });
+  const { value: frame } = await processor.readable.getReader().read();
+  const out = new Uint8Array(frame.allocationSize());
+  const layout = await frame.copyTo(out);
+  const { format, codedWidth, codedHeight, colorSpace } = frame;
+  const told = [format, codedWidth, codedHeight, colorSpace.fullRange];
+  clearInterval(timer);
+  frame.close();
+  live.close();
+  const planes = layout.map(({ offset, stride }, n) => {
+    const [w, h] = n ? [width / 2, height / 2] : [width, height];
+    return Array.from({ length: h }, (_, y) =>
+      [...out.subarray(offset + y * stride, offset + y * stride + w)]);
+  });
+  return [told, planes];
+}"""
+
+
+def _frame() -> tuple[np.ndarray, np.ndarray]:
+    """Returns a plane of luma, and a whole frame of it with random colour."""
+    luma = cameras.plane(_WIDTH, _HEIGHT)
+    random = np.random.default_rng(0)
+    colour = random.integers(16, 240, _WIDTH * _HEIGHT // 2, np.uint8)
+    return luma, np.concatenate([luma.ravel(), colour])
+
+
+class TrackTest(browser.PageTest):
+    """The module for pages of others: what goes in, and what comes out."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        site = cls.folder / "site"
+        names = [sites.STUDENT]
+        for name, arguments in (("deep", _DEEP), ("plain", _PLAIN)):
+            (cls.folder / name).mkdir()
+            path = pathlib.Path(random_networks.save(cls.folder / name, arguments))
+            for suffix in (".safetensors", ".json"):
+                path.with_suffix(suffix).rename(path.with_name(name + suffix))
+            card = path.with_name(f"{name}.json")
+            card.write_text(card.read_text().replace('"net"', f'"{name}"'))
+            names.append(str(path.with_name(f"{name}.safetensors")))
+        cls.files = dict(zip((sites.STUDENT, "deep", "plain"), names, strict=True))
+        # A network's own WebAssembly needs no runtime beside it.
+        build.write(site, names, engine="server")
+        cls.address, _ = cls.enterClassContext(browser.host(site))
+
+    def _through(self, frame: np.ndarray, full: bool, options: dict):
+        page = self.open(self.address)
+        arguments = [frame.tolist(), _WIDTH, _HEIGHT, full, options]
+        told, found = page.evaluate(_THROUGH, arguments)
+        self.assertEqual(told, ["I420", _WIDTH, _HEIGHT, full])
+        return [np.array(plane) for plane in found]
+
+    @parameterized.parameters(
+        (sites.STUDENT, 1, False, 1.0),
+        (sites.STUDENT, 2, True, 0.6),
+        ("deep", 3, False, 1.5),
+        ("plain", 2, False, 1.0),
+    )
+    def test_luma_is_restored_and_colour_kept(self, name, threads, full, strength):
+        luma, frame = _frame()
+        means = {"by": "wasm", "threads": threads}
+        options = {"network": name, "strength": strength, "means": means}
+        sharp, *colour = self._through(frame, full, options)
+        restore = planes.create(
+            networks.of_weights(self.files[name]),
+            _WIDTH,
+            _HEIGHT,
+            range="full" if full else "studio",
+            strength=strength,
+        )
+        wanted = restore(luma).astype(int)
+        change = np.abs(luma - wanted)
+        # What a network of random numbers changes is much more than one that learned.
+        self.assertLessEqual(np.abs(sharp - wanted).max(), max(1, change.max() // 25))
+        self.assertLess(np.abs(sharp - wanted).mean(), 0.02 * change.mean())
+        self.assertGreater(change.mean(), 0.5)
+        half = np.concatenate([plane.ravel() for plane in colour])
+        np.testing.assert_array_equal(half, frame[luma.size :])
+
+    def test_a_split_keeps_what_is_left_of_it(self):
+        luma, frame = _frame()
+        sharp, *_ = self._through(frame, False, {"split": 0.5})
+        seam = _WIDTH // 2
+        np.testing.assert_array_equal(sharp[:, :seam], luma[:, :seam])
+        np.testing.assert_array_equal(sharp[:, seam : seam + 2], 235)
+        self.assertGreater(np.abs(sharp - luma)[:, seam + 2 :].mean(), 0.3)
+
+    @parameterized.parameters(
+        (
+            "{ network: 'nobody' }",
+            "There is no network nobody here; there are: rt-s-call",
+        ),
+        ("{}", "Only tracks of video", "null"),
+    )
+    def test_a_mistake_is_told(self, options, words, track="generator"):
+        page = self.open(self.address)
+        told = page.evaluate(
+            """async ([options, track]) => {
+              const { sharpen } = await import("./sharpen.js");
+              const generator = new MediaStreamTrackGenerator({ kind: "video" });
+              const given = track === "null" ? null : generator;
+              try { await sharpen(given, options); }
+              catch (error) { return error.message; }
+            }""",
+            [{"network": "nobody"} if "nobody" in options else {}, track],
+        )
+        self.assertIn(words, told)
+
+
+class CameraTest(browser.PageTest):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.NamedTemporaryFile(suffix=".y4m", delete=False) as file:
+            film = pathlib.Path(file.name)
+        cls.addClassCleanup(film.unlink)
+        cameras.write(film, 1280, 720, count=12)
+        cls.ARGUMENTS = (
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        )
+        super().setUpClass()
+        cls.address, _ = cls.enterClassContext(browser.host(sites.built()))
+
+    def _start(self, size: str = "360p"):
+        page = self.open(self.address, permissions=["camera"])
+        page.click("#tab-camera")
+        page.select_option("#size", size)
+        page.click("#start")
+        self.wait(page, "#fps", r"\d")
+        return page
+
+    def test_shows_the_camera_restored_and_how_fast(self):
+        page = self._start()
+        self.assertEqual(page.inner_text("#frame-size"), "640x360")
+        self.assertIn("16 bits", page.inner_text("#means"))
+        self.assertGreater(float(page.inner_text("#fps")), 1)
+        self.assertGreater(float(page.inner_text("#milliseconds")), 1)
+        page.fill("#camera-divider", "100")
+        as_it_was = self._detail(page)
+        page.fill("#camera-divider", "0")
+        sharper = self._detail(page)
+        self.assertGreater(sharper, 1.2 * as_it_was)
+        page.select_option("#size", "720p")
+        self.wait(page, "#frame-size", "1280x720")
+        page.click("#stop")
+        self.wait(page, "#camera-status", "Stopped")
+        self.assertTrue(page.is_disabled("#record"))
+        for url in page.asked:
+            self.assertRegex(url, f"^(blob:)?{self.address}")
+        self.assertEmpty(page.complaints)
+
+    def _detail(self, page) -> float:
+        """Returns what the camera's picture has between neighbours, of some frames."""
+        found = []
+        for _ in range(3):
+            page.wait_for_timeout(400)
+            shown = page.evaluate(
+                """() => {
+                  const video = document.querySelector("#live");
+                  const { videoWidth, videoHeight } = video;
+                  const canvas = new OffscreenCanvas(videoWidth, videoHeight);
+                  const context = canvas.getContext("2d");
+                  context.drawImage(video, 0, 0);
+                  const { data } = context.getImageData(200, 100, 240, 160);
+                  return [...data].filter((_, n) => n % 4 === 1);
+                }"""
+            )
+            pixels = np.reshape(shown, (160, 240))
+            found.append(np.abs(np.diff(pixels, 2, axis=1)).mean())
+        return float(np.mean(found))
+
+    def test_records_a_file_that_plays(self):
+        import av
+
+        page = self._start()
+        page.click("#record")
+        page.wait_for_timeout(2500)
+        page.click("#record")
+        link = page.locator("#recording")
+        link.wait_for()
+        with page.expect_download() as download:
+            link.click()
+        self.assertEqual(download.value.suggested_filename, "kdsharp.webm")
+        with av.open(download.value.path()) as film:
+            frames = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+        self.assertGreater(len(frames), 3)
+        self.assertEqual(frames[0].shape, (360, 640))
+        self.assertGreater(np.abs(frames[0].astype(int) - frames[-1]).mean(), 0.3)
+
+    def test_goes_through_a_call(self):
+        page = self._start()
+        page.click("#call")
+        told = self.wait(page, "#call-status", r"has seen ([5-9]|\d\d+) frames")
+        self.assertRegex(told, r"now \d+x\d+ at \d+ fps")
+        shown = page.evaluate("document.querySelector('#far').videoWidth")
+        self.assertGreater(shown, 0)
+        page.click("#call")
+        self.assertFalse(page.is_visible("#far"))
+
+    def test_browsers_without_streams_of_frames_go_through_canvases(self):
+        page = self.open(self.address, permissions=["camera"])
+        page.evaluate("delete self.MediaStreamTrackProcessor")
+        page.click("#tab-camera")
+        page.select_option("#size", "360p")
+        page.click("#start")
+        self.wait(page, "#fps", r"\d")
+        page.fill("#camera-divider", "100")
+        as_it_was = self._detail(page)
+        page.fill("#camera-divider", "0")
+        self.assertGreater(self._detail(page), 1.2 * as_it_was)
+        page.click("#stop")
+
+    def test_by_keyboard_alone(self):
+        page = self.open(self.address, permissions=["camera"])
+        self.tab_to(page, "#tab-pictures")
+        page.keyboard.press("ArrowRight")
+        self.tab_to(page, "#start")
+        page.keyboard.press("Enter")
+        self.wait(page, "#fps", r"\d")
+        self.tab_to(page, "#split")
+        page.keyboard.press("Space")
+        self.assertTrue(page.is_disabled("#camera-divider"))
+        self.tab_to(page, "#record")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        page.keyboard.press("Enter")
+        self.wait(page, "#recording", "Save the recording")
+        self.tab_to(page, "#stop", "Shift+Tab")
+        page.keyboard.press("Enter")
+        self.wait(page, "#camera-status", "Stopped")
+
+    def test_a_camera_that_is_refused_is_told(self):
+        page = self.open(self.address)
+        page.click("#tab-camera")
+        page.click("#start")
+        self.wait(page, "#problem", "The camera was refused: allow it")
+        self.assertTrue(page.is_enabled("#start"))
+
+    def test_one_thread_without_isolation(self):
+        page = self.open(self.address, permissions=["camera"], service_workers="block")
+        self.assertFalse(page.evaluate("crossOriginIsolated"))
+        self.assertEqual(page.inner_text("#engine-told"), "WebAssembly, 1 thread")
+        page.click("#tab-camera")
+        page.select_option("#size", "360p")
+        page.click("#start")
+        self.wait(page, "#fps", r"\d")
+
+
+class NoCameraTest(browser.PageTest):
+    def test_that_there_is_none_is_told(self):
+        with browser.host(sites.built()) as (address, _):
+            page = self.open(address, permissions=["camera"])
+            page.click("#tab-camera")
+            page.click("#start")
+            self.wait(page, "#problem", "There is no camera here")
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,179 @@
+"""The API over HTTP: what it gives, what it refuses, and how it stands a line."""
+
+import concurrent.futures
+import http.client
+import io
+import json
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+from skimage import data
+
+import kdsharp
+from kdsharp.export import packages
+from tests.cli.running import run
+from tests.web.serving import servers
+
+_CAN = packages.installed("starlette", "uvicorn", "onnx")
+
+
+def _file(format_: str, width: int = 120, height: int = 90, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(data.astronaut()).resize((width, height)).save(
+        file, format_, **options
+    )
+    return file.getvalue()
+
+
+@absltest.skipIf(not _CAN, "starlette, uvicorn and onnx are not installed")
+class ApiTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.address, cls.port, cls.process = cls.enterClassContext(
+            servers.serving(
+                *("--models", "rt-s-call", "dncnn17-bicubic2"),
+                *(
+                    "--megapixels",
+                    0.5,
+                    "--megabytes",
+                    2,
+                    "--waiting",
+                    2,
+                    "--seconds",
+                    20,
+                ),
+            )
+        )
+
+    def _ask(self, path: str, body: bytes | None = None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        method = "GET" if body is None else "POST"
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer, content
+
+    def _sharpen(self, body: bytes, words: str = "", **headers):
+        return self._ask(f"/api/sharpen?{words}", body, **headers)
+
+    @parameterized.parameters("JPEG", "PNG", "WEBP")
+    def test_sharpens_into_the_same_format(self, format_):
+        body = _file(format_)
+        answer, content = self._sharpen(body, "strength=0.7")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["Content-Type"], f"image/{format_.lower()}")
+        with Image.open(io.BytesIO(content)) as image:
+            self.assertEqual(image.format, format_)
+            found = np.asarray(image)
+        given = np.asarray(Image.open(io.BytesIO(body)))
+        wanted = kdsharp.load("rt-s-call")(given, strength=0.7)
+        apart = np.abs(found.astype(int) - wanted)
+        self.assertLessEqual(apart.mean(), 0 if format_ == "PNG" else 3)
+
+    def test_exif_stays(self):
+        exif = Image.Exif()
+        exif[0x010E] = "a name"
+        answer, content = self._sharpen(_file("JPEG", exif=exif), "format=png")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(Image.open(io.BytesIO(content)).getexif()[0x010E], "a name")
+
+    @parameterized.parameters(
+        (b"", "", 400, "no picture was sent"),
+        (b"GIF89a and so on", "", 415, "that is no JPG, PNG or WebP"),
+        (b"\xff\xd8\xff\xe0 nonsense", "", 422, "it is damaged"),
+        ("cut", "", 422, "it is damaged"),
+        ("large", "", 413, "it claims more than 0.5 megapixels"),
+        ("heavy", "", 413, "the file is larger than 2 MB"),
+        ("good", "strength=2", 400, "strength 2 is out of range"),
+        ("good", "strength=much", 400, "strength 'much' is no number"),
+        ("good", "strength=nan", 400, "strength nan is out of range"),
+        ("good", "model=../secret", 404, "no model '../secret'; there are: rt-s-call"),
+        ("good", "format=gif", 400, "no format 'gif'; there are: avif, jpeg"),
+        ("good", "stength=1", 400, "unknown 'stength'; there are: model, strength"),
+    )
+    def test_refuses_in_a_sentence(self, body, words, status, sentence):
+        if isinstance(body, str):
+            whole = _file("PNG")
+            body = {
+                "cut": whole[: len(whole) // 2],
+                "large": _file("PNG", 1000, 600),
+                "heavy": bytes(2_000_001),
+                "good": whole,
+            }[body]
+        answer, content = self._sharpen(body, words)
+        self.assertEqual(answer.status, status)
+        self.assertIn(sentence, json.loads(content)["error"])
+
+    def test_a_line_that_is_full_says_when_to_come_again(self):
+        body = _file("PNG", 360, 240)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = [
+                answer
+                for answer, _ in pool.map(
+                    lambda _: self._sharpen(body, "model=dncnn17-bicubic2"), range(8)
+                )
+            ]
+        statuses = [answer.status for answer in answers]
+        self.assertContainsSubset({200, 503}, statuses)
+        self.assertLessEqual(set(statuses), {200, 503})
+        for answer in answers:
+            if answer.status == 503:
+                self.assertGreater(int(answer.headers["Retry-After"]), 0)
+        answer, _ = self._sharpen(_file("PNG"))
+        self.assertEqual(answer.status, 200)
+
+    def test_tells_its_health_and_its_counts(self):
+        self._sharpen(b"nothing of use")
+        answer, content = self._ask("/api/health")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(
+            json.loads(content)["models"], ["rt-s-call", "dncnn17-bicubic2"]
+        )
+        answer, content = self._ask("/api/metrics")
+        text = content.decode()
+        self.assertRegex(text, r'(?m)^kdsharp_requests_total\{status="415"\} \d+$')
+        self.assertRegex(text, r"(?m)^kdsharp_waiting 0$")
+        self.assertRegex(text, r"(?m)^kdsharp_held_bytes 0$")
+
+    def test_pages_of_others_are_refused(self):
+        answer, _ = self._sharpen(_file("PNG"), Origin="http://evil.example")
+        self.assertEqual(answer.status, 403)
+        answer, _ = self._ask("/", Host="evil.example")
+        self.assertEqual(answer.status, 400)
+        answer, _ = self._sharpen(_file("PNG"), Origin=self.address.rstrip("/"))
+        self.assertEqual(answer.status, 200)
+
+    def test_the_page_comes_isolated_and_nothing_else_of_the_disk(self):
+        for path in ("/", "/engine/worker.js"):
+            answer, _ = self._ask(path)
+            self.assertEqual(answer.status, 200)
+            headers = answer.headers
+            self.assertEqual(headers["Cross-Origin-Opener-Policy"], "same-origin")
+            self.assertEqual(headers["Cross-Origin-Embedder-Policy"], "require-corp")
+            self.assertIn("connect-src 'self'", headers["Content-Security-Policy"])
+        for path in ("/../setup.py", "/..%2f..%2fetc/passwd", "//etc/passwd"):
+            self.assertEqual(self._ask(path)[0].status, 404)
+
+    def test_a_port_that_is_taken_is_told(self):
+        status, _, complaints = run("serve", "--port", self.port)
+        self.assertEqual(status, 2)
+        self.assertRegex(complaints, "cannot be listened on .*give another --port")
+        self.assertLen(complaints.splitlines(), 1)
+
+    @parameterized.parameters(
+        (("--site", "/nowhere"), "/nowhere is no site: kdsharp web build"),
+        (("--waiting", "0"), "--waiting 0 lets nothing in"),
+        (("--models", "nobody"), "no weights 'nobody'"),
+    )
+    def test_a_mistake_gets_one_sentence(self, arguments, words):
+        status, _, complaints = run("serve", *arguments)
+        self.assertEqual(status, 2)
+        self.assertIn(words, complaints)
+        self.assertLen(complaints.splitlines(), 1)
+
+
+if __name__ == "__main__":
+    absltest.main()
