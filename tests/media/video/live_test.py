@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,17 @@ class LiveTest(parameterized.TestCase):
         frames = films.read(got)
         self.assertEqual({(f.width, f.height) for f in frames}, _SIZES)
         self.assertBetween(len(frames), 10, report.frames)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "needs ffmpeg")
+    def test_a_caller_who_never_comes_leaves_no_program_waiting(self):
+        url = f"srt://127.0.0.1:{clocks.free_port()}?mode=listener"
+        stop = threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+        stop.start()
+        self.addCleanup(stop.cancel)
+        with self.assertRaises(KeyboardInterrupt):
+            self.restore(url, self.folder / "out.mkv", patience=60)
+        found = subprocess.run(["pgrep", "-f", url], check=False, capture_output=True)
+        self.assertEqual(found.stdout, b"")
 
     @unittest.skipUnless(shutil.which("ffplay"), "needs ffplay")
     def test_a_window_may_be_closed(self):

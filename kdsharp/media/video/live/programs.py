@@ -68,5 +68,6 @@ def end(process: subprocess.Popen | None) -> None:
     try:
         process.wait(2)
     except subprocess.TimeoutExpired:
-        process.terminate()
+        # One that still waits for somebody to call hears no less.
+        process.kill()
         process.wait()

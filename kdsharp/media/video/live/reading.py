@@ -54,6 +54,11 @@ class Arrivals:
         """Lets the clock begin now, with the frame that came last."""
         self._begin = time.monotonic()
 
+    def cut(self) -> None:
+        """Ends the program that is waited for, so that nobody waits any more."""
+        if program := self._program:
+            program.kill()
+
     def items(self) -> Iterator[tuple[av.VideoFrame | av.Packet, float]]:
         """Yields frames and other packets, each with the moment when it arrived."""
         while self._open():

@@ -116,6 +116,9 @@ class Live:
         finally:
             self._stop.set()
             reader.join(_PATIENCE)
+            if reader.is_alive():
+                self._arrivals.cut()
+                reader.join(_PATIENCE)
             self._came.end()
             for thread in others:
                 thread.join()
@@ -292,7 +295,9 @@ def _watched(live: Live, duration: float | None) -> Report:
             )
 
         live.run(glance)
-    if not live.frames and live.first is None and not interruption.signal:
+    if live.first is None and interruption.signal:
+        raise KeyboardInterrupt
+    if live.first is None:
         raise UserError(f"{live.name}: no frame came")
     seconds = time.monotonic() - (live.first or time.monotonic())
     return Report(
