@@ -6,7 +6,9 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import posixpath
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -80,7 +82,7 @@ def run(
         )
         logger.info("%d pictures, model %s", found, wish.model or restore.DEFAULT)
         _build(pipeline, glob, out, own, handler, megapixels)
-        with _sentences():
+        with _sentences(), _silent() if workers > 1 else contextlib.nullcontext():
             result = pipeline.run()
             result.wait_until_finish()
         bad = _dead_letters(out, own)
@@ -127,8 +129,6 @@ def _options(runner: str, workers: int, options: Sequence[str]) -> PipelineOptio
         given.append(f"--direct_num_workers={workers}")
         if workers != 1:
             given.append("--direct_running_mode=multi_processing")
-            # Of each worker's start and end a person needs no line.
-            given.append("--default_sdk_harness_log_level=ERROR")
     return PipelineOptions(given)
 
 
@@ -247,6 +247,23 @@ def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
             bad[0]["why"],
         )
     return 1 if bad else 0
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Hides what processes say that Beam starts: each line of their start and end.
+
+    What goes wrong in them is raised here.
+    """
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 @contextlib.contextmanager

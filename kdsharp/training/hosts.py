@@ -5,6 +5,7 @@ through `by_first`; a host that is lost ends all others with a sentence.
 """
 
 import ctypes
+import itertools
 import json
 import logging
 import os
@@ -14,12 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
 # The store by which hosts know of one another has no public name; orbax takes it
 # from here, too.
 from jax._src.distributed import global_state as _cluster
-from jax.experimental import multihost_utils
 
 from kdsharp.errors import UserError
 
@@ -28,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Seconds until a silent host is given up, and for which hosts wait at the end.
 _SILENCE = 30
 _LEAVING = 15
+# And for which they wait where one may compile or read for long.
+_PATIENCE = 1800
 _POLL = 5.0
 _PREFIX = "kdsharp"
 # How the ways in which hosts talk call it when one is not there.
@@ -109,7 +110,12 @@ def name() -> str:
     return f"host {index()} of {count()}"
 
 
-_turn = 0
+_turns = itertools.count()
+
+
+def _next_turn() -> int:
+    """Returns a number that is the same on all hosts, which do all things in order."""
+    return next(_turns)
 
 
 def by_first(call: Callable[[], Any]) -> Any:
@@ -119,8 +125,7 @@ def by_first(call: Callable[[], Any]) -> Any:
     """
     if count() == 1:
         return call()
-    global _turn
-    key, _turn = f"{_PREFIX}/turn/{_turn}", _turn + 1
+    key = f"{_PREFIX}/turn/{_next_turn()}"
     if is_first():
         try:
             result = call()
@@ -139,7 +144,23 @@ def all_true(here: bool) -> bool:
     """Returns whether it is true on every host."""
     if count() == 1:
         return here
-    return bool(np.all(multihost_utils.process_allgather(np.asarray(here))))
+    folder = f"{_PREFIX}/said/{_next_turn()}/"
+    _cluster.client.key_value_set(f"{folder}{index()}", json.dumps(here))
+    meet()
+    return all(
+        json.loads(said) for _, said in _cluster.client.key_value_dir_get(folder)
+    )
+
+
+def meet() -> None:
+    """Returns when all hosts have called this.
+
+    What talks between CPUs gives up after half a minute, so that hosts should not come
+    much later than others to where they first talk.
+    """
+    if count() > 1:
+        name = f"{_PREFIX}/meet/{_next_turn()}"
+        _cluster.client.wait_at_barrier(name, 1000 * _PATIENCE)
 
 
 def leave() -> None:

@@ -289,6 +289,11 @@ class Run:
             batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
         # What is put on the devices here travels while the step before still runs: its
         # metrics are waited for afterwards.
+        if hosts.count() > 1 and not self._compiled:
+            self._step_fn = self._step_fn.lower(
+                self._state, self._frozen, self._devices.shard(batch)
+            ).compile()
+            hosts.meet()
         with self._profile.step(self._step):
             self._state, metrics = self._step_fn(
                 self._state, self._frozen, self._devices.shard(batch)
