@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from importlib import resources
@@ -18,8 +17,14 @@ LIST = "site.json"
 def run(out: Path, *, wished: list[str], runtime_copy: Path | None) -> None:
     """Writes the site and prints what it weighs."""
     _check(out)
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
+    above = out.absolute().parent
+    try:
+        above.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=above))
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}): check {above}"
+        ) from error
     try:
         site = folder / "site"
         # First what may fail.
@@ -62,9 +67,6 @@ def _check(out: Path) -> None:
         raise UserError(
             f"{out} holds other things than a site: give a new folder, or an empty one"
         )
-    folder = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{out} cannot be written: check {folder}")
 
 
 def _replace(site: Path, out: Path) -> None:

@@ -229,6 +229,23 @@ class StudyPageTest(browser.PageTest):
         self.assertEqual((natural, ratio), (160, 2))
         self.assertAlmostEqual(shown * ratio, natural, places=3)
 
+    def test_what_is_not_seen_whole_is_not_rated(self):
+        study = studies.make(self.folder / "narrow", "--training", 0)
+        with _serving(study) as server:
+            page = self.open(
+                f"http://127.0.0.1:{server.port}/",
+                until="#begin",
+                viewport={"width": 150, "height": 700},
+            )
+            page.click("#begin")
+            self.wait(page, "#problem", "This window is too narrow")
+            self.assertTrue(page.locator("#scales input").first.is_disabled())
+            page.set_viewport_size({"width": 400, "height": 700})
+            page.locator("#scales input:enabled").first.wait_for()
+            self.assertFalse(page.is_visible("#problem"))
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            self.assertLessEqual(wide, 400)
+
     def test_a_server_that_was_away_gets_the_answer_once_it_is_back(self):
         study = studies.make(self.folder / "away", "--training", 0)
         with _serving(study) as server:
@@ -249,7 +266,8 @@ class StudyPageTest(browser.PageTest):
 
     def setUp(self):
         super().setUp()
-        os.makedirs(self.folder / "away", exist_ok=True)
+        for name in ("away", "narrow"):
+            os.makedirs(self.folder / name, exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -82,13 +82,19 @@ class PageTest(parameterized.TestCase):
         cls.browser = cls.enterClassContext(chromium(*cls.ARGUMENTS))
 
     def open(self, address: str, *, until: str = "body[data-ready]", **wishes):
-        """Returns a page of its own once it shows what `until` selects.
+        """Returns a page of the test's own once it shows what `until` selects."""
+        return self._opened(self.addCleanup, address, until, wishes)
 
-        What it asks for, and what it complains of, is kept in the page's `asked` and
-        `complaints`.
-        """
-        context = self.browser.new_context(accept_downloads=True, **wishes)
-        self.addCleanup(context.close)
+    @classmethod
+    def open_for_all(cls, address: str):
+        """Returns a page that is open as long as the class."""
+        return cls._opened(cls.addClassCleanup, address, "body[data-ready]", {})
+
+    @classmethod
+    def _opened(cls, clean_up, address: str, until: str, wishes: dict):
+        """What a page asks for, and complains of, is in its `asked`, `complaints`."""
+        context = cls.browser.new_context(accept_downloads=True, **wishes)
+        clean_up(context.close)
         context.set_default_timeout(_PATIENCE)
         page = context.new_page()
         page.asked, page.complaints = [], []

@@ -71,6 +71,14 @@ class BuildTest(parameterized.TestCase):
         self.assertLen(complaints.splitlines(), 1)
         self.assertEqual(os.listdir(self.folder), ["package"])
 
+    def test_where_nothing_can_be_written_is_told(self):
+        status, _, complaints = run("web", "build", "/proc/site")
+        self.assertEqual(status, 2)
+        self.assertRegex(complaints, "/proc/site cannot be written .*: check /proc")
+        status, _, complaints = run("web", "build", self.copy / runtime.FILES[0])
+        self.assertEqual(status, 2)
+        self.assertIn("is a file: give the name of a folder", complaints)
+
     def test_without_npm_says_what_to_do(self):
         empty = self.folder / "empty"
         empty.mkdir()

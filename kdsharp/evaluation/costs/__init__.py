@@ -1,1 +1,1 @@
-"""What training costs: loading, blurring, steps, whole runs; each file is a command."""
+"""What things cost: loading, steps, whole runs, a browser; each file is a command."""

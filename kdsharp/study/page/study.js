@@ -117,7 +117,9 @@ function fit() {
   const picture = $("picture");
   if (!picture.naturalWidth) return;
   picture.style.width = `${picture.naturalWidth / devicePixelRatio}px`;
+  // What is not seen whole, pixel for pixel, is not rated.
   const lacks = picture.naturalWidth / devicePixelRatio > document.body.clientWidth;
+  for (const set of document.querySelectorAll("fieldset")) set.disabled = lacks;
   if (lacks)
     complain(
       "This window is too narrow for the picture: make it wider, or turn your device.",

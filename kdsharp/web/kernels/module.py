@@ -11,8 +11,6 @@ from kdsharp.web.kernels import assembler, rows
 _FULL = rows.MOST // 2
 # The most that weights of a filter may sum to, so that sums of 32 bits cannot overflow.
 _MOST_WEIGHTS = 2**31 // rows.MOST - 1
-# The most that a filter may enlarge by, for its sums to be rounded as floats.
-_MOST_GAIN = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +94,6 @@ def _numbers(
     most = np.abs(kernel).max((0, 1, 2)) / step
     step *= np.maximum(most / np.iinfo(np.int16).max, 1)
     whole = np.round(kernel / step).astype(np.int16)
-    if slope is not None and (size * step_in / step_out > _MOST_GAIN * 255).any():
-        raise ValueError("a filter enlarges too much for sums to be rounded as floats")
     # [row, column, pair of channels, four filters, filter, channel of the pair]
     pairs = whole.reshape(height, width, channels // 2, 2, filters // 4, 4)
     ordered = pairs.transpose(0, 1, 2, 4, 5, 3)

@@ -198,7 +198,10 @@ def _scaled(
 
 
 def _rounded(f: Function) -> None:
-    """Adds the nearest integers of floats."""
+    """Adds the nearest integers of floats, those that 16 bits hold."""
+    for limit, operator in ((MOST, "pmin"), (-MOST, "pmax")):
+        f.vector(struct.pack("<f", limit) * 4)
+        f.do(f"f32x4.{operator}")
     magic = struct.pack("<f", _MAGIC) * 4
     f.vector(magic)
     f.do("f32x4.add")

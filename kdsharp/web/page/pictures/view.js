@@ -179,7 +179,7 @@ export class Pictures {
         layers.push({ key: role, label: `${role}: ${name}`, bitmap });
       }
     const keys = layers.map(({ key }) => key);
-    options($("save-what"), keys.slice(1));
+    options($("save-what"), keys.slice(1), keys[1]);
     options($("left"), keys, keys[0]);
     options($("right"), keys, keys.at(-1));
     $("save").disabled = keys.length < 2;
@@ -210,10 +210,10 @@ function bitmapOf({ width, height }, pixels) {
 }
 
 /** Gives a select these options; what was chosen stays if it can. */
-function options(select, names, wished = names.at(-1)) {
+function options(select, names, wished) {
   // Of one there was nothing to choose.
   const chosen = select.options.length > 1 && names.includes(select.value);
   const value = chosen ? select.value : wished;
   select.replaceChildren(...names.map((name) => new Option(name, name)));
-  select.value = value;
+  if (value) select.value = value;
 }

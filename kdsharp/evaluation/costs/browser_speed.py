@@ -1,0 +1,80 @@
+"""How long a frame takes in this machine's Chromium, by every way that a page has.
+
+    python -m kdsharp.evaluation.costs.browser_speed SITE
+
+SITE is what `kdsharp web build` wrote. It needs playwright and a Chromium; the page
+itself measures the same under "Measure this machine", on any device and browser.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import sys
+import threading
+
+from kdsharp.errors import UserError
+from kdsharp.export import packages
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE = 600_000
+
+
+class _Host(http.server.SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+    }
+
+    def log_message(self, *arguments):
+        pass
+
+
+def measure(site: str) -> list[list[str]]:
+    """Returns the page's table, a row for each network and way."""
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None or not packages.installed("playwright"):
+        raise UserError("measuring needs chromium and the package playwright")
+    from playwright.sync_api import sync_playwright
+
+    handler = functools.partial(_Host, directory=site)
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        sync_playwright() as playwright,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        page.set_default_timeout(_PATIENCE)
+        page.goto(f"http://127.0.0.1:{server.server_port}/#camera")
+        page.wait_for_selector("body[data-ready]", state="attached")
+        page.click("#measure")
+        page.locator("#call-status", has_text="Measured").wait_for()
+        rows = page.locator("#speeds tr")
+        found = [row.locator("th,td").all_inner_texts() for row in rows.all()]
+        browser.close()
+        server.shutdown()
+    return found
+
+
+def main() -> None:
+    """Prints the table, and how busy the machine was."""
+    if len(sys.argv) != 2:
+        sys.exit("give the folder of a site, as kdsharp web build writes it")
+    before = os.getloadavg()[0]
+    try:
+        rows = measure(sys.argv[1])
+    except UserError as error:
+        sys.exit(f"kdsharp: {error}")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(
+        f"ms a frame, medians; {os.cpu_count()} cores, on average {before:.1f} to "
+        f"{os.getloadavg()[0]:.1f} processes wanted them"
+    )
+
+
+if __name__ == "__main__":
+    main()
