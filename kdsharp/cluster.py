@@ -19,6 +19,8 @@ def run(call: Callable[[], int]) -> int:
         hosts.join()
     except UserError as error:
         return terminal.fail(error, 2)
+    # Orbax writes a traceback of what it raises, too: of a lost host, a sentence tells.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     # What all hosts do alike, one of them tells.
     if not hosts.is_first():
         terminal.listen(logging.WARNING)
