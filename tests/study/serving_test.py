@@ -234,13 +234,16 @@ class StudyPageTest(browser.PageTest):
         with _serving(study) as server:
             page = self.open(f"http://127.0.0.1:{server.port}/", until="#begin")
             # An answer that is slow to arrive must not arrive after the next.
-            delays = iter([0.6, 0.3])
-
-            def late(route):
-                time.sleep(next(delays, 0))
-                route.continue_()
-
-            page.route("**/overall", late)
+            page.evaluate(
+                """() => {
+                  const [send, delays] = [window.fetch, [900, 500]];
+                  window.fetch = async (path, options = {}) => {
+                    const wait = options.method === "PUT" ? delays.shift() ?? 0 : 0;
+                    await new Promise((resolve) => setTimeout(resolve, wait));
+                    return send(path, options);
+                  };
+                }"""
+            )
             page.click("#begin")
             self.wait(page, "#place", "Picture 1 of")
             first = page.locator('input[name="overall"]').first
@@ -249,9 +252,9 @@ class StudyPageTest(browser.PageTest):
                 page.keyboard.press(key)
             self.wait(page, "#saved", "Kept")
             token = page.evaluate("location.hash.slice(1)")
-        kept = answers.Answers(study)
-        self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
-        kept.close()
+            kept = answers.Answers(study)
+            self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
+            kept.close()
 
     def test_what_is_not_seen_whole_is_not_rated(self):
         study = studies.make(self.folder / "narrow", "--training", 0)
