@@ -229,6 +229,33 @@ class StudyPageTest(browser.PageTest):
         self.assertEqual((natural, ratio), (160, 2))
         self.assertAlmostEqual(shown * ratio, natural, places=3)
 
+    def test_of_answers_to_one_question_the_last_is_kept(self):
+        study = studies.make(self.folder / "quick", "--training", 0)
+        with _serving(study) as server:
+            page = self.open(f"http://127.0.0.1:{server.port}/", until="#begin")
+            # An answer that is slow to arrive must not arrive after the next.
+            page.evaluate(
+                """() => {
+                  const [send, delays] = [window.fetch, [900, 500]];
+                  window.fetch = async (path, options = {}) => {
+                    const wait = options.method === "PUT" ? delays.shift() ?? 0 : 0;
+                    await new Promise((resolve) => setTimeout(resolve, wait));
+                    return send(path, options);
+                  };
+                }"""
+            )
+            page.click("#begin")
+            self.wait(page, "#place", "Picture 1 of")
+            first = page.locator('input[name="overall"]').first
+            first.focus()
+            for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight"):
+                page.keyboard.press(key)
+            self.wait(page, "#saved", "Kept")
+            token = page.evaluate("location.hash.slice(1)")
+            kept = answers.Answers(study)
+            self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
+            kept.close()
+
     def test_what_is_not_seen_whole_is_not_rated(self):
         study = studies.make(self.folder / "narrow", "--training", 0)
         with _serving(study) as server:
@@ -266,7 +293,7 @@ class StudyPageTest(browser.PageTest):
 
     def setUp(self):
         super().setUp()
-        for name in ("away", "narrow"):
+        for name in ("away", "narrow", "quick"):
             os.makedirs(self.folder / name, exist_ok=True)
 
 

@@ -9,6 +9,7 @@ let study;
 let place = 0;
 // Answers that are on their way.
 let open = 0;
+let line = Promise.resolve();
 
 /** Returns the answer; a server that is away is asked again until it is back. */
 async function ask(path, options = {}) {
@@ -133,7 +134,9 @@ async function give(scale, score) {
   $("next").disabled = true;
   $("saved").textContent = "Keeping";
   const body = `${score}`;
-  const answer = await ask(own(`/${number}/${scale}`), { method: "PUT", body });
+  // One after another: of two for one scale, the later must come last.
+  line = line.then(() => ask(own(`/${number}/${scale}`), { method: "PUT", body }));
+  const answer = await line;
   open -= 1;
   if (!answer.ok) return complain("The answer was refused: load the page again.");
   (study.given[number] ??= {})[scale] = score;
