@@ -19,7 +19,7 @@ _SIZES = {
 }
 _EPOCHS = {
     "rt-s-bicubic2": 36,
-    "rt-s-call": 36,
+    "rt-s-call": 12,
     "rt-m-bicubic2": 24,
     "rt-m-call": 12,
 }
@@ -81,7 +81,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         workers=0,
     )
     config.batch_size = 16
-    # 1,520 steps each on 380 photographs: half an hour to an hour on two cores.
+    # 1,520 steps each on 380 photographs: a quarter to a whole hour on a core.
     config.epochs = _EPOCHS[variant]
 
     config.optimizer = config_dict.create(
