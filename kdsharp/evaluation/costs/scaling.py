@@ -23,8 +23,8 @@ from kdsharp.evaluation.costs.jax_step import (
     scanned_steps,
 )
 
-_BATCH = flags.DEFINE_integer("batch", 16, "Crops in a batch")
-_PATCH = flags.DEFINE_integer("patch", 64, "Pixels along a side of a crop")
+_BATCH = flags.DEFINE_integer("batch", 8, "Crops in a batch")
+_PATCH = flags.DEFINE_integer("patch", 32, "Pixels along a side of a crop")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of each contender")
 _NETWORK = flags.DEFINE_enum("network", "student", list(NETWORKS), "Which to time")
 
