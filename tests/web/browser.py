@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
@@ -128,6 +128,16 @@ class PageTest(parameterized.TestCase):
             if page.evaluate("s => document.activeElement.matches(s)", selector):
                 return
         self.fail(f"{selector} is not reached by {key}")
+
+    def press(self, page, key: str, done: Callable[[], bool]) -> None:
+        """Presses the key until it has had its effect, as a person would again."""
+        for _ in range(5):
+            page.keyboard.press(key)
+            for _ in range(20):
+                if done():
+                    return
+                page.wait_for_timeout(50)
+        self.fail(f"{key} has no effect")
 
 
 @contextlib.contextmanager

@@ -256,10 +256,11 @@ class PicturesTest(browser.PageTest):
     def test_by_keyboard_alone(self):
         page = self._open()
         self.tab_to(page, "#file")
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Enter")
+        choosers = []
+        page.on("filechooser", lambda chooser: choosers.append(chooser))
+        self.press(page, "Enter", lambda: bool(choosers))
         photograph = _photograph(70, 60)
-        chooser.value.set_files(
+        choosers[0].set_files(
             {"name": "a.png", "mimeType": "", "buffer": _file(photograph, "PNG")}
         )
         self.wait(page, "#status", _MADE)
@@ -267,8 +268,10 @@ class PicturesTest(browser.PageTest):
         for _ in range(4):
             page.keyboard.press("ArrowLeft")
         self.wait(page, "#strength-told", "0.80")
+        page.wait_for_selector("#cancel", state="hidden")
         self.tab_to(page, "#layout")
-        page.keyboard.press("ArrowDown")
+        slider = lambda: page.input_value("#layout") == "slider"  # noqa: E731
+        self.press(page, "ArrowDown", slider)
         self.tab_to(page, "#stage")
         page.keyboard.press("1")
         self.tab_to(page, "#divider")
