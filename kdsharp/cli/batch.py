@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -40,13 +41,7 @@ def add(verbs: Verbs) -> None:
     )
     verb.add_argument("--strength", metavar="S", type=float, default=1.0)
     verb.add_argument("--unsharp", metavar="A", type=float, default=0.0)
-    verb.add_argument(
-        "--megapixels",
-        metavar="N",
-        type=float,
-        default=250,
-        help="refuse pictures of more (default: %(default)s)",
-    )
+    options.add_megapixels(verb)
     verb.add_argument(
         "options",
         nargs="*",

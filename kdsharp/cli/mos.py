@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 
@@ -11,12 +12,7 @@ def add(verbs: Verbs) -> None:
     mos = add_group(verbs, "mos", "ask people how pictures look")
     _add_new(mos)
     serve = _on_study(add_verb(mos, "serve", _serve, "ask people, over HTTP"))
-    serve.add_argument(
-        "--host",
-        metavar="H",
-        default="127.0.0.1",
-        help="where to listen (default: this machine alone)",
-    )
+    options.add_host(serve)
     serve.add_argument(
         "--port", metavar="N", type=int, default=8001, help="default: %(default)s"
     )
@@ -111,11 +107,7 @@ def _new(arguments: argparse.Namespace) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from kdsharp.errors import UserError
-    from kdsharp.export import packages
-
-    if not packages.installed("starlette", "uvicorn"):
-        raise UserError("serving needs more: pip install 'kdsharp[serve]' brings it")
+    options.need_server()
     from kdsharp.study import serving
 
     serving.run(arguments.study, host=arguments.host, port=arguments.port)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_verb
 
 
@@ -55,22 +56,8 @@ def _add_sharpen(verbs: Verbs) -> None:
     verb.add_argument(
         "--overwrite", action="store_true", help="replace files that are there"
     )
-    verb.add_argument(
-        "--megapixels",
-        metavar="N",
-        type=float,
-        default=250,
-        help="refuse pictures of more (default: %(default)s)",
-    )
-    verb.add_argument(
-        "--backend",
-        metavar="B",
-        default="auto",
-        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
-    )
-    verb.add_argument(
-        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
-    )
+    options.add_megapixels(verb)
+    options.add_backend(verb)
     verb.add_argument(
         "--timing", action="store_true", help="say where the seconds went"
     )

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 
@@ -39,12 +40,7 @@ def _add_serve(verbs: Verbs) -> None:
         help="what kdsharp web build wrote (default: a page whose pictures this server "
         "sharpens)",
     )
-    verb.add_argument(
-        "--host",
-        metavar="H",
-        default="127.0.0.1",
-        help="where to listen (default: this machine alone)",
-    )
+    options.add_host(verb)
     for name, type_, default, words in (
         ("port", int, 8000, "where to listen; 0 takes one that is free"),
         ("megabytes", float, 32, "refuse files of more"),
@@ -67,23 +63,11 @@ def _add_serve(verbs: Verbs) -> None:
         default=[],
         help="networks on offer (default: all that ship)",
     )
-    verb.add_argument(
-        "--backend",
-        metavar="B",
-        default="auto",
-        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
-    )
-    verb.add_argument(
-        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
-    )
+    options.add_backend(verb)
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from kdsharp.errors import UserError
-    from kdsharp.export import packages
-
-    if not packages.installed("starlette", "uvicorn"):
-        raise UserError("serving needs more: pip install 'kdsharp[serve]' brings it")
+    options.need_server()
     from kdsharp import machine
     from kdsharp.web.serving import command, limits
 

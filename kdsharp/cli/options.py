@@ -1,0 +1,47 @@
+"""What several verbs ask for alike, and need alike."""
+
+import argparse
+
+from kdsharp.errors import UserError
+
+
+def add_megapixels(verb: argparse.ArgumentParser) -> None:
+    """Adds `--megapixels`, for verbs that write pictures to files."""
+    verb.add_argument(
+        "--megapixels",
+        metavar="N",
+        type=float,
+        default=250,
+        help="refuse pictures of more (default: %(default)s)",
+    )
+
+
+def add_backend(verb: argparse.ArgumentParser) -> None:
+    """Adds `--backend` and `--threads`."""
+    verb.add_argument(
+        "--backend",
+        metavar="B",
+        default="auto",
+        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
+    )
+    verb.add_argument(
+        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
+    )
+
+
+def add_host(verb: argparse.ArgumentParser) -> None:
+    """Adds `--host`."""
+    verb.add_argument(
+        "--host",
+        metavar="H",
+        default="127.0.0.1",
+        help="where to listen (default: this machine alone)",
+    )
+
+
+def need_server() -> None:
+    """Says what to install where there is nothing to serve by."""
+    from kdsharp.export import packages
+
+    if not packages.installed("starlette", "uvicorn"):
+        raise UserError("serving needs more: pip install 'kdsharp[serve]' brings it")
