@@ -47,11 +47,11 @@ class Answers:
             raise UserError(f"{folder} is no study: {FILE} is missing")
         self._database = _connect(path)
 
-    def begin(self, *, synthetic: bool = False) -> str:
-        """Returns the token of a new rater."""
-        token = secrets.token_urlsafe(16)
+    def begin(self, *, played: str | None = None) -> str:
+        """Returns the token of a new rater; one whom a program plays brings its own."""
+        token = played or secrets.token_urlsafe(16)
         with self._transaction() as database:
-            row = (token, int(synthetic))
+            row = (token, int(played is not None))
             database.execute("insert into raters values (?, ?)", row)
         return token
 

@@ -21,18 +21,21 @@ def play(
     """Adds raters that follow a truth, and careless ones that follow none.
 
     The truth is a mean for each model, drawn here unless it is given, and returned.
+    The same seed gives a new study the same answers.
     """
     study = plan.load(folder)
-    random = np.random.default_rng(seed)
     if truth is None:
+        random = np.random.default_rng(seed)
         means = np.sort(random.uniform(1.8, 4.4, len(study.models)))
         truth = dict(zip(study.models, means.tolist(), strict=True))
     kept = Answers(folder)
-    if not all(kept.raters().values()):
+    before = kept.raters()
+    if not all(before.values()):
         kept.close()
         raise UserError(f"{folder} holds answers of people: try another study")
+    random = np.random.default_rng([seed, len(before)])
     for number in range(count + careless):
-        token = kept.begin(synthetic=True)
+        token = kept.begin(played=f"played-{seed}-{len(before) + number}")
         own = random.normal(0, 0.3)
         given = []
         for trial in order.trials(study, token):

@@ -46,14 +46,6 @@ def _end(process: subprocess.Popen) -> None:
             time.sleep(5)
 
 
-def _wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        if (workdir / "metrics.jsonl").exists() and len(runs.curve(workdir)) >= steps:
-            return
-        time.sleep(0.02)
-
-
 def _hosts(process: subprocess.Popen) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     return [int(child) for child in children.read_text().split()]
@@ -92,7 +84,7 @@ class HostsTest(absltest.TestCase):
     def test_killed_with_two_hosts_it_ends_with_four_as_with_one(self):
         workdir, log = self.root / "killed", self.root / "killed.log"
         process = _launch(self, 2, self.photographs, workdir, log)
-        _wait_for_steps(workdir, 8, process)
+        runs.wait_for_steps(workdir, 8, process, _PATIENCE)
         os.kill(_hosts(process)[1], signal.SIGKILL)
         self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGKILL)
         words = log.read_text()
@@ -122,7 +114,7 @@ class HostsTest(absltest.TestCase):
     def test_sigterm_to_one_of_two_hosts_saves_all_and_one_goes_on(self):
         workdir, log = self.root / "told", self.root / "told.log"
         process = _launch(self, 2, self.photographs, workdir, log, parallel="pmap")
-        _wait_for_steps(workdir, 3, process)
+        runs.wait_for_steps(workdir, 3, process, _PATIENCE)
         os.kill(_hosts(process)[1], signal.SIGTERM)
         self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
         self.assertRegex(log.read_text(), r"kdsharp: SIGTERM at step \d+: saved")

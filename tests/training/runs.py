@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,15 @@ def curve(workdir: Path) -> list[dict]:
         {k: v for k, v in json.loads(line).items() if not k.startswith("time/")}
         for line in lines
     ]
+
+
+def wait_for_steps(
+    workdir: Path, steps: int, process: subprocess.Popen, patience: float
+) -> None:
+    """Returns when that many lines of metrics stand in the folder."""
+    metrics = workdir / "metrics.jsonl"
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and metrics.read_bytes().count(b"\n") >= steps:
+            return
+        time.sleep(0.01)

@@ -37,16 +37,6 @@ def _command(photographs: Path, workdir: Path, **changes) -> list[str]:
     return runs.command(photographs, workdir, **_CARRIED, **changes)
 
 
-def _wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
-    """Returns when that many lines of metrics stand in the folder."""
-    metrics = workdir / "metrics.jsonl"
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and metrics.read_bytes().count(b"\n") >= steps:
-            return
-        time.sleep(0.01)
-
-
 class SurvivalTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -76,7 +66,7 @@ class SurvivalTest(absltest.TestCase):
         chance = random.Random(os.urandom(8))
         for kill in range(3):
             process = _start(command, self.root / f"killed-{kill}.log")
-            _wait_for_steps(workdir, 1 + 50 * kill, process)
+            runs.wait_for_steps(workdir, 1 + 50 * kill, process, _PATIENCE)
             time.sleep(chance.uniform(0, 0.3))
             process.kill()
             self.assertEqual(process.wait(), -signal.SIGKILL)
@@ -89,7 +79,7 @@ class SurvivalTest(absltest.TestCase):
         command = _command(self.photographs, workdir)
         log = self.root / "terminated.log"
         process = _start(command, log)
-        _wait_for_steps(workdir, 3, process)
+        runs.wait_for_steps(workdir, 3, process, _PATIENCE)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
         self.assertRegex(
@@ -121,7 +111,7 @@ class SurvivalTest(absltest.TestCase):
         workdir = self.root / "shared"
         command = _command(self.photographs, workdir, epochs=400)
         process = _start(command, self.root / "shared.log")
-        _wait_for_steps(workdir, 1, process)
+        runs.wait_for_steps(workdir, 1, process, _PATIENCE)
         second = runs.run(command)
         process.kill()
         process.wait()

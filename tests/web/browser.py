@@ -6,7 +6,6 @@ import http.server
 import os
 import pathlib
 import re
-import shutil
 import tempfile
 import threading
 import time
@@ -14,10 +13,10 @@ from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
+from kdsharp.evaluation.costs import browser_speed
 from kdsharp.export import packages
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-PROGRAM = next(filter(None, map(shutil.which, _NAMES)), None)
+PROGRAM = browser_speed.find_chromium()
 CAN = PROGRAM and packages.installed("playwright", "onnx")
 WHY_NOT = "needs chromium (apt-get install chromium) and playwright"
 

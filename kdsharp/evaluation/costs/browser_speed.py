@@ -30,9 +30,14 @@ class _Host(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def find_chromium() -> str | None:
+    """Returns the program, by whichever name it goes here."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 def measure(site: str) -> list[list[str]]:
     """Returns the page's table, a row for each network and way."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    program = find_chromium()
     if program is None or not packages.installed("playwright"):
         raise UserError("measuring needs chromium and the package playwright")
     from playwright.sync_api import sync_playwright
