@@ -60,6 +60,7 @@ def _common() -> ConfigDict:
     config.batch_size = 8
     config.epochs = 10
     config.optimizer = config_dict.create(
+        rule="adam",
         learning_rate=1e-3,
         schedule="constant",
         warmup_steps=0,

@@ -61,6 +61,7 @@ def _common() -> ConfigDict:
     )
     config.epochs = 50
     config.optimizer = config_dict.create(
+        rule="adam",
         learning_rate=1e-3,
         # To be set below: lowered when validation has stood still for so long.
         schedule="",

@@ -69,6 +69,7 @@ def _common() -> ConfigDict:
     config.batch_size = 4
     config.epochs = 30
     config.optimizer = config_dict.create(
+        rule="adam",
         learning_rate=1e-4,
         # Halved every 50 epochs, says the report, which ends after 30.
         schedule="step:50,0.5",

@@ -61,6 +61,7 @@ def _common() -> ConfigDict:
     config.batch_size = 8
     config.epochs = 100
     config.optimizer = config_dict.create(
+        rule="adam",
         learning_rate=1e-4,
         schedule="constant",
         warmup_steps=0,

@@ -74,6 +74,7 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     config.epochs = _EPOCHS[variant]
 
     config.optimizer = config_dict.create(
+        rule="adam",  # Or `muon`.
         learning_rate=1e-3 if blur == "bicubic2" else 4e-4,
         schedule="cosine",
         warmup_steps=100,

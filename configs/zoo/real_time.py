@@ -85,7 +85,8 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     config.epochs = _EPOCHS[variant]
 
     config.optimizer = config_dict.create(
-        learning_rate=1e-3,
+        rule="muon",
+        learning_rate=6e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.0,

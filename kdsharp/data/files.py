@@ -1,5 +1,6 @@
 """A source over picture files: damaged ones are named once and stepped over."""
 
+import collections
 import logging
 import os
 import pathlib
@@ -15,7 +16,9 @@ from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CACHE_BYTES = 1 << 30
+DEFAULT_CACHE_BYTES = 3 << 28
+# Of the pictures used last, whether they stay or not.
+_RECENT_BYTES = 1 << 28
 
 Pixels = np.ndarray | pictures.Decoded
 
@@ -33,6 +36,8 @@ class Files:
 
     _kind = "picture files"
     _wanted = "give a folder of photographs"
+    # Pictures in a record.
+    _each = 1
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Files:
     ):
         self.skipped: list[str] = []
         self.smallest: tuple[str, int, int] | None = None
+        self._bytes = 0
         self._root = pathlib.Path(root)
         self._names: list[str] = []
         self._cache_bytes = cache_bytes
@@ -61,6 +67,12 @@ class Files:
 
     def __len__(self) -> int:
         return len(self._names)
+
+    @property
+    def window(self) -> int:
+        """How many pictures, used in turn again and again, are decoded but once."""
+        each = self._bytes * self._each / len(self._names)
+        return max(1, int(_RECENT_BYTES // each)) if each else 1
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """The picture at `index`, or the next good one: its key and its pixels."""
@@ -89,7 +101,7 @@ class Files:
     def __getstate__(self) -> dict[str, Any]:
         # Workers start with an empty memory: locks and pixels stay at home.
         state = dict(self.__dict__)
-        for name in ("_lock", "_memory", "_room", "_latest"):
+        for name in ("_lock", "_memory", "_room", "_recent"):
             del state[name]
         return state
 
@@ -113,7 +125,7 @@ class Files:
         self._lock = threading.Lock()
         self._memory: dict[int, np.ndarray] = {}
         self._room = self._cache_bytes
-        self._latest = threading.local()
+        self._recent: collections.OrderedDict[int, Pixels] = collections.OrderedDict()
 
     def _admit(self, name: str):
         try:
@@ -122,6 +134,7 @@ class Files:
             self._warn(name, error)
             return
         self._names.append(name)
+        self._bytes += 3 * height * width
         smallest = self.smallest
         if smallest is None or min(height, width) < min(smallest[1:]):
             self.smallest = (name, height, width)
@@ -130,18 +143,21 @@ class Files:
         pixels = self._memory.get(index)
         if pixels is not None:
             return pixels
-        # Crops of one picture are asked for in a row by one thread.
-        latest, pixels = getattr(self._latest, "picture", (None, None))
-        if latest == index:
-            return pixels
-        pixels = self._read(self._names[index])
-        # A shuffled epoch visits every picture once: throwing out the oldest would
-        # lose just what the next epoch needs, so what came first stays.
         with self._lock:
+            if index in self._recent:
+                self._recent.move_to_end(index)
+                return self._recent[index]
+        pixels = self._read(self._names[index])
+        with self._lock:
+            # An epoch visits every picture: throwing out the oldest would lose just
+            # what the next epoch needs, so what came first stays.
             if index not in self._memory and pixels.nbytes <= self._room:
                 pixels = self._memory[index] = np.asarray(pixels)
                 self._room -= pixels.nbytes
-        self._latest.picture = (index, pixels)
+            elif index not in self._memory:
+                self._recent[index] = pixels
+                while len(self._recent) > self.window:
+                    self._recent.popitem(last=False)
         return pixels
 
     def _give_up(self, index: int, error: Exception):

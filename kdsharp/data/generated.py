@@ -31,6 +31,8 @@ _PROGRESS = {
 class DeadLeaves:
     """Procedural pictures `[0, count)` of `size` by `size` pixels."""
 
+    window = None
+
     def __init__(self, *, count: int = 512, size: int = 256, seed: int = 0):
         if count < 1 or size < dead_leaves.MIN_SIZE:
             raise UserError(

@@ -84,6 +84,7 @@ class Pairs(files.Files):
 
     _kind = "pairs"
     _wanted = "give pictures of the same names and sizes in sharp/ and blur/"
+    _each = 2
 
     def __init__(
         self,

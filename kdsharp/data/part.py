@@ -35,6 +35,11 @@ class Part:
         return self._source.skipped
 
     @property
+    def window(self) -> int | None:
+        """How many pictures are best used in turn; None for all of them."""
+        return self._source.window
+
+    @property
     def smallest(self) -> tuple[str, int, int] | None:
         """Key, height and width of the smallest picture, unless it may be left out."""
         if self._count < len(self._source) or self._source.smallest is None:

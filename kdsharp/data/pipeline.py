@@ -38,7 +38,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Endless batches, uint8 `[batch, patch, patch, 3]` under `sharp` (and `blurred`).
 
-    Every epoch visits each picture once, in a fresh order.
+    Every epoch takes so many crops of each picture, one at a time and in a fresh order,
+    so that the crops of a batch are of many pictures.
 
     Args:
       source: where the pictures come from.
@@ -46,7 +47,7 @@ def batches(
       patch_size: height and width of a crop.
       seed: of the order, the crops and the flips.
       start_step: number of the first batch.
-      crops_per_picture: crops that follow one another out of one decoded picture.
+      crops_per_picture: crops out of each picture in an epoch.
       augment: `none`, `flip` (left and right) or `dihedral` (all eight positions).
       workers: processes that prepare batches; with none, threads of this one do.
       threads: threads that prepare batches, in each process.
@@ -63,7 +64,7 @@ def batches(
             "multiple."
         )
     dataset = grain.MapDataset.source(_Glances(source)).repeat()
-    dataset = _Visits(dataset, len(source), crops_per_picture, seed)
+    dataset = _Visits(dataset, source, crops_per_picture, seed)
     dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment))
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
     # The rows of one global batch lie in a row of local batches, one per host.
@@ -141,15 +142,19 @@ class _Glances:
 class _Visits(grain.MapDataset):
     """An endless series of pictures: every epoch in an order of its own.
 
+    What memory does not hold as a whole is visited a window after another, each of as
+    many pictures as it does hold, so that each is decoded once in an epoch.
+
     Grain's own shuffle draws numbers of sixteen bits until one is small enough, which
     takes milliseconds for each picture of a small folder; a permutation takes none.
     """
 
-    def __init__(self, parent: grain.MapDataset, count: int, times: int, seed: int):
+    def __init__(self, parent: grain.MapDataset, source: Source, times: int, seed: int):
         super().__init__(parent)
-        self._count = count
+        self._count = len(source)
+        self._window = min(source.window or len(source), len(source))
         self._times = times
-        self._order = _Orders(seed, count)
+        self._orders = _Orders(seed)
 
     def __len__(self) -> int:
         return len(self._parent)
@@ -157,29 +162,33 @@ class _Visits(grain.MapDataset):
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self.slice(index)
-        epoch, place = divmod(index // self._times, self._count)
-        return self._parent[int(self._order(epoch)[place])]
+        epoch, visit = divmod(index, self._count * self._times)
+        window, visit = divmod(visit, self._window * self._times)
+        first = window * self._window
+        size = min(self._window, self._count - first)
+        turn, place = divmod(visit, size)
+        place = first + self._orders(size, epoch, window, turn)[place]
+        return self._parent[int(self._orders(self._count, epoch)[place])]
 
 
 class _Orders:
-    """The order of the pictures in an epoch, of which the latest few are kept."""
+    """Orders by what they are for, of which the latest few are kept."""
 
-    def __init__(self, seed: int, count: int):
+    def __init__(self, seed: int):
         self._seed = seed
-        self._count = count
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[tuple[int, ...], np.ndarray] = {}
 
-    def __call__(self, epoch: int) -> np.ndarray:
-        order = self._kept.get(epoch)
+    def __call__(self, count: int, *key: int) -> np.ndarray:
+        order = self._kept.get(key)
         if order is None:
-            order = np.random.default_rng((self._seed, epoch)).permutation(self._count)
+            order = np.random.default_rng((self._seed, *key)).permutation(count)
             # Replaced as a whole: threads that look up meanwhile see either.
-            latest = list(self._kept.items())[-3:]
-            self._kept = dict([*latest, (epoch, order)])
+            latest = list(self._kept.items())[-7:]
+            self._kept = dict([*latest, (key, order)])
         return order
 
     def __reduce__(self):
-        return _Orders, (self._seed, self._count)
+        return _Orders, (self._seed,)
 
 
 class _Crop(grain.transforms.RandomMap):

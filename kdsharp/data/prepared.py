@@ -166,6 +166,7 @@ class Prepared(files.Files):
         self._places = {name: held.places[name] for name in names}
         self._sizes = {name: held.sizes[name] for name in names if name in held.sizes}
         self._parts = held.roles
+        self._each = len(held.roles)
         super().__init__(held.path, names, cache_bytes=cache_bytes)
         if not self._sizes:
             self.smallest = None

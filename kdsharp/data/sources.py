@@ -27,6 +27,9 @@ class Source(Protocol):
     smallest: tuple[str, int, int] | None
     """Key, height and width of the smallest picture, where that is known."""
 
+    window: int | None
+    """How many pictures are best used in turn, where not all of them are."""
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> dict[str, Any]: ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
@@ -9,18 +10,32 @@ from ml_collections import ConfigDict
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
 
+RULES = ("adam", "muon")
+
+# Fewer channels are colours, or pixels folded into one.
+_FEATURES = 8
+# What Muon leaves to Adam learns at this part of its rate.
+_OF_THE_REST = 1 / 3
+
 _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 
 
 def create(
     config: ConfigDict, steps: int, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Returns Adam; its weight decay is added to the gradient, as PyTorch's Adam does.
+    """Returns the rule that a config names; weight decay is added to the gradient.
 
-    (Decoupled decay, AdamW's, would be another recipe than the one the reports give.)
+    (As PyTorch's Adam does it; decoupled decay, AdamW's, would be another recipe than
+    the one the reports give.)
     """
+    if config.rule not in RULES:
+        raise UserError(
+            f"unknown rule {config.rule!r} of the optimizer; there are: "
+            f"{', '.join(RULES)}"
+        )
     rate = _by_update(config, steps, steps_per_epoch)
-    parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
+    rule = optax.adam(rate) if config.rule == "adam" else _muon(rate)
+    parts = [optax.add_decayed_weights(config.weight_decay), rule]
     if config.clip_norm:
         parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
     optimizer = optax.chain(*parts)
@@ -81,6 +96,32 @@ class Plateau:
             self._state = self._state._replace(
                 **{n: jnp.asarray(memory[n], v.dtype) for n, v in held.items()}
             )
+
+
+def _muon(rate: Callable[[int], float]) -> optax.GradientTransformation:
+    """Returns Muon for what lies between features, and Adam for the rest.
+
+    Muon steps along the orthogonal matrix nearest to the gradient (Jordan et al.,
+    "Muon", 2024), here as far as Adam would (Liu et al., "Muon is Scalable for LLM
+    Training", 2025). Adam, with Nesterov's momentum too, takes biases, norms and what
+    sees or makes pixels.
+    """
+    return optax.contrib.muon(
+        rate,
+        adam_learning_rate=lambda update: rate(update) * _OF_THE_REST,
+        muon_weight_dimension_numbers=lambda params: jax.tree.map(_matrix, params),
+        weight_decay=0.0,
+        consistent_rms=0.2,
+    )
+
+
+def _matrix(weight: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+    """Returns what of a kernel Muon takes for rows, unless it is none of features."""
+    if weight.ndim < 2 or min(weight.shape[-2:]) < _FEATURES:
+        return None
+    return optax.contrib.MuonDimensionNumbers(
+        tuple(range(weight.ndim - 1)), weight.ndim - 1
+    )
 
 
 def _by_update(

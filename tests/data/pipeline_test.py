@@ -22,9 +22,10 @@ class Mapped:
     skipped: tuple = ()
     smallest = ("small", 48, 64)
 
-    def __init__(self, count: int = 10, paired: bool = False):
+    def __init__(self, count: int = 10, paired: bool = False, window: int = 0):
         self.count = count
         self.paired = paired
+        self.window = window or None
         self.asked: list[int] = []
 
     def __len__(self):
@@ -110,14 +111,31 @@ class PipelineTest(parameterized.TestCase):
         self.assertFalse((epochs[0] == epochs[1]).all())
         self.assertFalse((epochs[1] == epochs[2]).all())
 
-    def test_a_picture_gives_its_crops_in_a_row(self):
+    def test_crops_of_a_picture_are_an_epoch_apart_and_differ(self):
         batches = _take(10, Mapped(count=20), crops_per_picture=3, batch_size=6)
-        crops = np.concatenate([b["sharp"] for b in batches])
-        pictures = crops[:, 0, 0, 2].reshape(20, 3)
-        np.testing.assert_array_equal(np.sort(pictures[:, 0]), np.arange(20))
-        np.testing.assert_array_equal(pictures.T, [pictures[:, 0]] * 3)
-        places = crops.reshape(20, 3, -1)
-        self.assertFalse((places[:, 0] == places[:, 1]).all(1).any())
+        crops = np.concatenate([b["sharp"] for b in batches]).reshape(3, 20, -1)
+        pictures = crops.reshape(3, 20, 16, 16, 3)[:, :, 0, 0, 2]
+        np.testing.assert_array_equal(np.sort(pictures), [np.arange(20)] * 3)
+        self.assertFalse((pictures[0] == pictures[1]).all())
+        by_picture = np.take_along_axis(crops, np.argsort(pictures)[..., None], 1)
+        self.assertFalse((by_picture[0] == by_picture[1]).all(1).any())
+
+    @parameterized.parameters(7, 20)
+    def test_what_memory_does_not_hold_is_visited_in_windows(self, window):
+        source = Mapped(count=20, window=window)
+        batches = _take(40, source, crops_per_picture=4)
+        pictures = np.concatenate([b["sharp"][:, 0, 0, 2] for b in batches])
+        for epoch in pictures.reshape(2, 80):
+            seen = set()
+            for first in range(0, 20, window):
+                size = min(window, 20 - first)
+                turns = epoch[4 * first : 4 * (first + size)].reshape(4, size)
+                for turn in turns:
+                    self.assertLen(set(turn), size)
+                    self.assertEqual(set(turn), set(turns[0]))
+                self.assertFalse((turns[0] == turns[1]).all())
+                self.assertTrue(seen.isdisjoint(turns[0]))
+                seen.update(turns[0])
 
     @parameterized.parameters(
         (20, 4, 1, 5), (20, 6, 1, 4), (20, 8, 3, 8), (2, 16, 1, 1)

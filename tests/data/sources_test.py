@@ -4,6 +4,7 @@ import pathlib
 import pickle
 import tempfile
 import threading
+from unittest import mock
 
 import numpy as np
 import skimage
@@ -125,23 +126,38 @@ class FilesTest(parameterized.TestCase):
         source = files.Files(self.root, reversed(self.names))
         self.assertEqual(source.smallest, ("0.png", 40, 50))
 
-    @parameterized.parameters((0, 0), (13_000, 2), (1 << 20, 4))
-    def test_memory_is_bounded(self, cache_bytes, kept):
+    @parameterized.parameters(
+        # Each of the four takes 6,000 bytes or somewhat more.
+        (0, 1, 1),
+        (13_000, 1, 3),
+        (0, 14_500, 2),
+        (1 << 20, 1, 4),
+        (0, 1 << 20, 4),
+    )
+    def test_memory_is_bounded(self, cache_bytes, recent_bytes, kept):
         source = files.Files(self.root, self.names, cache_bytes=cache_bytes)
-        list(source)
-        for name in self.names:
-            (self.root / name).unlink()
-        # Only what is in memory can still be served (and the latest of a thread).
-        served = set()
+        with mock.patch.object(files, "_RECENT_BYTES", recent_bytes):
+            list(source)
+            for name in self.names:
+                (self.root / name).unlink()
+            # Only what is in memory can still be served.
+            keys = {record["key"] for record in pipeline.whole_pictures(source)}
+        self.assertLen(keys, kept)
 
-        def read():
-            served.update(r["key"] for r in pipeline.whole_pictures(source))
-
-        thread = threading.Thread(target=read)
-        if kept:
-            thread.start()
-            thread.join()
-        self.assertLen(served, kept)
+    def test_a_window_of_pictures_is_decoded_once(self):
+        source = files.Files(self.root, self.names, cache_bytes=0)
+        read, asked = source._read, []
+        with (
+            mock.patch.object(files, "_RECENT_BYTES", 14_500),
+            mock.patch.object(
+                source, "_read", side_effect=lambda n: asked.append(n) or read(n)
+            ),
+        ):
+            self.assertEqual(source.window, 2)
+            for pair in ((0, 1), (2, 3)):
+                for index in 4 * pair:
+                    source.glance(index)
+        self.assertEqual(asked, self.names)
 
     def test_pixels_cannot_be_changed_by_a_reader(self):
         source = files.Files(self.root, self.names)

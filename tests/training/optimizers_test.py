@@ -13,6 +13,7 @@ from kdsharp.training import optimizers
 
 def _config(**changes):
     config = config_dict.create(
+        rule="adam",
         learning_rate=0.1,
         schedule="constant",
         warmup_steps=0,
@@ -33,7 +34,7 @@ def _rates(steps=12, steps_per_epoch=2, **changes) -> list[float]:
 def _descend(gradients, **changes) -> np.ndarray:
     """Returns where gradients lead from one."""
     optimizer = optimizers.create(_config(**changes), len(gradients), 2)
-    params = np.ones(3, np.float32)
+    params = np.ones(gradients.shape[1:], np.float32)
     state = optimizer.init(params)
     update = jax.jit(optimizer.update)
     for gradient in gradients:
@@ -113,6 +114,49 @@ class OptimizersTest(parameterized.TestCase):
     def test_accumulating_nothing_is_told(self):
         with self.assertRaisesRegex(UserError, "accumulate is 0"):
             _rates(accumulate=0)
+
+
+class MuonTest(parameterized.TestCase):
+    def test_a_matrix_goes_where_pytorchs_goes(self):
+        gradients = np.random.default_rng(0).normal(size=(8, 48, 12))
+        gradients = np.asarray(gradients + gradients[:1], np.float32)
+        ours = _descend(gradients, rule="muon") - 1
+        params = torch.nn.Parameter(torch.ones(48, 12))
+        optimizer = torch.optim.Muon(
+            [params], lr=0.1, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+        )
+        for gradient in gradients:
+            params.grad = torch.tensor(gradient)
+            optimizer.step()
+        theirs = params.detach().numpy() - 1
+        # PyTorch's iterates in bfloat16, and its momentum is not corrected at first.
+        apart = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
+        self.assertLess(apart, 0.08)
+
+    def test_a_kernels_step_has_singular_values_alike(self):
+        gradient = np.random.default_rng(0).normal(size=(3, 3, 16, 24))
+        gradient = np.asarray(gradient * np.geomspace(0.01, 1, 24), np.float32)
+        step = _descend(gradient[None], rule="muon").reshape(-1, 24) - 1
+        values = np.linalg.svd(step / (0.1 * 0.2 * np.sqrt(9 * 16)), compute_uv=False)
+        self.assertBetween(values.min(), 0.5, 1)
+        self.assertBetween(values.max(), 1, 1.3)
+
+    @parameterized.parameters(((16,),), ((3, 3, 4, 16),), ((3, 3, 16, 4),))
+    def test_the_rest_goes_as_adam_goes_at_a_third_of_the_rate(self, shape):
+        gradients = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
+        adam = optax.adam(0.1 / 3, nesterov=True)
+        params = np.ones(shape, np.float32)
+        state = adam.init(params)
+        for gradient in gradients:
+            updates, state = adam.update(gradient, state)
+            params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(
+            _descend(gradients, rule="muon"), params, rtol=1e-4, atol=1e-6
+        )
+
+    def test_an_unknown_rule_is_told(self):
+        with self.assertRaisesRegex(UserError, "'sgd' of the optimizer; there are: a"):
+            _descend(_gradients(1), rule="sgd")
 
 
 class PlateauTest(parameterized.TestCase):
