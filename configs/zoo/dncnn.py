@@ -19,10 +19,10 @@ _BLURS = {
     "call": {"degradation": "video_call@0.9", "grid_shift": 8},
 }
 _EPOCHS = {
-    "dncnn17-bicubic2": 6,
+    "dncnn17-bicubic2": 3,
     "dncnn17-call": 1,
     "dncnn8-bicubic2": 8,
-    "dncnn8-call": 2,
+    "dncnn8-call": 3,
 }
 
 
@@ -74,8 +74,8 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     config.epochs = _EPOCHS[variant]
 
     config.optimizer = config_dict.create(
-        rule="adam",  # Or `muon`.
-        learning_rate=1e-3 if blur == "bicubic2" else 4e-4,
+        rule="muon",
+        learning_rate=6e-3 if blur == "bicubic2" else 2e-3,
         schedule="cosine",
         warmup_steps=100,
         weight_decay=0.0,
