@@ -47,12 +47,11 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         ends=3,
         # Between them: `plain`, `separable`, or `expanded`, which is trained wide and
         # stored as plain.
-        convolution="expanded",
-        # A way around the middle and slopes that are learned gained nothing beside
-        # that (see search.py), and take runtimes longer.
-        skip=size == "rt-m",
+        convolution="plain",
+        # A way around the middle, and slopes that are learned: see search.py.
+        skip=False,
         slope=0.1,
-        learned_slope=size == "rt-m",
+        learned_slope=False,
         **_SIZES[size],
     )
     # Empty trains alone; see configs/student.py for what else there is.
