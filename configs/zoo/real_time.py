@@ -18,9 +18,9 @@ _SIZES = {
     "rt-m": {"depth": 12, "width": 16},
 }
 _EPOCHS = {
-    "rt-s-bicubic2": 36,
+    "rt-s-bicubic2": 20,
     "rt-s-call": 12,
-    "rt-m-bicubic2": 24,
+    "rt-m-bicubic2": 22,
     "rt-m-call": 12,
 }
 _DEGRADATIONS = {
@@ -47,7 +47,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         ends=3,
         # Between them: `plain`, `separable`, or `expanded`, which is trained wide and
         # stored as plain.
-        convolution="plain",
+        convolution="expanded" if size == "rt-s" else "plain",
         # A way around the middle, and slopes that are learned: see search.py.
         skip=False,
         slope=0.1,
