@@ -14,7 +14,7 @@ _PLAIN = {
     "skip": False,
     "learned_slope": False,
 }
-# Above it, plain networks of these depths learn nothing by Adam.
+# At 6e-3, where Muon does best, Adam's networks return their input.
 _ADAM = {"rule": "adam", "learning_rate": 1e-3}
 
 _CANDIDATES = {

@@ -28,8 +28,8 @@ def release(
 ) -> Path:
     """Returns the file in `zoo`, its card with every score; `told` goes into the card.
 
-    What the card has from the run stays, but for where its photographs lay and for
-    means over pictures of which some were sharp already.
+    What the card has from the run stays, but for where its photographs and what it
+    began from lay, and for means over pictures of which some were sharp already.
     """
     weights = store.load(str(run))
     card = weights.card
@@ -42,6 +42,7 @@ def release(
     }
     if "recipe" in card:
         card["recipe"]["data"]["source"] = _SOURCE
+        card["recipe"]["init"] = Path(card["recipe"]["init"]).name
     network = restorers.of_weights(weights, name)
     if card["degradation"].startswith(_CALL):
         tests = _of_calls(network, benchmarks, photographs)

@@ -20,17 +20,35 @@ def plot(candidates: Mapping[str, Candidate], path: Path) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
+    middles = {name: sum(c.gains) / len(c.gains) for name, c in candidates.items()}
     for name, (cost, gains) in candidates.items():
-        middle = sum(gains) / len(gains)
-        spread = [[middle - min(gains)], [max(gains) - middle]]
-        axes.errorbar(cost, middle, spread, fmt="o", color="C0")
-        axes.annotate(
-            name, (cost, middle), (6, 3), textcoords="offset points", fontsize=8
-        )
+        spread = [[middles[name] - min(gains)], [max(gains) - middles[name]]]
+        axes.errorbar(cost, middles[name], spread, fmt="o", color="C0")
     axes.margins(0.15)
+    _name(axes, {name: (c.cost, middles[name]) for name, c in candidates.items()})
     axes.set(
         xlabel="GFLOP a frame of 1280x720", ylabel="gain over the input, dB of PSNR"
     )
     axes.grid(alpha=0.3)
     with whole_files.whole(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
+
+
+def _name(axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Writes each point's name beside it, from the top down, none over another."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    line, reach = (top - bottom) / 28, (right - left) / 5
+    written = []
+    for name, (x, y) in sorted(points.items(), key=lambda item: -item[1][1]):
+        beside = [there[1] for there in written if abs(there[0] - x) < reach]
+        height = min([y, *(there - line for there in beside)])
+        written.append((x, height))
+        inward = x > (left + right) / 2
+        axes.annotate(
+            name,
+            (x, y),
+            (x + (right - left) * (-0.012 if inward else 0.012), height),
+            ha="right" if inward else "left",
+            va="center",
+            fontsize=8,
+        )
