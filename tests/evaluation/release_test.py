@@ -51,7 +51,10 @@ class ReleaseTest(absltest.TestCase):
         card = json.loads(run.with_suffix(".json").read_text())
         card |= {
             "degradation": degradation,
-            "recipe": {"data": {"source": "folder:/home/somebody/photographs"}},
+            "recipe": {
+                "data": {"source": "folder:/home/somebody/photographs"},
+                "init": "/home/somebody/runs/dncnn8-bicubic2",
+            },
             "scores": {"validation": _VALIDATION},
         }
         run.with_suffix(".json").write_text(json.dumps(card))
@@ -72,6 +75,7 @@ class ReleaseTest(absltest.TestCase):
         self.assertEqual(card["hardware"], "a laptop")
         self.assertIn("configs/zoo/dncnn.py:dncnn8-bicubic2", card["command"])
         self.assertNotIn("somebody", json.dumps(card))
+        self.assertEqual(card["recipe"]["init"], "dncnn8-bicubic2")
         found = card["scores"]["Set5 (luma, border of 2)"]
         self.assertAlmostEqual(found["input"]["psnr"], _blurred_luma_psnr(), delta=0.02)
         self.assertEqual(found["input"], found["network"])
