@@ -57,8 +57,8 @@ def get_config(variant: str = "quick") -> ConfigDict:
     config.epochs = 8
 
     config.optimizer = config_dict.create(
-        rule="adam",  # Or `muon`.
-        learning_rate=2e-3,
+        rule="muon",  # Or `adam`.
+        learning_rate=6e-3,
         # Or `constant`, `step:EPOCHS,FACTOR`, `plateau:EVALUATIONS,FACTOR`.
         schedule="cosine",
         warmup_steps=50,

@@ -55,8 +55,8 @@ def get_config(variant: str = "quick") -> ConfigDict:
     config.epochs = 4
 
     config.optimizer = config_dict.create(
-        rule="adam",  # Or `muon`.
-        learning_rate=1e-3,
+        rule="muon",  # Or `adam`.
+        learning_rate=6e-3,
         # Or `constant`, `step:EPOCHS,FACTOR`, `plateau:EVALUATIONS,FACTOR`.
         schedule="cosine",
         warmup_steps=50,

@@ -18,10 +18,10 @@ _SIZES = {
     "rt-m": {"depth": 12, "width": 16},
 }
 _EPOCHS = {
-    "rt-s-bicubic2": 20,
-    "rt-s-call": 12,
+    "rt-s-bicubic2": 18,
+    "rt-s-call": 10,
     "rt-m-bicubic2": 22,
-    "rt-m-call": 12,
+    "rt-m-call": 9,
 }
 _DEGRADATIONS = {
     "bicubic2": {"degradation": "bicubic:2", "grid_shift": 0},
