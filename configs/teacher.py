@@ -87,7 +87,11 @@ def get_config(variant: str = "quick") -> ConfigDict:
     if variant == "full":
         config.epochs = 100
         config.optimizer.update(
-            learning_rate=1e-4, weight_decay=1e-5, schedule="constant", warmup_steps=0
+            rule="adam",
+            learning_rate=1e-4,
+            weight_decay=1e-5,
+            schedule="constant",
+            warmup_steps=0,
         )
         config.stopping.patience = 10
     elif variant != "quick":
