@@ -25,7 +25,12 @@ def get_config(variant: str = "full") -> ConfigDict:
     config.steps = 1440
     # Changed for every method.
     config.common = ConfigDict(
-        {"stopping": {"patience": 0}, "log_every": 64, "checkpoint_every": 192}
+        {
+            "optimizer": {"rule": "adam", "learning_rate": 2e-3},
+            "stopping": {"patience": 0},
+            "log_every": 64,
+            "checkpoint_every": 192,
+        }
     )
     # The best of so many is kept, by validation.
     config.evaluations = 4
