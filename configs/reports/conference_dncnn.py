@@ -62,6 +62,7 @@ def _common() -> ConfigDict:
         grid_shift=0,
         crops_per_picture=1,
         augment="flip",
+        extremes=0.0,
         workers=0,
     )
     config.batch_size = 8

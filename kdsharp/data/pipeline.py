@@ -30,6 +30,7 @@ def batches(
     start_step: int = 0,
     crops_per_picture: int = 1,
     augment: str = "flip",
+    extremes: float = 0.0,
     workers: int = 0,
     threads: int = 2,
     buffered: int = 8,
@@ -49,6 +50,8 @@ def batches(
       start_step: number of the first batch.
       crops_per_picture: crops out of each picture in an epoch.
       augment: `none`, `flip` (left and right) or `dihedral` (all eight positions).
+      extremes: the share of crops whose contrast is stretched until most of it clips,
+        so that they have edges as print and screens do; pairs stay as they are.
       workers: processes that prepare batches; with none, threads of this one do.
       threads: threads that prepare batches, in each process.
       buffered: batches kept ready, in each process.
@@ -56,6 +59,8 @@ def batches(
       host_count: hosts among which the rows of a batch are shared out.
     """
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
+    if not 0 <= extremes <= 1:
+        raise UserError(f"extremes is {extremes}: it must be from 0 to 1.")
     if workers < 0:
         raise UserError(f"workers is {workers}: it must be at least 0.")
     if batch_size % host_count:
@@ -65,7 +70,7 @@ def batches(
         )
     dataset = grain.MapDataset.source(_Glances(source)).repeat()
     dataset = _Visits(dataset, source, crops_per_picture, seed)
-    dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment))
+    dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment, extremes))
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
     # The rows of one global batch lie in a row of local batches, one per host.
     first = start_step * host_count + host_index
@@ -194,9 +199,10 @@ class _Orders:
 class _Crop(grain.transforms.RandomMap):
     """A square out of a picture, the same out of each of a pair, perhaps mirrored."""
 
-    def __init__(self, patch_size: int, augment: str):
+    def __init__(self, patch_size: int, augment: str, extremes: float):
         self._patch_size = patch_size
         self._augment = augment
+        self._extremes = extremes
 
     def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> Batch:
         height, width = element["sharp"].shape[:2]
@@ -217,7 +223,16 @@ class _Crop(grain.transforms.RandomMap):
                 if swap and self._augment == "dihedral":
                     crop = crop.swapaxes(0, 1)
                 crops[name] = crop
+        if rng.random() < self._extremes and len(crops) == 1:
+            crops["sharp"] = _stretched(crops["sharp"], rng)
         return crops
+
+
+def _stretched(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns a crop of which little more than black and white is left."""
+    middle = crop[tuple(rng.integers(crop.shape[:2]))].astype(np.float32)
+    factor = np.float32(np.exp(rng.uniform(np.log(2), np.log(32))))
+    return np.clip((crop - middle) * factor + 127.5, 0, 255).astype(np.uint8)
 
 
 def check(

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -73,6 +74,28 @@ class PipelineTest(parameterized.TestCase):
                     "dihedral": positions,
                 }[augment]
                 self.assertTrue(any((crop == p).all() for p in allowed))
+
+    def test_a_share_of_crops_is_stretched_until_it_clips(self):
+        rng = np.random.default_rng(0)
+        source = Mapped()
+        smooth = rng.integers(96, 160, (48, 64, 3)).astype(np.uint8)
+        with mock.patch.object(
+            Mapped, "__getitem__", lambda *_: {"key": "a", "sharp": smooth}
+        ):
+            batches = _take(100, source, extremes=0.25)
+        crops = np.concatenate([b["sharp"] for b in batches])
+        stretched = (crops.min((1, 2, 3)) < 96) | (crops.max((1, 2, 3)) > 160)
+        self.assertAlmostEqual(stretched.mean(), 0.25, delta=0.06)
+        clipped = (crops[stretched] % 255 == 0).mean()
+        self.assertGreater(clipped, 0.3)
+
+    def test_pairs_are_not_stretched(self):
+        for batch in _take(5, Mapped(paired=True), extremes=1.0):
+            np.testing.assert_array_equal(batch["blurred"], 255 - batch["sharp"])
+
+    def test_an_impossible_share_is_told(self):
+        with self.assertRaisesRegex(UserError, "extremes is 2"):
+            _take(1, extremes=2)
 
     def test_crops_reach_every_corner(self):
         corners = np.concatenate(
