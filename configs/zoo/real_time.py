@@ -19,7 +19,7 @@ _SIZES = {
 }
 _EPOCHS = {
     "rt-s-bicubic2": 18,
-    "rt-s-call": 10,
+    "rt-s-call": 7,
     "rt-m-bicubic2": 22,
     "rt-m-call": 9,
 }
