@@ -23,10 +23,11 @@ _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 def create(
     config: ConfigDict, steps: int, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Returns the rule that a config names; weight decay is added to the gradient.
+    """Returns the rule that a config names.
 
-    (As PyTorch's Adam does it; decoupled decay, AdamW's, would be another recipe than
-    the one the reports give.)
+    Adam's weight decay is added to the gradient, as PyTorch's Adam does it; decoupled
+    decay, AdamW's, would be another recipe than the one the reports give. Muon's is
+    decoupled: of a gradient's length it keeps nothing.
     """
     if config.rule not in RULES:
         raise UserError(
@@ -34,8 +35,10 @@ def create(
             f"{', '.join(RULES)}"
         )
     rate = _by_update(config, steps, steps_per_epoch)
-    rule = optax.adam(rate) if config.rule == "adam" else _muon(rate)
-    parts = [optax.add_decayed_weights(config.weight_decay), rule]
+    if config.rule == "adam":
+        parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
+    else:
+        parts = [_muon(rate, config.weight_decay)]
     if config.clip_norm:
         parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
     optimizer = optax.chain(*parts)
@@ -98,19 +101,21 @@ class Plateau:
             )
 
 
-def _muon(rate: Callable[[int], float]) -> optax.GradientTransformation:
+def _muon(
+    rate: Callable[[int], float], weight_decay: float
+) -> optax.GradientTransformation:
     """Returns Muon for what lies between features, and Adam for the rest.
 
     Muon steps along the orthogonal matrix nearest to the gradient (Jordan et al.,
     "Muon", 2024), here as far as Adam would (Liu et al., "Muon is Scalable for LLM
     Training", 2025). Adam, with Nesterov's momentum too, takes biases, norms and what
-    sees or makes pixels.
+    sees or makes pixels, without decay.
     """
     return optax.contrib.muon(
         rate,
         adam_learning_rate=lambda update: rate(update) * _OF_THE_REST,
         muon_weight_dimension_numbers=lambda params: jax.tree.map(_matrix, params),
-        weight_decay=0.0,
+        weight_decay=weight_decay,
         consistent_rms=0.2,
     )
 

@@ -19,6 +19,7 @@ from tests.cli import running
 _COUNT = 240
 _FEW = 10
 _PATIENCE = 150
+_ATTEMPTS = 5
 _KINDS = ("jpg", "png", "webp")
 
 
@@ -51,6 +52,14 @@ def _run(*arguments: object) -> subprocess.CompletedProcess:
     )
 
 
+def _count(folder: Path) -> int:
+    return sum(
+        len(names)
+        for place, _, names in os.walk(folder)
+        if ".batch" not in Path(place).parts
+    )
+
+
 def _files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -77,18 +86,28 @@ class BatchTest(absltest.TestCase):
         cls._folder.cleanup()
         super().tearDownClass()
 
+    def _killed_half_way(self) -> tuple[Path, int]:
+        """Returns what a run left that was killed at work, and how many it had done.
+
+        Where the machine is busy it may be done before anyone looks: then once more.
+        """
+        for attempt in range(_ATTEMPTS):
+            out = self.root / f"out{attempt}"
+            process = subprocess.Popen(_command("batch", self.glob, out))
+            deadline = time.monotonic() + _PATIENCE
+            while time.monotonic() < deadline and process.poll() is None:
+                if _count(out) > _FEW:
+                    break
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            before = _count(out)
+            if _FEW <= before <= _COUNT:
+                return out, before
+        return self.fail(f"killed {_ATTEMPTS} times, never at work")
+
     def test_killed_and_started_again_it_is_as_sharpen_each_picture_once(self):
-        out = self.root / "out"
-        process = subprocess.Popen(_command("batch", self.glob, out))
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline and process.poll() is None:
-            if len(_files(out)) > _FEW:
-                break
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        self.assertEqual(process.wait(), -signal.SIGKILL)
-        before = len(_files(out))
-        self.assertBetween(before, _FEW, _COUNT)
+        out, before = self._killed_half_way()
 
         finished = _run("batch", self.glob, out, "--workers", 2)
         self.assertEqual(finished.returncode, 1, finished.stderr)

@@ -117,13 +117,14 @@ class OptimizersTest(parameterized.TestCase):
 
 
 class MuonTest(parameterized.TestCase):
-    def test_a_matrix_goes_where_pytorchs_goes(self):
+    @parameterized.parameters(0.0, 0.5)
+    def test_a_matrix_goes_where_pytorchs_goes(self, decay):
         gradients = np.random.default_rng(0).normal(size=(8, 48, 12))
         gradients = np.asarray(gradients + gradients[:1], np.float32)
-        ours = _descend(gradients, rule="muon") - 1
+        ours = _descend(gradients, rule="muon", weight_decay=decay) - 1
         params = torch.nn.Parameter(torch.ones(48, 12))
         optimizer = torch.optim.Muon(
-            [params], lr=0.1, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+            [params], lr=0.1, weight_decay=decay, adjust_lr_fn="match_rms_adamw"
         )
         for gradient in gradients:
             params.grad = torch.tensor(gradient)
@@ -142,7 +143,9 @@ class MuonTest(parameterized.TestCase):
         self.assertBetween(values.max(), 1, 1.3)
 
     @parameterized.parameters(((16,),), ((3, 3, 4, 16),), ((3, 3, 16, 4),))
-    def test_the_rest_goes_as_adam_goes_at_a_third_of_the_rate(self, shape):
+    def test_the_rest_goes_as_adam_goes_at_a_third_of_the_rate_without_decay(
+        self, shape
+    ):
         gradients = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
         adam = optax.adam(0.1 / 3, nesterov=True)
         params = np.ones(shape, np.float32)
@@ -151,7 +154,10 @@ class MuonTest(parameterized.TestCase):
             updates, state = adam.update(gradient, state)
             params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(
-            _descend(gradients, rule="muon"), params, rtol=1e-4, atol=1e-6
+            _descend(gradients, rule="muon", weight_decay=0.5),
+            params,
+            rtol=1e-4,
+            atol=1e-6,
         )
 
     def test_an_unknown_rule_is_told(self):
