@@ -106,7 +106,7 @@ class PlanesTest(parameterized.TestCase):
 
         plane = dead_leaves.render(0, size=64, seed=3)[..., 1]
         full, reduced = (
-            planes.create("rt-s-bicubic2", 64, 64, backend=name, dtype=of)(plane)
+            planes.create("rt-s-call", 64, 64, backend=name, dtype=of)(plane)
             for of in ("float32", dtype)
         )
         apart = np.abs(np.int32(full) - reduced)
