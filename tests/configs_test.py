@@ -31,7 +31,7 @@ _ZOO = tuple(
     )
     for network in networks
     for blur in ("bicubic2", "call")
-)
+) + ("zoo/real_time:rt-m-bicubic2-free", "zoo/real_time:rt-m-call-free")
 
 
 def _module(report: str):

@@ -8,6 +8,9 @@ as there, and the network makes use of that; pictures cut anywhere else gain les
 `call` is for use: of all that a poor connection does, at every strength and on any
 grid, and of pictures that are sharp already. The ones that ship were trained on the
 training and test lists of BSDS500, and validated on 20 of its pictures kept apart.
+
+`rt-m` takes two runs, `rt-m-call-free` and then `rt-m-call`, which begins from it and
+settles: what many layers learn freely grows until 8 bits cannot hold it.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -20,8 +23,10 @@ _SIZES = {
 _EPOCHS = {
     "rt-s-bicubic2": 18,
     "rt-s-call": 7,
-    "rt-m-bicubic2": 26,
-    "rt-m-call": 9,
+    "rt-m-bicubic2-free": 22,
+    "rt-m-bicubic2": 8,
+    "rt-m-call-free": 9,
+    "rt-m-call": 8,
 }
 _DEGRADATIONS = {
     "bicubic2": {"degradation": "bicubic:2", "grid_shift": 0},
@@ -31,10 +36,12 @@ _DEGRADATIONS = {
 
 def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     """Returns the experiment; `variant` is the name of the weights."""
-    size, _, blur = variant.rpartition("-")
-    if size not in _SIZES or blur not in _DEGRADATIONS:
-        known = ", ".join(f"{s}-{b}" for s in _SIZES for b in _DEGRADATIONS)
-        raise ValueError(f"unknown variant {variant!r}; there are: {known}")
+    if variant not in _EPOCHS:
+        raise ValueError(
+            f"unknown variant {variant!r}; there are: {', '.join(_EPOCHS)}"
+        )
+    size, blur = variant[:4], variant[5:].removesuffix("-free")
+    settles = f"{variant}-free" in _EPOCHS
     config = ConfigDict()
     config.name = variant
     config.seed = 0
@@ -56,7 +63,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     )
     # Empty trains alone; see configs/student.py for what else there is.
     config.teacher = config_dict.create(weights="", shares=())
-    config.init = ""
+    config.init = f"runs/{variant}-free" if settles else ""
     # By `psnr` a decibel counts as much where the blur is mild as where it is strong.
     config.objective = (
         config_dict.create(l1=1.0)
@@ -87,12 +94,11 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
 
     config.optimizer = config_dict.create(
         rule="muon",
-        learning_rate=6e-3,
+        learning_rate=3e-3 if settles else 6e-3,
         schedule="cosine",
         warmup_steps=100,
-        # Without decay features grow through many layers until 8 bits cannot hold them;
-        # through few they do not, and decay would cost a tenth of a decibel.
-        weight_decay=0.5 if size == "rt-m" else 0.0,
+        # From the first step on, networks learned less with it.
+        weight_decay=0.5 if settles else 0.0,
         clip_norm=0.0,
         accumulate=1,
         average=0.999,

@@ -60,9 +60,7 @@ def get_config(variant: str = "rt-s") -> ConfigDict:
     config.steps = 1000
     config.evaluations = 1
     # On a CPU one device trains networks as small as these faster than two do.
-    config.common = ConfigDict(
-        {"devices": 1, "model": _PLAIN, "optimizer": {"weight_decay": 0.0}}
-    )
+    config.common = ConfigDict({"devices": 1, "model": _PLAIN})
     config.methods = ConfigDict(_CANDIDATES[variant])
     config.baseline = next(iter(_CANDIDATES[variant]))
     return config
