@@ -20,9 +20,9 @@ _BLURS = {
 }
 _EPOCHS = {
     "dncnn17-bicubic2": 11,
-    "dncnn17-call": 2,
-    "dncnn8-bicubic2": 8,
-    "dncnn8-call": 3,
+    "dncnn17-call": 1,
+    "dncnn8-bicubic2": 36,
+    "dncnn8-call": 4,
 }
 
 

@@ -65,7 +65,9 @@ class Int8Test(parameterized.TestCase):
         ]
         of_full, of_rounded, of_input = np.mean(scores, axis=0)
         self.assertGreater(of_full, of_input)
-        self.assertBetween(of_full - of_rounded, -0.15, 0.15)
+        # What onnxruntime rounds twice costs networks that gain most the most.
+        most = 0.1 if once or name.endswith("call") else 0.2
+        self.assertBetween(of_full - of_rounded, -0.1, most)
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
     def test_every_architecture_comes_near(self, **arguments):
