@@ -25,13 +25,14 @@ _REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.
 _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
 _ZOO = tuple(
     f"zoo/{file}:{network}-{blur}"
-    for file, networks in (
-        ("real_time", ("rt-s", "rt-m")),
-        ("dncnn", ("dncnn17", "dncnn8")),
+    for file, networks, blurs in (
+        ("real_time", ("rt-s", "rt-m"), ("bicubic2", "call")),
+        ("real_time", ("rt-m",), ("bicubic2-free", "call-free")),
+        ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
     )
     for network in networks
-    for blur in ("bicubic2", "call")
-) + ("zoo/real_time:rt-m-bicubic2-free", "zoo/real_time:rt-m-call-free")
+    for blur in blurs
+)
 
 
 def _module(report: str):
