@@ -123,10 +123,14 @@ export class Camera {
     const file = await stop();
     const link = $("recording");
     if (link.href) URL.revokeObjectURL(link.href);
+    link.hidden = !file.size;
+    if (link.hidden) {
+      $("camera-status").textContent = "Nothing was recorded: that was too short.";
+      return;
+    }
     link.href = URL.createObjectURL(file);
     link.download = `kdsharp.${file.type.endsWith("mp4") ? "mp4" : "webm"}`;
     link.textContent = `Save the recording, ${(file.size / 1e6).toFixed(1)} MB`;
-    link.hidden = false;
   }
 
   async #phone() {
