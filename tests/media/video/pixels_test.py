@@ -15,7 +15,8 @@ from kdsharp.runtime import planes
 from tests.media.video import films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
 
-_LUMA, _RGB = "rt-s-bicubic2", "dncnn17-bicubic2"
+# Of what was never blurred by two, `bicubic2` on RGB would make much of a rounding.
+_LUMA, _RGB = "rt-s-bicubic2", "dncnn17-call"
 _FFV1 = Encoding(codec="ffv1")
 
 
@@ -88,23 +89,13 @@ class PixelsTest(parameterized.TestCase):
         network = planes.create(
             _RGB, WIDTH, HEIGHT, range="full", depth=10 if ten > 1 else 8
         )
-
-        def sharpened(rgb: np.ndarray) -> np.ndarray:
-            whole = np.clip(np.round(rgb), 0, top)
-            restored = network(whole.astype(np.uint16 if ten > 1 else np.uint8))
-            return _bt709(restored / top) * ten
-
-        rgb = _rgb(old, ten) * top
-        wanted = sharpened(rgb)
+        rgb = np.clip(np.round(_rgb(old, ten) * top), 0, top)
+        restored = network(rgb.astype(np.uint16 if ten > 1 else np.uint8))
+        wanted = _bt709(restored / top) * ten
         found = np.stack([view(new, index) for index in range(3)], -1)
-        # RGB may be rounded the other way, and the network makes more of that; what it
-        # gives is rounded once more.
-        random = np.random.default_rng(0)
-        moved = np.abs(
-            [sharpened(rgb + random.integers(-1, 2, rgb.shape)) - wanted for _ in "abc"]
-        )
-        self.assertLess(np.abs(found - wanted).max(), moved.max() + 0.5)
-        self.assertLess(np.abs(found - wanted).mean(), moved.mean() + 0.25)
+        # Two roundings to integers lie on either way.
+        self.assertLess(np.abs(found - wanted).max(), 3.1)
+        self.assertLess(np.abs(found - wanted).mean(), 0.6)
 
     def test_pictures_of_rgb_become_yuv_of_the_matrix_they_are_tagged_with(self):
         picture = Picture(pixels="bgr0", codec="ffv1", options=(), durations=(3600,))
