@@ -40,7 +40,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         raise ValueError(
             f"unknown variant {variant!r}; there are: {', '.join(_EPOCHS)}"
         )
-    size, blur = variant[:4], variant[5:].removesuffix("-free")
+    size, _, blur = variant.removesuffix("-free").rpartition("-")
     settles = f"{variant}-free" in _EPOCHS
     config = ConfigDict()
     config.name = variant
