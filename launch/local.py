@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> int:
         os.sched_setaffinity(0, cores[index::count] or [cores[index % len(cores)]])
         environment = _environment(address, count, index)
         processes.append(subprocess.Popen(command, env=environment))
+    # Whoever waits on the core of one child would hold it up when another ends.
+    os.sched_setaffinity(0, cores)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: _send(processes, number))
     return _wait(processes)

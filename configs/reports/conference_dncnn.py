@@ -62,6 +62,7 @@ def _common() -> ConfigDict:
         grid_shift=0,
         crops_per_picture=1,
         augment="flip",
+        shrink=0.0,
         extremes=0.0,
         workers=0,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import grain
 import numpy as np
 from absl import flags
+from PIL import Image
 
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -19,6 +20,7 @@ Batch = dict[str, np.ndarray]
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 _PIXELS = ("sharp", "blurred")
+_SHRUNK_AT_MOST = 2.0
 
 
 def batches(
@@ -30,6 +32,7 @@ def batches(
     start_step: int = 0,
     crops_per_picture: int = 1,
     augment: str = "flip",
+    shrink: float = 0.0,
     extremes: float = 0.0,
     workers: int = 0,
     threads: int = 2,
@@ -50,6 +53,9 @@ def batches(
       start_step: number of the first batch.
       crops_per_picture: crops out of each picture in an epoch.
       augment: `none`, `flip` (left and right) or `dihedral` (all eight positions).
+      shrink: the share of crops that are cut up to twice as large, where the picture
+        allows it, and reduced, so that they have finer lines than photographs of that
+        size hold; pairs stay as they are.
       extremes: the share of crops whose contrast is stretched until most of it clips,
         so that they have edges as print and screens do; pairs stay as they are.
       workers: processes that prepare batches; with none, threads of this one do.
@@ -59,8 +65,9 @@ def batches(
       host_count: hosts among which the rows of a batch are shared out.
     """
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
-    if not 0 <= extremes <= 1:
-        raise UserError(f"extremes is {extremes}: it must be from 0 to 1.")
+    for name, share in (("shrink", shrink), ("extremes", extremes)):
+        if not 0 <= share <= 1:
+            raise UserError(f"{name} is {share}: it must be from 0 to 1.")
     if workers < 0:
         raise UserError(f"workers is {workers}: it must be at least 0.")
     if batch_size % host_count:
@@ -70,7 +77,8 @@ def batches(
         )
     dataset = grain.MapDataset.source(_Glances(source)).repeat()
     dataset = _Visits(dataset, source, crops_per_picture, seed)
-    dataset = dataset.seed(seed).random_map(_Crop(patch_size, augment, extremes))
+    crop = _Crop(patch_size, augment, shrink, extremes)
+    dataset = dataset.seed(seed).random_map(crop)
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
     # The rows of one global batch lie in a row of local batches, one per host.
     first = start_step * host_count + host_index
@@ -199,33 +207,45 @@ class _Orders:
 class _Crop(grain.transforms.RandomMap):
     """A square out of a picture, the same out of each of a pair, perhaps mirrored."""
 
-    def __init__(self, patch_size: int, augment: str, extremes: float):
+    def __init__(self, patch_size: int, augment: str, shrink: float, extremes: float):
         self._patch_size = patch_size
         self._augment = augment
+        self._shrink = shrink
         self._extremes = extremes
 
     def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> Batch:
         height, width = element["sharp"].shape[:2]
+        if min(height, width) < self._patch_size:
+            raise UserError(_too_large(self._patch_size, element["key"], height, width))
+        names = [name for name in _PIXELS if name in element]
+        alone = len(names) == 1
         size = self._patch_size
-        if min(height, width) < size:
-            raise UserError(_too_large(size, element["key"], height, width))
+        if alone and self._shrink and rng.random() < self._shrink:
+            most = min(_SHRUNK_AT_MOST, min(height, width) / size)
+            size = int(size * most ** rng.random())
         top = rng.integers(height - size + 1)
         left = rng.integers(width - size + 1)
         across, down, swap = rng.integers(2, size=3)
         crops = {}
-        for name in _PIXELS:
-            if name in element:
-                crop = element[name][top : top + size, left : left + size]
-                if across and self._augment != "none":
-                    crop = crop[:, ::-1]
-                if down and self._augment == "dihedral":
-                    crop = crop[::-1]
-                if swap and self._augment == "dihedral":
-                    crop = crop.swapaxes(0, 1)
-                crops[name] = crop
-        if rng.random() < self._extremes and len(crops) == 1:
+        for name in names:
+            crop = element[name][top : top + size, left : left + size]
+            if size != self._patch_size:
+                crop = _reduced(crop, self._patch_size)
+            if across and self._augment != "none":
+                crop = crop[:, ::-1]
+            if down and self._augment == "dihedral":
+                crop = crop[::-1]
+            if swap and self._augment == "dihedral":
+                crop = crop.swapaxes(0, 1)
+            crops[name] = crop
+        if rng.random() < self._extremes and alone:
             crops["sharp"] = _stretched(crops["sharp"], rng)
         return crops
+
+
+def _reduced(crop: np.ndarray, size: int) -> np.ndarray:
+    picture = Image.fromarray(crop).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(picture)
 
 
 def _stretched(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -39,6 +39,7 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
             batch_size=count,
             patch_size=config.data.patch_size,
             augment=config.data.augment,
+            shrink=config.data.shrink,
             extremes=config.data.extremes,
             seed=config.seed,
         ),

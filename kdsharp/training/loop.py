@@ -266,6 +266,7 @@ class Run:
                 patch_size=data.patch_size + _grid_shift(self._config),
                 crops_per_picture=data.crops_per_picture,
                 augment=data.augment,
+                shrink=data.shrink,
                 extremes=data.extremes,
                 workers=data.workers,
                 seed=self._config.seed,

@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from kdsharp.data import pipeline
 from kdsharp.errors import UserError
@@ -89,13 +90,39 @@ class PipelineTest(parameterized.TestCase):
         clipped = (crops[stretched] % 255 == 0).mean()
         self.assertGreater(clipped, 0.3)
 
-    def test_pairs_are_not_stretched(self):
-        for batch in _take(5, Mapped(paired=True), extremes=1.0):
-            np.testing.assert_array_equal(batch["blurred"], 255 - batch["sharp"])
+    def test_a_share_of_crops_is_cut_larger_and_reduced(self):
+        # Rows and columns are told by red and green: so is how far apart two lie.
+        crops = [b["sharp"] for b in _take(100, shrink=0.5, augment="none")]
+        crops = np.concatenate(crops).astype(int)
+        for channel, axis in ((0, 1), (1, 2)):
+            step = np.diff(crops[..., channel], axis=axis).mean((1, 2))
+            self.assertAlmostEqual((step > 1).mean(), 0.5, delta=0.1)
+            self.assertBetween(step.max(), 1.8, 2.01)
 
-    def test_an_impossible_share_is_told(self):
-        with self.assertRaisesRegex(UserError, "extremes is 2"):
-            _take(1, extremes=2)
+    def test_a_crop_is_reduced_as_pillow_does_it(self):
+        rng = np.random.default_rng(0)
+        picture = rng.integers(256, size=(32, 32, 3), dtype=np.uint8)
+        found = pipeline._reduced(picture, 16)
+        expected = Image.fromarray(picture).resize((16, 16), Image.Resampling.BICUBIC)
+        np.testing.assert_array_equal(found, np.asarray(expected))
+
+    def test_a_picture_no_larger_than_the_patch_is_not_reduced(self):
+        for batch in _take(5, patch_size=48, shrink=1.0, augment="none"):
+            np.testing.assert_array_equal(
+                batch["sharp"][:, :, 0, 0], np.tile(np.arange(48), (4, 1))
+            )
+
+    def test_pairs_are_neither_reduced_nor_stretched(self):
+        for batch in _take(5, Mapped(paired=True), shrink=1.0, extremes=1.0):
+            np.testing.assert_array_equal(batch["blurred"], 255 - batch["sharp"])
+            rows = np.diff(batch["sharp"][..., 0].astype(int), axis=1)
+            columns = np.diff(batch["sharp"][..., 1].astype(int), axis=2)
+            self.assertEqual(max(np.abs(rows).max(), np.abs(columns).max()), 1)
+
+    @parameterized.parameters("shrink", "extremes")
+    def test_an_impossible_share_is_told(self, name):
+        with self.assertRaisesRegex(UserError, f"{name} is 2"):
+            _take(1, **{name: 2})
 
     def test_crops_reach_every_corner(self):
         corners = np.concatenate(

@@ -81,10 +81,19 @@ class HostsTest(absltest.TestCase):
                     record[name], value, rtol=1e-3, err_msg=f"{name} {record['step']}"
                 )
 
+    def _assert_cores_are_shared_out(self, launcher: subprocess.Popen):
+        cores = os.sched_getaffinity(0)
+        self.assertEqual(os.sched_getaffinity(launcher.pid), cores)
+        held = [os.sched_getaffinity(host) for host in _hosts(launcher)]
+        self.assertEqual(set().union(*held), cores)
+        if len(cores) >= len(held):
+            self.assertEqual(sum(map(len, held)), len(cores))
+
     def test_killed_with_two_hosts_it_ends_with_four_as_with_one(self):
         workdir, log = self.root / "killed", self.root / "killed.log"
         process = _launch(self, 2, self.photographs, workdir, log)
         runs.wait_for_steps(workdir, 8, process, _PATIENCE)
+        self._assert_cores_are_shared_out(process)
         os.kill(_hosts(process)[1], signal.SIGKILL)
         self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGKILL)
         words = log.read_text()
