@@ -24,7 +24,7 @@ likely) and JPEG qualities (whole numbers). An argument that is left out has the
 in brackets; without brackets it is the first of its words.
 
     bicubic bilinear area lanczos
-               factor (2)               reduced and enlarged again, as Pillow does
+               factor (2), exact        reduced and enlarged again, as Pillow does
     down       factor (2), filter       reduced; what follows works at the small size
     up         filter                   enlarged again; the filters: bicubic, bilinear,
                                         area, lanczos
@@ -39,11 +39,14 @@ in brackets; without brackets it is the first of its words.
 
 Lengths are in pixels (of the small size between `down` and `up`), angles in degrees,
 counter-clockwise. `linear` and `grey` are 0 or 1: blur light instead of gamma-encoded
-values; noise alike in all channels. `NAMED` holds the named compositions, written out.
+values; noise alike in all channels. So is `exact`: the small picture alone is in 8
+bits, as in published tests of super-resolution. `NAMED` holds the named compositions,
+written out.
 
 Steps that stand for an 8-bit picture clip and round to 8 bits: both passes of a resize,
-`jpeg`, `halo`. Blurs and noise do neither. The result always is in 8-bit values, as a
-network meets pictures. Rounding passes gradients straight through, clipping stops them.
+`jpeg`, `halo`. Blurs and noise do neither. The result is in 8-bit values, as a network
+meets pictures, but for that of `exact` resizing. Rounding passes gradients straight
+through, clipping stops them.
 Borders: resizes end there, blurs see the picture mirrored, JPEG its last pixels.
 
 Inside this folder pictures are planes `[batch, channel, height, width]`: resizing,

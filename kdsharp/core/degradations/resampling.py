@@ -3,7 +3,8 @@
 A resize is a matrix product along each axis. Pillow works on 8-bit pictures, filters
 rows, keeps 8 bits, then filters columns and keeps 8 bits; so does this. Between sizes
 that are known beforehand it equals Pillow bit for bit. A size that is drawn for each
-picture is kept in the top-left corner of an array of the largest size.
+picture is kept in the top-left corner of an array of the largest size. Resizing that is
+`exact` rounds nothing, as Pillow resizes pictures of floating-point numbers.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from kdsharp.core.degradations.frames import Frame, Planes, Sizes
 from kdsharp.core.degradations.rounding import floor, half_up, levels
-from kdsharp.core.degradations.steps import Range, Step, among, between
+from kdsharp.core.degradations.steps import BINARY, Range, Step, among, between
 
 # Keys, "Cubic convolution interpolation for digital image processing", 1981.
 _CUBIC = -0.5
@@ -111,16 +112,17 @@ def resize_planes(
     *,
     source: Sizes | None = None,
     target: Sizes | None = None,
+    exact: bool = False,
 ) -> Float[Array, "b c height width"]:
     """Returns the pictures, of sizes `source`, at sizes `target` in `shape`.
 
     Sizes are given for pictures that differ in them; without, they are the arrays'.
     """
-    grey = levels(planes)
+    grey = planes * 255 if exact else levels(planes)
     for axis, equation in ((1, "bchj->bchi"), (0, "bcjw->bciw")):
         have, want = grey.shape[2 + axis], shape[axis]
         if source is None and target is None:
-            grey = _filter(equation, grey, filter, have, want)
+            grey = _filter(equation, grey, filter, have, want, exact)
         else:
             batch = grey.shape[:1]
             matrices = weights(
@@ -130,14 +132,19 @@ def resize_planes(
                 rows=want,
                 columns=have,
             )
-            grey = half_up(_product(f"bij,{equation}", matrices, grey))
-        grey = jnp.clip(grey, 0, 255)
-    return grey / 255
+            grey = _product(f"bij,{equation}", matrices, grey)
+            grey = grey if exact else half_up(grey)
+        grey = grey if exact else jnp.clip(grey, 0, 255)
+    return jnp.clip(grey / 255, 0, 1)
 
 
-def _filter(equation: str, grey: Planes, filter: str, have: int, want: int) -> Planes:
+def _filter(
+    equation: str, grey: Planes, filter: str, have: int, want: int, exact: bool
+) -> Planes:
     """Returns grey levels after one pass of Pillow's, before clipping."""
     first, weighed = taps(filter, have, want)
+    if exact:
+        return _product(f"ij,{equation}", _dense(first, weighed, have), grey)
     high = np.round(weighed * 2**_HIGH_BITS) / 2**_HIGH_BITS
     coarse, fine = (
         _product(f"ij,{equation}", _dense(first, part, have), grey)
@@ -213,22 +220,31 @@ class Up(Step):
     filter: str = field(default="bicubic", metadata=among(FILTERS))
 
     def _apply(self, frame: Frame) -> Frame:
-        planes = resize_planes(
-            frame.planes, frame.full, self.filter, source=frame.sizes
-        )
-        return Frame(planes, None, frame.full)
+        return enlarged(frame, self.filter)
+
+
+def enlarged(frame: Frame, filter: str, *, exact: bool = False) -> Frame:
+    """Returns the pictures at their full size."""
+    planes = resize_planes(
+        frame.planes, frame.full, filter, source=frame.sizes, exact=exact
+    )
+    return Frame(planes, None, frame.full)
 
 
 @dataclass(frozen=True)
 class _Resampled(Step):
-    """`NAME:FACTOR`: reduced and enlarged again by the same filter."""
+    """`NAME:FACTOR`: reduced and enlarged again by the same filter.
+
+    With `exact` the small picture alone is in 8 bits, not the enlarged one.
+    """
 
     resizes: ClassVar[bool] = True
     factor: Range = field(default=Range(2, 2), metadata=_FACTOR)
+    exact: str = field(default="0", metadata=BINARY)
 
     def _apply(self, frame: Frame, factor: Array) -> Frame:
         small = Down(self.factor, self.name)._apply(frame, factor)
-        return Up(self.name)._apply(small)
+        return enlarged(small, self.name, exact=self.exact == "1")
 
 
 class Bicubic(_Resampled):

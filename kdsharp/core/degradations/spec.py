@@ -177,7 +177,7 @@ class Degradation:
     def __call__(
         self, keys: Key[Array, " b"], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Returns the pictures after the loss, in 8-bit values."""
+        """Returns the pictures after the loss, in 8-bit values unless it is exact."""
         return self.apply(self.draw(keys), sharp)
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -189,11 +189,13 @@ class Degradation:
     def apply(
         self, parameters: Mapping[str, Array], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Returns the pictures after the loss that was drawn, in 8-bit values."""
+        """Returns the pictures after the loss that was drawn, as a call does."""
         planes = sharp.transpose(0, 3, 1, 2)
         frame = Frame(planes, None, planes.shape[2:])
         blurred = self.chain.apply(frame, parameters).planes
-        return to_8_bits(blurred).transpose(0, 2, 3, 1)
+        if not _is_exact(self.chain):
+            blurred = to_8_bits(blurred)
+        return blurred.transpose(0, 2, 3, 1)
 
     @property
     def factor(self) -> int:
@@ -204,6 +206,17 @@ class Degradation:
         """Returns the spec of what one picture met: numbers where ranges were."""
         drawn = {name: np.asarray(value) for name, value in parameters.items()}
         return "+".join(self.chain.describe(drawn, index)) or "nothing"
+
+
+def _is_exact(part: Node | Leaf | Chain) -> bool:
+    """Returns whether what comes last may leave values between those of 8 bits."""
+    match part:
+        case Leaf(step=step):
+            return getattr(step, "exact", "0") == "1"
+        case Chain(nodes=nodes):
+            return _is_exact(nodes[-1])
+        case Node(alternatives=alternatives):
+            return any(map(_is_exact, alternatives))
 
 
 def _factors(part: Node | Leaf | Chain) -> Iterator[int]:

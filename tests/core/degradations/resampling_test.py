@@ -14,6 +14,7 @@ _PILLOW = {
     "area": Image.Resampling.BOX,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_BICUBIC = _PILLOW["bicubic"]
 
 
 def _by_pillow(picture: np.ndarray, factor: float, filter: str) -> np.ndarray:
@@ -42,6 +43,29 @@ class ResamplingTest(parameterized.TestCase):
         for picture, ours in zip(pictures, _levels(got), strict=True):
             wanted = _by_pillow(picture, factor, filter)
             np.testing.assert_allclose(ours, wanted, atol=1e-3)
+
+    @parameterized.parameters("2", "2.5-3.5")
+    def test_exact_keeps_8_bits_in_the_small_picture_alone(self, factor):
+        pictures = crops(2)
+        degrade = degradations.create(f"bicubic:{factor},exact=1")
+        keys = jax.random.split(jax.random.key(0), 2)
+        parameters = degrade.draw(keys)
+        factors = np.asarray(parameters.get("bicubic.factor", (2, 2)))
+        got = _levels(degrade(keys, as_float(pictures)))
+        for picture, factor, ours in zip(pictures, factors, got, strict=True):
+            size = picture.shape[1::-1]
+            small = [max(1, round(side / factor)) for side in size]
+            small = np.asarray(Image.fromarray(picture).resize(small, _BICUBIC))
+            wanted = [
+                # Pictures of mode F hold floating-point numbers.
+                Image.fromarray(plane).resize(size, _BICUBIC)
+                for plane in np.moveaxis(small.astype(np.float32), -1, 0)
+            ]
+            wanted = np.clip(np.stack(wanted, -1), 0, 255)
+            # A drawn factor is near Pillow in the small picture already.
+            atol = 0.02 if factor == 2 else 1.5
+            np.testing.assert_allclose(ours, wanted, atol=atol)
+            self.assertGreater(np.abs(ours - np.round(ours)).mean(), 0.2)
 
     def test_one_channel_and_a_factor_larger_than_the_picture(self):
         pictures = crops(1, 7, 5, channels=1)

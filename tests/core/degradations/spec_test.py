@@ -27,7 +27,7 @@ class GrammarTest(parameterized.TestCase):
         ("bicubic:0.5", "'0.5' for 'factor', which is .* from 1 to 64"),
         ("bicubic:two", "'two' for 'factor'"),
         ("bicubic:4-2", "'4-2' for 'factor'"),
-        ("bicubic:2,3", "2 arguments; bicubic takes: factor"),
+        ("bicubic:2,1,3", "3 arguments; bicubic takes: factor, exact"),
         ("bicubic:", "'' for 'factor'"),
         ("noise:25", "'25' for 'sigma', .* from 0 to 1"),
         ("jpeg:20.5", "'20.5' for 'quality', which is a whole number"),
