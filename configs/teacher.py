@@ -48,7 +48,7 @@ def get_config(variant: str = "quick") -> ConfigDict:
         # Crops from each picture in one epoch.
         crops_per_picture=8,
         augment="dihedral",
-        # The share of crops that are cut up to twice as large and reduced.
+        # The share of crops that are cut up to three times as large and reduced.
         shrink=0.0,
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.0,

@@ -84,7 +84,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         # Crops from each picture in one epoch.
         crops_per_picture=64,
         augment="dihedral",
-        # The share of crops that are cut up to twice as large and reduced.
+        # The share of crops that are cut up to three times as large and reduced.
         shrink=0.5,
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1,

@@ -20,7 +20,7 @@ Batch = dict[str, np.ndarray]
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 _PIXELS = ("sharp", "blurred")
-_SHRUNK_AT_MOST = 2.0
+_SHRUNK_AT_MOST = 3.0
 
 
 def batches(
@@ -53,9 +53,9 @@ def batches(
       start_step: number of the first batch.
       crops_per_picture: crops out of each picture in an epoch.
       augment: `none`, `flip` (left and right) or `dihedral` (all eight positions).
-      shrink: the share of crops that are cut up to twice as large, where the picture
-        allows it, and reduced, so that they have finer lines than photographs of that
-        size hold; pairs stay as they are.
+      shrink: the share of crops that are cut up to three times as large, where the
+        picture allows it, and reduced, so that they have finer lines than photographs
+        of that size hold; pairs stay as they are.
       extremes: the share of crops whose contrast is stretched until most of it clips,
         so that they have edges as print and screens do; pairs stay as they are.
       workers: processes that prepare batches; with none, threads of this one do.
