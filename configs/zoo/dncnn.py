@@ -67,7 +67,7 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         crops_per_picture=16,
         augment="dihedral",
         # The share of crops that are cut up to three times as large and reduced.
-        shrink=0.5,
+        shrink=1.0 if blur == "bicubic2" else 0.0,
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1,
         workers=0,
