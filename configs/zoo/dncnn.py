@@ -20,7 +20,7 @@ _BLURS = {
 }
 _EPOCHS = {
     "dncnn17-bicubic2": 11,
-    "dncnn17-call": 1,
+    "dncnn17-call": 4,
     "dncnn8-bicubic2": 36,
     "dncnn8-call": 4,
 }
@@ -67,13 +67,13 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         crops_per_picture=16,
         augment="dihedral",
         # The share of crops that are cut up to three times as large and reduced.
-        shrink=1.0 if blur == "bicubic2" else 0.0,
+        shrink=0.0,
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1,
         workers=0,
     )
     config.batch_size = 16
-    # 380 steps each on 380 photographs: what one core does in two hours at most, and no
+    # 380 steps each on 380 photographs: what one core does in two hours, and no
     # end of what these networks can learn.
     config.epochs = _EPOCHS[variant]
 

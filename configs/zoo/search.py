@@ -14,12 +14,6 @@ _PLAIN = {
     "skip": False,
     "learned_slope": False,
 }
-# Smaller ones than those that ship now are trained on.
-_CROPS = {
-    "degradation": "bicubic:2",
-    "data": {"patch_size": 64, "crops_per_picture": 64, "shrink": 0.0},
-    "batch_size": 16,
-}
 # At 6e-3, where Muon does best, Adam's networks return their input.
 _ADAM = {"rule": "adam", "learning_rate": 1e-3}
 
@@ -66,7 +60,7 @@ def get_config(variant: str = "rt-s") -> ConfigDict:
     config.steps = 1000
     config.evaluations = 1
     # On a CPU one device trains networks as small as these faster than two do.
-    config.common = ConfigDict({"devices": 1, "model": _PLAIN, **_CROPS})
+    config.common = ConfigDict({"devices": 1, "model": _PLAIN})
     config.methods = ConfigDict(_CANDIDATES[variant])
     config.baseline = next(iter(_CANDIDATES[variant]))
     return config
