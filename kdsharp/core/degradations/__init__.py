@@ -26,7 +26,7 @@ in brackets; without brackets it is the first of its words.
     bicubic bilinear area lanczos
                factor (2), exact        reduced and enlarged again, as Pillow does
     down       factor (2), filter       reduced; what follows works at the small size
-    up         filter                   enlarged again; the filters: bicubic, bilinear,
+    up         filter, exact            enlarged again; the filters: bicubic, bilinear,
                                         area, lanczos
     gaussian   sigma (0.5-3), across, angle (0-180 with across), linear
     defocus    radius (0.5-4), linear   a disc

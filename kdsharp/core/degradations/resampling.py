@@ -213,22 +213,22 @@ class Down(Step):
 
 @dataclass(frozen=True)
 class Up(Step):
-    """`up[:FILTER]`: enlarged to the size before `down`."""
+    """`up[:FILTER]`: enlarged to the size before `down`, with `exact` unrounded."""
 
     name: ClassVar[str] = "up"
     resizes: ClassVar[bool] = True
     filter: str = field(default="bicubic", metadata=among(FILTERS))
+    exact: str = field(default="0", metadata=BINARY)
 
     def _apply(self, frame: Frame) -> Frame:
-        return enlarged(frame, self.filter)
-
-
-def enlarged(frame: Frame, filter: str, *, exact: bool = False) -> Frame:
-    """Returns the pictures at their full size."""
-    planes = resize_planes(
-        frame.planes, frame.full, filter, source=frame.sizes, exact=exact
-    )
-    return Frame(planes, None, frame.full)
+        planes = resize_planes(
+            frame.planes,
+            frame.full,
+            self.filter,
+            source=frame.sizes,
+            exact=self.exact == "1",
+        )
+        return Frame(planes, None, frame.full)
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class _Resampled(Step):
 
     def _apply(self, frame: Frame, factor: Array) -> Frame:
         small = Down(self.factor, self.name)._apply(frame, factor)
-        return enlarged(small, self.name, exact=self.exact == "1")
+        return Up(self.name, self.exact)._apply(small)
 
 
 class Bicubic(_Resampled):
