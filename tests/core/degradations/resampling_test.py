@@ -44,10 +44,12 @@ class ResamplingTest(parameterized.TestCase):
             wanted = _by_pillow(picture, factor, filter)
             np.testing.assert_allclose(ours, wanted, atol=1e-3)
 
-    @parameterized.parameters("2", "2.5-3.5")
-    def test_exact_keeps_8_bits_in_the_small_picture_alone(self, factor):
+    @parameterized.parameters(
+        "bicubic:2,exact=1", "bicubic:2.5-3.5,exact=1", "down:2+up:exact=1"
+    )
+    def test_exact_keeps_8_bits_in_the_small_picture_alone(self, spec):
         pictures = crops(2)
-        degrade = degradations.create(f"bicubic:{factor},exact=1")
+        degrade = degradations.create(spec)
         keys = jax.random.split(jax.random.key(0), 2)
         parameters = degrade.draw(keys)
         factors = np.asarray(parameters.get("bicubic.factor", (2, 2)))
