@@ -1,0 +1,225 @@
+"""Encoders as conferencing apps set them: no lookahead, one thread, constant rate.
+
+`encode` returns a Matroska file as bytes, `decode` its frames by number. One thread
+each, so that a stream is the same wherever it is made.
+"""
+
+import dataclasses
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kdsharp.errors import UserError
+
+if TYPE_CHECKING:
+    import av
+
+FPS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """How an encoder spends bits: a constant rate, or a constant quantiser.
+
+    `bits` is bits a second; `buffer` the seconds that the decoder's buffer holds.
+    `quantizer` runs from 0, the finest of the encoder, to 1, the coarsest.
+    """
+
+    bits: int | None = None
+    buffer: float = 1.0
+    quantizer: float | None = None
+
+    def scaled(self, low: int, high: int) -> int:
+        """The quantiser on an encoder's own scale."""
+        return round(low + self.quantizer * (high - low))
+
+
+@dataclasses.dataclass(frozen=True)
+class Codec:
+    """An encoder of PyAV and its options at a rate; `effort` is 0 (fast) to 2."""
+
+    encoder: str
+    options: Callable[[Rate, int], Mapping[str, str]]
+
+
+def _h264(rate: Rate, effort: int) -> dict[str, str]:
+    options = {
+        "preset": ("ultrafast", "superfast", "veryfast")[effort],
+        "tune": "zerolatency",
+        "profile": "baseline" if effort < 2 else "main",
+        "g": "3000",
+        "threads": "1",
+    }
+    if rate.bits is None:
+        return options | {"qp": str(rate.scaled(20, 46))}
+    return options | _vbv(rate)
+
+
+def _hevc(rate: Rate, effort: int) -> dict[str, str]:
+    params = "log-level=none:pools=none:frame-threads=1:keyint=3000"
+    options = {"preset": ("ultrafast", "ultrafast", "superfast")[effort]}
+    options |= {"tune": "zerolatency"}
+    if rate.bits is None:
+        params += f":qp={rate.scaled(20, 46)}"
+    else:
+        kilobits = max(1, rate.bits // 1000)
+        held = max(1, round(kilobits * rate.buffer))
+        params += f":vbv-maxrate={kilobits}:vbv-bufsize={held}"
+    return options | {"x265-params": params}
+
+
+def _vp8(rate: Rate, effort: int) -> dict[str, str]:
+    return _vpx(rate) | {"cpu-used": str((12, 8, 5)[effort])}
+
+
+def _vp9(rate: Rate, effort: int) -> dict[str, str]:
+    return _vpx(rate) | {"cpu-used": str((9, 8, 7)[effort]), "aq-mode": "3"}
+
+
+def _vpx(rate: Rate) -> dict[str, str]:
+    options = {
+        "deadline": "realtime",
+        "lag-in-frames": "0",
+        "error-resilient": "1",
+        "g": "3000",
+        "threads": "1",
+    }
+    if rate.bits is None:
+        fixed = str(rate.scaled(10, 60))
+        return options | {"qmin": fixed, "qmax": fixed, "crf": fixed}
+    return options | _vbv(rate) | {"minrate": f"{rate.bits}", "qmin": "2"}
+
+
+def _av1(rate: Rate, effort: int) -> dict[str, str]:
+    params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1"
+    options = {"preset": str((12, 11, 10)[effort])}
+    if rate.bits is None:
+        return options | {"crf": str(rate.scaled(25, 62)), "svtav1-params": params}
+    params += f":rc=2:buf-sz={round(1000 * rate.buffer)}"
+    return options | {"svtav1-params": params}
+
+
+def _vbv(rate: Rate) -> dict[str, str]:
+    return {"maxrate": f"{rate.bits}", "bufsize": f"{round(rate.bits * rate.buffer)}"}
+
+
+CODECS: dict[str, Codec] = {
+    "h264": Codec("libx264", _h264),
+    "vp8": Codec("libvpx", _vp8),
+    "vp9": Codec("libvpx-vp9", _vp9),
+    "av1": Codec("libsvtav1", _av1),
+    "hevc": Codec("libx265", _hevc),
+}
+
+
+def encode(
+    frames: Iterable[np.ndarray],
+    codec: str,
+    rate: Rate,
+    *,
+    size: tuple[int, int],
+    effort: int = 1,
+    scaler: str = "BICUBIC",
+    lost: Iterable[int] = (),
+) -> bytes:
+    """The stream of RGB uint8 frames at `size` (width, height), as Matroska.
+
+    Packets of the frames `lost` never arrive.
+    """
+    av = need_av()
+    if codec not in CODECS:
+        raise UserError(f"unknown codec {codec!r}; choose one of: {', '.join(CODECS)}")
+    entry, lost = CODECS[codec], frozenset(lost)
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        options = dict(entry.options(rate, effort))
+        stream = container.add_stream(entry.encoder, rate=FPS, options=options)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
+        if rate.bits is not None:
+            stream.bit_rate = rate.bits
+        for number, pixels in enumerate(frames):
+            frame = _frame(pixels, size, scaler)
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            for packet in stream.encode(frame):
+                if _number(packet) not in lost:
+                    container.mux(packet)
+        for packet in stream.encode():
+            if _number(packet) not in lost:
+                container.mux(packet)
+    return file.getvalue()
+
+
+def decode(stream: bytes) -> dict[int, "av.VideoFrame"]:
+    """The frames by number; those whose packet was lost may be missing."""
+    av = need_av()
+    frames = {}
+    with av.open(io.BytesIO(stream)) as container:
+        video = container.streams.video[0]
+        video.codec_context.thread_count = 1
+        for packet in container.demux(video):
+            try:
+                decoded = packet.decode()
+            except av.error.InvalidDataError:
+                continue  # What a lost packet leaves may be beyond the decoder.
+            for frame in decoded:
+                frames[_number(frame)] = frame
+    return frames
+
+
+def resized(
+    frame: "av.VideoFrame", size: tuple[int, int], scaler: str
+) -> "av.VideoFrame":
+    """The frame at `size` (width, height), scaled as a player does."""
+    if (frame.width, frame.height) == tuple(size):
+        return frame
+    return frame.reformat(width=size[0], height=size[1], interpolation=scaler)
+
+
+def luma(frame: "av.VideoFrame") -> np.ndarray:
+    """The Y plane, in studio range as the decoder gave it."""
+    plane = frame.planes[0]
+    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return lines[:, : frame.width].copy()
+
+
+def rgb(frame: "av.VideoFrame") -> np.ndarray:
+    """The picture as RGB, by BT.601 from studio range."""
+    return frame.to_ndarray(format="rgb24", src_colorspace="itu601")
+
+
+def _frame(pixels: np.ndarray, size: tuple[int, int], scaler: str) -> "av.VideoFrame":
+    import av
+
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return frame.reformat(
+        width=size[0],
+        height=size[1],
+        format="yuv420p",
+        dst_colorspace="itu601",
+        dst_color_range="MPEG",
+        interpolation=scaler,
+    )
+
+
+def _number(timed) -> int | None:
+    """Of a frame or a packet: its place in the clip."""
+    return None if timed.pts is None else round(timed.pts * timed.time_base * FPS)
+
+
+def need_av():
+    """PyAV, or the sentence that says which extra brings it."""
+    try:
+        import av
+    except ImportError as error:
+        raise UserError(
+            "PyAV is not installed: pip install 'kdsharp[video]' brings it"
+        ) from error
+    av.logging.set_level(av.logging.PANIC)
+    os.environ.setdefault("SVT_LOG", "1")  # Else SVT-AV1 prints its settings.
+    return av
