@@ -1,0 +1,137 @@
+"""The true frames of a clip, rendered from photographs and pages as its recipe says."""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFilter
+
+from kdsharp.data.clips import screens
+from kdsharp.data.clips.recipes import FRAMES, HEIGHT, WIDTH
+
+Photographs = Callable[[str], Image.Image]
+
+_SIZE = (WIDTH, HEIGHT)
+
+
+def frames(scene: Mapping[str, Any], photographs: Photographs) -> Iterator[Image.Image]:
+    """Yields the frames; what does not change comes again as the same object."""
+    cut = scene.get("cut", FRAMES)
+    for number, frame in enumerate(_uncut(scene, photographs)):
+        if number == cut:
+            break
+        yield frame
+    if cut < FRAMES:
+        for number, frame in enumerate(_uncut(scene["next"], photographs)):
+            if number >= cut:
+                yield frame
+
+
+def _uncut(scene: Mapping[str, Any], photographs: Photographs) -> Iterator[Image.Image]:
+    if scene["kind"] == "screen":
+        yield from _screen(scene)
+        return
+    person = scene.get("person")
+    picture = _toned(photographs(scene["file"]), scene["tone"])
+    if scene["flip"]:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    last = None
+    for number, box in enumerate(_boxes(scene, picture.size)):
+        if last is None or box != last[0]:
+            last = (box, picture.resize(_SIZE, Image.Resampling.BICUBIC, box=box))
+        frame = last[1]
+        if person:
+            frame = frame.copy()
+            _add_person(frame, person, photographs(person["file"]), number)
+        yield frame
+
+
+def _toned(picture: Image.Image, tone: list[float]) -> Image.Image:
+    if not tone:
+        return picture
+    gamma, gain = tone
+    table = [round(255 * gain * (level / 255) ** gamma) for level in range(256)]
+    return picture.point(table * 3)
+
+
+def _boxes(scene: Mapping[str, Any], size: tuple[int, int]) -> Iterator[tuple]:
+    """Yields the part of the photograph that each frame shows."""
+    scale = min(scene["scale"], 0.95 * size[0] / WIDTH, 0.95 * size[1] / HEIGHT)
+    hand = random.Random(scene["hand"])
+    at = [0.0, 0.0]
+    ends = [abs(v) * (FRAMES - 1) * scale for v in scene["pan"]]
+    room = [side - scale * own for side, own in zip(size, _SIZE, strict=True)]
+    free = [max(0.0, r - e) for r, e in zip(room, ends, strict=True)]
+    start = [
+        place * f + (e if v < 0 else 0)
+        for place, f, e, v in zip(scene["at"], free, ends, scene["pan"], strict=True)
+    ]
+    for number in range(FRAMES):
+        zoom = scale * (1 + scene["zoom"]) ** number
+        zoom = min(zoom, size[0] / WIDTH, size[1] / HEIGHT)
+        corner = []
+        for axis in (0, 1):
+            at[axis] = 0.9 * at[axis] + scene["shake"] * hand.gauss(0, 0.5)
+            moved = scene["pan"][axis] * number + at[axis]
+            most = size[axis] - zoom * _SIZE[axis]
+            centred = (zoom - scale) * _SIZE[axis] / 2
+            place = start[axis] + moved * scale - centred
+            corner.append(min(max(place, 0.0), most))
+        left, top = corner
+        yield (left, top, left + zoom * WIDTH, top + zoom * HEIGHT)
+
+
+def _add_person(
+    frame: Image.Image, person: Mapping[str, Any], picture: Image.Image, number: int
+) -> None:
+    """Pastes a swaying ellipse of another photograph, as it is at that frame."""
+    width, height = (
+        max(24, round(part * side))
+        for part, side in zip(person["size"], _SIZE, strict=True)
+    )
+    x, y = (
+        place * side - own / 2 + sway * math.sin(2 * math.pi * number / period + phase)
+        for place, side, own, sway, period, phase in zip(
+            person["place"],
+            _SIZE,
+            (width, height),
+            person["sway"],
+            person["period"],
+            person["phase"],
+            strict=True,
+        )
+    )
+    scale = min(
+        person["scale"],
+        0.9 * picture.width / (width + 2),
+        0.9 * picture.height / (height + 2),
+    )
+    # What is left of whole pixels is a shift of what is cut out.
+    left = person["at"][0] * (picture.width - scale * (width + 2)) + scale
+    top = person["at"][1] * (picture.height - scale * (height + 2)) + scale
+    left -= (x - math.floor(x)) * scale
+    top -= (y - math.floor(y)) * scale
+    cut = (left, top, left + scale * width, top + scale * height)
+    shown = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
+    frame.paste(shown, (math.floor(x), math.floor(y)), _ellipse(width, height))
+
+
+def _ellipse(width: int, height: int) -> Image.Image:
+    mask = Image.new("L", (width, height))
+    ImageDraw.Draw(mask).ellipse((3, 3, width - 4, height - 4), fill=255)
+    return mask.filter(ImageFilter.GaussianBlur(1))
+
+
+def _screen(scene: Mapping[str, Any]) -> Iterator[Image.Image]:
+    page = screens.page(scene["page"])
+    free = (page.width - WIDTH, page.height - HEIGHT)
+    left, top = (round(at * room) for at, room in zip(scene["at"], free, strict=True))
+    last = None
+    for number in range(FRAMES):
+        # Back from the end, as a reader scrolls.
+        row = (top + scene["scroll"] * number) % (2 * free[1])
+        row = min(row, 2 * free[1] - row)
+        if last is None or row != last[0]:
+            last = (row, page.crop((left, row, left + WIDTH, row + HEIGHT)))
+        yield last[1]
