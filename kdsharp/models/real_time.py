@@ -16,7 +16,6 @@ from kdsharp.errors import UserError
 from kdsharp.models import layers
 
 CONVOLUTIONS = ("plain", "expanded", "separable")
-CONTEXTS = ("none", "last", "all")
 
 
 class RealTime(nn.Module):
@@ -27,10 +26,10 @@ class RealTime(nn.Module):
     The activation is leaky, under a plain ReLU such small networks fall silent; its
     slope is learned, a filter each, where `learned_slope` is set.
 
-    With a `context`, a coarse look at the whole picture sets a gain for each filter of
-    the `last` hidden layer or of `all` of them, so that the network knows a good
-    picture from a poor one. `gains` may be given, as `Context` computes them, where
-    what is restored is only a part of the picture.
+    With a `context` of some filters, a coarse look at the whole picture sets a gain
+    for each filter of the last hidden layer, so that the network knows a good picture
+    from a poor one. `gains` are given, as `Context` computes them, where what is
+    restored is only a part of the picture.
 
     With `frames` above 1 the network is also given earlier frames, as further channels
     after those of the frame that it restores.
@@ -45,7 +44,7 @@ class RealTime(nn.Module):
     convolution: str = "plain"
     skip: bool = False
     learned_slope: bool = False
-    context: str = "none"
+    context: int = 0
     frames: int = 1
     dtype: jnp.dtype = jnp.float32
     # Without batch norm, devices have nothing to agree on.
@@ -61,40 +60,23 @@ class RealTime(nn.Module):
     ) -> Float[Array, "b h w c"]:
         given = blurred
         blurred = given[..., : self.channels]
-        if gains is None and self.gains:
-            gains = Context(self.gains, name="context")(blurred)
+        if gains is None and self.context:
+            look = Context(self.width, self.context, name="context")
+            gains = look(blurred, train=train)
         x = layers.pad_to_multiple(given, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
         x = layers.conv(self.width, self.ends, "conv1", self.dtype)(x)
-        first = x = self._scale(self._activate(x, 1), gains, 1)
+        first = x = self._activate(x, 1)
         for layer in range(2, self.depth):
             x = self._activate(self._inner(f"conv{layer}")(x), layer)
-            x = self._scale(x, gains, layer)
         if self.skip:
             x = x + first
+        if gains is not None:
+            x = x * gains[:, None, None, :].astype(self.dtype)
         folded = self.channels * self.factor**2
         x = layers.residual_head(folded, self.dtype, f"conv{self.depth}", self.ends)(x)
         x = layers.crop_like(unfold(x, self.factor), blurred)
         return x.astype(blurred.dtype)
-
-    @property
-    def gains(self) -> int:
-        """How many gains the context sets."""
-        if self.context not in CONTEXTS:
-            raise UserError(
-                f"unknown context {self.context!r}; choose one of: "
-                f"{', '.join(CONTEXTS)}"
-            )
-        layers_ = {"none": 0, "last": 1, "all": self.depth - 1}[self.context]
-        return layers_ * self.width
-
-    def _scale(self, x: Float[Array, "b h w f"], gains: Array | None, layer: int):
-        """The features times their gains, where this layer has any."""
-        if gains is None or (self.context == "last" and layer < self.depth - 1):
-            return x
-        start = (layer - 1) * self.width if self.context == "all" else 0
-        own = gains[:, None, None, start : start + self.width]
-        return x * own.astype(self.dtype)
 
     def _inner(self, name: str) -> nn.Module:
         if self.convolution not in CONVOLUTIONS:
@@ -120,17 +102,22 @@ class RealTime(nn.Module):
 class Context(nn.Module):
     """A gain between 0 and 2 for each of `gains` filters, from the whole picture.
 
-    Filters that look at every eighth place tell by their means over the picture, their
-    mean squares and mean fourth powers how much there is of what they look for.
+    `filters` of its own look at every eighth place of luma and tell, by their means and
+    their mean fourth powers over the picture, how much there is of what they look for.
+    In training that is blurred a little, lest single pictures be known by heart; it
+    takes a key named `context`.
     """
 
     gains: int
-    filters: int = 16
+    filters: int = 8
     size: int = 12
-    hidden: int = 32
+    hidden: int = 16
+    noise: float = 0.1
 
     @nn.compact
-    def __call__(self, picture: Float[Array, "b h w c"]) -> Float[Array, "b g"]:
+    def __call__(
+        self, picture: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b g"]:
         luma = picture.astype(jnp.float32)
         if luma.shape[-1] == 3:
             luma = color.luma(luma)
@@ -142,14 +129,13 @@ class Context(nn.Module):
         seen = jax.lax.conv_general_dilated(
             luma, kernel, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
-        squares = jnp.square(seen)
-        moments = [
-            jnp.log(jnp.mean(jnp.abs(seen), axis=(1, 2)) + 1e-4),
-            jnp.log(jnp.mean(squares, axis=(1, 2)) + 1e-8) / 2,
-            jnp.log(jnp.mean(jnp.square(squares), axis=(1, 2)) + 1e-16) / 4,
-        ]
-        x = jnp.concatenate(moments, axis=-1) / 4 + 1
-        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(x), 0.1)
+        means = jnp.mean(jnp.abs(seen), axis=(1, 2))
+        peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))
+        told = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
+        if train and self.has_rng("context"):
+            key = self.make_rng("context")
+            told = told + self.noise * jax.random.normal(key, told.shape)
+        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(told / 4 + 1), 0.1)
         x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
         return 2 * jax.nn.sigmoid(x)
 
