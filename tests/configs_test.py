@@ -3,6 +3,7 @@
 import importlib
 import json
 import pathlib
+import re
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation.bench import operations
 from kdsharp.training import optimizers, teaching
 from kdsharp.training.stopping import Patience
-from kdsharp.weights import fold
+from kdsharp.weights import fold, store
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
@@ -26,9 +27,11 @@ _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
 _ZOO = tuple(
     f"zoo/{file}:{network}-{blur}"
     for file, networks, blurs in (
-        ("real_time", ("rt-s", "rt-m"), ("bicubic2", "call")),
-        ("real_time", ("rt-m",), ("bicubic2-free", "call-free")),
+        ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone", "call")),
+        ("real_time", ("rt-m",), ("call-free",)),
+        ("real_time", ("rt-xl",), ("bicubic2",)),
         ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
+        ("dncnn", ("dncnn8",), ("bicubic2-alone",)),
     )
     for network in networks
     for blur in blurs
@@ -128,6 +131,29 @@ class ConfigsTest(parameterized.TestCase):
     @parameterized.parameters(*_ZOO)
     def test_a_recipe_bears_the_name_of_its_weights(self, spec):
         self.assertEqual(_load(spec).name, spec.partition(":")[2])
+
+    @parameterized.parameters(
+        ("zoo/dncnn:dncnn8-bicubic2", "dncnn17-bicubic2"),
+        ("zoo/real_time:rt-s-bicubic2", "rt-xl-bicubic2"),
+        ("zoo/real_time:rt-m-bicubic2", "rt-xl-bicubic2"),
+    )
+    def test_students_learn_from_a_teacher_that_ships(self, spec, teacher):
+        config = _load(spec)
+        self.assertEqual(config.teacher.weights, teacher)
+        taught = store.load(teacher).card["model"]
+        # A teacher of luma for students of luma.
+        self.assertEqual(taught["channels"], config.model.channels)
+        self.assertEqual(_load(f"{spec}-alone").teacher.weights, "")
+
+    @parameterized.parameters(*store.shipped())
+    def test_what_ships_has_a_recipe_of_its_network(self, name):
+        card = store.load(name).card
+        spec = re.search(r"configs/(zoo/\w+)\.py(:\S+)", card["command"])
+        config = _load("".join(spec.groups()))
+        self.assertEqual(config.name, name)
+        arguments, _ = fold.collapse(json.loads(config.model.to_json()), {"params": {}})
+        self.assertEqual(arguments, card["model"])
+        self.assertEqual(config.degradation, card["degradation"])
 
 
 class ReportsTest(parameterized.TestCase):

@@ -14,6 +14,13 @@ _PLAIN = {
     "skip": False,
     "learned_slope": False,
 }
+# A run of minutes on a core.
+_SHORT = {
+    "degradation": "bicubic:2",
+    "batch_size": 16,
+    "data": {"patch_size": 64, "shrink": 0.0, "extremes": 0.1},
+    "optimizer": {"warmup_steps": 100},
+}
 # At 6e-3, where Muon does best, Adam's networks return their input.
 _ADAM = {"rule": "adam", "learning_rate": 1e-3}
 
@@ -55,12 +62,12 @@ def get_config(variant: str = "rt-s") -> ConfigDict:
             f"unknown variant {variant!r}; there are: {', '.join(_CANDIDATES)}"
         )
     config = ConfigDict()
-    config.experiment = "real_time.py"
+    config.experiment = "real_time.py:rt-s-bicubic2-alone"
     config.seeds = (0,)
     config.steps = 1000
     config.evaluations = 1
     # On a CPU one device trains networks as small as these faster than two do.
-    config.common = ConfigDict({"devices": 1, "model": _PLAIN})
+    config.common = ConfigDict({"devices": 1, "model": _PLAIN, **_SHORT})
     config.methods = ConfigDict(_CANDIDATES[variant])
     config.baseline = next(iter(_CANDIDATES[variant]))
     return config

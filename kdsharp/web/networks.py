@@ -10,12 +10,16 @@ from kdsharp.runtime import restore
 from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
 
+# Products a pixel that leave a camera some frames a second.
+_MOST_LIVE = 50_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """What the page is told of a network; `graph` is its file, so is the kernel's.
 
-    A kernel, for networks that have one, is their own WebAssembly.
+    Those that are `live` are for video: of luma, and not too slow for it. A kernel, for
+    those of them that have one, is their own WebAssembly.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Entry:
     multiple: int
     bytes: int
     degradation: str
+    live: bool
     kernel: dict | None
 
 
@@ -43,6 +48,9 @@ def write(name: str, folder: Path) -> Entry:
 
     whole = network.of_weights(name)
     looks = reach.of(whole.model)
+    parameters = cards.count_parameters(store.locate(name))
+    products = parameters / looks.multiple**2
+    live = whole.model.channels == 1 and products <= _MOST_LIVE
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
     graph = pictures.batches(whole, clip=False).SerializeToString()
     file = f"{whole.name}.onnx"
@@ -50,13 +58,14 @@ def write(name: str, folder: Path) -> Entry:
     return Entry(
         name=whole.name,
         graph=file,
-        parameters=cards.count_parameters(store.locate(name)),
+        parameters=parameters,
         channels=whole.model.channels,
         radius=looks.radius,
         multiple=looks.multiple,
         bytes=len(graph),
         degradation=whole.card.get("degradation") or "",
-        kernel=_kernel(whole, folder),
+        live=live,
+        kernel=_kernel(whole, folder) if live else None,
     )
 
 

@@ -16,7 +16,7 @@ def line(file: Path) -> str:
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
-        f"parameters  {card.get('degradation') or 'degradation not told':16} "
+        f"parameters  {card.get('degradation') or 'degradation not told':28} "
         f"{card.get('data_licence') or 'licence not told'}"
     )
 

@@ -243,7 +243,7 @@ class ModelsTest(absltest.TestCase):
         gflop = 2 * 9 * layers * 640 * 360 / 1e9
         found = float(re.search(r"8,132 .*\n +([\d.]+) GFLOP", out)[1])
         self.assertBetween(found, gflop - 0.05, 1.05 * gflop)
-        self.assertIn("33.67 -> 36.95", out)
+        self.assertIn("33.67 -> 36.98", out)
 
 
 if __name__ == "__main__":

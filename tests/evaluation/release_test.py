@@ -1,7 +1,6 @@
 """What a release writes, against Pillow's blur and a network that does nothing."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,34 +10,40 @@ import skimage.metrics
 from absl.testing import absltest
 from PIL import Image
 
+from kdsharp.errors import UserError
 from kdsharp.evaluation import release
 from kdsharp.weights import store
 from tests.evaluation import networks
-
-_VALIDATION = {
-    "input": {"mae": 0.5, "psnr": math.inf, "ssim": 0.5},
-    "network": {"mae": 0.25, "psnr": 7.0, "ssim": 0.75, "gain": -math.inf},
-}
 
 
 def _photograph() -> np.ndarray:
     return skimage.data.astronaut()[:48, 160:224]
 
 
-def _blurred_luma_psnr(exact: bool = False) -> float:
-    image = Image.fromarray(_photograph())
+def _blurred(sharp: np.ndarray, exact: bool = False) -> np.ndarray:
+    image = Image.fromarray(sharp)
     small = image.resize((image.width // 2, image.height // 2), Image.BICUBIC)
     planes = [
         # Pictures of mode F hold floating-point numbers.
         (plane.convert("F") if exact else plane).resize(image.size, Image.BICUBIC)
         for plane in small.split()
     ]
-    blurred = np.clip(np.stack(planes, -1).astype(np.float64), 0, 255) / 255
+    return np.clip(np.stack(planes, -1).astype(np.float64), 0, 255) / 255
+
+
+def _blurred_luma_psnr(exact: bool = False) -> float:
     sharp, blurred = (
         skimage.color.rgb2ycbcr(x)[2:-2, 2:-2, 0] / 255
-        for x in (_photograph() / 255, blurred)
+        for x in (_photograph() / 255, _blurred(_photograph(), exact))
     )
     return skimage.metrics.peak_signal_noise_ratio(sharp, blurred, data_range=1)
+
+
+def _sharpened(blurred: np.ndarray, gain: float) -> np.ndarray:
+    """Returns what the network of `networks.save` makes of a picture."""
+    beside = np.pad(blurred, ((0, 0), (1, 1), (0, 0)))
+    mean = (beside[:, 2:] + beside[:, :-2]) / 2
+    return np.clip(blurred + gain * (blurred - mean), 0, 1)
 
 
 class ReleaseTest(absltest.TestCase):
@@ -51,16 +56,20 @@ class ReleaseTest(absltest.TestCase):
                 image = Image.fromarray(_photograph())
                 image.save(self.root / folder / "astronaut.png")
 
-    def _release(self, name: str, degradation: str, **told: str) -> dict:
-        run = networks.save(self.root, name)
+    def _release(
+        self, called: str, degradation: str, gain: float = 0.0, **told
+    ) -> dict:
+        run = networks.save(self.root, called, gain=gain)
         card = json.loads(run.with_suffix(".json").read_text())
         card |= {
             "degradation": degradation,
             "recipe": {
-                "data": {"source": "folder:/home/somebody/photographs"},
+                "data": {"source": "folder:/home/somebody/photographs", "workers": 0},
                 "init": "/home/somebody/runs/dncnn8-bicubic2",
+                "teacher": {"weights": "/home/somebody/rt-xl.safetensors,self"},
+                "validation": {"size": 32, "pictures": 1},
             },
-            "scores": {"validation": _VALIDATION},
+            "scores": {"validation": {"network": {"psnr": 99.0}}},
         }
         run.with_suffix(".json").write_text(json.dumps(card))
         file = release.release(
@@ -81,6 +90,7 @@ class ReleaseTest(absltest.TestCase):
         self.assertIn("configs/zoo/dncnn.py:dncnn8-bicubic2", card["command"])
         self.assertNotIn("somebody", json.dumps(card))
         self.assertEqual(card["recipe"]["init"], "dncnn8-bicubic2")
+        self.assertEqual(card["recipe"]["teacher"]["weights"], "rt-xl,self")
         found = card["scores"]["Set5 (luma, border of 2)"]
         self.assertAlmostEqual(found["input"]["psnr"], _blurred_luma_psnr(), delta=0.02)
         self.assertEqual(found["input"], found["network"])
@@ -93,6 +103,61 @@ class ReleaseTest(absltest.TestCase):
         off_grid = card["scores"]["Set14 (the same, the blur's grid off by one)"]
         self.assertNotEqual(off_grid["input"], found["input"])
 
+    def test_the_validation_is_measured_on_the_middles(self):
+        card = self._release("dncnn8-bicubic2", "bicubic:2", gain=0.25)
+        found = card["scores"]["validation"]
+        sharp = _photograph()[8:40, 16:48]
+        blurred = _blurred(sharp)
+        for row, picture in (
+            ("input", blurred),
+            ("network", _sharpened(blurred, gain=0.25)),
+        ):
+            expected = skimage.metrics.peak_signal_noise_ratio(
+                sharp / 255, picture, data_range=1
+            )
+            self.assertAlmostEqual(found[row]["psnr"], expected, delta=0.01, msg=row)
+
+    def test_facts_are_laid_over_the_card_of_weights_from_elsewhere(self):
+        facts = self.root / "facts.json"
+        facts.write_text(
+            json.dumps(
+                {
+                    "seconds": 60,
+                    "hardware": "a desk",
+                    "recipe": {"data": {"source": "folder:ALL", "workers": None}},
+                }
+            )
+        )
+        card = self._release(
+            "elsewhere",
+            "bicubic:2",
+            name="rt-s-bicubic2",
+            facts=release.read_facts(facts),
+            hardware="a laptop",
+        )
+        self.assertEqual(card["name"], "rt-s-bicubic2")
+        self.assertEqual(card["recipe"]["name"], "rt-s-bicubic2")
+        self.assertEqual((card["seconds"], card["hardware"]), (60, "a laptop"))
+        self.assertEqual(card["recipe"]["data"], {"source": "folder:ALL"})
+        self.assertEqual(card["recipe"]["validation"], {"size": 32, "pictures": 1})
+        self.assertEqual(
+            card["command"],
+            "python -m kdsharp.main --config=configs/zoo/real_time.py:rt-s-bicubic2 "
+            "--config.data.source=folder:ALL",
+        )
+
+    def test_facts_that_are_none_are_told(self):
+        file = self.root / "facts.json"
+        for content, message in (
+            (None, "facts.json is no JSON file that can be read$"),
+            ("{", "facts.json is no JSON file that can be read$"),
+            ("[1]", "facts.json holds no JSON object"),
+        ):
+            if content:
+                file.write_text(content)
+            with self.assertRaisesRegex(UserError, message):
+                release.read_facts(file)
+
     def test_weights_for_calls_keep_sharp_pictures(self):
         card = self._release("rt-s-call", "video_call@0.9")
         self.assertIn("configs/zoo/real_time.py:rt-s-call", card["command"])
@@ -100,7 +165,8 @@ class ReleaseTest(absltest.TestCase):
         self.assertEqual(card["scores"][told], {"worst": 100.0, "mean": 100.0})
         # A mean PSNR of pictures that are sharp already is infinite.
         validation = card["scores"]["validation (a tenth sharp already)"]
-        self.assertEqual(validation["network"], {"mae": 0.25, "ssim": 0.75})
+        self.assertEqual(set(validation["network"]), {"mae", "ssim"})
+        self.assertEqual(validation["network"], validation["input"])
         self.assertIn(
             "1 photographs of the validation (video_call, rgb)", card["scores"]
         )

@@ -46,6 +46,16 @@ class BuildTest(parameterized.TestCase):
         self.assertTrue((self.out / "networks" / network["graph"]).is_file())
         self.assertRegex(told, r"page +\d+ kB\nnetworks +1; the first, rt-s-call")
 
+    def test_networks_for_video_are_of_luma_and_fast(self):
+        names = ("rt-m-call", "rt-xl-bicubic2", "dncnn8-call")
+        status, _, _ = self._build("--models", *names, "--runtime", self.copy)
+        self.assertEqual(status, 0)
+        listed = json.loads((self.out / "site.json").read_text())["networks"]
+        self.assertEqual([network["name"] for network in listed], list(names))
+        self.assertEqual([network["live"] for network in listed], [True, False, False])
+        modules = {path.name for path in self.out.glob("networks/*.wasm")}
+        self.assertEqual(modules, {"rt-m-call.wasm"})
+
     def test_a_site_is_replaced_and_nothing_else(self):
         arguments = ("--models", "rt-s-call", "--runtime", self.copy)
         self.assertEqual(self._build(*arguments)[0], 0)

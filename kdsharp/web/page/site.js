@@ -18,6 +18,16 @@ export async function read() {
   return site;
 }
 
+/** Returns how many products a pixel a network takes. */
+export function work({ parameters, multiple }) {
+  return parameters / multiple ** 2;
+}
+
+/** Returns the networks that video can have. */
+export function live(site) {
+  return site.networks.filter((network) => network.live);
+}
+
 /** Returns the network of that name. */
 export function find(site, name) {
   const found = site.networks.find((network) => network.name === name);

@@ -1,10 +1,12 @@
 // What this machine can do: every way that a network runs here, at three sizes.
 
+import { live } from "../site.js";
+
 export const SIZES = [[640, 360], [1280, 720], [1920, 1080]];
 
 /** Tells of each row: `{ network, by, milliseconds }`, one for each size. */
 export async function measure(site, how, tell) {
-  for (const network of site.networks.filter(({ channels }) => channels === 1)) {
+  for (const network of live(site)) {
     const ways = network.kernel ? ["kernel"] : [];
     if (site.engine !== "server") ways.push("wasm");
     if (how.by === "webgpu") ways.push("webgpu");

@@ -1,5 +1,6 @@
 // The tab of the webcam.
 
+import { live } from "../site.js";
 import { Sentence, told } from "../words.js";
 import { call } from "./call.js";
 import { open } from "./live.js";
@@ -30,8 +31,7 @@ export class Camera {
 
   constructor(site, means, complain) {
     [this.#site, this.#means, this.#complain] = [site, means, complain];
-    for (const { name, channels } of site.networks)
-      if (channels === 1) $("camera-student").add(new Option(name, name));
+    for (const { name } of live(site)) $("camera-student").add(new Option(name, name));
     const on = (id, name, act) =>
       $(id).addEventListener(name, async () => {
         try {

@@ -2,7 +2,7 @@
 
 import { Cancelled, Engine } from "../engine/client.js";
 import { Server } from "../engine/server.js";
-import { find } from "../site.js";
+import { find, work } from "../site.js";
 import { megapixels } from "../words.js";
 import { decode } from "./decode.js";
 import { encode, save } from "./encode.js";
@@ -42,10 +42,12 @@ export class Pictures {
 
   #fill() {
     const { networks } = this.#site;
-    const most = Math.max(...networks.map((network) => network.parameters));
+    const most = Math.max(...networks.map(work));
     for (const role of ROLES) {
-      for (const { name, parameters } of networks)
-        $(role).add(new Option(parameters === most ? `${name} (slow)` : name, name));
+      for (const network of networks) {
+        const { name } = network;
+        $(role).add(new Option(work(network) === most ? `${name} (slow)` : name, name));
+      }
     }
     $("teacher").add(new Option(NONE, NONE), 0);
     $("teacher").value = NONE;
