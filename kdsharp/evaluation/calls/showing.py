@@ -1,0 +1,133 @@
+"""What a person looks at: crops and videos, decoded frames beside restored ones."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from kdsharp import whole_files
+from kdsharp.data.clips import codecs
+from kdsharp.evaluation.calls import judging, ladder, measures
+from kdsharp.evaluation.calls.clips import PAN, STILL
+from kdsharp.evaluation.calls.ladder import Cell
+from kdsharp.evaluation.calls.restorers import Network
+from kdsharp.evaluation.calls.store import Store
+from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation.quality.restorers import INPUT
+
+_SIZE, _SCALE = 112, 2
+_CROPS = 4
+_CAPTION = 18
+_QUALITY = {"crf": "14", "preset": "veryfast"}
+
+
+def write(
+    cells: Sequence[Cell], networks: Sequence[Network], store: Store, folder: Path
+) -> list[Path]:
+    """Writes a sheet of crops a source and a video a network; returns their paths."""
+    rates = sorted({cell.rate for cell in cells if cell.rate})
+    if not rates or not networks:
+        return []
+    middle = rates[(len(rates) - 1) // 2]
+    codec = next(cell.codec for cell in cells if cell.rate)
+    shown = [cell for cell in cells if (cell.rate, cell.codec) == (middle, codec)]
+    written = []
+    for source in dict.fromkeys(cell.source for cell in shown):
+        here = [cell for cell in shown if cell.source == source]
+        chosen = [cell for cell in here if cell.clip.motion != PAN][:_CROPS]
+        path = folder / f"crops-{source}.png"
+        with whole_files.whole(path) as unfinished:
+            _crops(chosen, networks, store).save(unfinished)
+        written.append(path)
+    for network in networks:
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in network.name)
+        path = folder / f"{name}.mp4"
+        with whole_files.whole(path) as unfinished:
+            _video(_filmed(shown), network, store, unfinished)
+        written.append(path)
+    return written
+
+
+def _crops(
+    cells: Sequence[Cell], networks: Sequence[Network], store: Store
+) -> Image.Image:
+    """The last frames of clips where they have most to see, with PSNR below each."""
+    rows, notes = [], []
+    for cell in cells:
+        frames = cell.clip.load()
+        true = ladder.truth(frames[-1:], cell.clip.size)
+        played = judging.decoded(cell, ladder.sent(frames, cell.source), store)
+        last = {INPUT: codecs.luma(played[-1])}
+        last |= {network.name: list(network(played))[-1] for network in networks}
+        last["truth"] = true[0]
+        pictures = {
+            name: measures.as_shown(plane[None])[0] for name, plane in last.items()
+        }
+        crop = samples.busiest_crop(pictures["truth"][..., None], _SIZE)
+        cut = {name: picture[crop] for name, picture in pictures.items()}
+        rows.append(
+            {
+                n: x.repeat(_SCALE, 0).repeat(_SCALE, 1)[..., None]
+                for n, x in cut.items()
+            }
+        )
+        psnr = {
+            name: measures.psnr(x[None], cut["truth"][None])[0]
+            for name, x in cut.items()
+        }
+        notes.append({name: f"{value:.2f} dB" for name, value in psnr.items()})
+        notes[-1]["truth"] = f"{cell.clip.name}, {cell.rate} kbit/s"
+    return samples.grid(rows, notes)
+
+
+def _filmed(cells: Sequence[Cell]) -> list[Cell]:
+    """Of each source a clip that moves and one that does not, of one size."""
+    size = cells[0].clip.size
+    chosen = []
+    for source in dict.fromkeys(cell.source for cell in cells):
+        here = [c for c in cells if c.source == source and c.clip.size == size]
+        moving = [cell for cell in here if cell.clip.motion != STILL]
+        still = [cell for cell in here if cell.clip.motion == STILL]
+        chosen += [*moving[:1], *(still[1:2] or still[:1])]
+    return chosen
+
+
+def _video(cells: Sequence[Cell], network: Network, store: Store, path: Path) -> None:
+    av = codecs.need_av()
+    width, height = cells[0].clip.size
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=codecs.FPS, options=_QUALITY)
+        stream.width, stream.height = 2 * width, height + _CAPTION
+        stream.pix_fmt = "yuv420p"
+        for number, pixels in enumerate(
+            pixels for cell in cells for pixels in _pairs(cell, network, store)
+        ):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, codecs.FPS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _pairs(cell: Cell, network: Network, store: Store) -> Iterator[np.ndarray]:
+    """Decoded and restored frames side by side, captioned."""
+    width, height = cell.clip.size
+    frames = ladder.sent(cell.clip.load(), cell.source)
+    played = judging.decoded(cell, frames, store)
+    caption = np.asarray(
+        _caption(
+            width, f"{cell.source}, {cell.codec}, {cell.rate} kbit/s", network.name
+        )
+    )
+    for before, after in zip(played, network.video(played), strict=True):
+        pair = np.concatenate([codecs.rgb(before), codecs.rgb(after)], axis=1)
+        yield np.concatenate([caption, pair[:height]])
+
+
+def _caption(width: int, left: str, right: str) -> Image.Image:
+    strip = Image.new("RGB", (2 * width, _CAPTION), "white")
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
+    for x, words in ((4, left), (width + 4, right)):
+        draw.text((x, 1), words, fill="black", font=font)
+    return strip
