@@ -35,6 +35,7 @@ def run(
     backend: str = "auto",
     dtype: str = "float32",
     threads: int = 0,
+    with_vmaf: bool = True,
     out: Path | None = None,
 ) -> int:
     """Returns the exit status: 0 only if everything asked for was judged.
@@ -48,9 +49,7 @@ def run(
     if data is None and not pages:
         raise UserError("nothing to judge by: give --data DIR, --screens N, or both")
     backend = backends.choose(backend, dtype)
-    networks, failed = restorers.load(
-        weights, backend=backend, dtype=dtype, threads=threads
-    )
+    networks, failed = restorers.load(weights, backend=backend, dtype=dtype)
     if failed and not networks:
         raise UserError("; ".join(failed.values()))
     found, left_out = clips.find(data, asked.window) if data else ([], {})
@@ -67,7 +66,21 @@ def run(
     with contextlib.ExitStack() as stack:
         folder = out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = Store(folder)
-        _judge(groups, judges, store, left_out)
+        if with_vmaf and vmaf.program() is None:
+            logger.warning(vmaf.MISSING)
+            with_vmaf = False
+        with tqdm(
+            total=sum(map(len, groups)), unit="cell", leave=False, delay=1
+        ) as bar:
+            judging.judge(
+                groups,
+                judges,
+                store,
+                with_vmaf=with_vmaf,
+                threads=threads,
+                left_out=left_out,
+                done=bar.update,
+            )
         judged = [
             (cell, store.rows(cell))
             for group in groups
@@ -77,7 +90,7 @@ def run(
         if not judged:
             reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
             raise UserError(f"no clip can be judged: {reasons}")
-        speeds = _speeds(judged[-1][0], networks, store)
+        speeds = _speeds(judged[-1][0], networks, store, threads)
         settings = summary.settings(judged, judges)
         result = report.Found(
             ladder=asked,
@@ -106,33 +119,21 @@ def run(
     return 1 if missing else 0
 
 
-def _judge(groups, judges, store: Store, left_out: dict[str, str]) -> None:
-    """Fills the store; clips that turn out to be damaged join those left out."""
-    with_vmaf = vmaf.program() is not None
-    if not with_vmaf:
-        logger.warning(vmaf.MISSING)
-    with tqdm(total=sum(map(len, groups)), unit="cell", leave=False, delay=1) as bar:
-        judging.judge(
-            groups,
-            judges,
-            store,
-            with_vmaf=with_vmaf,
-            left_out=left_out,
-            done=bar.update,
-        )
-
-
-def _speeds(cell: ladder.Cell, networks, store: Store) -> dict[str, float]:
+def _speeds(
+    cell: ladder.Cell, networks, store: Store, threads: int
+) -> dict[str, float]:
     """Milliseconds a frame by network, on the frames of that cell.
 
     They are measured once, when nothing else runs here.
     """
     known = store.speeds()
-    if any(network.identity not in known for network in networks):
+    width, height = cell.clip.size
+    keys = {n.name: f"{n.identity} {width}x{height} {threads}" for n in networks}
+    if keys.values() - known.keys():
         frames = ladder.sent(cell.clip.load(), cell.source)
         played = judging.decoded(cell, frames, store)
         for network in networks:
-            if network.identity not in known:
-                known[network.identity] = network.milliseconds(played)
+            if keys[network.name] not in known:
+                known[keys[network.name]] = network.milliseconds(played, threads)
         store.keep_speeds(known)
-    return {network.name: known[network.identity] for network in networks}
+    return {name: known[key] for name, key in keys.items()}

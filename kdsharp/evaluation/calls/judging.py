@@ -29,15 +29,16 @@ def judge(
     store: Store,
     *,
     with_vmaf: bool,
+    threads: int,
     left_out: dict[str, str],
     done: Callable[[int], object],
 ) -> None:
     """Measures every restorer on every cell; `done` is told of so many more.
 
-    Clips that turn out to be damaged join those `left_out`. While one group waits for
-    an encoder, another is measured.
+    So many groups are under way at a time as there are `threads`; 0 is every core.
+    Clips that turn out to be damaged join those `left_out`.
     """
-    workers = min(2, os.cpu_count() or 1)
+    workers = threads or len(os.sched_getaffinity(0))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = {
             pool.submit(_judge_group, group, restorers, store, with_vmaf, done): group

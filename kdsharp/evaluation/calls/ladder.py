@@ -25,7 +25,7 @@ _SCALER = "BICUBIC"
 _EFFORT = 1
 # The first frames of a stream are better or worse than what follows.
 FIRST_SCORED = 5
-LEAST_FRAMES = 12
+LEAST_FRAMES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Ladder:
                 raise UserError(
                     f"a rate of {rate} kbit/s carries nothing: give 1 or more"
                 )
+        for kind in ("sources", "rates", "codecs"):
+            if not getattr(self, kind):
+                raise UserError(f"--{kind} is empty: name one at least")
         if self.window.frames < LEAST_FRAMES:
             raise UserError(
                 f"--frames is {self.window.frames}: give {LEAST_FRAMES} or more"

@@ -7,11 +7,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kdsharp import whole_files
 from kdsharp.evaluation import text
 from kdsharp.evaluation.calls.ladder import TEXT, Ladder
 from kdsharp.evaluation.calls.summary import MASKS, Judged, Row, Setting
 from kdsharp.evaluation.quality.restorers import INPUT
+
+_BEST = "best unsharp"
+_MASK_STYLE = {"color": "black", "linestyle": ":"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,11 @@ class Found:
         names = [name for name in self.identities if name != INPUT]
         return sorted(names, key=lambda name: name in MASKS)
 
+    @property
+    def networks(self) -> list[str]:
+        """The networks alone."""
+        return [name for name in self.names if name not in MASKS]
+
 
 def tables(found: Found) -> list[str]:
     """The restorers over all settings, the settings, and the pages of text."""
@@ -49,8 +59,7 @@ def tables(found: Found) -> list[str]:
         for row in sorted(found.rows, key=lambda row: order.index(row.name)):
             lines.append([row.name, *(cell(row) for cell in columns.values())])
         made.append(text.table(lines))
-    if found.settings:
-        made.append(_settings(found))
+    made.append(_settings(found))
     if found.texts:
         lines = [["text", "PSNR to itself, dB", "gain where coded, dB"]]
         for name in found.names:
@@ -65,64 +74,58 @@ def tables(found: Found) -> list[str]:
 def notes(found: Found) -> list[str]:
     """What a reader has to know to compare the tables with others."""
     window = found.ladder.window
-    names = {cell.clip.name for cell, _ in found.judged if not cell.clip.is_page}
-    said = [
-        f"{len(names)} clips of {window.frames} frames; codecs: "
-        f"{', '.join(found.ladder.codecs)}; rates are kbit/s for 368x448 at 30 frames "
-        "a second, and as many bits a pixel at other sizes.",
-        "Luma in studio range is compared, in 8 bits, from the sixth frame on; a gain "
-        "is over the decoded frame. SSIM, sharpness, blocking and VMAF are of every "
-        "fifth of these frames.",
-        "Settings: the best unsharp mask is the best in that setting of "
-        f"{', '.join(MASKS)} (radius 1).",
-        "Sharpness: energy of edges beside the truth's. Blocking: steps across the "
-        "grid of blocks beside other steps. Flicker: change that the truth has not, "
-        "beside the decoded frames'.",
+    clips = {(cell.clip.name, cell.clip.is_page) for cell, _ in found.judged}
+    pages = sum(is_page for _, is_page in clips)
+    of_pages = f" and {pages} pages of text" if pages else ""
+    return [
+        f"{len(clips) - pages} pictures or videos{of_pages}, {window.frames} frames "
+        f"each; codecs: {', '.join(found.ladder.codecs)}. Rates are kbit/s for 368x448 "
+        "at 30 frames a second; other sizes get as many bits a pixel.",
+        "Compared is luma of 8 bits in studio range, from the sixth frame on; SSIM, "
+        "VMAF, sharpness and blocking on every eighth of these frames. Gains are over "
+        "the decoded frame.",
+        f"The best unsharp mask is the best of {', '.join(MASKS)} (radius 1) in each "
+        "setting.",
+        "Sharpness: energy of edges, 1 is the truth's. Blocking: steps across borders "
+        "of blocks over steps beside them, 1 is none. Flicker: change from frame to "
+        "frame that the truth does not have, 1 is the decoded frames'.",
         f"Networks ran through {found.backend} in {found.dtype}.",
     ]
-    return said
 
 
 def write(found: Found, folder: Path) -> list[Path]:
-    """Writes calls.md, calls.csv, calls.json and, with rates, gains.png."""
-    plotted = any(setting.rate for setting in found.settings)
+    """Writes calls.md, calls.csv, calls.json and gains.png; returns their paths."""
     texts = {
-        "calls.md": _markdown(found, plotted),
+        "calls.md": _markdown(found),
         "calls.csv": _csv(found),
         "calls.json": _json(found),
     }
     for name, written in texts.items():
         whole_files.write_text(folder / name, written)
-    if not plotted:
-        return [folder / name for name in texts]
     plot(found, folder / "gains.png")
     return [folder / name for name in (*texts, "gains.png")]
 
 
 def plot(found: Found, path: Path) -> None:
-    """Draws gain over rate, a panel a source and a line a restorer."""
+    """Draws gain over rate, a panel a source and a line a network."""
     from matplotlib.figure import Figure
 
-    coded = [setting for setting in found.settings if setting.rate]
+    coded = _coded(found)
     sources = list(dict.fromkeys(setting.source for setting in coded))
     figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
+    lines: dict[str, Callable[[Setting], float]] = {
+        name: lambda setting, name=name: setting.gain(name) for name in found.networks
+    }
+    lines[_BEST] = lambda setting: setting.best_mask
     for axes, source in zip(
         figure.subplots(1, len(sources), squeeze=False)[0], sources, strict=True
     ):
         here = [setting for setting in coded if setting.source == source]
         rates = sorted({setting.rate for setting in here})
-        for place, name in enumerate(found.names):
-            gains = [
-                [setting.gain(name) for setting in here if setting.rate == rate]
-                for rate in rates
-            ]
-            axes.plot(
-                rates,
-                [sum(values) / len(values) for values in gains],
-                ":" if name in MASKS else "o-",
-                color=f"C{place % 10}",
-                label=name,
-            )
+        for name, gain in lines.items():
+            style = _MASK_STYLE if name == _BEST else {}
+            means = [np.mean([gain(s) for s in here if s.rate == r]) for r in rates]
+            axes.plot(rates, means, marker="o", label=name, **style)
         axes.axhline(0, color="grey", linewidth=1)
         axes.set_xscale("log")
         axes.set_xticks(rates, [str(rate) for rate in rates], minor=False)
@@ -135,20 +138,24 @@ def plot(found: Found, path: Path) -> None:
 
 
 def _settings(found: Found) -> str:
-    networks = [name for name in found.names if name not in MASKS]
-    lines = [["source", "motion", "kbit/s", "input, dB", *networks, "best unsharp"]]
-    for setting in found.settings:
+    lines = [["source", "motion", "kbit/s", "input, dB", *found.networks, _BEST]]
+    for setting in _coded(found):
         lines.append(
             [
                 setting.source,
                 setting.motion,
-                str(setting.rate) if setting.rate else "uncoded",
+                str(setting.rate),
                 _form(setting.rows[INPUT]["psnr"], ".2f"),
-                *(_form(setting.gain(name), "+.2f") for name in networks),
+                *(_form(setting.gain(name), "+.2f") for name in found.networks),
                 _form(setting.best_mask, "+.2f"),
             ]
         )
     return text.table(lines, words=2)
+
+
+def _coded(found: Found) -> list[Setting]:
+    """The settings that an encoder has a part in."""
+    return [setting for setting in found.settings if setting.rate]
 
 
 def _columns(found: Found) -> dict[str, Callable[[Row], str]]:
@@ -181,13 +188,12 @@ def _form(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
 
 
-def _markdown(found: Found, plotted: bool) -> str:
+def _markdown(found: Found) -> str:
     lines = ["# Calls", ""]
     for table in tables(found):
         lines += [table, ""]
     lines += [f"- {note}" for note in notes(found)]
-    if plotted:
-        lines += ["", "![gain over rate](gains.png)"]
+    lines += ["", "![gain over rate](gains.png)"]
     if found.left_out:
         lines += ["", "Left out:", ""]
         lines += [f"- {name}: {why}" for name, why in found.left_out.items()]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -39,7 +39,7 @@ class Unsharp:
     def identity(self) -> str:
         return self.name
 
-    def __call__(self, frames: Iterable) -> Iterator[np.ndarray]:
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
         for frame in frames:
             plane = codecs.luma(frame)
             unsharp.mask(plane, self.amount, 8)
@@ -52,57 +52,61 @@ class Nothing:
     name = identity = INPUT
     parameters = None
 
-    def __call__(self, frames: Iterable) -> Iterator[np.ndarray]:
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
         yield from map(codecs.luma, frames)
 
 
 class Network:
-    """A network as `kdsharp video` runs it, one clip at a time."""
+    """A network as `kdsharp video` runs it, on several clips at a time.
 
-    def __init__(self, given: str, *, backend: str, dtype: str, threads: int):
+    Each clip has a restoration of its own, on one core, until it is done.
+    """
+
+    def __init__(self, given: str, *, backend: str, dtype: str):
         loaded = networks.of_weights(given)
         self.name = row_name(given, loaded.card)
         self.parameters = sum(np.size(x) for x in jax.tree.leaves(loaded.params))
-        self.channels = loaded.model.channels
         self.identity = f"{_digest(loaded)}-{backend}-{dtype}"
-        self._wanted = Restoring(
-            model=given, backend=backend, dtype=dtype, threads=threads
-        )
-        self._sizes: dict[tuple[int, int], Restoration] = {}
+        self._wanted = Restoring(model=given, backend=backend, dtype=dtype, threads=1)
+        self._idle: dict[tuple[int, int], list[Restoration]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, frames: Iterable) -> Iterator[np.ndarray]:
-        with self._lock:
-            for restored in self.video(frames):
-                yield codecs.luma(restored)
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
+        yield from map(codecs.luma, self.video(frames))
 
-    def video(self, frames: Iterable) -> Iterator:
+    def video(self, frames: Sequence) -> Iterator:
         """Restored frames, with their colour."""
-        restore = None
+        size = (frames[0].width, frames[0].height)
+        with self._lock:
+            idle = self._idle.setdefault(size, [])
+            restore = idle.pop() if idle else None
+        if restore is None:
+            restore = Restoration(self._wanted)
+            restore.prepare(frames[0])
         for frame in frames:
-            restore = restore or self._restoration(frame)
-            yield restore(planes.renamed(frame, frame.format.name))
+            yield restore(_copy(frame))
+        with self._lock:
+            idle.append(restore)
 
-    def milliseconds(self, frames: list) -> float:
-        """The median time of a frame."""
-        restore, times = self._restoration(frames[0]), []
-        for frame in frames:
-            own = planes.renamed(frame, frame.format.name)
+    def milliseconds(self, frames: Sequence, threads: int) -> float:
+        """The median time of a frame on so many cores; 0 is all of them."""
+        restore = Restoration(dataclasses.replace(self._wanted, threads=threads))
+        restore.prepare(frames[0])
+        times = []
+        for frame in map(_copy, frames):
             begun = time.perf_counter()
-            restore(own)
+            restore(frame)
             times.append(1000 * (time.perf_counter() - begun))
         return float(np.median(times))
 
-    def _restoration(self, frame) -> Restoration:
-        size = (frame.width, frame.height)
-        if size not in self._sizes:
-            self._sizes[size] = Restoration(self._wanted)
-            self._sizes[size].prepare(frame)
-        return self._sizes[size]
+
+def _copy(frame):
+    """A frame that a restoration may write to."""
+    return planes.renamed(frame, frame.format.name)
 
 
 def load(
-    names: Iterable[str], *, backend: str, dtype: str, threads: int
+    names: Iterable[str], *, backend: str, dtype: str
 ) -> tuple[list[Network], dict[str, str]]:
     """The networks, and why others are not among them.
 
@@ -111,7 +115,7 @@ def load(
     found, failed = [], {}
     for given in dict.fromkeys(names):
         try:
-            network = Network(given, backend=backend, dtype=dtype, threads=threads)
+            network = Network(given, backend=backend, dtype=dtype)
         except UserError as error:
             failed[given] = str(error)
             continue

@@ -39,7 +39,7 @@ def program() -> str | None:
 def measure(
     restored: UInt8[np.ndarray, "n h w"], true: UInt8[np.ndarray, "n h w"]
 ) -> dict[str, float]:
-    """Both scores of luma planes in studio range, the mean over every fifth frame.
+    """Both scores of luma planes in studio range, the mean over every eighth frame.
 
     The first does not count: nothing moves in it yet.
     """
