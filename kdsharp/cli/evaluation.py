@@ -97,6 +97,12 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
         "--sources", nargs="+", metavar="S", help="sharp, half, soft (default: all)"
     )
     calls.add_argument(
+        "--player",
+        metavar="P",
+        help="how half size is enlarged: bilinear (default, as browsers do), bicubic, "
+        "lanczos",
+    )
+    calls.add_argument(
         "--screens",
         nargs="?",
         metavar="N",
@@ -134,8 +140,8 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
 # What only one of the two ways of judging asks for.
 _OF_PICTURES = ("pairs", "degradation", "shift", "protocol", "shave", "against")
 _OF_CALLS = (
-    *("codecs", "rates", "sources", "screens", "size", "pan", "frames"),
-    *("backend", "dtype", "threads", "no_vmaf"),
+    *("codecs", "rates", "sources", "player", "screens", "size", "pan"),
+    *("frames", "backend", "dtype", "threads", "no_vmaf"),
 )
 
 
@@ -332,12 +338,12 @@ def _eval_calls(arguments: argparse.Namespace) -> int:
     if (size := pixels(arguments.size)) is not None:
         given["size"] = size
     combined = {
-        name: tuple(values)
+        name: tuple(dict.fromkeys(values))
         for name, values in _given(arguments, "codecs", "rates", "sources").items()
     }
     return command.run(
         arguments.weights,
-        Ladder(window=Window(**given), **combined),
+        Ladder(window=Window(**given), **combined, **_given(arguments, "player")),
         data=arguments.data,
         pages=arguments.screens or 0,
         out=arguments.out,

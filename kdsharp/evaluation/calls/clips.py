@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ MOTIONS = (STILL, PAN, FILM)
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 
 # Encoders and half size work on whole blocks; smaller windows say little of calls.
-_MULTIPLE, _LEAST = 16, 64
+_MULTIPLE, LEAST_SIDE = 16, 64
 # Less of a reduction would soften the picture without making it cleaner.
 _WORTH_REDUCING = 1.25
 
@@ -56,6 +57,11 @@ class Window:
         """How far a pan goes."""
         return abs(self.pan) * (self.frames - 1)
 
+    @property
+    def motions(self) -> tuple[str, ...]:
+        """How it is seen: where it would not move, still alone."""
+        return (STILL, PAN) if self.pan else (STILL,)
+
 
 def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
     """The clips of a folder or of a file, and why other files there are left out."""
@@ -80,12 +86,14 @@ def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
 
 def pages(count: int, window: Window) -> list[Clip]:
     """Pages of text that nobody scrolls, and the same ones scrolled."""
+    # Text is scrolled by whole rows.
+    window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
     width, height = (side // _MULTIPLE * _MULTIPLE for side in window.size)
-    size = (width, height + int(np.ceil(window.way)))
+    size = (width, height + window.way)
     found = []
     for seed in range(count):
         digest = hashlib.sha256(screens.page(seed, size).tobytes()).hexdigest()
-        for motion in (STILL, PAN):
+        for motion in window.motions:
             load = functools.partial(_page_frames, seed, size, window, motion)
             found.append(
                 Clip(f"page {seed}", motion, (width, height), digest, load, True)
@@ -115,7 +123,7 @@ def _of_picture(path: Path, name: str, window: Window) -> list[Clip]:
                 _picture_frames, path, reduced, size, window, motion, axis
             ),
         )
-        for motion in (STILL, PAN)
+        for motion in window.motions
     ]
 
 
@@ -149,10 +157,10 @@ def _fitted(
 
 
 def _check(size: Sequence[int], given: Sequence[int], window: Window) -> None:
-    if min(size) < _LEAST:
+    if min(size) < LEAST_SIDE:
         raise BadPictureError(
-            f"{given[0]}x{given[1]} pixels leave no window of {_LEAST}x{_LEAST} for "
-            f"{window.frames} frames"
+            f"{given[0]}x{given[1]} pixels leave no window of {LEAST_SIDE}x"
+            f"{LEAST_SIDE} for {window.frames} frames"
         )
 
 
@@ -166,9 +174,7 @@ def _picture_frames(path, reduced, size, window, motion, axis) -> Frames:
 def _page_frames(seed, size, window, motion) -> Frames:
     image = screens.page(seed, size)
     seen = (size[0], window.size[1] // _MULTIPLE * _MULTIPLE)
-    # Text is scrolled by whole rows.
-    whole = dataclasses.replace(window, pan=round(window.pan))
-    return _moved(image, seen, whole, motion, 1)
+    return _moved(image, seen, window, motion, 1)
 
 
 def _moved(image: Image.Image, size, window: Window, motion: str, axis: int) -> Frames:

@@ -55,8 +55,7 @@ def run(
     found, left_out = clips.find(data, asked.window) if data else ([], {})
     found += clips.pages(pages, asked.window)
     if not found:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise UserError(f"no clip can be judged: {reasons}")
+        raise _nothing_left(left_out)
     groups = asked.groups(found)
     judges = [
         restorers.Nothing(),
@@ -88,8 +87,8 @@ def run(
             if cell.clip.name not in left_out
         ]
         if not judged:
-            reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
-            raise UserError(f"no clip can be judged: {reasons}")
+            raise _nothing_left(left_out)
+        left_out = dict(sorted(left_out.items()))
         speeds = _speeds(judged[-1][0], networks, store, threads)
         settings = summary.settings(judged, judges)
         result = report.Found(
@@ -117,6 +116,11 @@ def run(
     for name, reason in missing.items():
         logger.error("not judged: %s: %s", name, reason)
     return 1 if missing else 0
+
+
+def _nothing_left(left_out: dict[str, str]) -> UserError:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+    return UserError(f"no clip can be judged: {reasons}")
 
 
 def _speeds(

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -38,10 +39,13 @@ def judge(
     So many groups are under way at a time as there are `threads`; 0 is every core.
     Clips that turn out to be damaged join those `left_out`.
     """
+    stopped = threading.Event()
     workers = threads or len(os.sched_getaffinity(0))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = {
-            pool.submit(_judge_group, group, restorers, store, with_vmaf, done): group
+            pool.submit(
+                _judge_group, group, restorers, store, with_vmaf, done, stopped
+            ): group
             for group in groups
         }
         try:
@@ -51,8 +55,7 @@ def judge(
                 except BadPictureError as error:
                     left_out[waiting[future][0].clip.name] = str(error)
         except BaseException:
-            for future in waiting:
-                future.cancel()
+            stopped.set()
             raise
 
 
@@ -87,9 +90,12 @@ def _judge_group(
     store: Store,
     with_vmaf: bool,
     done: Callable[[int], object],
+    stopped: threading.Event,
 ) -> None:
     frames = sent = true = None
     for cell in group:
+        if stopped.is_set():
+            return
         left = lacking(cell, restorers, store, with_vmaf)
         if left and frames is None:
             frames = cell.clip.load()

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
@@ -12,10 +13,11 @@ import scipy.ndimage
 
 from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
-from kdsharp.evaluation.calls.clips import Clip, Frames, Window
+from kdsharp.evaluation.calls.clips import LEAST_SIDE, Clip, Frames, Window
 
 SHARP, HALF, SOFT, TEXT = "sharp", "half", "soft", "text"
 SOURCES = (SHARP, HALF, SOFT)
+PLAYERS = ("bilinear", "bicubic", "lanczos")
 UNCODED = "none"
 
 # Rates are of pictures of this many pixels, 368x448; others get as many bits a pixel.
@@ -30,17 +32,19 @@ LEAST_FRAMES = 16
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """What is combined; rates are kbit/s."""
+    """What is combined; rates are kbit/s, `player` is how it enlarges."""
 
     sources: tuple[str, ...] = SOURCES
     rates: tuple[int, ...] = (86, 172, 345)
     codecs: tuple[str, ...] = ("h264", "vp8")
+    player: str = "bilinear"
     window: Window = dataclasses.field(default_factory=Window)
 
     def __post_init__(self):
         for kind, asked, known in (
             ("source", self.sources, SOURCES),
             ("codec", self.codecs, tuple(codecs.CODECS)),
+            ("player", (self.player,), PLAYERS),
         ):
             for name in asked:
                 if name not in known:
@@ -55,6 +59,14 @@ class Ladder:
         for kind in ("sources", "rates", "codecs"):
             if not getattr(self, kind):
                 raise UserError(f"--{kind} is empty: name one at least")
+        if not math.isfinite(self.window.pan):
+            raise UserError(f"--pan is {self.window.pan}: give pixels a frame, as 2")
+        if min(self.window.size) < LEAST_SIDE:
+            width, height = self.window.size
+            raise UserError(
+                f"a window of {width}x{height} is too small: give {LEAST_SIDE}x"
+                f"{LEAST_SIDE} or more"
+            )
         if self.window.frames < LEAST_FRAMES:
             raise UserError(
                 f"--frames is {self.window.frames}: give {LEAST_FRAMES} or more"
@@ -70,10 +82,10 @@ class Ladder:
 
     def _cells(self, clip: Clip, source: str) -> Iterator["Cell"]:
         if source == TEXT:
-            yield Cell(clip, source, 0, UNCODED, self.window)
+            yield Cell(clip, source, 0, UNCODED, self.player, self.window)
         for rate in self.rates:
             for codec in self.codecs:
-                yield Cell(clip, source, rate, codec, self.window)
+                yield Cell(clip, source, rate, codec, self.player, self.window)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +96,7 @@ class Cell:
     source: str
     rate: int
     codec: str
+    player: str
     window: Window
 
     @property
@@ -121,6 +134,7 @@ class Cell:
             "bits": self.bits,
             "codec": self.codec,
             "options": self.options,
+            "player": self.player if self.source == HALF else None,
         }
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
         name = "".join(c if c.isalnum() else "-" for c in self.clip.name)[-60:]
@@ -169,7 +183,9 @@ def shown(cell: Cell, stream: bytes, frames: Frames) -> list:
     played = []
     for number in range(len(frames)):
         frame = decoded.get(number)
-        played.append(codecs.resized(frame, size, _SCALER) if frame else played[-1])
+        played.append(
+            codecs.resized(frame, size, cell.player.upper()) if frame else played[-1]
+        )
     return played
 
 

@@ -120,7 +120,10 @@ def _row(found: Sequence[Setting], restorer: Restorer, milliseconds) -> Row:
     return Row(
         name=name,
         parameters=restorer.parameters,
-        gains={m: _of([setting.gain(name, m) for setting in found]) for m in GAINS},
+        gains={
+            m: _of([setting.gain(name, m) for setting in found], whole=True)
+            for m in GAINS
+        },
         worst=worst.gain(name),
         worst_at=f"{worst.source}, {worst.motion}, {worst.rate}",
         beats=sum(setting.gain(name) > setting.best_mask for setting in found),
@@ -140,9 +143,16 @@ def _ratio(found, name: str, motion: str, measure: str) -> float | None:
 
 
 def _mean(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
-    return {key: _of([row.get(key) for row in rows]) for key in rows[0]}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {
+        name: _of([row.get(name) for row in rows], whole=name in GAINS)
+        for name in names
+    }
 
 
-def _of(values: Sequence[float | None]) -> float | None:
+def _of(values: Sequence[float | None], *, whole: bool = False) -> float | None:
+    """The mean of what is known; None where nothing is, or if `whole`, not all."""
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    if not known or (whole and len(known) < len(values)):
+        return None
+    return float(np.mean(known))

@@ -175,9 +175,12 @@ class CallsTest(parameterized.TestCase):
     @parameterized.parameters(
         (("--codecs", "h263"), "unknown codec 'h263'; choose one of: h264, vp8"),
         (("--sources", "quarter"), "unknown source 'quarter'; choose one of: sharp"),
+        (("--player", "nearest"), "unknown player 'nearest'; choose one of: bilinear"),
         (("--rates", "0"), "a rate of 0 kbit/s"),
         (("--frames", "3"), "--frames is 3: give 16 or more"),
         (("--size", "big"), "--size 'big' is no size"),
+        (("--size", "96x48"), "a window of 96x48 is too small"),
+        (("--pan", "nan"), "--pan is nan"),
         (("--weights", "rt-none"), "rt-none"),
         (("--degradation", "bicubic:2"), "--degradation goes without --video"),
         (("--backend", "abacus"), "unknown backend 'abacus'"),

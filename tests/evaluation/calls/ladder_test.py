@@ -103,7 +103,7 @@ class LadderTest(parameterized.TestCase):
         )
 
     def _cell(self, source: str, rate: int, codec: str = "h264") -> ladder.Cell:
-        return ladder.Cell(self.clip, source, rate, codec, self.window)
+        return ladder.Cell(self.clip, source, rate, codec, "bilinear", self.window)
 
     def test_a_smaller_picture_gets_as_many_bits_a_pixel(self):
         cell = self._cell(ladder.SHARP, 172)
@@ -125,6 +125,20 @@ class LadderTest(parameterized.TestCase):
             true = ladder.truth(self.frames, self.clip.size)[-1].astype(float)
             error = np.mean(np.square(codecs.luma(shown[-1]) - true))
             self.assertBetween(error, 0.1, 200)
+
+    @parameterized.parameters("bilinear", "bicubic", "lanczos")
+    def test_half_size_is_enlarged_as_pillow_does(self, player):
+        cell = ladder.Cell(self.clip, ladder.HALF, 600, "h264", player, self.window)
+        stream = ladder.encode(cell, self.frames)
+        small = Image.fromarray(codecs.luma(codecs.decode(stream)[15]))
+        self.assertEqual(small.size, (96, 64))
+        errors = {}
+        for name in ("bilinear", "bicubic", "lanczos"):
+            large = small.resize(cell.clip.size, Image.Resampling[name.upper()])
+            shown = codecs.luma(ladder.shown(cell, stream, self.frames)[15])
+            errors[name] = np.abs(shown - np.asarray(large, float)).mean()
+        self.assertEqual(min(errors, key=errors.get), player)
+        self.assertLess(errors[player], 0.6)
 
     def test_the_truth_is_bt601_luma(self):
         found = ladder.truth(self.frames, self.clip.size)
