@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from unittest import mock
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import skimage.metrics
 from absl.testing import absltest, parameterized
 from PIL import Image
 
+from kdsharp.evaluation.calls import vmaf
 from tests.cli import running
 from tests.evaluation import networks
 
@@ -171,6 +173,16 @@ class CallsTest(parameterized.TestCase):
         self.assertIn("1 pictures or videos", printed)
         for name in ("no.jpg", "half.bmp"):
             self.assertIn(f"not judged: {name}", complaints)
+
+    @mock.patch.object(vmaf, "program", lambda: None)
+    def test_where_vmaf_is_missing_a_sentence_says_so(self):
+        (self.data / "cat.png").unlink()
+        status, printed, complaints = _run(
+            *("--data", self.data, "--sources", "sharp", "--pan", "0", *_SMALL)
+        )
+        self.assertEqual(status, 0)
+        self.assertIn("pip install 'kdsharp[vmaf]'", complaints)
+        self.assertNotIn("VMAF-NEG", printed)
 
     @parameterized.parameters(
         (("--codecs", "h263"), "unknown codec 'h263'; choose one of: h264, vp8"),
