@@ -46,7 +46,7 @@ class Found:
 
 
 def tables(found: Found) -> list[str]:
-    """The restorers over all settings, the settings, and the pages of text."""
+    """The restorers over all settings, the sources, the settings, and text."""
     made = []
     if found.rows:
         columns = {
@@ -59,7 +59,7 @@ def tables(found: Found) -> list[str]:
         for row in sorted(found.rows, key=lambda row: order.index(row.name)):
             lines.append([row.name, *(cell(row) for cell in columns.values())])
         made.append(text.table(lines))
-    made.append(_settings(found))
+    made += [_sources(found), _settings(found)]
     if found.texts:
         lines = [["text", "PSNR to itself, dB", "gain where coded, dB"]]
         for name in found.names:
@@ -111,21 +111,18 @@ def plot(found: Found, path: Path) -> None:
     """Draws gain over rate, a panel a source and a line a network."""
     from matplotlib.figure import Figure
 
-    coded = _coded(found)
-    sources = list(dict.fromkeys(setting.source for setting in coded))
+    sources = _rates(_coded(found))
     figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
     lines: dict[str, Callable[[Setting], float]] = {
         name: lambda setting, name=name: setting.gain(name) for name in found.networks
     }
     lines[_BEST] = lambda setting: setting.best_mask
-    for axes, source in zip(
-        figure.subplots(1, len(sources), squeeze=False)[0], sources, strict=True
-    ):
-        here = [setting for setting in coded if setting.source == source]
-        rates = sorted({setting.rate for setting in here})
+    panels = figure.subplots(1, len(sources), squeeze=False)[0]
+    for axes, (source, by_rate) in zip(panels, sources.items(), strict=True):
+        rates = list(by_rate)
         for name, gain in lines.items():
             style = _MASK_STYLE if name == _BEST else {}
-            means = [np.mean([gain(s) for s in here if s.rate == r]) for r in rates]
+            means = [np.mean([gain(s) for s in here]) for here in by_rate.values()]
             axes.plot(rates, means, marker="o", label=name, **style)
         axes.axhline(0, color="grey", linewidth=1)
         axes.set_xscale("log")
@@ -136,6 +133,30 @@ def plot(found: Found, path: Path) -> None:
     figure.axes[0].legend(fontsize=7)
     with whole_files.whole(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
+
+
+def _sources(found: Found) -> str:
+    """Gains of each source at all rates, the mean of the motions."""
+    lines = [["gain, dB", "kbit/s", *found.names]]
+    for source, rates in _rates(_coded(found)).items():
+        gains = [
+            " / ".join(
+                f"{np.mean([s.gain(n) for s in here]):+.2f}" for here in rates.values()
+            )
+            for n in found.names
+        ]
+        lines.append([source, " / ".join(map(str, rates)), *gains])
+    return text.table(lines, words=2)
+
+
+def _rates(settings: Sequence[Setting]) -> dict[str, dict[int, list[Setting]]]:
+    """The settings by source and, the lowest first, by rate."""
+    found: dict[str, dict[int, list[Setting]]] = {}
+    for setting in sorted(settings, key=lambda setting: setting.rate):
+        found.setdefault(setting.source, {}).setdefault(setting.rate, []).append(
+            setting
+        )
+    return {s.source: found[s.source] for s in settings}
 
 
 def _settings(found: Found) -> str:

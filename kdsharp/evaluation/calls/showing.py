@@ -83,11 +83,10 @@ def _crops(
 
 
 def _filmed(cells: Sequence[Cell]) -> list[Cell]:
-    """Of each source a clip that moves and one that does not, of one size."""
-    size = cells[0].clip.size
+    """Of each source a clip that moves and one that does not."""
     chosen = []
     for source in dict.fromkeys(cell.source for cell in cells):
-        here = [c for c in cells if c.source == source and c.clip.size == size]
+        here = [cell for cell in cells if cell.source == source]
         moving = [cell for cell in here if cell.clip.motion != STILL]
         still = [cell for cell in here if cell.clip.motion == STILL]
         chosen += [*moving[:1], *(still[1:2] or still[:1])]
@@ -96,38 +95,38 @@ def _filmed(cells: Sequence[Cell]) -> list[Cell]:
 
 def _video(cells: Sequence[Cell], network: Network, store: Store, path: Path) -> None:
     av = codecs.need_av()
-    width, height = cells[0].clip.size
+    sizes = [cell.clip.size for cell in cells]
+    width, height = (max(sides) for sides in zip(*sizes, strict=True))
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=codecs.FPS, options=_QUALITY)
         stream.width, stream.height = 2 * width, height + _CAPTION
         stream.pix_fmt = "yuv420p"
-        for number, pixels in enumerate(
-            pixels for cell in cells for pixels in _pairs(cell, network, store)
-        ):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, codecs.FPS)
-            container.mux(stream.encode(frame))
+        number = 0
+        for cell in cells:
+            for before, after in _pairs(cell, network, store):
+                pixels = _side_by_side(cell, network, before, after, (width, height))
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, codecs.FPS)
+                container.mux(stream.encode(frame))
+                number += 1
         container.mux(stream.encode())
 
 
-def _pairs(cell: Cell, network: Network, store: Store) -> Iterator[np.ndarray]:
-    """Decoded and restored frames side by side, captioned."""
-    width, height = cell.clip.size
-    frames = ladder.sent(cell.clip.load(), cell.source)
-    played = judging.decoded(cell, frames, store)
-    caption = np.asarray(
-        _caption(
-            width, f"{cell.source}, {cell.codec}, {cell.rate} kbit/s", network.name
-        )
-    )
-    for before, after in zip(played, network.video(played), strict=True):
-        pair = np.concatenate([codecs.rgb(before), codecs.rgb(after)], axis=1)
-        yield np.concatenate([caption, pair[:height]])
+def _pairs(cell: Cell, network: Network, store: Store) -> Iterator[tuple]:
+    """Decoded and restored frames."""
+    played = judging.decoded(cell, ladder.sent(cell.clip.load(), cell.source), store)
+    return zip(played, network.video(played), strict=True)
 
 
-def _caption(width: int, left: str, right: str) -> Image.Image:
-    strip = Image.new("RGB", (2 * width, _CAPTION), "white")
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
-    for x, words in ((4, left), (width + 4, right)):
-        draw.text((x, 1), words, fill="black", font=font)
-    return strip
+def _side_by_side(
+    cell: Cell, network: Network, before, after, size: tuple[int, int]
+) -> np.ndarray:
+    """Two captioned frames, each in the corner of its half."""
+    width, height = size
+    sheet = Image.new("RGB", (2 * width, height + _CAPTION), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    said = f"{cell.source}, {cell.codec}, {cell.rate} kbit/s"
+    for left, words, frame in ((0, said, before), (width, network.name, after)):
+        draw.text((left + 4, 1), words, fill="black", font=font)
+        sheet.paste(Image.fromarray(codecs.rgb(frame)), (left, _CAPTION))
+    return np.asarray(sheet)

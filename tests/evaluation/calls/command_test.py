@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from unittest import mock
 
@@ -133,6 +134,21 @@ class CallsTest(parameterized.TestCase):
         for word in ("sharper", "flicker pan", "half", "PSNR to itself", "of 4"):
             self.assertIn(word, printed)
             self.assertIn(word, (self.out / "calls.md").read_text())
+        gains = [
+            np.mean(
+                [
+                    setting["gain"]["sharper"]
+                    for setting in found["settings"]
+                    if (setting["source"], setting["rate"]) == (source, 300)
+                ]
+            )
+            for source in ("sharp", "half")
+        ]
+        for source, gain in zip(("sharp", "half"), gains, strict=True):
+            self.assertRegex(
+                printed,
+                rf"{source} +\| 300 +\| +\+0.00 +\| +{re.escape(f'{gain:+.2f}')}",
+            )
         rows = list(csv.DictReader((self.out / "calls.csv").open()))
         self.assertLen(rows, len(found["cells"]) * 6)
         (row,) = (
