@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.core import color
 from kdsharp.errors import UserError
 from kdsharp.models import layers
 
@@ -24,6 +25,14 @@ class RealTime(nn.Module):
     `convolution`, of 3 x 3. With `skip` the last one also sees the first one's output.
     The activation is leaky, under a plain ReLU such small networks fall silent; its
     slope is learned, a filter each, where `learned_slope` is set.
+
+    With a `context` of some filters, a coarse look at the whole picture sets a gain
+    for each filter of the last hidden layer, so that the network knows a good picture
+    from a poor one. `gains` are given, as `Context` computes them, where what is
+    restored is only a part of the picture.
+
+    With `frames` above 1 the network is also given earlier frames, as further channels
+    after those of the frame that it restores.
     """
 
     depth: int = 5
@@ -35,24 +44,35 @@ class RealTime(nn.Module):
     convolution: str = "plain"
     skip: bool = False
     learned_slope: bool = False
+    context: int = 0
+    frames: int = 1
     dtype: jnp.dtype = jnp.float32
     # Without batch norm, devices have nothing to agree on.
     axis_name: str | None = None
 
     @nn.compact
     def __call__(
-        self, blurred: Float[Array, "b h w c"], *, train: bool = False
+        self,
+        blurred: Float[Array, "b h w c"],
+        *,
+        gains: Float[Array, "b g"] | None = None,
+        train: bool = False,
     ) -> Float[Array, "b h w c"]:
-        x = layers.pad_to_multiple(blurred, self.factor).astype(self.dtype)
+        given = blurred
+        blurred = given[..., : self.channels]
+        if gains is None and self.context:
+            look = Context(self.width, self.context, name="context")
+            gains = look(blurred, train=train)
+        x = layers.pad_to_multiple(given, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
-        x = self._activate(
-            layers.conv(self.width, self.ends, "conv1", self.dtype)(x), 1
-        )
-        first = x
+        x = layers.conv(self.width, self.ends, "conv1", self.dtype)(x)
+        first = x = self._activate(x, 1)
         for layer in range(2, self.depth):
             x = self._activate(self._inner(f"conv{layer}")(x), layer)
         if self.skip:
             x = x + first
+        if gains is not None:
+            x = x * gains[:, None, None, :].astype(self.dtype)
         folded = self.channels * self.factor**2
         x = layers.residual_head(folded, self.dtype, f"conv{self.depth}", self.ends)(x)
         x = layers.crop_like(unfold(x, self.factor), blurred)
@@ -77,6 +97,53 @@ class RealTime(nn.Module):
             f"slope{layer}", nn.initializers.constant(self.slope), (self.width,)
         )
         return jnp.where(x >= 0, x, x * slope.astype(self.dtype))
+
+
+class Context(nn.Module):
+    """A gain between 0 and 2 for each of `gains` filters, from the whole picture.
+
+    `filters` of its own look at every eighth place of luma and tell, by their means and
+    their mean fourth powers over the picture, how much there is of what they look for.
+    In training that is blurred a little, lest single pictures be known by heart; it
+    takes a key named `context`.
+    """
+
+    gains: int
+    filters: int = 8
+    size: int = 12
+    hidden: int = 16
+    noise: float = 0.1
+
+    @nn.compact
+    def __call__(
+        self, picture: Float[Array, "b h w c"], *, train: bool = False
+    ) -> Float[Array, "b g"]:
+        luma = picture.astype(jnp.float32)
+        if luma.shape[-1] == 3:
+            luma = color.luma(luma)
+        below, right = (max(0, self.size - side) for side in luma.shape[1:3])
+        luma = jnp.pad(luma, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
+        kernel = self.param(
+            "look", _zero_mean, (self.size, self.size, 1, self.filters), jnp.float32
+        )
+        seen = jax.lax.conv_general_dilated(
+            luma, kernel, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        means = jnp.mean(jnp.abs(seen), axis=(1, 2))
+        peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))
+        told = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
+        if train and self.has_rng("context"):
+            key = self.make_rng("context")
+            told = told + self.noise * jax.random.normal(key, told.shape)
+        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(told / 4 + 1), 0.1)
+        x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
+        return 2 * jax.nn.sigmoid(x)
+
+
+def _zero_mean(key, shape, dtype=jnp.float32):
+    """Random kernels that see nothing in a flat picture."""
+    kernel = jax.random.normal(key, shape, dtype) / 12
+    return kernel - jnp.mean(kernel, axis=(0, 1), keepdims=True)
 
 
 class Expanded(nn.Module):

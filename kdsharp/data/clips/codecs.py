@@ -95,7 +95,7 @@ def _vpx(rate: Rate) -> dict[str, str]:
 
 
 def _av1(rate: Rate, effort: int) -> dict[str, str]:
-    params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1"
+    params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1:aq-mode=2"
     options = {"preset": str((12, 11, 10)[effort])}
     if rate.bits is None:
         return options | {"crf": str(rate.scaled(25, 62)), "svtav1-params": params}

@@ -34,7 +34,7 @@ _FONTS = (
 
 
 def page(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
-    """A page of that size (width, height), the same for the same seed."""
+    """A page of that size (width, height), at least 480x320, the same for a seed."""
     rng = random.Random(f"page/{seed}")
     dark = rng.random() < 0.35
     image = Image.new("RGB", size, _tint(rng, dark))
