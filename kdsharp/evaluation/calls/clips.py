@@ -22,6 +22,8 @@ VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 
 # Encoders and half size work on whole blocks; smaller windows say little of calls.
 _MULTIPLE, LEAST_SIDE = 16, 64
+# Pages have room for what is on them from this size on.
+_PAGE = (480, 320)
 # Less of a reduction would soften the picture without making it cleaner.
 _WORTH_REDUCING = 1.25
 
@@ -89,12 +91,14 @@ def pages(count: int, window: Window) -> list[Clip]:
     # Text is scrolled by whole rows.
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
     width, height = (side // _MULTIPLE * _MULTIPLE for side in window.size)
-    size = (width, height + window.way)
+    page = (max(width, _PAGE[0]), max(height + window.way, _PAGE[1]))
     found = []
     for seed in range(count):
-        digest = hashlib.sha256(screens.page(seed, size).tobytes()).hexdigest()
+        digest = hashlib.sha256(screens.page(seed, page).tobytes()).hexdigest()
         for motion in window.motions:
-            load = functools.partial(_page_frames, seed, size, window, motion)
+            load = functools.partial(
+                _page_frames, seed, page, (width, height), window, motion
+            )
             found.append(
                 Clip(f"page {seed}", motion, (width, height), digest, load, True)
             )
@@ -171,10 +175,8 @@ def _picture_frames(path, reduced, size, window, motion, axis) -> Frames:
     return _moved(image, size, window, motion, axis)
 
 
-def _page_frames(seed, size, window, motion) -> Frames:
-    image = screens.page(seed, size)
-    seen = (size[0], window.size[1] // _MULTIPLE * _MULTIPLE)
-    return _moved(image, seen, window, motion, 1)
+def _page_frames(seed, page, size, window, motion) -> Frames:
+    return _moved(screens.page(seed, page), size, window, motion, 1)
 
 
 def _moved(image: Image.Image, size, window: Window, motion: str, axis: int) -> Frames:
