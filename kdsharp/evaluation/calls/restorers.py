@@ -1,7 +1,8 @@
 """Whatever restores a clip: networks as `kdsharp video` runs them, unsharp masks.
 
-A restorer takes the frames of a clip in their order and gives restored luma, one plane
-a frame. A network that remembers frames forgets them when a clip begins.
+A restorer takes the frames of a clip, all of them in one call and in their order, and
+gives restored luma, one plane a frame: a call is where what remembers earlier frames
+begins anew.
 """
 
 import dataclasses
