@@ -48,6 +48,7 @@ setup(
         "test": [
             "apache-beam>=2.77",
             "av>=18",
+            "imageio-ffmpeg>=0.6",
             "ipykernel>=6.29",
             "kubeflow-trainer-api>=2.3",
             "nbclient>=0.10",
@@ -68,5 +69,6 @@ setup(
         ],
         "torch": ["torch==2.13.0"],
         "video": ["av>=18"],
+        "vmaf": ["imageio-ffmpeg>=0.6"],
     },
 )

@@ -1,6 +1,7 @@
 """What several verbs ask for alike, and need alike."""
 
 import argparse
+import re
 
 from kdsharp.errors import UserError
 
@@ -27,6 +28,16 @@ def add_backend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
     )
+
+
+def pixels(text: str | None) -> tuple[int, int] | None:
+    """The width and height that `--size` gives."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not found or min(size := tuple(map(int, found.groups()))) < 1:
+        raise UserError(f"--size {text!r} is no size: give it as 1280x720")
+    return size
 
 
 def add_host(verb: argparse.ArgumentParser) -> None:

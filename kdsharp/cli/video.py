@@ -2,8 +2,8 @@
 
 import argparse
 import pathlib
-import re
 
+from kdsharp.cli.options import pixels
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -108,7 +108,7 @@ def restoring(arguments: argparse.Namespace):
         backend=arguments.backend,
         dtype=arguments.dtype,
         threads=arguments.threads,
-        size=_size(arguments.size),
+        size=pixels(arguments.size),
         unsharp=arguments.unsharp,
         compare=arguments.compare,
     )
@@ -125,15 +125,6 @@ def encoding(arguments: argparse.Namespace, *, live: bool = False):
         threads=arguments.threads,
         live=live,
     )
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found or min(size := tuple(map(int, found.groups()))) < 1:
-        raise UserError(f"--size {text!r} is no size: give it as 1280x720")
-    return size
 
 
 def _video(arguments: argparse.Namespace) -> None:

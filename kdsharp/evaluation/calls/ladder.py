@@ -1,0 +1,207 @@
+"""The ladder: which clips are sent from which source, at which rate, by which codec."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+import scipy.ndimage
+
+from kdsharp.data.clips import codecs
+from kdsharp.errors import UserError
+from kdsharp.evaluation.calls.clips import LEAST_SIDE, Clip, Frames, Window
+
+SHARP, HALF, SOFT, TEXT = "sharp", "half", "soft", "text"
+SOURCES = (SHARP, HALF, SOFT)
+PLAYERS = ("bilinear", "bicubic", "lanczos")
+UNCODED = "none"
+
+# Rates are of pictures of this many pixels, 368x448; others get as many bits a pixel.
+_AREA = 368 * 448
+_SIGMA = 1.5
+_SCALER = "BICUBIC"
+_EFFORT = 1
+# The first frames of a stream are better or worse than what follows.
+FIRST_SCORED = 5
+LEAST_FRAMES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Ladder:
+    """What is combined; rates are kbit/s, `player` is how it enlarges."""
+
+    sources: tuple[str, ...] = SOURCES
+    rates: tuple[int, ...] = (86, 172, 345)
+    codecs: tuple[str, ...] = ("h264", "vp8")
+    player: str = "bilinear"
+    window: Window = dataclasses.field(default_factory=Window)
+
+    def __post_init__(self):
+        for kind, asked, known in (
+            ("source", self.sources, SOURCES),
+            ("codec", self.codecs, tuple(codecs.CODECS)),
+            ("player", (self.player,), PLAYERS),
+        ):
+            for name in asked:
+                if name not in known:
+                    raise UserError(
+                        f"unknown {kind} {name!r}; choose one of: {', '.join(known)}"
+                    )
+        for rate in self.rates:
+            if rate < 1:
+                raise UserError(
+                    f"a rate of {rate} kbit/s carries nothing: give 1 or more"
+                )
+        for kind in ("sources", "rates", "codecs"):
+            if not getattr(self, kind):
+                raise UserError(f"--{kind} is empty: name one at least")
+        if not math.isfinite(self.window.pan):
+            raise UserError(f"--pan is {self.window.pan}: give pixels a frame, as 2")
+        if min(self.window.size) < LEAST_SIDE:
+            width, height = self.window.size
+            raise UserError(
+                f"a window of {width}x{height} is too small: give {LEAST_SIDE}x"
+                f"{LEAST_SIDE} or more"
+            )
+        if self.window.frames < LEAST_FRAMES:
+            raise UserError(
+                f"--frames is {self.window.frames}: give {LEAST_FRAMES} or more"
+            )
+
+    def groups(self, clips: Sequence[Clip]) -> list[list["Cell"]]:
+        """The cells, those with the same frames before the encoder together."""
+        return [
+            list(self._cells(clip, source))
+            for clip in clips
+            for source in ([TEXT] if clip.is_page else self.sources)
+        ]
+
+    def _cells(self, clip: Clip, source: str) -> Iterator["Cell"]:
+        if source == TEXT:
+            yield Cell(clip, source, 0, UNCODED, self.player, self.window)
+        for rate in self.rates:
+            for codec in self.codecs:
+                yield Cell(clip, source, rate, codec, self.player, self.window)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A clip as it is sent once."""
+
+    clip: Clip
+    source: str
+    rate: int
+    codec: str
+    player: str
+    window: Window
+
+    @property
+    def bits(self) -> int:
+        """Bits a second, as many a pixel as the rate has at 368x448."""
+        width, height = self.clip.size
+        return round(1000 * self.rate * width * height / _AREA)
+
+    @property
+    def grid(self) -> int:
+        """The side of an encoder's smallest usual block, as it is shown."""
+        return 16 if self.source == HALF else 8
+
+    @property
+    def encoding(self) -> codecs.Rate:
+        """How the encoder spends its bits."""
+        return codecs.Rate(bits=self.bits)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The encoder's own options."""
+        if self.codec == UNCODED:
+            return {}
+        return dict(codecs.CODECS[self.codec].options(self.encoding, _EFFORT))
+
+    @property
+    def name(self) -> str:
+        """A name that files can have."""
+        made_of = {
+            "clip": self.clip.digest,
+            "motion": self.clip.motion,
+            "size": self.clip.size,
+            "window": dataclasses.asdict(self.window),
+            "source": self.source,
+            "bits": self.bits,
+            "codec": self.codec,
+            "options": self.options,
+            "player": self.player if self.source == HALF else None,
+        }
+        digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
+        name = "".join(c if c.isalnum() else "-" for c in self.clip.name)[-60:]
+        words = (name, self.clip.motion, self.source, str(self.rate), self.codec)
+        return "-".join((*words, digest.hexdigest()[:12]))
+
+
+def sent(frames: Frames, source: str) -> Frames:
+    """What a camera hands to the encoder."""
+    if source != SOFT:
+        return frames
+    softened: dict[int, np.ndarray] = {}
+    for frame in frames:
+        if id(frame) not in softened:
+            softened[id(frame)] = soft(frame)
+    return [softened[id(frame)] for frame in frames]
+
+
+def soft(frame: np.ndarray) -> np.ndarray:
+    """The frame behind a soft lens."""
+    blurred = scipy.ndimage.gaussian_filter(
+        frame.astype(np.float32), (_SIGMA, _SIGMA, 0), mode="nearest"
+    )
+    return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+
+
+def encode(cell: Cell, frames: Frames) -> bytes:
+    """The stream of what the camera gives; of what is not coded, nothing."""
+    if cell.codec == UNCODED:
+        return b""
+    width, height = cell.clip.size
+    size = (width // 2, height // 2) if cell.source == HALF else (width, height)
+    return codecs.encode(
+        frames, cell.codec, cell.encoding, size=size, effort=_EFFORT, scaler=_SCALER
+    )
+
+
+def shown(cell: Cell, stream: bytes, frames: Frames) -> list:
+    """The frames as a player shows them; where one is missing, the last one stays."""
+    size = cell.clip.size
+    if cell.codec == UNCODED:
+        return [_as_played(frame, size, at) for at, frame in enumerate(frames)]
+    decoded = codecs.decode(stream)
+    if 0 not in decoded:
+        raise UserError(f"{cell.codec} begins with no frame that can be decoded")
+    played = []
+    for number in range(len(frames)):
+        frame = decoded.get(number)
+        played.append(
+            codecs.resized(frame, size, cell.player.upper()) if frame else played[-1]
+        )
+    return played
+
+
+def _as_played(frame: np.ndarray, size: tuple[int, int], number: int):
+    """The frame as video that nobody encoded."""
+    video = codecs.as_video(frame, size, _SCALER)
+    video.pts, video.time_base = number, Fraction(1, codecs.FPS)
+    return video
+
+
+def truth(frames: Frames, size: tuple[int, int]) -> np.ndarray:
+    """True luma in studio range, `[frame, h, w]`."""
+
+    @functools.cache
+    def plane(place: int) -> np.ndarray:
+        return codecs.luma(codecs.as_video(frames[place], size, _SCALER))
+
+    first = {id(frame): place for place, frame in reversed(list(enumerate(frames)))}
+    return np.stack([plane(first[id(frame)]) for frame in frames])

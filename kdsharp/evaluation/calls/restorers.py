@@ -1,0 +1,138 @@
+"""Whatever restores a clip: networks as `kdsharp video` runs them, unsharp masks.
+
+A restorer takes the frames of a clip, all of them in one call and in their order, and
+gives restored luma, one plane a frame: a call is where what remembers earlier frames
+begins anew.
+"""
+
+import dataclasses
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import jax
+import numpy as np
+
+from kdsharp.data.clips import codecs
+from kdsharp.errors import UserError
+from kdsharp.evaluation.quality.restorers import INPUT, row_name
+from kdsharp.export import network as networks
+from kdsharp.media.video import planes, unsharp
+from kdsharp.media.video.restoring import Restoration, Restoring
+
+AMOUNTS = (0.25, 0.5, 1.0)
+
+
+@dataclasses.dataclass
+class Unsharp:
+    """An unsharp mask of radius 1."""
+
+    amount: float
+    parameters: None = None
+
+    @property
+    def name(self) -> str:
+        return f"unsharp {self.amount:.0%}"
+
+    @property
+    def identity(self) -> str:
+        return self.name
+
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
+        for frame in frames:
+            plane = codecs.luma(frame)
+            unsharp.mask(plane, self.amount, 8)
+            yield plane
+
+
+class Nothing:
+    """The frames as they are."""
+
+    name = identity = INPUT
+    parameters = None
+
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
+        yield from map(codecs.luma, frames)
+
+
+class Network:
+    """A network as `kdsharp video` runs it, on several clips at a time.
+
+    Each clip has a restoration of its own, on one core, until it is done.
+    """
+
+    def __init__(self, given: str, *, backend: str, dtype: str):
+        loaded = networks.of_weights(given)
+        self.name = row_name(given, loaded.card)
+        self.parameters = sum(np.size(x) for x in jax.tree.leaves(loaded.params))
+        self.identity = f"{_digest(loaded)}-{backend}-{dtype}"
+        self._wanted = Restoring(model=given, backend=backend, dtype=dtype, threads=1)
+        self._idle: dict[tuple[int, int], list[Restoration]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, frames: Sequence) -> Iterator[np.ndarray]:
+        yield from map(codecs.luma, self.video(frames))
+
+    def video(self, frames: Sequence) -> Iterator:
+        """Restored frames, with their colour."""
+        size = (frames[0].width, frames[0].height)
+        with self._lock:
+            idle = self._idle.setdefault(size, [])
+            restore = idle.pop() if idle else None
+        if restore is None:
+            restore = Restoration(self._wanted)
+            restore.prepare(frames[0])
+        for frame in frames:
+            yield restore(_copy(frame))
+        with self._lock:
+            idle.append(restore)
+
+    def milliseconds(self, frames: Sequence, threads: int) -> float:
+        """The median time of a frame on so many cores; 0 is all of them."""
+        restore = Restoration(dataclasses.replace(self._wanted, threads=threads))
+        restore.prepare(frames[0])
+        times = []
+        for frame in map(_copy, frames):
+            begun = time.perf_counter()
+            restore(frame)
+            times.append(1000 * (time.perf_counter() - begun))
+        return float(np.median(times))
+
+
+def _copy(frame):
+    """A frame that a restoration may write to."""
+    return planes.renamed(frame, frame.format.name)
+
+
+def load(
+    names: Iterable[str], *, backend: str, dtype: str
+) -> tuple[list[Network], dict[str, str]]:
+    """The networks, and why others are not among them.
+
+    Where two are called the same, the second goes by its path.
+    """
+    found, failed = [], {}
+    for given in dict.fromkeys(names):
+        try:
+            network = Network(given, backend=backend, dtype=dtype)
+        except UserError as error:
+            failed[given] = str(error)
+            continue
+        taken = [INPUT, *(Unsharp(amount).name for amount in AMOUNTS)]
+        if network.name in (*taken, *(other.name for other in found)):
+            network.name = given
+        found.append(network)
+    return found, failed
+
+
+def _digest(network: networks.Network) -> str:
+    """What tells networks with other numbers or another shape apart."""
+    hashed = hashlib.sha256(json.dumps(network.card["model"], sort_keys=True).encode())
+    for path, leaf in sorted(
+        jax.tree_util.tree_leaves_with_path(network.params), key=lambda at: str(at[0])
+    ):
+        hashed.update(str(path).encode())
+        hashed.update(np.ascontiguousarray(leaf).tobytes())
+    return hashed.hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""VMAF and VMAF-NEG by libvmaf, in the FFmpeg that imageio-ffmpeg carries.
+
+NEG is the model that does not reward plain sharpening.
+"""
+
+import functools
+import importlib.util
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from kdsharp.errors import UserError
+from kdsharp.evaluation.calls.measures import EVERY
+
+MISSING = "VMAF is left out: pip install 'kdsharp[vmaf]' brings it"
+
+_MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
+
+
+@functools.cache
+def program() -> str | None:
+    """The FFmpeg that has libvmaf, or None."""
+    if not importlib.util.find_spec("imageio_ffmpeg"):
+        return None
+    import imageio_ffmpeg
+
+    try:
+        found = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError:
+        return None
+    listed = subprocess.run([found, "-v", "quiet", "-filters"], capture_output=True)
+    return found if b"libvmaf" in listed.stdout else None
+
+
+def measure(
+    restored: UInt8[np.ndarray, "n h w"], true: UInt8[np.ndarray, "n h w"]
+) -> dict[str, float]:
+    """Both scores of luma planes in studio range, the mean over every eighth frame.
+
+    The first does not count: nothing moves in it yet.
+    """
+    height, width = true.shape[1:]
+    given = ["-f", "rawvideo", "-pix_fmt", "gray"]
+    given += ["-video_size", f"{width}x{height}", "-framerate", "30"]
+    models = "|".join(
+        rf"version={version}\:name={name}" for name, version in _MODELS.items()
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        reference, log = Path(folder, "true"), Path(folder, "log")
+        reference.write_bytes(true.tobytes())
+        graph = (
+            f"libvmaf=model='{models}':n_subsample={EVERY}:n_threads=1:"
+            "log_fmt=json:log_path=log"
+        )
+        inputs = [*given, "-i", "pipe:0", *given, "-i", reference]
+        done = subprocess.run(
+            [program(), "-v", "error", *inputs, "-lavfi", graph, "-f", "null", "-"],
+            input=restored.tobytes(),
+            capture_output=True,
+            cwd=folder,
+        )
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UserError(f"libvmaf failed: {reason[-1] if reason else 'no reason'}")
+        frames = json.loads(log.read_text())["frames"][1:]
+    return {
+        name: float(np.mean([frame["metrics"][name] for frame in frames]))
+        for name in _MODELS
+    }
