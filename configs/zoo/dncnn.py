@@ -71,11 +71,13 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1,
         workers=0,
+        placement="auto",
     )
     config.batch_size = 16
     # 380 steps each on 380 photographs: what one core does in two hours, and no
     # end of what these networks can learn.
     config.epochs = _EPOCHS[variant]
+    config.budget = ""
 
     config.optimizer = config_dict.create(
         rule="muon",
@@ -96,6 +98,7 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 190
 
+    config.steps_per_call = 0
     config.parallel = "jit"
     config.devices = 0
     config.dtype = "float32"
