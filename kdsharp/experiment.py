@@ -318,7 +318,7 @@ def _report(config, result, written, verdict, weights, test, blur) -> str:
     return f"""# {config.name}
 
 Best of {result.steps:,} steps: step {result.step:,}, by validation \
-{config.stopping.metric.upper()} ({result.scores["gain"]:+.2f} dB over the input there). \
+{config.stopping.metric.upper()} ({result.scores["gain"]:+.2f} dB over the input there).
 They took {result.seconds:,.0f} seconds{_of_budget(config)}, {result.steps_per_call} a \
 call, with the pictures on the {result.placement}.
 On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
