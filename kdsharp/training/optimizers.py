@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
+from kdsharp.training import packing
 
 RULES = ("adam", "muon")
 
@@ -124,22 +125,30 @@ def _muon(
     Training", 2025). Adam, with Nesterov's momentum too, takes biases, norms and what
     sees or makes pixels, without decay.
     """
-    return optax.contrib.muon(
+    rule = optax.contrib.muon(
         rate,
         adam_learning_rate=lambda update: rate(update) * _OF_THE_REST,
-        muon_weight_dimension_numbers=lambda params: jax.tree.map(_matrix, params),
+        muon_weight_dimension_numbers=_dimensions,
         weight_decay=weight_decay,
         consistent_rms=0.2,
     )
+    return packing.together(rule, _is_matrix)
 
 
-def _matrix(weight: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-    """Returns what of a kernel Muon takes for rows, unless it is none of features."""
-    if weight.ndim < 2 or min(weight.shape[-2:]) < _FEATURES:
-        return None
-    return optax.contrib.MuonDimensionNumbers(
-        tuple(range(weight.ndim - 1)), weight.ndim - 1
-    )
+def _is_matrix(weight: jax.Array) -> bool:
+    """Returns whether an array is a kernel between features."""
+    return weight.ndim >= 2 and min(weight.shape[-2:]) >= _FEATURES
+
+
+def _dimensions(packed: dict) -> dict:
+    """Returns what of stacked kernels Muon takes for rows, and nothing of the rest."""
+    stacks = {
+        name: optax.contrib.MuonDimensionNumbers(
+            tuple(range(1, stack.ndim - 1)), stack.ndim - 1
+        )
+        for name, stack in packed[packing.MATRICES].items()
+    }
+    return {packing.MATRICES: stacks, packing.REST: None}
 
 
 def _by_update(
