@@ -22,14 +22,15 @@ class TeacherStepTest(absltest.TestCase):
     def test_a_quick_survey_measures_all_there_is(self):
         result = teacher_step.survey(teacher_step.QUICK, math.inf)
         self.assertEmpty(result["left_out"])
-        measured = {(s["batch"], s["dtype"], s["norm"]) for s in result["steps"]}
+        measured = {(s["batch"], s["dtype"], s["variant"]) for s in result["steps"]}
         self.assertEqual(
             measured,
             {
-                (4, "bfloat16", "batch norm"),
-                (2, "bfloat16", "batch norm"),
-                (4, "float32", "batch norm"),
-                (4, "bfloat16", "none"),
+                (4, "bfloat16", ""),
+                (2, "bfloat16", ""),
+                (4, "float32", ""),
+                (4, "bfloat16", "without batch norm"),
+                (4, "bfloat16", "sums in any order"),
             },
         )
         for held in result["steps"]:

@@ -37,7 +37,7 @@ from kdsharp.data import crops, sheets
 from kdsharp.evaluation import text
 from kdsharp.evaluation.costs import layers
 from kdsharp.models.batch_norm import BatchNorm
-from kdsharp.training import calls, optimizers
+from kdsharp.training import calls, optimizers, parallel
 from kdsharp.training.state import create_state, init_variables
 from kdsharp.training.step import Task, train_step
 
@@ -59,6 +59,10 @@ _OPTIMIZER = config_dict.create(
 # write.
 _NORM_PASSES = 8
 _COMPILING = 8
+# The step as training takes it, and what it is compared with.
+_AS_TRAINED = ""
+_NO_NORM = "without batch norm"
+_ANY_ORDER = "sums in any order"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +105,19 @@ class Work:
     # Steps in a call, and whether its first argument is given up to its result.
     steps: int = 1
     given_up: bool = False
+    # Whether the compiler has to choose what gives the same bits each time.
+    reproducible: bool = True
 
     def compile(self):
         """Returns the program."""
-        donated = (0,) if self.given_up else ()
-        return (
-            jax.jit(self.call, donate_argnums=donated).lower(*self.arguments).compile()
+        jitted = jax.jit(
+            self.call,
+            donate_argnums=(0,) if self.given_up else (),
+            compiler_options=parallel.reproducible(jax.devices()[0].platform)
+            if self.reproducible
+            else None,
         )
+        return jitted.lower(*self.arguments).compile()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,9 +228,9 @@ def pieces(size: Size, dtype: str) -> dict[str, Work]:
     return found
 
 
-def step(size: Size, batch: int, dtype: str, norm_after: object = "inner") -> Work:
+def step(size: Size, batch: int, dtype: str, variant: str = _AS_TRAINED) -> Work:
     """Returns training as it is: several steps a call, all on the device."""
-    task = _task(size, dtype, norm_after)
+    task = _task(size, dtype, () if variant == _NO_NORM else "inner")
     held, cut = _pictures(size)
     frozen = {"pictures": held}
 
@@ -236,6 +246,7 @@ def step(size: Size, batch: int, dtype: str, norm_after: object = "inner") -> Wo
         (_state(task), frozen, rows, jnp.int32(size.steps)),
         steps=size.steps,
         given_up=True,
+        reproducible=variant != _ANY_ORDER,
     )
 
 
@@ -312,15 +323,15 @@ def compile_all(works: Mapping[Any, Work], until: float) -> dict:
 def survey(size: Size, seconds: float) -> dict:
     """Returns all that was measured in so many seconds."""
     began = time.monotonic()
-    first, *others = size.batches
     wanted = {("rate", name): work for name, work in rates(size).items()}
-    wanted[("step", first, "bfloat16", "batch norm")] = step(size, first, "bfloat16")
-    for batch in others:
-        wanted[("step", batch, "bfloat16", "batch norm")] = step(
-            size, batch, "bfloat16"
-        )
-    wanted[("step", first, "float32", "batch norm")] = step(size, first, "float32")
-    wanted[("step", first, "bfloat16", "none")] = step(size, first, "bfloat16", ())
+    variants = [
+        *((batch, "bfloat16", _AS_TRAINED) for batch in size.batches),
+        (size.batches[0], "float32", _AS_TRAINED),
+        (size.batches[0], "bfloat16", _NO_NORM),
+        (size.batches[0], "bfloat16", _ANY_ORDER),
+    ]
+    for variant in variants:
+        wanted[("step", *variant)] = step(size, *variant)
     for name, work in pieces(size, "bfloat16").items():
         wanted[("piece", name)] = work
     programs = compile_all(wanted, began + 0.75 * seconds)
@@ -347,15 +358,15 @@ def _result(size: Size, wanted: dict, found: dict) -> dict:
     for name, cost in found.items():
         if name[0] != "step":
             continue
-        _, batch, dtype, norm = name
+        _, batch, dtype, variant = name
         expected = paper(size, batch, dtype, product[dtype], copied)
         reached = expected["gigaflop"] * 1e9 / (1e-3 * cost.milliseconds)
-        least = expected["products_ms"] + expected["norms_ms"] * (norm != "none")
+        least = expected["products_ms"] + expected["norms_ms"] * (variant != _NO_NORM)
         steps.append(
             {
                 "batch": batch,
                 "dtype": dtype,
-                "norm": norm,
+                "variant": variant,
                 **dataclasses.asdict(cost),
                 "products_gigaflop": expected["gigaflop"],
                 "steps_per_second": 1e3 / cost.milliseconds,
@@ -403,10 +414,10 @@ def tables(result: dict) -> str:
         ]
     ]
     for held in result["steps"]:
-        norm = "" if held["norm"] == "batch norm" else ", without batch norm"
+        variant = held["variant"] and f", {held['variant']}"
         rows.append(
             [
-                f"{held['batch']}, {held['dtype']}{norm}",
+                f"{held['batch']}, {held['dtype']}{variant}",
                 f"{held['milliseconds']:.2f}",
                 f"{held['steps_per_second']:.1f}",
                 f"{held['products_gigaflop']:,.1f}",
