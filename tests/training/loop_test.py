@@ -128,6 +128,9 @@ class LoopTest(parameterized.TestCase):
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),
         ("epochs", {"epochs": 0}, "epochs"),
+        ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
+        ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
+        ("steps_per_call", {"steps_per_call": -1}, "steps_per_call is -1"),
     )
     def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
         with self.assertRaisesRegex(UserError, message):

@@ -37,7 +37,7 @@ from kdsharp.data import crops, sheets
 from kdsharp.evaluation import text
 from kdsharp.evaluation.costs import layers
 from kdsharp.models.batch_norm import BatchNorm
-from kdsharp.training import calls, optimizers, parallel
+from kdsharp.training import calls, hosts, optimizers, parallel
 from kdsharp.training.state import create_state, init_variables
 from kdsharp.training.step import Task, train_step
 
@@ -455,6 +455,8 @@ def main(argv: list[str]) -> None:
     print(tables(result))
     if _JSON.value:
         whole_files.write_text(Path(_JSON.value), json.dumps(result, indent=2) + "\n")
+    if result["left_out"]:
+        hosts.end(0)  # What still compiles would be waited for.
 
 
 if __name__ == "__main__":
