@@ -16,6 +16,7 @@ survey has all the time it needs.
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import math
 import time
@@ -31,7 +32,7 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_dict
 
-from kdsharp import machine, models, whole_files
+from kdsharp import models, whole_files
 from kdsharp.core import degradations, objectives
 from kdsharp.data import crops, sheets
 from kdsharp.evaluation import text
@@ -243,7 +244,7 @@ def step(size: Size, batch: int, dtype: str, variant: str = _AS_TRAINED) -> Work
     rows = jnp.zeros((size.steps, batch), jnp.int32)
     return Work(
         calls.several(take, size.steps),
-        (_state(task), frozen, rows, jnp.int32(size.steps)),
+        (_state(size, task.model.norm_after), frozen, rows, jnp.int32(size.steps)),
         steps=size.steps,
         given_up=True,
         reproducible=variant != _ANY_ORDER,
@@ -256,7 +257,7 @@ def paper(size: Size, batch: int, dtype: str, rate: float, copied: float) -> dic
     pixels = jax.ShapeDtypeStruct((batch, size.patch, size.patch, 3), np.uint8)
     counted = layers.count(
         lambda state, sharp: train_step(task, state, {}, {"sharp": sharp}),
-        jax.eval_shape(lambda: _state(task)),
+        jax.eval_shape(lambda: _begin(task)),
         pixels,
     )
     width = jnp.dtype(dtype).itemsize
@@ -290,12 +291,19 @@ def _task(size: Size, dtype: str, norm_after: object) -> Task:
     )
 
 
-def _state(task: Task):
+@functools.cache
+def _state(size: Size, norm_after: object):
+    """Returns the state before the first step: the same for each batch and dtype."""
+    return _begin(_task(size, "float32", norm_after))
+
+
+def _begin(task: Task):
     return create_state(
         init_variables(task.model, 3, jax.random.key(0)), task.optimizer
     )
 
 
+@functools.cache
 def _pictures(size: Size) -> tuple[sheets.Sheets, crops.Cut]:
     places, height, width = sheets.lay_out([(4 * size.patch,) * 2] * size.pictures)
     pixels = np.random.default_rng(0).integers(0, 256, (height, 3 * width), np.uint8)
@@ -449,7 +457,6 @@ def tables(result: dict) -> str:
 def main(argv: list[str]) -> None:
     """Prints the tables and writes the numbers."""
     del argv
-    machine.keep_compiled()
     wanted = (QUICK, math.inf) if _QUICK.value else (Size(), _SECONDS.value)
     result = survey(*wanted)
     print(tables(result))
