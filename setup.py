@@ -37,6 +37,9 @@ setup(
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
         "batch": ["apache-beam>=2.77", "onnx>=1.20", "onnxruntime>=1.23"],
+        # JAX's own extras: with the accelerator's libraries.
+        "cuda12": ["jax[cuda12]>=0.10"],
+        "cuda13": ["jax[cuda13]>=0.10"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "serve": [
@@ -68,6 +71,7 @@ setup(
             "uvicorn>=0.40",
         ],
         "torch": ["torch==2.13.0"],
+        "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=18"],
         "vmaf": ["imageio-ffmpeg>=0.6"],
     },

@@ -54,9 +54,14 @@ def get_config(variant: str = "quick") -> ConfigDict:
         extremes=0.0,
         # 0 loads in threads of this process, N in processes of their own.
         workers=0,
+        # `host` cuts crops there, `device` in the devices' memory, which then has to
+        # hold all pictures; `auto` on an accelerator where they fit, else on the host.
+        placement="auto",
     )
     config.batch_size = 8
     config.epochs = 4
+    # Time to train, as 90s, 20m or 1h, in place of epochs; empty counts these.
+    config.budget = ""
 
     config.optimizer = config_dict.create(
         rule="muon",  # Or `adam`.
@@ -83,6 +88,8 @@ def get_config(variant: str = "quick") -> ConfigDict:
     # Steps; the end of an epoch saves in any case.
     config.checkpoint_every = 250
 
+    # In one compiled call; 0 takes 100 on accelerators (10 from the host), 1 on CPUs.
+    config.steps_per_call = 0
     config.parallel = "jit"  # Or `pmap`.
     # 0 is all there are; on a CPU, a device a core.
     config.devices = 0

@@ -260,11 +260,23 @@ def _card(config, model, result, scores, blur) -> dict:
         "recipe": json.loads(config.to_json()),
         "commit": _commit(),
         "steps": result.step,
+        "training": {
+            "steps": result.steps,
+            "seconds": round(result.seconds),
+            "placement": result.placement,
+            "steps_per_call": result.steps_per_call,
+        },
+        "hardware": _hardware(),
         "scores": {
             "held-out pictures": scores,
             "validation": {"input": result.input_scores, "network": result.scores},
         },
     }
+
+
+def _hardware() -> str:
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind} ({platform.machine()})"
 
 
 def _commit() -> str:
@@ -296,6 +308,10 @@ def _sample_sheet(config, restorers, degrade, test):
     return samples.grid(lines)
 
 
+def _of_budget(config: ConfigDict) -> str:
+    return f" of a budget of {config.budget}" if config.budget else ""
+
+
 def _report(config, result, written, verdict, weights, test, blur) -> str:
     warning = f"\n**{verdict.capitalize()}.**\n" if verdict else ""
     keys = ", ".join(test[i]["key"] for i in range(min(20, len(test))))
@@ -303,6 +319,8 @@ def _report(config, result, written, verdict, weights, test, blur) -> str:
 
 Best of {result.steps:,} steps: step {result.step:,}, by validation \
 {config.stopping.metric.upper()} ({result.scores["gain"]:+.2f} dB over the input there).
+They took {result.seconds:,.0f} seconds{_of_budget(config)}, {result.steps_per_call} a \
+call, with the pictures on the {result.placement}.
 On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 
 {written}
@@ -312,8 +330,7 @@ On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 ![curves](curves.png)
 
 Weights: `{weights.name}`, card: `{weights.with_suffix(".json").name}`. Trained on \
-`{config.data.source}`, {len(jax.devices())} x {jax.devices()[0].device_kind} \
-({platform.machine()}), JAX {jax.__version__}, kdsharp {_commit()}.
+`{config.data.source}`, {_hardware()}, JAX {jax.__version__}, kdsharp {_commit()}.
 Peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB.
 
 ```json

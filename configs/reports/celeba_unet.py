@@ -60,8 +60,10 @@ def _common() -> ConfigDict:
         shrink=0.0,
         extremes=0.0,
         workers=0,
+        placement="auto",
     )
     config.epochs = 50
+    config.budget = ""
     config.optimizer = config_dict.create(
         rule="adam",
         learning_rate=1e-3,
@@ -78,6 +80,7 @@ def _common() -> ConfigDict:
 
     config.log_every = 50
     config.checkpoint_every = 250
+    config.steps_per_call = 0
     config.parallel = "jit"
     config.devices = 0
     config.dtype = "float32"

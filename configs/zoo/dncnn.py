@@ -84,9 +84,11 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1 if call else 0.05,
         workers=0,
+        placement="auto",
     )
     config.batch_size = 16 if call else 128 if network == "dncnn17" else 64
     config.epochs = _EPOCHS[variant]
+    config.budget = ""
 
     config.optimizer = config_dict.create(
         rule="muon",
@@ -105,6 +107,7 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     config.log_every = 50
     config.checkpoint_every = 190 if call else 1000
 
+    config.steps_per_call = 0
     config.parallel = "jit"
     config.devices = 0
     # On a CPU bfloat16 gains no time.

@@ -109,9 +109,11 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1 if call else 0.05,
         workers=0,
+        placement="auto",
     )
     config.batch_size = 16 if call else 64
     config.epochs = _EPOCHS[variant]
+    config.budget = ""
 
     config.optimizer = config_dict.create(
         rule="muon",
@@ -130,6 +132,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     config.log_every = 100
     config.checkpoint_every = 500
 
+    config.steps_per_call = 0
     config.parallel = "jit"
     # On a CPU one device trains networks as small as these faster than two do.
     config.devices = 1

@@ -17,5 +17,6 @@ less of any source, `?first=N` has no more than N pictures in each split and `?c
 the middles of pictures, N pixels square; `&` joins several options.
 
 The pipeline hands out uint8 batches, of which number N depends on the seed and N alone;
-everything done to pixels as numbers happens on the device, in `kdsharp.core`.
+everything done to pixels as numbers happens on the device, in `kdsharp.core`. Or the
+pictures lie in the device's memory, on `sheets`, and `crops` cuts such batches there.
 """

@@ -13,14 +13,17 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
 
 Batch = dict[str, np.ndarray]
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
-_PIXELS = ("sharp", "blurred")
-_SHRUNK_AT_MOST = 3.0
+PIXELS = ("sharp", "blurred")
+"""What of a record is pictures: `blurred` only of a source of pairs."""
+SHRUNK_AT_MOST = 3.0
+"""How much larger a crop is cut, at most, to be reduced."""
 
 
 def batches(
@@ -65,9 +68,7 @@ def batches(
       host_count: hosts among which the rows of a batch are shared out.
     """
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
-    for name, share in (("shrink", shrink), ("extremes", extremes)):
-        if not 0 <= share <= 1:
-            raise UserError(f"{name} is {share}: it must be from 0 to 1.")
+    check_shares(shrink, extremes)
     if workers < 0:
         raise UserError(f"workers is {workers}: it must be at least 0.")
     if batch_size % host_count:
@@ -76,7 +77,8 @@ def batches(
             "multiple."
         )
     dataset = grain.MapDataset.source(_Glances(source)).repeat()
-    dataset = _Visits(dataset, source, crops_per_picture, seed)
+    order = Order(len(source), crops_per_picture, seed, source.window)
+    dataset = _Visits(dataset, order)
     crop = _Crop(patch_size, augment, shrink, extremes)
     dataset = dataset.seed(seed).random_map(crop)
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
@@ -153,21 +155,11 @@ class _Glances:
 
 
 class _Visits(grain.MapDataset):
-    """An endless series of pictures: every epoch in an order of its own.
+    """An endless series of pictures, in the order of visits."""
 
-    What memory does not hold as a whole is visited a window after another, each of as
-    many pictures as it does hold, so that each is decoded once in an epoch.
-
-    Grain's own shuffle draws numbers of sixteen bits until one is small enough, which
-    takes milliseconds for each picture of a small folder; a permutation takes none.
-    """
-
-    def __init__(self, parent: grain.MapDataset, source: Source, times: int, seed: int):
+    def __init__(self, parent: grain.MapDataset, order: Order):
         super().__init__(parent)
-        self._count = len(source)
-        self._window = min(source.window or len(source), len(source))
-        self._times = times
-        self._orders = _Orders(seed)
+        self._order = order
 
     def __len__(self) -> int:
         return len(self._parent)
@@ -175,33 +167,7 @@ class _Visits(grain.MapDataset):
     def __getitem__(self, index):
         if isinstance(index, slice):
             return self.slice(index)
-        epoch, visit = divmod(index, self._count * self._times)
-        window, visit = divmod(visit, self._window * self._times)
-        first = window * self._window
-        size = min(self._window, self._count - first)
-        turn, place = divmod(visit, size)
-        place = first + self._orders(size, epoch, window, turn)[place]
-        return self._parent[int(self._orders(self._count, epoch)[place])]
-
-
-class _Orders:
-    """Orders by what they are for, of which the latest few are kept."""
-
-    def __init__(self, seed: int):
-        self._seed = seed
-        self._kept: dict[tuple[int, ...], np.ndarray] = {}
-
-    def __call__(self, count: int, *key: int) -> np.ndarray:
-        order = self._kept.get(key)
-        if order is None:
-            order = np.random.default_rng((self._seed, *key)).permutation(count)
-            # Replaced as a whole: threads that look up meanwhile see either.
-            latest = list(self._kept.items())[-7:]
-            self._kept = dict([*latest, (key, order)])
-        return order
-
-    def __reduce__(self):
-        return _Orders, (self._seed,)
+        return self._parent[self._order(index)]
 
 
 class _Crop(grain.transforms.RandomMap):
@@ -216,12 +182,12 @@ class _Crop(grain.transforms.RandomMap):
     def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> Batch:
         height, width = element["sharp"].shape[:2]
         if min(height, width) < self._patch_size:
-            raise UserError(_too_large(self._patch_size, element["key"], height, width))
-        names = [name for name in _PIXELS if name in element]
+            raise UserError(too_large(self._patch_size, element["key"], height, width))
+        names = [name for name in PIXELS if name in element]
         alone = len(names) == 1
         size = self._patch_size
         if alone and self._shrink and rng.random() < self._shrink:
-            most = min(_SHRUNK_AT_MOST, min(height, width) / size)
+            most = min(SHRUNK_AT_MOST, min(height, width) / size)
             size = int(size * most ** rng.random())
         top = rng.integers(height - size + 1)
         left = rng.integers(width - size + 1)
@@ -281,10 +247,18 @@ def check(
     if source.smallest is not None:
         key, height, width = source.smallest
         if min(height, width) < patch_size:
-            raise UserError(_too_large(patch_size, key, height, width))
+            raise UserError(too_large(patch_size, key, height, width))
 
 
-def _too_large(patch_size: int, key: str, height: int, width: int) -> str:
+def check_shares(shrink: float, extremes: float) -> None:
+    """Says which share of the crops cannot be."""
+    for name, share in (("shrink", shrink), ("extremes", extremes)):
+        if not 0 <= share <= 1:
+            raise UserError(f"{name} is {share}: it must be from 0 to 1.")
+
+
+def too_large(patch_size: int, key: str, height: int, width: int) -> str:
+    """Returns why a patch cannot be cut out of a picture."""
     return (
         f"A patch of {patch_size} pixels does not fit the picture {key}, which is "
         f"{width}x{height}: use a smaller patch or leave that picture out."

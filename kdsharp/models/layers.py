@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.models.batch_norm import BatchNorm
+
 # Of the running statistics. Short runs need them to settle within a few hundred steps.
 _MOMENTUM = 0.9
 
@@ -40,13 +42,8 @@ def conv_norm(
     x = conv(filters, 3, f"conv{number}", network.dtype, bias=bias)(x)
     if not norm:
         return x
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=_MOMENTUM,
-        dtype=network.dtype,
-        axis_name=network.axis_name,
-        name=f"norm{number}",
-    )(x)
+    norm = BatchNorm(_MOMENTUM, network.dtype, network.axis_name, name=f"norm{number}")
+    return norm(x, train=train)
 
 
 def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> nn.Conv:

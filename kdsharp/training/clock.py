@@ -17,9 +17,9 @@ class Clock:
         """Forgets what was measured, as after the compilation."""
         self._steps, self._waited, self._since = 0, 0.0, time.monotonic()
 
-    def tick(self) -> None:
-        """Counts a step."""
-        self._steps += 1
+    def tick(self, steps: int = 1) -> None:
+        """Counts steps."""
+        self._steps += steps
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -48,8 +48,13 @@ class Clock:
 
     def left(self, steps: int) -> str:
         """Returns how long that many steps will take, for people."""
-        minutes, seconds = divmod(round(steps * self._seconds_per_step), 60)
-        hours, minutes = divmod(minutes, 60)
-        if hours:
-            return f"{hours} h {minutes:02d} min"
-        return f"{minutes} min {seconds:02d} s"
+        return words(steps * self._seconds_per_step)
+
+
+def words(seconds: float) -> str:
+    """Returns a length of time, for people."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s"

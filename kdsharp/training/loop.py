@@ -3,12 +3,12 @@
 `Run.train` is the story: resume, step, log, evaluate, save, finish.
 """
 
+import contextlib
 import dataclasses
 import logging
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import flax.linen as nn
@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
-from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp import models
@@ -24,14 +23,23 @@ from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
 from kdsharp.errors import Stopped, UserError
-from kdsharp.training import hosts, optimizers, parallel, teaching, validation
+from kdsharp.training import (
+    calls,
+    clock,
+    feeding,
+    hosts,
+    optimizers,
+    parallel,
+    teaching,
+    validation,
+)
+from kdsharp.training.budget import Budget
 from kdsharp.training.checkpoints import Checkpoints
-from kdsharp.training.clock import Clock
 from kdsharp.training.interruption import Interruption
-from kdsharp.training.logs import MetricsLog
 from kdsharp.training.profiling import Profile
+from kdsharp.training.progress import Progress
 from kdsharp.training.state import create_state, init_variables
-from kdsharp.training.step import SIGNAL, Task, train_step
+from kdsharp.training.step import SIGNAL, Task
 from kdsharp.training.stopping import Patience
 from kdsharp.training.teaching import Teacher, Teaching
 
@@ -64,7 +72,11 @@ class Result:
     step: int
     scores: dict[str, float]
     input_scores: dict[str, float]
+    # All that were taken, how long they took, and how: for the card.
     steps: int
+    seconds: float
+    placement: str
+    steps_per_call: int
 
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
@@ -74,11 +86,6 @@ def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
             f"unknown dtype {config.dtype!r}; there are: {', '.join(_DTYPES)}"
         )
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
-
-
-def _grid_shift(config: ConfigDict) -> int:
-    """Returns by how much patches are cut larger, to be cut anew after the blur."""
-    return config.data.get("grid_shift", 0)
 
 
 def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:
@@ -99,6 +106,20 @@ def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teachin
     if not config.optimizer.average and any(t.model is None for t in teachers):
         raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
     return Teaching(tuple(teacher.model for teacher in teachers), layers, others)
+
+
+@contextlib.contextmanager
+def _memory_told() -> Iterator[None]:
+    """Says in a sentence when a device's memory does not hold a step."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError(
+            "a device's memory does not hold a step: lower config.batch_size, or leave "
+            "the pictures on the host by --config.data.placement=host"
+        ) from error
 
 
 class Run:
@@ -128,7 +149,7 @@ class Run:
         pipeline.check(
             self._source,
             config.batch_size,
-            config.data.patch_size + _grid_shift(config),
+            feeding.patch_size(config),
             config.data.crops_per_picture,
             config.data.augment,
             config.seed,
@@ -136,21 +157,29 @@ class Run:
         self._steps_per_epoch = pipeline.steps_per_epoch(
             self._source, config.batch_size, config.data.crops_per_picture
         )
-        self._steps = self._steps_per_epoch * config.epochs
+        self._budget = Budget(config.budget)
+        # Of a run that time ends, nobody knows beforehand.
+        self._steps = (
+            None if self._budget.limits else self._steps_per_epoch * config.epochs
+        )
         self._devices = parallel.create(
             config.parallel, config.batch_size, config.devices
+        )
+        self._feed = feeding.create(config, self._source, self._devices)
+        self._steps_per_call = calls.choose(
+            config.steps_per_call, self._devices.platform, self._feed.placement
         )
         self._model = create_model(config)
         degrade = degradations.create(config.degradation)
         length = (config.optimizer, self._steps, self._steps_per_epoch)
-        task = Task(
+        task = self._task = Task(
             model=create_model(config, self._devices.axis_name),
             channels=config.model.channels,
             objective=objectives.create(
                 config.objective, [teacher.share for teacher in teachers]
             ),
             degrade=degrade,
-            grid_shift=_grid_shift(config),
+            grid_shift=config.data.grid_shift,
             optimizer=optimizers.create(*length),
             seed=config.seed,
             teaching=_create_teaching(config, teachers),
@@ -159,13 +188,10 @@ class Run:
         )
         self._schedule = optimizers.create_schedule(*length)
         self._plateau = optimizers.Plateau(config.optimizer, config.stopping.metric)
-        self._step_fn = self._devices.compile(partial(train_step, task))
-        self._frozen = self._devices.replicate(
-            {
-                "teachers": [teacher.variables or {} for teacher in teachers],
-                "vgg": vgg and vgg[1],
-            }
-        )
+        self._frozen = {
+            "teachers": [teacher.variables or {} for teacher in teachers],
+            "vgg": vgg and vgg[1],
+        }
         key = jax.random.key(config.seed)
         if initial is None:
             initial = init_variables(self._model, config.model.channels, key)
@@ -192,16 +218,16 @@ class Run:
             degrade,
             validation.center_crops(
                 sources["valid"],
-                config.validation.size + _grid_shift(config),
+                config.validation.size + config.data.grid_shift,
                 config.validation.pictures,
             ),
             config.seed,
-            _grid_shift(config),
+            config.data.grid_shift,
         )
         self._patience = Patience(config.stopping.metric, config.stopping.patience)
-        self._clock = Clock(config.batch_size)
+        self._clock = clock.Clock(config.batch_size)
         self._window: list[dict[str, float]] = []
-        self._unread: list[dict[str, jax.Array]] = []
+        self._unread = []
         self._step = 0
         self._interruption = Interruption()
         self._profile = Profile(config.get("profile", ""), workdir / "profile")
@@ -210,21 +236,22 @@ class Run:
         self._compiled = False
 
     def train(self) -> Result:
-        """Trains to the last epoch, or until nothing improves; returns the best.
+        """Trains to the end of the epochs or the budget, or until nothing improves.
 
-        A run that was interrupted goes on from its newest checkpoint.
+        Returns the best network. A run that was interrupted goes on from its newest
+        checkpoint.
         """
         self._resume()
-        with self._interruption, logging_redirect_tqdm():
-            for batch in self._batches():
-                self._train_on(batch)
+        with self._interruption, logging_redirect_tqdm(), _memory_told():
+            for batches in self._calls():
+                self._train_on(batches)
+                self._budget.look()
                 if self._at(self._config.log_every):
                     self._write_log()
-                if self._at(self._steps_per_epoch):
+                evaluates = self._at(self._steps_per_epoch) or self._over
+                if evaluates:
                     self._evaluate()
-                if self._at(self._steps_per_epoch) or self._at(
-                    self._config.checkpoint_every
-                ):
+                if evaluates or self._at(self._config.checkpoint_every):
                     self._save()
                 if self._signal:
                     self._leave(signal.Signals(self._signal))
@@ -241,107 +268,94 @@ class Run:
             self._window = restored.progress["window"]
             self._patience.recall(restored.progress["patience"])
             self._plateau.recall(restored.progress["plateau"])
+            self._budget.recall(restored.progress["seconds"])
             self._rate_scale = float(restored.tree.rate_scale)
-            logger.info("goes on from step %d of %d", self._step, self._steps)
+            logger.info(
+                "goes on from step %d%s",
+                self._step,
+                f" of {self._steps}"
+                if self._steps
+                else f", with {clock.words(self._budget.left)} left",
+            )
         self._state = self._devices.replicate(self._state)
-        if hosts.is_first():
-            self._log = MetricsLog(self._workdir, self._step)
-        self._bar = tqdm(
-            total=self._steps,
-            initial=self._step,
-            unit="step",
-            disable=None if hosts.is_first() else True,
-            leave=False,
-        )
+        self._progress = Progress(self._workdir, self._step, self._steps)
 
-    def _batches(self) -> Iterator[dict]:
-        """Yields a batch a step, until the run is over."""
+    def _calls(self) -> Iterator[list[dict]]:
+        """Yields the batches of a call, until the run is over."""
         if self._over:
             return
-        data = self._config.data
-        batches = iter(
-            pipeline.batches(
-                self._source,
-                batch_size=self._config.batch_size,
-                patch_size=data.patch_size + _grid_shift(self._config),
-                crops_per_picture=data.crops_per_picture,
-                augment=data.augment,
-                shrink=data.shrink,
-                extremes=data.extremes,
-                workers=data.workers,
-                seed=self._config.seed,
-                start_step=self._step,
-                host_index=hosts.index(),
-                host_count=hosts.count(),
-            )
+        self._frozen |= self._feed.load()
+        self._frozen = self._devices.replicate(self._frozen)
+        self._call = calls.Calls(
+            self._feed.step(self._task), self._steps_per_call, self._devices
         )
+        batches = iter(self._feed.batches(self._step))
         while not self._over:
             with self._clock.waiting():
-                batch = next(batches)
-            yield batch
+                held = [next(batches) for _ in range(self._until_next())]
+            yield held
+
+    def _until_next(self) -> int:
+        """Returns how many steps may be taken before something else has to happen."""
+        intervals = (
+            self._config.log_every,
+            self._config.checkpoint_every,
+            self._steps_per_epoch,
+        )
+        nearest = min(interval - self._step % interval for interval in intervals)
+        return int(min(self._steps_per_call, nearest, self._profile.until))
 
     def _at(self, interval: int) -> bool:
         """Returns whether this step ends such an interval."""
         return self._step % interval == 0
 
-    def _train_on(self, batch: dict) -> None:
-        """Takes one step; reads the metrics of the one before meanwhile."""
+    def _train_on(self, batches: list[dict]) -> None:
+        """Takes a call's steps; reads the metrics of the call before meanwhile."""
         if hosts.count() > 1:
-            rows = len(batch["sharp"])
-            batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
-        # What is put on the devices here travels while the step before still runs: its
+            for batch in batches:
+                rows = len(next(iter(batch.values())))
+                batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
+        if self._budget.limits:
+            self._set_rate()
+        # What is put on the devices here travels while the call before still runs: its
         # metrics are waited for afterwards.
         if hosts.count() > 1 and not self._compiled:
-            self._step_fn = self._step_fn.lower(
-                self._state, self._frozen, self._devices.shard(batch)
-            ).compile()
+            self._call.compile(self._state, self._frozen, batches)
             hosts.meet()
-        with self._profile.step(self._step):
-            self._state, metrics = self._step_fn(
-                self._state, self._frozen, self._devices.shard(batch)
-            )
-            self._step += 1
+        with self._profile.steps(self._step, len(batches)):
+            self._state, metrics = self._call(self._state, self._frozen, batches)
+            self._step += len(batches)
             self._unread.append(metrics)
             self._read_metrics(all_but=1)
         if self._profile.ends:
             self._read_metrics()
             self._profile.end()
-        self._clock.tick()
-        self._bar.update()
+        self._clock.tick(len(batches))
+        self._progress.advance(len(batches))
         if not self._compiled:
             self._compiled = True
             self._read_metrics()
             self._clock.restart()
+            self._budget.begin()
             logger.info("first step after %.1f s", time.monotonic() - self._created)
 
     def _write_log(self) -> None:
         """Writes the means since the last time."""
         self._read_metrics()
         means = {
-            name: float(np.mean([values[name] for values in self._window]))
+            f"train/{name}": float(np.mean([values[name] for values in self._window]))
             for name in self._window[0]
         }
         self._window.clear()
+        rate = self._rate_scale * float(self._schedule(self._step - 1))
         rates = self._clock.read()
-        if not hosts.is_first():
-            return
-        self._log.write(
-            self._step,
-            {
-                **{f"train/{name}": value for name, value in means.items()},
-                "train/learning_rate": self._rate_scale
-                * float(self._schedule(self._step - 1)),
-                **rates,
-            },
+        if self._budget.limits:
+            left = clock.words(self._budget.left)
+        else:
+            left = self._clock.left(self._steps - self._step)
+        self._progress.tell_means(
+            self._step, {**means, "train/learning_rate": rate, **rates}, left
         )
-        words = (
-            f"loss {means['loss']:.3g}, "
-            f"{rates['time/images_per_second']:.1f} images/s, "
-            f"{self._clock.left(self._steps - self._step)} left"
-        )
-        self._bar.set_postfix_str(words)
-        if self._bar.disable:
-            logger.info("step %d/%d: %s", self._step, self._steps, words)
 
     def _evaluate(self) -> None:
         """Scores the network; keeps it if it is the best so far."""
@@ -351,39 +365,24 @@ class Run:
             scores = hosts.by_first(lambda: self._validate(variables))
             if self._patience.update(self._step, scores):
                 self._checkpoints.save_best(self._step, variables, scores)
-            self._scale_rate(self._plateau.update(scores))
-        if not hosts.is_first():
-            return
-        self._log.write(
-            self._step, {f"valid/{name}": value for name, value in scores.items()}
+            before = self._plateau.scale
+            if self._plateau.update(scores) != before:
+                self._progress.tell_rate(self._step, self._plateau.scale)
+                self._set_rate()
+        self._progress.tell_scores(
+            self._step, scores, validation.in_vain(scores, self._validate.input)
         )
-        logger.info(
-            "step %d/%d: validation PSNR %.2f dB, %+.2f over the input, SSIM %.4f",
-            self._step,
-            self._steps,
-            scores["psnr"],
-            scores["gain"],
-            scores["ssim"],
-        )
-        if validation.in_vain(scores, self._validate.input):
-            logger.warning(
-                "step %d: the network does no better than to return its input",
-                self._step,
-            )
 
-    def _scale_rate(self, scale: float) -> None:
-        """Sets the factor of the learning rate."""
-        if scale != self._rate_scale:
-            logger.info(
-                "step %d/%d: the learning rate is lowered to %g of what it was first",
-                self._step,
-                self._steps,
-                scale,
+    def _set_rate(self) -> None:
+        """Sets the factor of the learning rate, by the plateau and the time."""
+        self._rate_scale = self._plateau.scale
+        if self._budget.limits:
+            self._rate_scale *= optimizers.of_budget(
+                self._config.optimizer, self._budget.share
             )
-            self._rate_scale = scale
-            self._state = self._state.replace(
-                rate_scale=self._devices.replicate(np.float32(scale))
-            )
+        self._state = self._state.replace(
+            rate_scale=self._devices.replicate(np.float32(self._rate_scale))
+        )
 
     def _save(self) -> None:
         """Writes a checkpoint, in the background."""
@@ -396,6 +395,7 @@ class Run:
                     "window": self._window,
                     "patience": self._patience.memory(),
                     "plateau": self._plateau.memory(),
+                    "seconds": self._budget.used,
                 },
             )
 
@@ -429,21 +429,24 @@ class Run:
             scores=best.progress,
             input_scores=self._validate.input,
             steps=self._step,
+            seconds=self._budget.used,
+            placement=self._feed.placement,
+            steps_per_call=self._steps_per_call,
         )
 
     @property
     def _over(self) -> bool:
-        return self._step >= self._steps or self._patience.exhausted
+        ended = self._budget.over if self._steps is None else self._step >= self._steps
+        return ended or self._patience.exhausted
 
     def _read_metrics(self, all_but: int = 0) -> None:
         """Moves metrics from the devices to the window; stops at what is no number."""
         while len(self._unread) > all_but:
-            values = self._devices.to_host(self._unread.pop(0))
-            values = {name: float(value) for name, value in values.items()}
-            self._told = self._told or int(values.pop(SIGNAL, 0))
-            if not values.pop("healthy"):
-                self._diverge(values)
-            self._window.append(values)
+            for values in self._unread.pop(0).read():
+                self._told = self._told or int(values.pop(SIGNAL, 0))
+                if not values.pop("healthy"):
+                    self._diverge(values)
+                self._window.append(values)
 
     def _diverge(self, values: dict[str, float]) -> None:
         # An unhealthy state stands still, so it is the last good one.
@@ -462,6 +465,4 @@ class Run:
     def _close(self) -> None:
         self._profile.end()
         self._checkpoints.close()
-        if hosts.is_first():
-            self._log.close()
-        self._bar.close()
+        self._progress.close()

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from ml_collections import ConfigDict
 
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
+from kdsharp.training import packing
 
 RULES = ("adam", "muon")
 
@@ -21,9 +23,11 @@ _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 
 
 def create(
-    config: ConfigDict, steps: int, steps_per_epoch: int
+    config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Returns the rule that a config names.
+    """Returns the rule that a config names, for so many steps.
+
+    Where time ends a run and steps are None, a cosine is left to `of_budget`.
 
     Adam's weight decay is added to the gradient, as PyTorch's Adam does it; decoupled
     decay, AdamW's, would be another recipe than the one the reports give. Muon's is
@@ -49,11 +53,17 @@ def create(
 
 
 def create_schedule(
-    config: ConfigDict, steps: int, steps_per_epoch: int
+    config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.Schedule:
     """Returns the learning rate as a function of the step."""
     rate = _by_update(config, steps, steps_per_epoch)
     return lambda step: rate(step // config.accumulate)
+
+
+def of_budget(config: ConfigDict, share: float) -> float:
+    """Returns the factor of the rate when such a share of the time is used up."""
+    name, _ = _parse(config.schedule)
+    return float(0.5 * (1 + np.cos(np.pi * share))) if name == "cosine" else 1.0
 
 
 class Plateau:
@@ -77,15 +87,19 @@ class Plateau:
 
     def update(self, scores: dict[str, float]) -> float:
         """Notes the scores of an evaluation; returns the factor of the rate."""
-        if self._reduce is None:
-            return 1.0
-        score = scores[self._metric]
-        _, self._state = self._reduce.update(
-            {},
-            self._state,
-            value=-score if self._metric in metrics.MAXIMISED else score,
-        )
-        return float(self._state.scale)
+        if self._reduce is not None:
+            score = scores[self._metric]
+            _, self._state = self._reduce.update(
+                {},
+                self._state,
+                value=-score if self._metric in metrics.MAXIMISED else score,
+            )
+        return self.scale
+
+    @property
+    def scale(self) -> float:
+        """Returns the factor of the rate."""
+        return float(self._state.scale) if self._state else 1.0
 
     def memory(self) -> dict:
         """Returns what a resumed run needs."""
@@ -111,37 +125,47 @@ def _muon(
     Training", 2025). Adam, with Nesterov's momentum too, takes biases, norms and what
     sees or makes pixels, without decay.
     """
-    return optax.contrib.muon(
+    rule = optax.contrib.muon(
         rate,
         adam_learning_rate=lambda update: rate(update) * _OF_THE_REST,
-        muon_weight_dimension_numbers=lambda params: jax.tree.map(_matrix, params),
+        muon_weight_dimension_numbers=_dimensions,
         weight_decay=weight_decay,
         consistent_rms=0.2,
     )
+    return packing.together(rule, _is_matrix)
 
 
-def _matrix(weight: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-    """Returns what of a kernel Muon takes for rows, unless it is none of features."""
-    if weight.ndim < 2 or min(weight.shape[-2:]) < _FEATURES:
-        return None
-    return optax.contrib.MuonDimensionNumbers(
-        tuple(range(weight.ndim - 1)), weight.ndim - 1
-    )
+def _is_matrix(weight: jax.Array) -> bool:
+    """Returns whether an array is a kernel between features."""
+    return weight.ndim >= 2 and min(weight.shape[-2:]) >= _FEATURES
+
+
+def _dimensions(packed: dict) -> dict:
+    """Returns what of stacked kernels Muon takes for rows, and nothing of the rest."""
+    stacks = {
+        name: optax.contrib.MuonDimensionNumbers(
+            tuple(range(1, stack.ndim - 1)), stack.ndim - 1
+        )
+        for name, stack in packed[packing.MATRICES].items()
+    }
+    return {packing.MATRICES: stacks, packing.REST: None}
 
 
 def _by_update(
-    config: ConfigDict, steps: int, steps_per_epoch: int
+    config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> Callable[[int], float]:
     """Returns the learning rate by the number of updates before."""
     if config.accumulate < 1:
         raise UserError(
             f"config.optimizer.accumulate is {config.accumulate}; it must be at least 1"
         )
-    peak, updates = config.learning_rate, max(1, steps // config.accumulate)
-    warmup = min(config.warmup_steps, updates - 1)
+    peak, warmup = config.learning_rate, config.warmup_steps
+    if steps is not None:
+        updates = max(1, steps // config.accumulate)
+        warmup = min(warmup, updates - 1)
     name, numbers = _parse(config.schedule)
     match name:
-        case "cosine":
+        case "cosine" if steps is not None:
             return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, updates)
         case "step":
             epochs, factor = numbers

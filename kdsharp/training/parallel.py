@@ -29,6 +29,17 @@ class _Devices:
         self._devices = devices
         self._whole = NamedSharding(mesh, PartitionSpec())
         self._split = NamedSharding(mesh, PartitionSpec(_AXIS))
+        self._split_second = NamedSharding(mesh, PartitionSpec(None, _AXIS))
+
+    @property
+    def platform(self) -> str:
+        """Returns what kind of devices they are: `cpu`, `gpu` or `tpu`."""
+        return self._devices[0].platform
+
+    @property
+    def local(self) -> list[jax.Device]:
+        """Returns those of this host."""
+        return [d for d in self._devices if d.process_index == hosts.index()]
 
     def to_save(self, tree):
         """Returns a tree of host 0 as what all hosts write a part of."""
@@ -48,17 +59,26 @@ class JitParallel(_Devices):
             return jax.device_put(tree, self._whole)
         return self.to_save(tree)
 
-    def shard(self, batch):
-        """Returns the batch, a part of it on each device; each host has its rows."""
+    def shard(self, batch, *, several: bool = False):
+        """Returns the batch, a part of it on each device; each host has its rows.
+
+        Of `several` batches, stacked, rows are the second axis.
+        """
+        split = self._split_second if several else self._split
         if hosts.count() == 1:
-            return jax.device_put(batch, self._split)
+            return jax.device_put(batch, split)
         return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(self._split, x), batch
+            lambda x: jax.make_array_from_process_local_data(split, x), batch
         )
 
     def compile(self, step: Step) -> Step:
-        """Returns `step(state, teacher, batch)` compiled; the state is given up."""
-        return jax.jit(step, donate_argnums=0, out_shardings=(self._whole, self._whole))
+        """Returns `step(state, frozen, batch, ...)` compiled; the state is given up."""
+        return jax.jit(
+            step,
+            donate_argnums=0,
+            out_shardings=(self._whole, self._whole),
+            compiler_options=reproducible(self.platform),
+        )
 
     def to_host(self, tree):
         """Returns one copy of a replicated tree as NumPy arrays of their own."""
@@ -72,16 +92,23 @@ class PmapParallel(_Devices):
 
     def replicate(self, tree):
         n = len(self._devices)
-        return jax.tree.map(
-            lambda x: _put(np.stack([np.asarray(x)] * n), self._split), tree
-        )
 
-    def shard(self, batch):
+        def copies(x):
+            x = np.asarray(x)
+            return _put(np.broadcast_to(x, (n, *x.shape)), self._split)
+
+        return jax.tree.map(copies, tree)
+
+    def shard(self, batch, *, several: bool = False):
         n = len(self._devices) // hosts.count()
+
+        def parts(x):
+            if several:
+                return x.reshape(len(x), n, -1, *x.shape[2:]).swapaxes(0, 1)
+            return x.reshape(n, -1, *x.shape[1:])
+
         return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(
-                self._split, x.reshape(n, -1, *x.shape[1:])
-            ),
+            lambda x: jax.make_array_from_process_local_data(self._split, parts(x)),
             batch,
         )
 
@@ -106,6 +133,14 @@ def _put(x, sharding: NamedSharding) -> jax.Array:
 
 
 _WAYS = {"jit": JitParallel, "pmap": PmapParallel}
+
+
+def reproducible(platform: str) -> dict[str, bool] | None:
+    """Returns the compiler's options for programs that give the same bits each time.
+
+    On a GPU the fastest convolutions add up in any order.
+    """
+    return {"xla_gpu_exclude_nondeterministic_ops": True} if platform == "gpu" else None
 
 
 def show_cores(batch_size: int, device_count: int = 0) -> None:

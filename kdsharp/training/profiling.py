@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from pathlib import Path
 
 import jax
@@ -24,16 +25,24 @@ class Profile:
         self._taken = 0
         self._tracing = False
 
+    @property
+    def until(self) -> float:
+        """Returns how many steps there are to the next where a trace begins or ends."""
+        edges = (self._first, self._first + self._count) if self._count else ()
+        return min(
+            (e - self._taken for e in edges if e > self._taken), default=math.inf
+        )
+
     @contextlib.contextmanager
-    def step(self, number: int):
-        """Traces the step inside, if it is one of those."""
+    def steps(self, number: int, count: int):
+        """Traces the steps inside, `count` of them from `number` on, if asked for."""
         if self._taken == self._first and self._count and hosts.is_first():
             # The trace that Perfetto opens is written beside that of TensorBoard.
             jax.profiler.start_trace(str(self._folder), create_perfetto_trace=True)
             self._tracing = True
         with jax.profiler.StepTraceAnnotation("train", step_num=number):
             yield
-        self._taken += 1
+        self._taken += count
 
     @property
     def ends(self) -> bool:

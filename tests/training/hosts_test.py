@@ -70,11 +70,11 @@ class HostsTest(absltest.TestCase):
         cls._folder.cleanup()
         super().tearDownClass()
 
-    def assert_same_curve(self, workdir: Path):
-        curve = runs.curve(workdir)
-        self.assertEqual([r["step"] for r in curve], [r["step"] for r in self.curve])
+    def assert_same_curve(self, workdir: Path, expected: list[dict] | None = None):
+        curve, expected = runs.curve(workdir), expected or self.curve
+        self.assertEqual([r["step"] for r in curve], [r["step"] for r in expected])
         self.assertEqual(curve[-1]["step"], _STEPS)
-        for record, alone in zip(curve, self.curve, strict=True):
+        for record, alone in zip(curve, expected, strict=True):
             self.assertEqual(record.keys(), alone.keys())
             for name, value in alone.items():
                 np.testing.assert_allclose(
@@ -133,6 +133,19 @@ class HostsTest(absltest.TestCase):
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assertRegex(finished.stderr, r"goes on from step \d+ of 24")
         self.assert_same_curve(workdir)
+
+    def test_with_pictures_on_the_devices_two_hosts_train_as_one(self):
+        changes = {"data.placement": "device", "steps_per_call": 5, "log_every": 4}
+        config = runs.small_config(self.photographs, **{**_CHANGES, **changes})
+        source = f"folder:{self.photographs}"
+        pictures = {name: sources.create(source, name) for name in ("train", "valid")}
+        alone = self.root / "alone_on_device"
+        alone.mkdir()
+        loop.Run(config, alone, sources=pictures).train()
+        workdir, log = self.root / "on_device", self.root / "on_device.log"
+        process = _launch(self, 2, self.photographs, workdir, log, **changes)
+        self.assertEqual(process.wait(_PATIENCE), 0, log.read_text())
+        self.assert_same_curve(workdir, runs.curve(alone))
 
     def test_what_a_person_did_wrong_is_a_sentence(self):
         log = self.root / "wrong.log"

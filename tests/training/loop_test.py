@@ -128,6 +128,9 @@ class LoopTest(parameterized.TestCase):
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),
         ("epochs", {"epochs": 0}, "epochs"),
+        ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
+        ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
+        ("steps_per_call", {"steps_per_call": -1}, "steps_per_call is -1"),
     )
     def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
         with self.assertRaisesRegex(UserError, message):
@@ -183,7 +186,8 @@ class LoopTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "config.init .* asks for"):
             self._run(**{"init": str(begun), "model.width": 16})
 
-    def test_pairs_are_learned_from_as_they_are_given(self):
+    @parameterized.parameters("host", "device")
+    def test_pairs_are_learned_from_as_they_are_given(self, placement):
         pairs = self.root / "pairs"
         for index, path in enumerate(sorted(self.photographs.rglob("*.png"))):
             for side, shade in (("sharp", 1.0), ("blur", 0.5)):
@@ -192,7 +196,8 @@ class LoopTest(parameterized.TestCase):
                     picture.point(lambda v, s=shade: v * s).save(
                         pairs / side / f"{index}.png"
                     )
-        self._run(**{"data.source": f"paired:{pairs}", "epochs": 3})
+        source = {"data.source": f"paired:{pairs}", "data.placement": placement}
+        self._run(**source, epochs=3)
         card = store.load(str(self.workdir)).card
         self.assertEqual(card["degradation"], "given with the pictures")
         # Half as bright: the error is half of the pictures' own mean square.

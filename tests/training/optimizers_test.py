@@ -160,6 +160,22 @@ class MuonTest(parameterized.TestCase):
             atol=1e-6,
         )
 
+    def test_many_arrays_go_as_each_would_alone(self):
+        rng = np.random.default_rng(0)
+        shapes = [(3, 3, 16, 16)] * 3 + [(16,)] * 3 + [(3, 3, 8, 16), (3, 3, 16, 3)]
+        gradients = [rng.normal(size=(3, *s)).astype(np.float32) for s in shapes]
+        optimizer = optimizers.create(_config(rule="muon", weight_decay=0.1), 3, 2)
+        params = [np.ones(s, np.float32) for s in shapes]
+        state = optimizer.init(params)
+        for step in range(3):
+            updates, state = optimizer.update(
+                [g[step] for g in gradients], state, params
+            )
+            params = optax.apply_updates(params, updates)
+        for gradient, ours in zip(gradients, params, strict=True):
+            alone = _descend(gradient, rule="muon", weight_decay=0.1)
+            np.testing.assert_allclose(ours, alone, rtol=1e-4, atol=1e-5)
+
     def test_an_unknown_rule_is_told(self):
         with self.assertRaisesRegex(UserError, "'sgd' of the optimizer; there are: a"):
             _descend(_gradients(1), rule="sgd")

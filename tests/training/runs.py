@@ -96,6 +96,11 @@ def curve(workdir: Path) -> list[dict]:
     ]
 
 
+def losses(workdir: Path) -> np.ndarray:
+    """Returns the losses, as often as they were logged."""
+    return np.array([r["train/loss"] for r in curve(workdir) if "train/loss" in r])
+
+
 def wait_for_steps(
     workdir: Path, steps: int, process: subprocess.Popen, patience: float
 ) -> None:

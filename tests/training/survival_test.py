@@ -54,10 +54,13 @@ class SurvivalTest(absltest.TestCase):
         super().tearDownClass()
 
     def assert_same_as_uninterrupted(self, workdir: Path):
-        self.assertEqual(runs.curve(workdir), runs.curve(self.whole))
+        self.assert_same(workdir, self.whole)
+
+    def assert_same(self, workdir: Path, whole: Path):
+        self.assertEqual(runs.curve(workdir), runs.curve(whole))
         self.assertEqual(
             (workdir / "student.safetensors").read_bytes(),
-            (self.whole / "student.safetensors").read_bytes(),
+            (whole / "student.safetensors").read_bytes(),
         )
 
     def test_killed_at_random_moments_it_ends_bit_identical(self):
@@ -89,6 +92,26 @@ class SurvivalTest(absltest.TestCase):
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assertRegex(finished.stderr, r"goes on from step \d+ of 180")
         self.assert_same_as_uninterrupted(workdir)
+
+    def test_killed_with_pictures_on_the_device_it_ends_bit_identical(self):
+        changes = {
+            "data.placement": "device",
+            "steps_per_call": 7,
+            "log_every": 3,
+            "epochs": 12,
+        }
+        whole, workdir = self.root / "whole_on_device", self.root / "killed_on_device"
+        finished = runs.run(_command(self.photographs, whole, **changes))
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        command = _command(self.photographs, workdir, **changes)
+        process = _start(command, self.root / "killed_on_device.log")
+        runs.wait_for_steps(workdir, 8, process, _PATIENCE)
+        process.kill()
+        self.assertEqual(process.wait(), -signal.SIGKILL)
+        finished = runs.run(command)
+        self.assertEqual(finished.returncode, 0, finished.stderr)
+        self.assertRegex(finished.stderr, r"goes on from step \d+ of 72")
+        self.assert_same(workdir, whole)
 
     def test_a_finished_run_trains_no_more_and_reports_again(self):
         finished = runs.run(_command(self.photographs, self.whole))

@@ -1,0 +1,93 @@
+"""Batch norm whose gradient reads little: training it is a matter of memory.
+
+Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+Internal Covariate Shift", ICML 2015. The forward pass keeps its input alone, in the
+precision that it came in; the gradient is one pass for two sums and one for the result.
+"""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+_EPSILON = 1e-5
+
+Features = Float[Array, "b h w f"]
+Vector = Float[Array, " f"]
+
+
+class BatchNorm(nn.Module):
+    """Flax's batch norm, its parameters and statistics, over all but the last axis.
+
+    `momentum` is that of the running statistics, which are used unless in `train`.
+    Batch statistics are in float32 and span the devices of `axis_name`.
+    """
+
+    momentum: float
+    dtype: jnp.dtype = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: Features, *, train: bool = False) -> Features:
+        width = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, width, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, width, jnp.float32)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, width)
+        variance = self.variable("batch_stats", "var", jnp.ones, width)
+        x = x.astype(self.dtype)
+        if not train:
+            return _scaled(x, mean.value, variance.value, scale, bias)
+        result, *found = _normalised(x, scale, bias, self.axis_name)
+        if not self.is_initializing():
+            for running, now in zip((mean, variance), found, strict=True):
+                kept = self.momentum * running.value
+                running.value = kept + (1 - self.momentum) * now
+        return result
+
+
+def _scaled(
+    x: Features, mean: Vector, variance: Vector, scale: Vector, bias: Vector
+) -> Features:
+    factor = scale * jax.lax.rsqrt(variance + _EPSILON)
+    return ((x - mean) * factor + bias).astype(x.dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalised(
+    x: Features, scale: Vector, bias: Vector, axis_name: str | None
+) -> tuple[Features, Vector, Vector]:
+    """Returns the normalised input, and mean and variance, which have no gradient."""
+    return _forward(x, scale, bias, axis_name)[0]
+
+
+def _forward(x, scale, bias, axis_name):
+    pixels = x.astype(jnp.float32)
+    mean, square = _means(axis_name, pixels, pixels * pixels)
+    variance = jnp.maximum(square - mean * mean, 0)
+    result = _scaled(x, mean, variance, scale, bias)
+    return (result, mean, variance), (x, mean, variance, scale)
+
+
+def _backward(axis_name, kept, cotangents):
+    x, mean, variance, scale = kept
+    gradient = cotangents[0].astype(jnp.float32)
+    inverse = jax.lax.rsqrt(variance + _EPSILON)
+    centred = (x.astype(jnp.float32) - mean) * inverse
+    # Of this device alone, as the gradients of all parameters are.
+    count = x.size // x.shape[-1]
+    means = _means(None, gradient, gradient * centred)
+    bias_gradient, scale_gradient = (count * part for part in means)
+    along, across = jax.lax.pmean(means, axis_name) if axis_name else means
+    inner = scale * inverse * (gradient - along - centred * across)
+    return inner.astype(x.dtype), scale_gradient, bias_gradient
+
+
+_normalised.defvjp(_forward, _backward)
+
+
+def _means(axis_name: str | None, *numbers: Features) -> tuple[Vector, ...]:
+    """Returns the means over all but the last axis, and over devices."""
+    found = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
+    return jax.lax.pmean(found, axis_name) if axis_name else found

@@ -1,0 +1,60 @@
+"""A network's many small arrays as a few large ones, while an optimiser sees them.
+
+A rule that works matrix by matrix or number by number gives the same updates. But each
+array by itself is dozens of small programs, which an accelerator computes faster than
+they are started. So matrices of one shape are one stack here, and all else one vector.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+MATRICES, REST = "matrices", "rest"
+
+
+def together(
+    rule: optax.GradientTransformation, is_matrix: Callable[[jax.Array], bool]
+) -> optax.GradientTransformation:
+    """Returns the rule for any tree of arrays, itself given packed ones.
+
+    These are a dict of `matrices`, by shape, stacked along a first axis, and `rest`.
+    """
+
+    def pack(tree):
+        stacks, rest = {}, []
+        for leaf in jax.tree.leaves(tree):
+            if is_matrix(leaf):
+                stacks.setdefault(_name(leaf), []).append(leaf)
+            else:
+                rest.append(jnp.ravel(leaf))
+        return {
+            MATRICES: {name: jnp.stack(leaves) for name, leaves in stacks.items()},
+            REST: jnp.concatenate(rest) if rest else jnp.zeros(0),
+        }
+
+    def unpack(packed, like):
+        leaves, place = [], 0
+        stacks = {name: iter(stack) for name, stack in packed[MATRICES].items()}
+        for leaf in jax.tree.leaves(like):
+            if is_matrix(leaf):
+                leaves.append(next(stacks[_name(leaf)]))
+            else:
+                held = packed[REST][place : place + leaf.size]
+                leaves.append(held.reshape(leaf.shape))
+                place += leaf.size
+        return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+    def init(params):
+        return rule.init(pack(params))
+
+    def update(grads, state, params):
+        updates, state = rule.update(pack(grads), state, pack(params))
+        return unpack(updates, grads), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def _name(leaf: jax.Array) -> str:
+    return "x".join(map(str, leaf.shape))

@@ -1,0 +1,242 @@
+"""Runs whose pictures lie on the devices, and calls of several steps."""
+
+import signal
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp import experiment
+from kdsharp.data import sources
+from kdsharp.errors import UserError
+from kdsharp.training import feeding, loop, parallel
+from kdsharp.weights import store
+from tests.training import runs
+
+_DEVICE = {"data.placement": "device", "epochs": 2, "data.crops_per_picture": 16}
+_STEPS = 24
+
+
+def _train(photographs: Path, workdir: Path, **changes) -> loop.Result:
+    config = runs.small_config(photographs, **changes)
+    source = config.data.source
+    pictures = {name: sources.create(source, name) for name in ("train", "valid")}
+    workdir.mkdir(exist_ok=True)
+    return loop.Run(config, workdir, sources=pictures).train()
+
+
+class PlacementTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._folder = tempfile.TemporaryDirectory()
+        cls.root = Path(cls._folder.name)
+        cls.photographs = runs.write_photographs(cls.root / "photographs")
+        cls.one = cls.root / "one"
+        _train(cls.photographs, cls.one, **_DEVICE, steps_per_call=8)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+        super().tearDownClass()
+
+    def _folder_for_a_run(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.root))
+
+    def _losses(self, **changes) -> np.ndarray:
+        workdir = self._folder_for_a_run()
+        _train(self.photographs, workdir, **_DEVICE, **changes)
+        return runs.losses(workdir)
+
+    @parameterized.parameters(
+        # As one program without a loop, whose rounding is another.
+        {"steps_per_call": 1},
+        {"steps_per_call": 8, "devices": 8},
+        {"steps_per_call": 8, "devices": 8, "parallel": "pmap"},
+        {"steps_per_call": 1, "devices": 4, "parallel": "pmap"},
+    )
+    def test_neither_devices_nor_calls_change_the_curve(self, **changes):
+        losses = self._losses(**changes)
+        self.assertLen(losses, _STEPS)
+        np.testing.assert_allclose(losses, runs.losses(self.one), rtol=2e-3)
+
+    def test_where_calls_end_changes_no_bit(self):
+        ended_often = self._folder_for_a_run()
+        seldom = self._folder_for_a_run()
+        common = {**_DEVICE, "checkpoint_every": 1000}
+        first = _train(
+            self.photographs, ended_often, **common, steps_per_call=3, log_every=2
+        )
+        second = _train(
+            self.photographs, seldom, **common, steps_per_call=50, log_every=1000
+        )
+        for one, other in zip(
+            *(jax.tree.leaves(r.variables) for r in (first, second)), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+    def test_pictures_on_the_host_can_be_taken_in_calls_too(self):
+        folders = [self._folder_for_a_run() for _ in range(2)]
+        for folder, steps in zip(folders, (1, 8), strict=True):
+            changes = {**_DEVICE, "data.placement": "host", "log_every": 4}
+            _train(self.photographs, folder, **changes, steps_per_call=steps)
+        one, other = map(runs.losses, folders)
+        self.assertLen(one, _STEPS // 4)
+        np.testing.assert_allclose(one, other, rtol=2e-3)
+
+    def test_host_and_device_learn_alike(self):
+        last = {}
+        for placement in ("host", "device"):
+            folder = self._folder_for_a_run()
+            changes = {
+                "data.placement": placement,
+                "data.crops_per_picture": 64,
+                "optimizer.learning_rate": 3e-3,
+                "epochs": 5,
+                "steps_per_call": 1,
+            }
+            result = _train(self.photographs, folder, **changes)
+            losses = runs.losses(folder)
+            self.assertEqual(result.placement, placement)
+            self.assertLess(np.mean(losses[-50:]), 0.9 * np.mean(losses[:10]))
+            last[placement] = losses[-100:]
+        host, device = last["host"], last["device"]
+        # Of two independent means; other crops, so never the same.
+        error = np.hypot(*(np.std(x) / np.sqrt(len(x)) for x in (host, device)))
+        self.assertLess(abs(np.mean(host) - np.mean(device)), 3 * error)
+        self.assertFalse(np.array_equal(host, device))
+
+    def test_shrunk_and_stretched_crops_train_on_the_device(self):
+        losses = self._losses(
+            **{
+                "data.shrink": 0.5,
+                "data.extremes": 0.5,
+                "data.grid_shift": 4,
+                "model.channels": 1,
+                "model.mean": (0.4,),
+                "steps_per_call": 12,
+            }
+        )
+        self.assertTrue(np.isfinite(losses).all())
+        self.assertFalse(np.allclose(losses, runs.losses(self.one)))
+
+    def test_an_interrupted_run_ends_bit_identical(self):
+        workdir = self._folder_for_a_run()
+        config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)
+        source = config.data.source
+        pictures = {name: sources.create(source, name) for name in ("train", "valid")}
+        run = loop.Run(config, workdir, sources=pictures)
+        told = iter([0] * 5 + [signal.SIGTERM] * 9)
+        with (
+            mock.patch.object(loop.Run, "_signal", property(lambda _: next(told))),
+            self.assertRaisesRegex(loop.Interrupted, "SIGTERM at step"),
+        ):
+            run.train()
+        result = loop.Run(config, workdir, sources=pictures).train()
+        self.assertEqual(runs.curve(workdir), runs.curve(self.one))
+        self.assertEqual(result.steps, _STEPS)
+
+    def test_a_loss_that_is_no_number_is_caught_within_a_call(self):
+        workdir = self._folder_for_a_run()
+        with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
+            _train(
+                self.photographs,
+                workdir,
+                **_DEVICE,
+                steps_per_call=12,
+                log_every=12,
+                **{
+                    "optimizer.learning_rate": 1e30,
+                    "optimizer.schedule": "constant",
+                },
+            )
+        step = int(str(got.exception).split()[1])
+        self.assertBetween(step, 2, 11)
+        kept = (workdir / "checkpoints" / "latest").iterdir()
+        self.assertEqual(max(int(p.name) for p in kept if p.name.isdigit()), step - 1)
+
+    def test_a_card_and_a_report_tell_how_it_was_trained(self):
+        workdir = self._folder_for_a_run()
+        config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)
+        experiment.conduct(config, workdir)
+        told = store.load(str(workdir)).card["training"]
+        self.assertEqual(told["placement"], "device")
+        self.assertEqual(told["steps"], _STEPS)
+        self.assertEqual(told["steps_per_call"], 8)
+        report = (workdir / "report.md").read_text()
+        self.assertIn("8 a call, with the pictures on the device", report)
+
+
+class FeedTest(parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        root = Path(self.create_tempdir().full_path)
+        self.photographs = runs.write_photographs(root / "photographs")
+        self.source = sources.create(f"folder:{self.photographs}", "train")
+        self.devices = parallel.create("jit", 8, 1)
+
+    def _feed(self, **changes) -> feeding.Feed:
+        config = runs.small_config(self.photographs, **changes)
+        return feeding.create(config, self.source, self.devices)
+
+    def test_too_little_memory_is_told_with_what_would_fit(self):
+        # Six pictures of 48 x 48.
+        with (
+            mock.patch.object(feeding, "room", return_value=2.5 * 48 * 48 * 3),
+            self.assertRaisesRegex(
+                UserError, r"^the 6 pictures take .*: 2 would fit; .*first=2"
+            ),
+        ):
+            self._feed(**{"data.placement": "device"})
+
+    @parameterized.parameters(
+        ("cpu", 1e9, "host"), ("gpu", 1e9, "device"), ("gpu", 1e3, "host")
+    )
+    def test_auto_is_the_device_where_it_helps_and_fits(self, platform, free, told):
+        with (
+            mock.patch.object(type(self.devices), "platform", platform),
+            mock.patch.object(feeding, "room", return_value=free),
+        ):
+            self.assertEqual(self._feed().placement, told)
+
+    def test_an_unknown_placement_is_told(self):
+        with self.assertRaisesRegex(
+            UserError, "'moon'; choose one of: host, device, auto"
+        ):
+            self._feed(**{"data.placement": "moon"})
+
+    def test_every_picture_has_its_turn_on_the_device_as_on_the_host(self):
+        feed = self._feed(**{"data.placement": "device", "batch_size": 4})
+        batches = feed.batches(0)
+        visits = [int(i) for _ in range(6) for i in next(batches)["picture"]]
+        for turn in range(4):
+            self.assertCountEqual(visits[6 * turn : 6 * turn + 6], range(6))
+        later = feed.batches(4)
+        self.assertEqual(list(next(later)["picture"]), visits[16:20])
+
+    def test_memory_is_that_of_the_fullest_device(self):
+        def device(**stats):
+            return mock.Mock(memory_stats=mock.Mock(return_value=stats))
+
+        held = [
+            device(bytes_limit=1000, bytes_in_use=200),
+            device(bytes_limit=1000, bytes_in_use=700),
+        ]
+        self.assertEqual(feeding.room(held), 150)
+        self.assertGreater(feeding.room(self.devices.local), 1 << 20)
+
+
+class MemoryTest(absltest.TestCase):
+    def test_a_step_that_does_not_fit_is_told(self):
+        with (
+            self.assertRaisesRegex(UserError, "does not hold a step: lower"),
+            loop._memory_told(),
+        ):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+
+if __name__ == "__main__":
+    absltest.main()
