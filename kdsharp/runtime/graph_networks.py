@@ -20,15 +20,22 @@ def create(
     """Returns the network; a runtime that `rounds_once` does so before convolutions."""
     whole = network.of_weights(weights)
     ranges = _ranges(whole, rounds_once) if in_8_bits else None
-    graph = pictures.batches(whole, ranges=ranges, clip=False)
+    graph = pictures.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString())
     looks = reach.of(whole.model)
+
+    def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
+        if gains is not None:
+            gains = np.ascontiguousarray(gains[:, :, None, None], np.float32)
+        return run(np.asarray(blurred, np.float32), gains=gains)
+
     return backends.Network(
-        run=lambda blurred: run(np.asarray(blurred, np.float32)),
+        run=restore,
         channels=whole.model.channels,
         radius=looks.radius,
         multiple=looks.multiple,
         side=backends.side(looks),
+        context=whole.params["context"] if whole.has_context else None,
     )
 
 

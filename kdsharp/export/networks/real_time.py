@@ -5,11 +5,19 @@ Expanded convolutions are plain ones here.
 
 from kdsharp.export.graph import Graph, Size, Value
 
+# What is watched of the last hidden layer before the gains are multiplied in.
+UNGAINED = "before gains"
+
 
 def real_time(
-    graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
+    graph: Graph,
+    x: Value,
+    sizes: tuple[Size, Size],
+    model,
+    params: dict,
+    gains: Value = "",
 ) -> Value:
-    """Returns the folded residual."""
+    """Returns the folded residual; `gains` multiply the last hidden layer's filters."""
     for layer in range(1, model.depth):
         x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
         if model.learned_slope:
@@ -20,6 +28,9 @@ def real_time(
             first = x
     if model.skip:
         x = graph.node("Add", x, first)
+    if gains:
+        graph.watched[UNGAINED] = x
+        x = graph.node("Mul", x, gains, name="gained")
     last = f"conv{model.depth}"
     return graph.convolution(x, params[last], name=last)
 
