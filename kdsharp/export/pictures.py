@@ -8,7 +8,7 @@ What a graph is fed and gives:
 
 Conversions, padding, the mean, the residual and the clip are nodes of the graph. So is
 the context of networks that have one, or their gains are a second input, `GAINS`, of
-float32 `[batch, filter, 1, 1]`, where the batch may be 1 for all pictures.
+float32 `[batch, filter, 1, 1]`, or `[1, filter, 1, 1]` for all pictures.
 """
 
 from collections.abc import Mapping
@@ -220,7 +220,8 @@ def _model(graph: Graph, dtype: str, shape: list, network: Network, gains: Value
     graph.name_last(OUTPUT)
     inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
     if gains == GAINS:
-        of_gains = ["looks", network.model.width, 1, 1]
+        count = 1 if isinstance(shape[0], int) else "looks"
+        of_gains = [count, network.model.width, 1, 1]
         inputs.append(
             helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains)
         )
