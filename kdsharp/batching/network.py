@@ -77,6 +77,7 @@ class Handler(OnnxModelHandlerNumpy):
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
         """Returns the sharp pictures; in place of one that cannot be, why."""
+
         def run(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
             given = {pictures.INPUT: blurred}
             if gains is not None:

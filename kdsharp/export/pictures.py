@@ -8,7 +8,7 @@ What a graph is fed and gives:
 
 Conversions, padding, the mean, the residual and the clip are nodes of the graph. So is
 the context of networks that have one, or their gains are a second input, `GAINS`, of
-float32 `[batch, filter, 1, 1]`, or `[1, filter, 1, 1]` for all pictures.
+float32 `[1, filter, 1, 1]`, for all pictures.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 
 from kdsharp.core import color
 from kdsharp.export import levels, networks
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Gains, Graph, Size, Value
 from kdsharp.export.levels import Levels
 from kdsharp.export.network import Network
 from kdsharp.export.networks import context
@@ -31,6 +31,7 @@ _IR_VERSION = 10
 Ranges = Mapping[str, tuple[float, float]]
 
 INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
+_GIVEN = Gains(GAINS, shared=True)
 
 _ELEMENTS = {
     "float32": TensorProto.FLOAT,
@@ -54,7 +55,7 @@ def batches(
     have a context take their gains as an input.
     """
     graph = Graph(dtype, ranges)
-    gains = GAINS if gains_given and network.has_context else ""
+    gains = _GIVEN if gains_given and network.has_context else None
     return _batches(graph, network, interface, clip=clip, gains=gains)
 
 
@@ -75,14 +76,15 @@ def _batches(
     interface: str,
     *,
     clip: bool = True,
-    gains: Value = "",
+    gains: Gains | None = None,
 ) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
     x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
     if network.has_context and not gains:
         floats = _scaled(graph, x, pixels) if pixels else x
-        gains = context.gains(graph, floats, sizes, network.model, network.params)
+        found = context.gains(graph, floats, sizes, network.model, network.params)
+        gains = Gains(found, shared=False)
     x = _restored(graph, x, sizes, network, pixels, clip=clip, gains=gains)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
@@ -107,7 +109,7 @@ def planes(
     a context takes its gains as an input.
     """
     graph = Graph(ranges=ranges)
-    gains = GAINS if network.has_context else ""
+    gains = _GIVEN if network.has_context else None
     pixels = levels.of_video(depth, range_)
     sizes = height, width
     channels = 3 if rgb else network.model.channels
@@ -143,7 +145,7 @@ def _restored(
     pixels: Levels | None,
     strength: float = 1.0,
     clip: bool = True,
-    gains: Value = "",
+    gains: Gains | None = None,
 ) -> Value:
     """Returns planes of the same size, of integers if the input is."""
     family, model = networks.find(network.family), network.model
@@ -163,7 +165,9 @@ def _restored(
         span = pixels.white - pixels.black
         graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)
-    more = {"gains": graph.enter(gains)} if gains else {}
+    more = {}
+    if gains:
+        more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
     x = graph.leave(family.emit(graph, x, padded, model, network.params, **more))
     if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
@@ -216,15 +220,18 @@ def _rounded(graph: Graph, x: Value, pixels: Levels) -> Value:
     return graph.node("Cast", x, to=_ELEMENTS[pixels.dtype])
 
 
-def _model(graph: Graph, dtype: str, shape: list, network: Network, gains: Value = ""):
+def _model(
+    graph: Graph,
+    dtype: str,
+    shape: list,
+    network: Network,
+    gains: Gains | None = None,
+) -> onnx.ModelProto:
     graph.name_last(OUTPUT)
     inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
-    if gains == GAINS:
-        count = 1 if isinstance(shape[0], int) else "looks"
-        of_gains = [count, network.model.width, 1, 1]
-        inputs.append(
-            helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains)
-        )
+    if gains is _GIVEN:
+        of_gains = [1, network.model.width, 1, 1]
+        inputs.append(helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains))
     body = helper.make_graph(
         graph.nodes,
         "kdsharp",

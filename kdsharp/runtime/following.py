@@ -27,7 +27,7 @@ class Following:
     """A function from planes, in their order, to the gains for each.
 
     They are the same for the same planes. Where a plane differs abruptly from the one
-    that the gains were found on they are found at once, and what was before is forgotten.
+    that the gains were found on, they are found at once and owe nothing to those before.
     """
 
     def __init__(self, params: dict, pixels: levels.Levels):

@@ -25,9 +25,15 @@ def create(
     looks = reach.of(whole.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
-        if gains is not None:
-            gains = np.ascontiguousarray(gains[:, :, None, None], np.float32)
-        return run(np.asarray(blurred, np.float32), gains=gains)
+        blurred = np.asarray(blurred, np.float32)
+        if gains is None:
+            return run(blurred)
+        gains = np.ascontiguousarray(gains[:, None, :, None, None], np.float32)
+        if len(gains) == 1:
+            return run(blurred, gains=gains[0])
+        # A graph takes the gains of one look at a time.
+        each = zip(blurred, gains, strict=True)
+        return np.concatenate([run(x[None], gains=own) for x, own in each])
 
     return backends.Network(
         run=restore,
@@ -44,4 +50,4 @@ def _ranges(whole: network.Network, rounds_once: bool) -> pictures.Ranges:
     from kdsharp.export import int8
 
     found = int8.ranges(whole)
-    return int8.of_inputs(found) if rounds_once else found
+    return int8.of_inputs(found) if rounds_once else int8.of_constants(found, whole)

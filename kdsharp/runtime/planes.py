@@ -165,9 +165,12 @@ def _openvino(job: Job) -> Run:
 def _onnxruntime(job: Job) -> Run:
     from kdsharp.runtime import onnxruntime_graphs
 
-    return onnxruntime_graphs.compile_graph(
-        _graph(job, _ranges(job)), threads=job.threads
-    )
+    ranges = _ranges(job)
+    if ranges:
+        from kdsharp.export import int8
+
+        ranges = int8.of_constants(ranges, job.network)
+    return onnxruntime_graphs.compile_graph(_graph(job, ranges), threads=job.threads)
 
 
 def _jax(job: Job) -> Run:

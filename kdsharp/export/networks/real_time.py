@@ -3,7 +3,7 @@
 Expanded convolutions are plain ones here.
 """
 
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Gains, Graph, Size, Value
 
 # What is watched of the last hidden layer before the gains are multiplied in.
 UNGAINED = "before gains"
@@ -15,9 +15,13 @@ def real_time(
     sizes: tuple[Size, Size],
     model,
     params: dict,
-    gains: Value = "",
+    gains: Gains | None = None,
 ) -> Value:
-    """Returns the folded residual; `gains` multiply the last hidden layer's filters."""
+    """Returns the folded residual; `gains` multiply the last hidden layer's filters.
+
+    Those for all pictures multiply what the last layer's kernel makes of the filters,
+    which is the same and takes no time, unless that kernel is of integers.
+    """
     for layer in range(1, model.depth):
         x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
         if model.learned_slope:
@@ -28,10 +32,13 @@ def real_time(
             first = x
     if model.skip:
         x = graph.node("Add", x, first)
-    if gains:
-        graph.watched[UNGAINED] = x
-        x = graph.node("Mul", x, gains, name="gained")
     last = f"conv{model.depth}"
+    if not gains:
+        return graph.convolution(x, params[last], name=last)
+    graph.watched[UNGAINED] = x
+    if gains.shared and not graph.in_8_bits(last):
+        return graph.convolution(x, params[last], name=last, gains=gains.value)
+    x = graph.node("Mul", x, gains.value, name="gained")
     return graph.convolution(x, params[last], name=last)
 
 
