@@ -15,10 +15,10 @@ _SHARE = 0.5
 # Large planes have rows of windows to spare.
 _PIXELS, _MOST_ROWS = 450_000, 4
 
-# What tells another scene: pixels so far apart, one in so many along either axis. They
-# change by a part of the contrast that the planes have, or by what noise may do.
-_COARSE = 16
-_CONTRAST, _NOISE = 0.4, 0.01
+# What tells another scene: means of blocks, about so many along the side of a square,
+# that change by more than so much of their contrast, and by more than noise does.
+_BLOCKS = 30
+_CONTRAST, _NOISE = 0.4, 0.004
 
 Plane = Shaped[np.ndarray, "h w *c"]
 
@@ -27,7 +27,7 @@ class Following:
     """A function from planes, in their order, to the gains for each.
 
     They are the same for the same planes. Where a plane differs abruptly from the one
-    that the gains were found on, they are found at once and owe nothing to those before.
+    that the gains were found on, they are found at once, from that plane alone.
     """
 
     def __init__(self, params: dict, pixels: levels.Levels):
@@ -48,9 +48,7 @@ class Following:
             self._coarse = None
 
     def _next(self, plane: Plane) -> np.ndarray:
-        coarse = self._luma(plane[_COARSE // 2 :: _COARSE, _COARSE // 2 :: _COARSE])
-        if not coarse.size:
-            coarse = self._luma(plane)
+        coarse = self._blocks(plane)
         if self._coarse is None or _is_other(coarse, self._coarse):
             self._gains = self.of(plane)
         elif self._age + 1 < EVERY:
@@ -67,6 +65,15 @@ class Following:
         count = plane.shape[0] * plane.shape[1]
         every = min(max(count // _PIXELS, 1), _MOST_ROWS)
         return gains.gains(self._params, plane, luma=self._luma, every=every)
+
+    def _blocks(self, plane: Plane) -> np.ndarray:
+        """Returns the means of blocks, four rows of each looked at."""
+        height, width = plane.shape[:2]
+        side = max(round((height * width) ** 0.5 / _BLOCKS / 4), 1) * 4
+        if min(height, width) < side:
+            return self._luma(plane)
+        rows = plane[: height // side * side : side // 4, : width // side * side]
+        return self._luma(rows).reshape(-1, 4, width // side, side).mean((1, 3))
 
     def _luma(self, plane: Plane) -> np.ndarray:
         if plane.ndim == 3:

@@ -24,7 +24,15 @@ ARGUMENTS = (
     dict(name="real_time", channels=1, width=6, convolution="expanded", ends=5),
     dict(name="real_time", channels=1, width=6, convolution="separable"),
     dict(name="real_time", channels=1, width=6, context=4),
-    dict(name="real_time", channels=3, width=6, depth=3, skip=True, context=8),
+    dict(
+        name="real_time",
+        channels=3,
+        width=6,
+        depth=4,
+        skip=True,
+        convolution="expanded",
+        context=8,
+    ),
 )
 
 
