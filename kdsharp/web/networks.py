@@ -7,6 +7,7 @@ from kdsharp import whole_files
 from kdsharp.export import network, packages
 from kdsharp.models import reach
 from kdsharp.runtime import restore
+from kdsharp.web import context
 from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
 
@@ -15,7 +16,8 @@ from kdsharp.weights import cards, store
 class Entry:
     """What the page is told of a network; `graph` is its file, so is the kernel's.
 
-    A kernel, for networks that have one, is their own WebAssembly.
+    A kernel, for networks that have one, is their own WebAssembly. With a context the
+    graph takes gains, which the page finds.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Entry:
     bytes: int
     degradation: str
     kernel: dict | None
+    context: dict | None
 
 
 def names(wished: list[str]) -> list[str]:
@@ -44,9 +47,11 @@ def write(name: str, folder: Path) -> Entry:
     whole = network.of_weights(name)
     looks = reach.of(whole.model)
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = pictures.batches(whole, clip=False).SerializeToString()
+    graph = pictures.batches(whole, clip=False, gains_given=True).SerializeToString()
     file = f"{whole.name}.onnx"
     whole_files.write_bytes(folder / file, graph)
+    kernel = _kernel(whole)
+    looks_at = context.write(whole, kernel, folder)
     return Entry(
         name=whole.name,
         graph=file,
@@ -56,19 +61,27 @@ def write(name: str, folder: Path) -> Entry:
         multiple=looks.multiple,
         bytes=len(graph),
         degradation=whole.card.get("degradation") or "",
-        kernel=_kernel(whole, folder),
+        kernel=_written(kernel, whole.name, folder) if kernel else None,
+        context=dataclasses.asdict(looks_at) if looks_at else None,
     )
 
 
-def _kernel(whole: network.Network, folder: Path) -> dict | None:
-    """Writes the network's own WebAssembly, if it can have one."""
+def _kernel(whole: network.Network) -> module.Kernel | None:
+    """Returns the network's own WebAssembly, if it can have one."""
     if not module.fits(whole):
         return None
     from kdsharp.export import int8
 
-    kernel = module.create(whole, int8.ranges(whole))
-    file = f"{whole.name}.wasm"
+    return module.create(whole, int8.ranges(whole))
+
+
+def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:
+    """Writes the module and returns what the page is told of it."""
+    file = f"{name}.wasm"
     whole_files.write_bytes(folder / file, kernel.content)
-    told = dataclasses.asdict(kernel)
-    del told["content"]
+    told = {
+        field.name: getattr(kernel, field.name)
+        for field in dataclasses.fields(kernel)
+        if field.name not in ("content", "last", "scale")
+    }
     return {"file": file, "bytes": len(kernel.content), **told}

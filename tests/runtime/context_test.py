@@ -5,7 +5,6 @@ import functools
 import tempfile
 from pathlib import Path
 
-import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import ndimage
@@ -208,12 +207,7 @@ class PlanesTest(parameterized.TestCase):
 class FollowingTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
-        network = random_networks.create(_LUMA)
-        # As much of a difference as trained ones make.
-        context = jax.tree.map(np.array, network.params["context"])
-        context["gains"]["kernel"] *= 10
-        params = {**network.params, "context": context}
-        self.network = dataclasses.replace(network, params=params)
+        self.network = random_networks.create(_LUMA)
         self.levels = levels.of_video(8, "full")
         self.plane = _picture()[..., 1]
         # The same scene, a little less sharp.
