@@ -25,6 +25,7 @@ class Shape:
     radius: int
     multiple: int
     side: int
+    context: dict | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,9 +40,13 @@ def export(model: str) -> tuple[bytes, Shape]:
     weights = store.load(model or restore.DEFAULT)
     whole = network.of_weights(weights)
     looks = reach.of(whole.model)
-    graph = pictures.batches(whole, clip=False)
+    graph = pictures.batches(whole, clip=False, gains_given=True)
     shape = Shape(
-        whole.model.channels, looks.radius, looks.multiple, backends.side(looks)
+        whole.model.channels,
+        looks.radius,
+        looks.multiple,
+        backends.side(looks),
+        whole.params["context"] if whole.has_context else None,
     )
     return graph.SerializeToString(), shape
 
@@ -72,10 +77,12 @@ class Handler(OnnxModelHandlerNumpy):
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
         """Returns the sharp pictures; in place of one that cannot be, why."""
-        (given,) = inference_session.get_inputs()
 
-        def run(blurred: np.ndarray) -> np.ndarray:
-            return inference_session.run(None, {given.name: blurred})[0]
+        def run(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
+            given = {pictures.INPUT: blurred}
+            if gains is not None:
+                given[pictures.GAINS] = gains[:, :, None, None]
+            return inference_session.run(None, given)[0]
 
         sharpener = restore.Sharpener(
             "", backends.Network(run, **dataclasses.asdict(self._shape)), {}

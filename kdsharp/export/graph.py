@@ -5,6 +5,7 @@ where it is known, and else the name of a tensor that holds it when the graph ru
 same lines of an architecture serve both.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import ml_dtypes
@@ -29,6 +30,17 @@ Value = str
 """The name of a tensor in the graph."""
 
 Size = int | Value
+
+
+@dataclasses.dataclass(frozen=True)
+class Gains:
+    """`[1 or batch, filters, 1, 1]`, which filters are multiplied by.
+
+    They are `shared` where they are the same for all pictures.
+    """
+
+    value: Value
+    shared: bool
 
 
 class Graph:
@@ -177,10 +189,12 @@ class Graph:
         padding: int | None = None,
         group: int = 1,
         name: str = "conv",
+        gains: Value = "",
     ) -> Value:
         """Returns a Flax convolution with its kernel `[h, w, in, out]` and its bias.
 
-        Padding is by default what keeps the size at stride 1.
+        Padding is by default what keeps the size at stride 1. What is not in 8 bits may
+        have `gains` `[1, in, 1, 1]` that what goes in is multiplied by.
         """
         kernel = np.asarray(params["kernel"], np.float32)
         size = kernel.shape[0]
@@ -194,6 +208,8 @@ class Graph:
             inputs = self._in_8_bits(kernel, bias, step, name)
         else:
             inputs = [self.constant(kernel, f"{name}_kernel")]
+            if gains:
+                inputs[0] = self.node("Mul", inputs[0], gains, name=f"{name}_gained")
             if "bias" in params:
                 inputs.append(self.constant(bias, f"{name}_bias"))
         return self.node(
@@ -207,6 +223,10 @@ class Graph:
             group=group,
             name=name,
         )
+
+    def in_8_bits(self, name: str) -> bool:
+        """Whether the convolution of that name has a range, and so integers."""
+        return name in self._ranges
 
     def transposed_convolution(
         self, x: Value, params: dict, *, padding: int, name: str

@@ -28,6 +28,11 @@ class Network:
         """The version of kdsharp that exports it."""
         return importlib.metadata.version("kdsharp")
 
+    @property
+    def has_context(self) -> bool:
+        """Whether a look at the whole picture sets gains of its filters."""
+        return bool(getattr(self.model, "context", 0))
+
     def metadata(self) -> dict[str, str]:
         """Returns what a file says of itself beside its numbers."""
         return {

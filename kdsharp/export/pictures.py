@@ -6,7 +6,9 @@ What a graph is fed and gives:
     uint8   the same shape, 0 to 255
     plane   uint8 or uint16 `[height, width]`, or `[height, width, 3]`, as video has it
 
-Conversions, padding, the mean, the residual and the clip are nodes of the graph.
+Conversions, padding, the mean, the residual and the clip are nodes of the graph. So is
+the context of networks that have one, or their gains are a second input, `GAINS`, of
+float32 `[1, filter, 1, 1]`, for all pictures.
 """
 
 from collections.abc import Mapping
@@ -17,9 +19,10 @@ from onnx import TensorProto, helper
 
 from kdsharp.core import color
 from kdsharp.export import levels, networks
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Gains, Graph, Size, Value
 from kdsharp.export.levels import Levels
 from kdsharp.export.network import Network
+from kdsharp.export.networks import context
 
 OPSET = 20
 # What onnx 1.16 wrote: old enough for every runtime that knows the opset.
@@ -27,7 +30,8 @@ _IR_VERSION = 10
 
 Ranges = Mapping[str, tuple[float, float]]
 
-INPUT, OUTPUT = "blurred", "restored"
+INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
+_GIVEN = Gains(GAINS, shared=True)
 
 _ELEMENTS = {
     "float32": TensorProto.FLOAT,
@@ -43,12 +47,16 @@ def batches(
     dtype: str = "float32",
     ranges: Ranges | None = None,
     clip: bool = True,
+    gains_given: bool = False,
 ) -> onnx.ModelProto:
     """Returns a graph of any batch, height and width; `interface` float or uint8.
 
-    Without `clip` floats may come out beyond 0 and 1.
+    Without `clip` floats may come out beyond 0 and 1. With `gains_given` networks that
+    have a context take their gains as an input.
     """
-    return _batches(Graph(dtype, ranges), network, interface, clip=clip)
+    graph = Graph(dtype, ranges)
+    gains = _GIVEN if gains_given and network.has_context else None
+    return _batches(graph, network, interface, clip=clip, gains=gains)
 
 
 def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
@@ -63,15 +71,24 @@ def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
 
 
 def _batches(
-    graph: Graph, network: Network, interface: str, *, clip: bool = True
+    graph: Graph,
+    network: Network,
+    interface: str,
+    *,
+    clip: bool = True,
+    gains: Gains | None = None,
 ) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
     x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
-    x = _restored(graph, x, sizes, network, pixels, clip=clip)
+    if network.has_context and not gains:
+        floats = _scaled(graph, x, pixels) if pixels else x
+        found = context.gains(graph, floats, sizes, network.model, network.params)
+        gains = Gains(found, shared=False)
+    x = _restored(graph, x, sizes, network, pixels, clip=clip, gains=gains)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
-    return _model(graph, "uint8" if pixels else "float32", shape, network)
+    return _model(graph, "uint8" if pixels else "float32", shape, network, gains)
 
 
 def planes(
@@ -88,9 +105,11 @@ def planes(
     """Returns a graph of one size, for one plane of video or one RGB picture.
 
     What lies outside of studio range is kept, being there for sharp edges to overshoot.
-    With `rgb` a network of luma is given RGB, too, and lets colour pass.
+    With `rgb` a network of luma is given RGB, too, and lets colour pass. A network with
+    a context takes its gains as an input.
     """
     graph = Graph(ranges=ranges)
+    gains = _GIVEN if network.has_context else None
     pixels = levels.of_video(depth, range_)
     sizes = height, width
     channels = 3 if rgb else network.model.channels
@@ -100,20 +119,22 @@ def planes(
         x = graph.node("Transpose", INPUT, perm=[2, 0, 1])
         x = graph.node("Unsqueeze", x, graph.integers(0))
     if channels == network.model.channels:
-        x = _restored(graph, x, sizes, network, pixels, strength)
+        x = _restored(graph, x, sizes, network, pixels, strength, gains=gains)
     else:
         x = _scaled(graph, x, pixels)
         weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
         luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
-        sharp = _restored(graph, luma, sizes, network, None, strength, clip=False)
+        sharp = _restored(
+            graph, luma, sizes, network, None, strength, clip=False, gains=gains
+        )
         x = graph.node("Add", x, graph.node("Sub", sharp, luma))
         x = _rounded(graph, x, pixels)
     if channels == 1:
         graph.node("Squeeze", x, graph.integers(0, 1))
-        return _model(graph, pixels.dtype, [*sizes], network)
+        return _model(graph, pixels.dtype, [*sizes], network, gains)
     x = graph.node("Squeeze", x, graph.integers(0))
     graph.node("Transpose", x, perm=[1, 2, 0])
-    return _model(graph, pixels.dtype, [*sizes, channels], network)
+    return _model(graph, pixels.dtype, [*sizes, channels], network, gains)
 
 
 def _restored(
@@ -124,6 +145,7 @@ def _restored(
     pixels: Levels | None,
     strength: float = 1.0,
     clip: bool = True,
+    gains: Gains | None = None,
 ) -> Value:
     """Returns planes of the same size, of integers if the input is."""
     family, model = networks.find(network.family), network.model
@@ -143,7 +165,10 @@ def _restored(
         span = pixels.white - pixels.black
         graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)
-    x = graph.leave(family.emit(graph, x, padded, model, network.params))
+    more = {}
+    if gains:
+        more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
+    x = graph.leave(family.emit(graph, x, padded, model, network.params, **more))
     if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
     if strength != 1:
@@ -195,12 +220,22 @@ def _rounded(graph: Graph, x: Value, pixels: Levels) -> Value:
     return graph.node("Cast", x, to=_ELEMENTS[pixels.dtype])
 
 
-def _model(graph: Graph, dtype: str, shape: list, network: Network):
+def _model(
+    graph: Graph,
+    dtype: str,
+    shape: list,
+    network: Network,
+    gains: Gains | None = None,
+) -> onnx.ModelProto:
     graph.name_last(OUTPUT)
+    inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
+    if gains is _GIVEN:
+        of_gains = [1, network.model.width, 1, 1]
+        inputs.append(helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains))
     body = helper.make_graph(
         graph.nodes,
         "kdsharp",
-        [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)],
+        inputs,
         [helper.make_tensor_value_info(OUTPUT, _ELEMENTS[dtype], shape)],
         graph.constants,
     )

@@ -18,6 +18,7 @@ from jax import export
 
 from kdsharp.export import networks
 from kdsharp.export.network import Network
+from kdsharp.models import real_time
 
 _PROGRAM, _PORTABLE, _CARD = "program.bin", "program.mlir", "card.json"
 
@@ -54,13 +55,25 @@ def restorer(network: Network, interface: str, dtype: str) -> Callable:
             blurred = blurred / 255
         height, width = blurred.shape[1:3]
         padded = _mirrored(_mirrored(blurred, 1, multiple), 2, multiple)
-        residual = model.apply(network.variables, padded)[:, :height, :width]
+        more = {"gains": _gains(network, blurred)} if network.has_context else {}
+        residual = model.apply(network.variables, padded, **more)[:, :height, :width]
         restored = jnp.clip(blurred + residual, 0, 1)
         if interface == "uint8":
             restored = jnp.round(restored * 255).astype(jnp.uint8)
         return restored
 
     return restore
+
+
+def _gains(network: Network, blurred: jax.Array) -> jax.Array:
+    """Returns the gains for pictures that are not padded to the network's grid."""
+    model, params = network.model, network.params["context"]
+    look = real_time.Context(model.width, model.context)
+    for axis in (1, 2):
+        size = blurred.shape[axis]
+        there = jnp.arange(jax.core.max_dim(size, look.size))
+        blurred = jnp.take(blurred, jnp.minimum(there, size - 1), axis=axis)
+    return look.apply({"params": params}, blurred)
 
 
 def _mirrored(x: jax.Array, axis: int, multiple: int) -> jax.Array:

@@ -22,6 +22,7 @@ class Reach:
 
     No pixel farther than `radius` along either axis, as long as the picture is cut at
     multiples of `multiple`. `bytes_per_pixel` is about what a picture takes to restore.
+    Gains that a network finds by its context are of the whole picture, and not counted.
     """
 
     radius: int

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from kdsharp.core import color
 from kdsharp.errors import UserError
+from kdsharp.export import gains as context
 from kdsharp.export import packages
 from kdsharp.models import reach
 from kdsharp.weights import store
@@ -28,18 +30,30 @@ class Network:
     It takes and gives float32 of `channels`: 1 is luma, 3 is RGB. A restored pixel
     depends on none farther than `radius` along either axis, as long as the picture is
     cut at multiples of `multiple`. Pieces of `side` by `side` pixels suit it.
+
+    With a `context`, its parameters, it also depends on the whole picture, by gains
+    `[b or 1, filters]`, which `run` is given beside the pixels.
     """
 
-    run: Callable[[Float[np.ndarray, "b h w c"]], Float[np.ndarray, "b h w c"]]
+    run: Callable[..., Float[np.ndarray, "b h w c"]]
     channels: int
     radius: int
     multiple: int
     side: int
+    context: dict | None = None
 
     def __call__(
-        self, blurred: Float[np.ndarray, "b h w c"]
+        self,
+        blurred: Float[np.ndarray, "b h w c"],
+        gains: Float[np.ndarray, "g filters"] | None = None,
     ) -> Float[np.ndarray, "b h w c"]:
-        return self.run(blurred)
+        """Returns the restored pixels; whole pictures need no gains."""
+        if self.context is None:
+            return self.run(blurred)
+        if gains is None:
+            weights = np.float32(color.BT601)
+            gains = context.of_batch(self.context, np.asarray(blurred), weights)
+        return self.run(blurred, gains)
 
 
 def side(looks: reach.Reach) -> int:

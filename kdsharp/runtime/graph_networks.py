@@ -20,15 +20,28 @@ def create(
     """Returns the network; a runtime that `rounds_once` does so before convolutions."""
     whole = network.of_weights(weights)
     ranges = _ranges(whole, rounds_once) if in_8_bits else None
-    graph = pictures.batches(whole, ranges=ranges, clip=False)
+    graph = pictures.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString())
     looks = reach.of(whole.model)
+
+    def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
+        blurred = np.asarray(blurred, np.float32)
+        if gains is None:
+            return run(blurred)
+        gains = np.ascontiguousarray(gains[:, None, :, None, None], np.float32)
+        if len(gains) == 1:
+            return run(blurred, gains=gains[0])
+        # A graph takes the gains of one look at a time.
+        each = zip(blurred, gains, strict=True)
+        return np.concatenate([run(x[None], gains=own) for x, own in each])
+
     return backends.Network(
-        run=lambda blurred: run(np.asarray(blurred, np.float32)),
+        run=restore,
         channels=whole.model.channels,
         radius=looks.radius,
         multiple=looks.multiple,
         side=backends.side(looks),
+        context=whole.params["context"] if whole.has_context else None,
     )
 
 
@@ -37,4 +50,4 @@ def _ranges(whole: network.Network, rounds_once: bool) -> pictures.Ranges:
     from kdsharp.export import int8
 
     found = int8.ranges(whole)
-    return int8.of_inputs(found) if rounds_once else found
+    return int8.of_inputs(found) if rounds_once else int8.of_constants(found, whole)

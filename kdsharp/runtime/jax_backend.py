@@ -22,17 +22,20 @@ def create(weights: store.Weights, dtype: str, threads: int) -> Network:
     with contextlib.suppress(UserError):  # Some networks keep their batch norm.
         arguments, variables = fold.fold(arguments, variables)
     model = models.create(**{**arguments, "dtype": dtype})
+    context = jax.device_get(variables["params"].get("context"))
     variables = jax.device_put(variables)
 
     @jax.jit
-    def restore(variables, blurred):
-        return blurred + model.apply(variables, blurred)
+    def restore(variables, blurred, gains):
+        more = {} if gains is None else {"gains": gains}
+        return blurred + model.apply(variables, blurred, **more)
 
     looks = reach.of(model)
     return Network(
-        run=lambda blurred: np.asarray(restore(variables, blurred)),
+        run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
         channels=model.channels,
         radius=looks.radius,
         multiple=looks.multiple,
         side=side(looks),
+        context=context,
     )

@@ -7,11 +7,14 @@ import numpy as np
 
 from kdsharp.export import packages
 
-Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+Run = Callable[..., np.ndarray]
 
 
 def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
-    """Returns `run(array, out=None) -> array`; the graph has one input, one output."""
+    """Returns `run(array, out=None, gains=None) -> array`.
+
+    The graph has one output, and a second input if gains are given.
+    """
     (onnxruntime,) = packages.need("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -19,18 +22,24 @@ def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
     session = onnxruntime.InferenceSession(
         graph, options, providers=["CPUExecutionProvider"]
     )
-    (given,), (wanted,) = session.get_inputs(), session.get_outputs()
+    (given, *further), (wanted,) = session.get_inputs(), session.get_outputs()
     binding = session.io_binding()
 
     one_at_a_time = threading.Lock()
 
-    def run(array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def run(
+        array: np.ndarray,
+        out: np.ndarray | None = None,
+        gains: np.ndarray | None = None,
+    ) -> np.ndarray:
         array = np.ascontiguousarray(array)
         if out is None:
             # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
         with one_at_a_time:
             _bind(binding.bind_input, given.name, array)
+            for more in further:
+                _bind(binding.bind_input, more.name, gains)
             _bind(binding.bind_output, wanted.name, out)
             session.run_with_iobinding(binding)
         return out

@@ -7,7 +7,7 @@ import numpy as np
 
 from kdsharp.export import packages
 
-Run = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+Run = Callable[..., np.ndarray]
 
 # What OpenVINO is asked for; int8 graphs carry their own precision.
 _PRECISIONS = {
@@ -18,7 +18,10 @@ _PRECISIONS = {
 
 
 def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> Run:
-    """Returns `run(array, out=None) -> array`; the graph has one input, one output."""
+    """Returns `run(array, out=None, gains=None) -> array`.
+
+    The graph has one output, and a second input if gains are given.
+    """
     (openvino,) = packages.need("openvino")
     core = openvino.Core()
     settings = {
@@ -33,14 +36,22 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
 
     one_at_a_time = threading.Lock()
 
-    def run(array: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def run(
+        array: np.ndarray,
+        out: np.ndarray | None = None,
+        gains: np.ndarray | None = None,
+    ) -> np.ndarray:
         # OpenVINO takes no array that may not be written, though it only reads.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
         with one_at_a_time:
-            request.set_input_tensor(openvino.Tensor(array, shared_memory=True))
+            if gains is None:
+                request.set_input_tensor(openvino.Tensor(array, shared_memory=True))
+            else:
+                request.set_input_tensor(0, openvino.Tensor(array, shared_memory=True))
+                request.set_input_tensor(1, openvino.Tensor(gains))
             request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
             request.infer()
         return out

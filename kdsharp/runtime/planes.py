@@ -14,6 +14,7 @@ from kdsharp.errors import UserError
 from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import backends
+from kdsharp.runtime.following import Following
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
@@ -21,7 +22,7 @@ RANGES = ("studio", "full")
 Plane = np.ndarray
 """uint8 or, of 10 bits, uint16, `[height, width]`, of RGB `[height, width, 3]`."""
 
-Run = Callable[[Plane, Plane | None], Plane]
+Run = Callable[[Plane, Plane | None, np.ndarray | None], Plane]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +57,21 @@ class Restorer:
 
     Given `out`, it writes there; else what it returns is new. Planes whose lines lie
     one after another are read where they are, others are copied first.
+
+    A network with a context takes them for a sequence, in their order: `following` has
+    the gains for each. `forget` says that another sequence begins.
     """
 
     shape: tuple[int, ...]
     element: type
     backend: str
     _run: Run
+    following: Following | None = None
+
+    def forget(self) -> None:
+        """Takes the next plane for the first."""
+        if self.following:
+            self.following.forget()
 
     def __call__(self, plane: Plane, out: Plane | None = None) -> Plane:
         for array in (plane, out) if out is not None else (plane,):
@@ -70,10 +80,13 @@ class Restorer:
                     f"a plane of {array.dtype} {array.shape}, not of "
                     f"{np.dtype(self.element)} {self.shape}"
                 )
+        gains = None
+        if self.following:
+            gains = self.following(plane)[None, :, None, None]
         if out is not None and not out.flags.c_contiguous:
-            out[...] = self._run(plane, None)
+            out[...] = self._run(plane, None, gains)
             return out
-        return self._run(plane, out)
+        return self._run(plane, out, gains)
 
 
 def create(
@@ -106,7 +119,11 @@ def create(
         weights = networks.of_weights(weights)
     job = Job(weights, width, height, range, strength, depth, dtype, threads, rgb)
     run = _CREATE[name](job)
-    return Restorer(job.shape, job.element, name, run)
+    following = None
+    if weights.has_context:
+        pixels = levels.of_video(depth, range)
+        following = Following(weights.params["context"], pixels)
+    return Restorer(job.shape, job.element, name, run, following)
 
 
 def _graph(job: Job, ranges: dict | None) -> bytes:
@@ -148,9 +165,12 @@ def _openvino(job: Job) -> Run:
 def _onnxruntime(job: Job) -> Run:
     from kdsharp.runtime import onnxruntime_graphs
 
-    return onnxruntime_graphs.compile_graph(
-        _graph(job, _ranges(job)), threads=job.threads
-    )
+    ranges = _ranges(job)
+    if ranges:
+        from kdsharp.export import int8
+
+        ranges = int8.of_constants(ranges, job.network)
+    return onnxruntime_graphs.compile_graph(_graph(job, ranges), threads=job.threads)
 
 
 def _jax(job: Job) -> Run:
@@ -166,19 +186,21 @@ def _jax(job: Job) -> Run:
     of_luma = job.network.model.channels == 1
 
     @jax.jit
-    def restore(variables, plane):
+    def restore(variables, plane, gains):
         x = (plane.astype(jnp.float32) - black) / span
         x = x[None, :, :, None] if flat else x[None]
         seen = color.luma(x) if of_luma and not flat else x
-        x = x + job.strength * model.apply(variables, seen)
+        more = {} if gains is None else {"gains": gains}
+        x = x + job.strength * model.apply(variables, seen, **more)
         x = jnp.clip(x * span + black, 0, found.top)
         x = jnp.round(x).astype(plane.dtype)[0]
         return x[:, :, 0] if flat else x
 
     variables = jax.device_put(job.network.variables)
 
-    def run(plane: Plane, out: Plane | None) -> Plane:
-        restored = np.asarray(restore(variables, plane))
+    def run(plane: Plane, out: Plane | None, gains: np.ndarray | None) -> Plane:
+        gains = None if gains is None else gains[..., 0, 0]
+        restored = np.asarray(restore(variables, plane, gains))
         if out is None:
             # What JAX gives cannot be written to.
             return restored.copy()

@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 
 from kdsharp.errors import UserError
+from kdsharp.export import gains as context
 from kdsharp.runtime import backends, images, tiling, transparency
 from kdsharp.weights import store
 
@@ -71,6 +72,8 @@ class Sharpener:
                 pixels[..., None], strength=strength, unsharp=unsharp, tell=tell
             )[..., 0]
         wish = _Wish(self.network, strength, unsharp, pixels)
+        if strength and self.network.context is not None:
+            wish = dataclasses.replace(wish, gains=wish.look())
         tiles = tiling.cut(
             *pixels.shape[:2],
             side=self.network.side,
@@ -117,6 +120,7 @@ class _Wish:
     strength: float
     unsharp: float
     picture: np.ndarray
+    gains: np.ndarray | None = None
 
     @property
     def colours(self) -> int:
@@ -138,6 +142,19 @@ class _Wish:
         """How far a restored pixel depends on others."""
         hidden = transparency.reach(self.radius) if self.has_alpha else 0
         return self.radius + hidden
+
+    def look(self) -> Float[np.ndarray, "1 filters"]:
+        """Returns the gains for the whole picture; what alpha hides does not count."""
+        white = _white(self.picture.dtype)
+        colours = self.picture[..., : self.colours]
+        visible = self.picture[..., self.colours] > 0 if self.has_alpha else None
+        found = context.gains(
+            self.network.context,
+            colours,
+            luma=lambda rows: _as_seen(rows, 1, white)[..., 0],
+            visible=visible,
+        )
+        return found[None]
 
     def grant(self, pixels: np.ndarray, tile: tiling.Tile) -> np.ndarray:
         """Returns the pixels of a tile sharpened."""
@@ -161,7 +178,8 @@ class _Wish:
         residual = np.zeros_like(seen)
         if self.strength:
             blurred = tiling.fill(seen, tile.shape)[None]
-            restored = self.network(blurred)[0, : seen.shape[0], : seen.shape[1]]
+            restored = self.network(blurred, self.gains)
+            restored = restored[0, : seen.shape[0], : seen.shape[1]]
             residual = np.float32(self.strength) * (restored - seen)
         if self.unsharp:
             sharp = seen + residual

@@ -20,6 +20,8 @@ Batch = dict[str, jax.Array]
 SIGNAL = "signal"
 # What a picture's key is folded with for the place of its cut.
 _CUT = 1 << 16
+# What a step's key is folded with for the noise in what a network sees of the whole.
+_CONTEXT = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,7 @@ def train_step(
     """
     step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     blur_key, dropout_key = jax.random.split(step_key)
+    context_key = jax.random.fold_in(step_key, _CONTEXT)
     keys = _picture_keys(blur_key, len(batch["sharp"]), axis_name)
     sharp, blurred = sharp_and_blurred(
         batch, keys, task.degrade, task.channels, task.grid_shift
@@ -121,7 +124,7 @@ def train_step(
             layers,
             mutable=["batch_stats"],
             train=True,
-            rngs={"dropout": dropout_key},
+            rngs={"dropout": dropout_key, "context": context_key},
         )
 
     def loss_of(trained):

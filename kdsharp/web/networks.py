@@ -7,6 +7,7 @@ from kdsharp import whole_files
 from kdsharp.export import network, packages
 from kdsharp.models import reach
 from kdsharp.runtime import restore
+from kdsharp.web import context
 from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
 
@@ -19,7 +20,8 @@ class Entry:
     """What the page is told of a network; `graph` is its file, so is the kernel's.
 
     Those that are `live` are for video: of luma, and not too slow for it. A kernel, for
-    those of them that have one, is their own WebAssembly.
+    those of them that have one, is their own WebAssembly. With a context the graph
+    takes gains, which the page finds.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Entry:
     degradation: str
     live: bool
     kernel: dict | None
+    context: dict | None
 
 
 def names(wished: list[str]) -> list[str]:
@@ -52,9 +55,11 @@ def write(name: str, folder: Path) -> Entry:
     products = parameters / looks.multiple**2
     live = whole.model.channels == 1 and products <= _MOST_LIVE
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = pictures.batches(whole, clip=False).SerializeToString()
+    graph = pictures.batches(whole, clip=False, gains_given=True).SerializeToString()
     file = f"{whole.name}.onnx"
     whole_files.write_bytes(folder / file, graph)
+    kernel = _kernel(whole) if live else None
+    looks_at = context.write(whole, kernel, folder)
     return Entry(
         name=whole.name,
         graph=file,
@@ -65,19 +70,27 @@ def write(name: str, folder: Path) -> Entry:
         bytes=len(graph),
         degradation=whole.card.get("degradation") or "",
         live=live,
-        kernel=_kernel(whole, folder) if live else None,
+        kernel=_written(kernel, whole.name, folder) if kernel else None,
+        context=dataclasses.asdict(looks_at) if looks_at else None,
     )
 
 
-def _kernel(whole: network.Network, folder: Path) -> dict | None:
-    """Writes the network's own WebAssembly, if it can have one."""
+def _kernel(whole: network.Network) -> module.Kernel | None:
+    """Returns the network's own WebAssembly, if it can have one."""
     if not module.fits(whole):
         return None
     from kdsharp.export import int8
 
-    kernel = module.create(whole, int8.ranges(whole))
-    file = f"{whole.name}.wasm"
+    return module.create(whole, int8.ranges(whole))
+
+
+def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:
+    """Writes the module and returns what the page is told of it."""
+    file = f"{name}.wasm"
     whole_files.write_bytes(folder / file, kernel.content)
-    told = dataclasses.asdict(kernel)
-    del told["content"]
+    told = {
+        field.name: getattr(kernel, field.name)
+        for field in dataclasses.fields(kernel)
+        if field.name not in ("content", "last", "scale")
+    }
     return {"file": file, "bytes": len(kernel.content), **told}

@@ -23,6 +23,16 @@ ARGUMENTS = (
     dict(name="real_time", channels=1, width=6, learned_slope=True, skip=True),
     dict(name="real_time", channels=1, width=6, convolution="expanded", ends=5),
     dict(name="real_time", channels=1, width=6, convolution="separable"),
+    dict(name="real_time", channels=1, width=6, context=4),
+    dict(
+        name="real_time",
+        channels=3,
+        width=6,
+        depth=4,
+        skip=True,
+        convolution="expanded",
+        context=8,
+    ),
 )
 
 
@@ -38,6 +48,9 @@ def variables(arguments: dict) -> dict:
         low, high = -0.25, 0.25
         if path[-1].key in ("var", "scale"):
             low, high = 0.5, 1.5
+        if [part.key for part in path][-2:] == ["gains", "kernel"]:
+            # As much of a difference between pictures as trained ones make.
+            low, high = -2, 2
         return random.uniform(low, high, value.shape).astype(np.float32)
 
     return {

@@ -111,6 +111,8 @@ def _jax(subject: Subject, settings: Settings) -> Run:
 
 
 def _chain_refuses(arguments: dict, settings: Settings) -> str:
+    if arguments.get("context"):
+        return "it is given networks without a context alone"
     if arguments["name"] not in CHAINS:
         return f"it is given networks of {', '.join(CHAINS)} alone"
     if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":

@@ -3,13 +3,25 @@
 Expanded convolutions are plain ones here.
 """
 
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Gains, Graph, Size, Value
+
+# What is watched of the last hidden layer before the gains are multiplied in.
+UNGAINED = "before gains"
 
 
 def real_time(
-    graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
+    graph: Graph,
+    x: Value,
+    sizes: tuple[Size, Size],
+    model,
+    params: dict,
+    gains: Gains | None = None,
 ) -> Value:
-    """Returns the folded residual."""
+    """Returns the folded residual; `gains` multiply the last hidden layer's filters.
+
+    Those for all pictures multiply what the last layer's kernel makes of the filters,
+    which is the same and takes no time, unless that kernel is of integers.
+    """
     for layer in range(1, model.depth):
         x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
         if model.learned_slope:
@@ -21,6 +33,12 @@ def real_time(
     if model.skip:
         x = graph.node("Add", x, first)
     last = f"conv{model.depth}"
+    if not gains:
+        return graph.convolution(x, params[last], name=last)
+    graph.watched[UNGAINED] = x
+    if gains.shared and not graph.in_8_bits(last):
+        return graph.convolution(x, params[last], name=last, gains=gains.value)
+    x = graph.node("Mul", x, gains.value, name="gained")
     return graph.convolution(x, params[last], name=last)
 
 

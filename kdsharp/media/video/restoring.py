@@ -66,6 +66,7 @@ class Restoration:
         restorer = self._restorer(frame)
         # The first run is the slowest.
         restorer(np.zeros(restorer.shape, restorer.element))
+        restorer.forget()
         return frame
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from kdsharp.export.network import Network
+from kdsharp.export.networks.real_time import UNGAINED
 from kdsharp.web.kernels import assembler, rows
 
 # Values that pictures gave fill 14 bits and a sign; what is twice as large fits.
@@ -18,7 +19,8 @@ class Kernel:
     """A module, and what is told of it to what calls it.
 
     `numbers` are where each layer's begin, `end` where memory is free. With `skip` the
-    last layer but one adds what the first gave.
+    last layer but one adds what the first gave. `last` is the last layer's kernel in
+    the order of use, and a step of what goes into it is `scale` of one that comes out.
     """
 
     content: bytes
@@ -26,6 +28,8 @@ class Kernel:
     numbers: list[int]
     end: int
     skip: bool
+    last: np.ndarray
+    scale: float
 
 
 def fits(network: Network) -> bool:
@@ -61,7 +65,9 @@ def create(network: Network, ranges: dict[str, tuple[float, float]]) -> Kernel:
         rows.last(model.width),
     ]
     content = assembler.module(functions, bytes(data))
-    return Kernel(content, model.width, numbers, len(data), model.skip)
+    last = _in_order(network.params[f"conv{model.depth}"]["kernel"])
+    scale = steps[-2] / steps[-1]
+    return Kernel(content, model.width, numbers, len(data), model.skip, last, scale)
 
 
 def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
@@ -70,9 +76,11 @@ def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
     A pixel's step is for a span of 1 from black to white; the gain of the first layer
     divides by the span, that of the last multiplies by it.
     """
-    most = [
-        max(map(abs, ranges[f"conv{layer}"])) for layer in range(2, model.depth + 1)
-    ]
+    names = [f"conv{layer}" for layer in range(2, model.depth + 1)]
+    if UNGAINED in ranges:
+        # Gains are in the last kernel.
+        names[-1] = UNGAINED
+    most = [max(map(abs, ranges[name])) for name in names]
     inner = [value / _FULL for value in most]
     if model.skip:
         # What is added must count the same.
@@ -86,7 +94,7 @@ def _numbers(
     """Returns weights in the order of use, then steps, biases and slopes."""
     kernel = np.asarray(params["kernel"], np.float64)
     bias = np.asarray(params["bias"], np.float64)
-    height, width, channels, filters = kernel.shape
+    height, width, channels, _ = kernel.shape
     size = np.abs(kernel).sum((0, 1, 2))
     # Room for what rounding adds.
     room = _MOST_WEIGHTS - height * width * channels
@@ -94,10 +102,15 @@ def _numbers(
     most = np.abs(kernel).max((0, 1, 2)) / step
     step *= np.maximum(most / np.iinfo(np.int16).max, 1)
     whole = np.round(kernel / step).astype(np.int16)
-    # [row, column, pair of channels, four filters, filter, channel of the pair]
-    pairs = whole.reshape(height, width, channels // 2, 2, filters // 4, 4)
-    ordered = pairs.transpose(0, 1, 2, 4, 5, 3)
     parts = [step * step_in / step_out, bias / step_out]
     if slope is not None:
         parts.append(slope)
-    return ordered.tobytes() + b"".join(np.float32(part).tobytes() for part in parts)
+    ordered = _in_order(whole).tobytes()
+    return ordered + b"".join(np.float32(part).tobytes() for part in parts)
+
+
+def _in_order(kernel: np.ndarray) -> np.ndarray:
+    """Returns `[row, column, pair of channels, four filters, filter, of the pair]`."""
+    height, width, channels, filters = kernel.shape
+    pairs = np.reshape(kernel, (height, width, channels // 2, 2, filters // 4, 4))
+    return pairs.transpose(0, 1, 2, 4, 5, 3)

@@ -13,7 +13,8 @@ export async function read() {
   const address = (file) => new URL(`networks/${file}`, base).href;
   for (const network of site.networks) {
     network.url = address(network.graph);
-    if (network.kernel) network.kernel.url = address(network.kernel.file);
+    for (const part of [network.kernel, network.context])
+      if (part) part.url = address(part.file);
   }
   return site;
 }

@@ -4,11 +4,15 @@
 const PLACES = 8;
 const SLACK = 64;
 const FOLDED = 4;
+const LAST_PLACES = 9;
+// As the module was made: values between layers, and what weights of a filter sum to.
+const MOST = 32768;
+const MOST_WEIGHTS = 2 ** 31 / MOST - 1;
 
 const up = (value) => Math.ceil(value / SLACK) * SLACK;
 
 /** Returns where things lie in memory for planes of that size, and how much it takes. */
-export function layout(kernel, width, height, threads) {
+export function layout(kernel, width, height, threads, context = null) {
   const depth = kernel.numbers.length;
   const places = width / 2 + PLACES;
   const rowBytes = (channels) => up(places * channels * 2);
@@ -33,7 +37,9 @@ export function layout(kernel, width, height, threads) {
   const stride = Math.ceil(width / PLACES) * PLACES;
   const out = take(stride * height);
   const control = take(64);
-  return { zeros, rings, frame, out, stride, control, bytes: end + SLACK, width, height };
+  // Of a network with gains, the last layer's numbers as they are now.
+  const gained = context ? take(LAST_PLACES * FOLDED * kernel.width * 2 + 8 * FOLDED) : 0;
+  return { zeros, rings, frame, out, stride, control, gained, bytes: end + SLACK, width, height };
 }
 
 /** Returns a function that makes rows `from` to `to`, two lines each, of the plane. */
@@ -70,9 +76,10 @@ export function rows(instance, kernel, places, thread) {
         const near = [at(ring, row - 1), at(ring, row), at(ring, row + 1)];
         const numbers = kernel.numbers[layer - 1];
         if (layer === depth) {
+          const its = places.gained || numbers;
           const result = out + 2 * row * stride;
           const lines = [pixels, pixels + width, result, result + stride];
-          last(...near, numbers, ...lines, count, strength * span);
+          last(...near, its, ...lines, count, strength * span);
           continue;
         }
         const place = kernel.width * 2;
@@ -83,5 +90,38 @@ export function rows(instance, kernel, places, thread) {
         else inner(...near, numbers, added, to_, count, 1);
         close(rings[layer], row);
       }
+  };
+}
+
+/** Returns a function that multiplies what goes into the last layer by gains. */
+export function gainer(kernel, places, { last, scale }) {
+  const { buffer } = places.memory;
+  const count = LAST_PLACES * kernel.width * FOLDED;
+  const weights = new Int16Array(buffer, places.gained, count);
+  const steps = new Float32Array(buffer, places.gained + 2 * count, 2 * FOLDED);
+  const given = kernel.numbers.at(-1) + 2 * count + 4 * FOLDED;
+  steps.set(new Float32Array(buffer.slice(given, given + 4 * FOLDED)), FOLDED);
+  const gained = new Float64Array(count);
+  const room = MOST_WEIGHTS - LAST_PLACES * kernel.width;
+  return (gains) => {
+    // [place, pair of channels, filter, channel of the pair]
+    for (let n = 0; n < count; n++) {
+      const pair = Math.floor(n / (2 * FOLDED)) % (kernel.width / 2);
+      gained[n] = last[n] * gains[2 * pair + (n % 2)];
+    }
+    for (let filter = 0; filter < FOLDED; filter++) {
+      let [size, most] = [0, 0];
+      const each = (use) => {
+        for (let n = 2 * filter; n < count; n += 2 * FOLDED) [n, n + 1].forEach(use);
+      };
+      each((n) => {
+        size += Math.abs(gained[n]);
+        most = Math.max(most, Math.abs(gained[n]));
+      });
+      let step = (size || 1) / room;
+      step *= Math.max(most / step / 32767, 1);
+      each((n) => (weights[n] = Math.round(gained[n] / step)));
+      steps[filter] = step * scale;
+    }
   };
 }

@@ -2,8 +2,10 @@
 // `run(levels)` returns the restored one, its lines `stride` apart. Levels: black, span
 // to white, strength.
 
-import { layout, rows } from "./kernel.js";
+import { Following } from "./following.js";
+import { gainer, layout, rows } from "./kernel.js";
 import { bands, lead } from "./threads.js";
+import { open as openContext } from "../engine/context.js";
 import { open as openSession } from "../engine/sessions.js";
 
 const PAGE = 65536;
@@ -44,9 +46,9 @@ async function time(plane) {
 
 export const ways = {
   /** By the network's own WebAssembly, in 16 bits. */
-  async kernel({ kernel }, width, height, { threads }) {
+  async kernel({ kernel, context }, width, height, { threads }) {
     const module = await WebAssembly.compileStreaming(fetch(kernel.url));
-    const places = layout(kernel, width, height, threads);
+    const places = layout(kernel, width, height, threads, context);
     const pages = Math.ceil(places.bytes / PAGE);
     // No more than is needed, but the module was promised so many at most.
     places.memory = new WebAssembly.Memory({
@@ -65,11 +67,17 @@ export const ways = {
       return worker;
     });
     const restored = new Uint8Array(memory.buffer, out, stride * height);
+    const input = new Uint8Array(memory.buffer, frame, 2 * width * height);
+    const look = context && (await openContext(context));
+    const following = context && new Following(look, width, height);
+    const gain = context && gainer(kernel, places, look);
     return {
       by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
-      input: new Uint8Array(memory.buffer, frame, 2 * width * height),
+      input,
       stride,
       async run(levels) {
+        // No thread is at work on a plane.
+        if (context) gain(following.next(input, levels));
         lead(places, run, parts, levels);
         return restored;
       },
@@ -87,6 +95,8 @@ export const ways = {
 
 async function session(network, width, height, means, by) {
   const network_ = await openSession(network, means);
+  const { context } = network;
+  const following = context && new Following(await openContext(context), width, height);
   const pixels = width * height;
   const input = new Uint8Array(2 * pixels);
   const blurred = new Float32Array(pixels);
@@ -98,7 +108,8 @@ async function session(network, width, height, means, by) {
     stride: width,
     async run({ black, span, strength }) {
       for (let n = 0; n < pixels; n++) blurred[n] = (input[n] - black) / span;
-      const sharp = await network_(blurred, height, width);
+      const gains = following?.next(input, { black, span }) ?? undefined;
+      const sharp = await network_(blurred, height, width, gains);
       const times = strength * span;
       for (let n = 0; n < pixels; n++)
         restored[n] = input[n] + times * (sharp[n] - blurred[n]);

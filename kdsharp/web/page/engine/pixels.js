@@ -30,6 +30,16 @@ export function seen(picture, { row, column }, channels) {
   return x;
 }
 
+/** Returns what writes luma in [0, 1] of a line; where nothing is seen, NaN, if asked. */
+export function lines({ width, covered, pixels }) {
+  return (y, out, marks) => {
+    for (let x = 0, at = 4 * y * width; x < width; x++, at += 4) {
+      const luma = RED * covered[at] + GREEN * covered[at + 1] + BLUE * covered[at + 2];
+      out[x] = marks && pixels[at + 3] === 0 ? NaN : luma / 255;
+    }
+  };
+}
+
 /** Writes what a network added to the part of a tile that is kept. */
 export function keep(residual, width, { row, column }, before, after, channels) {
   const count = (column.last - column.first) * channels;

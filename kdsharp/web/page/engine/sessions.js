@@ -21,16 +21,20 @@ async function load(by, threads) {
   return runtime;
 }
 
-/** Returns a function of float32 `[1, height, width, channels]` to the same. */
+/** Returns a function of float32 `[1, height, width, channels]` to the same.
+ *
+ * A network with a context is given gains beside it. */
 export async function open({ url, channels }, { by, threads }) {
   const ort = await load(by, threads);
   const session = await ort.InferenceSession.create(url, {
     executionProviders: [by],
     logSeverityLevel: 3,
   });
-  return async (x, height, width) => {
+  return async (x, height, width, gains) => {
     const blurred = new ort.Tensor("float32", x, [1, height, width, channels]);
-    const { restored } = await session.run({ blurred });
+    const given = { blurred };
+    if (gains) given.gains = new ort.Tensor("float32", gains, [1, gains.length, 1, 1]);
+    const { restored } = await session.run(given);
     return restored.getData ? await restored.getData() : restored.data;
   };
 }

@@ -1,5 +1,6 @@
 // Beside the page: one picture at a time, restored tile by tile.
 
+import { open } from "./context.js";
 import * as pixels from "./pixels.js";
 import * as sessions from "./sessions.js";
 import { cut } from "./tiles.js";
@@ -16,6 +17,7 @@ let picture;
 let means;
 let residuals = new Map();
 const opened = new Map();
+const contexts = new Map();
 
 function session(network) {
   if (!opened.has(network.url)) opened.set(network.url, sessions.open(network, means));
@@ -45,13 +47,22 @@ async function residualOf(network, run, tell) {
   const side = SIDES.find((s) => s * s * work <= MOST_WORK) ?? SIDES.at(-1);
   const tiles = cut(height, width, side, radius, multiple);
   const residual = new Float32Array(width * height * channels);
+  const gains = await gainsOf(network);
   for (const [number, tile] of tiles.entries()) {
     const before = pixels.seen(picture, tile, channels);
-    const after = await run(before, tile.row.length, tile.column.length);
+    const after = await run(before, tile.row.length, tile.column.length, gains);
     pixels.keep(residual, width, tile, before, after, channels);
     tell((number + 1) / tiles.length);
   }
   return residual;
+}
+
+/** Returns the gains for the whole picture, if the network has a context. */
+async function gainsOf({ context }) {
+  if (!context) return undefined;
+  if (!contexts.has(context.url)) contexts.set(context.url, await open(context));
+  const { width, height } = picture;
+  return contexts.get(context.url).gains(width, height, pixels.lines(picture));
 }
 
 const TASKS = {

@@ -1,0 +1,91 @@
+"""The gains of a network with a context, in NumPy: what runs it need not have JAX."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+STRIDE = 8
+
+# Rows of windows that are looked at together, which bounds the memory taken.
+_ROWS = 128
+
+
+def gains(
+    params: dict,
+    picture: Shaped[np.ndarray, "h w *c"],
+    *,
+    luma: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+    visible: Bool[np.ndarray, "h w"] | None = None,
+    every: int = 1,
+) -> Float[np.ndarray, "filters"]:
+    """Returns what `models.real_time.Context` of these parameters sees in a picture.
+
+    `luma` makes float luma in [0, 1] of rows of the picture. Only what lies whole where
+    it is `visible` is looked at, and of the rows of windows one in `every`.
+    """
+    look = np.asarray(params["look"], np.float32)
+    size, filters = look.shape[0], look.shape[-1]
+    kernel = np.ascontiguousarray(look.reshape(-1, filters).T)
+    picture = _at_least(picture, size)
+    if visible is not None:
+        visible = _at_least(visible, size)
+    tops = range(0, len(picture) - size + 1, STRIDE * every)
+    sums, count = np.zeros((2, filters)), 0
+    for first in range(0, len(tops), _ROWS):
+        band = slice(tops[first], tops[first : first + _ROWS][-1] + size)
+        windows = _windows(luma(picture[band]), size, every)
+        if visible is not None:
+            windows = windows[:, _windows(visible[band], size, every).all(axis=0)]
+        seen = np.abs(kernel @ windows.astype(np.float32, copy=False))
+        sums[0] += seen.sum(axis=1)
+        seen *= seen
+        sums[1] += np.einsum("fn,fn->f", seen, seen)
+        count += seen.shape[1]
+    if not count:
+        # Nowhere is enough in view.
+        return gains(params, picture, luma=luma, every=every)
+    return _of_moments(params, *np.float32(sums / count))
+
+
+def of_batch(
+    params: dict, pictures: Float[np.ndarray, "b h w c"], weights: np.ndarray
+) -> Float[np.ndarray, "b filters"]:
+    """Returns those of pictures of luma, or of RGB, whose `weights` make luma."""
+    return np.stack(
+        [gains(params, x, luma=lambda rows: as_luma(rows, weights)) for x in pictures]
+    )
+
+
+def as_luma(
+    rows: Float[np.ndarray, "h w c"], weights: np.ndarray
+) -> Float[np.ndarray, "h w"]:
+    """Returns luma of RGB, weighted so, or of what is luma already."""
+    return rows @ weights if rows.shape[-1] == 3 else rows[..., 0]
+
+
+def _of_moments(params: dict, means: np.ndarray, fourths: np.ndarray) -> np.ndarray:
+    peaks = np.sqrt(np.sqrt(fourths + np.float32(1e-14)))
+    told = np.log(np.concatenate([means + np.float32(3e-4), peaks]))
+    x = _dense(told / 4 + 1, params["hidden"])
+    x = _dense(np.where(x >= 0, x, np.float32(0.1) * x), params["gains"])
+    return (2 / (1 + np.exp(-x))).astype(np.float32)
+
+
+def _dense(x: np.ndarray, params: dict) -> np.ndarray:
+    return x @ np.asarray(params["kernel"]) + np.asarray(params["bias"])
+
+
+def _windows(x: np.ndarray, size: int, every: int) -> np.ndarray:
+    """Returns `[size * size, windows]`: what the filters see, one column a window."""
+    found = np.lib.stride_tricks.sliding_window_view(x, (size, size))
+    found = found[:: STRIDE * every, ::STRIDE].transpose(2, 3, 0, 1)
+    return found.reshape(size * size, -1)
+
+
+def _at_least(x: np.ndarray, size: int) -> np.ndarray:
+    """Returns the picture with its border repeated where it is smaller."""
+    below, right = (max(0, size - side) for side in x.shape[:2])
+    if not below and not right:
+        return x
+    return np.pad(x, [(0, below), (0, right), *[(0, 0)] * (x.ndim - 2)], mode="edge")

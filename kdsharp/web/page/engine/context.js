@@ -1,0 +1,100 @@
+// The gains of a network that looks at the whole picture: a few filters at every eighth
+// place tell, by their means and their fourth powers, how much there is of what they
+// look for.
+
+const STRIDE = 8;
+
+/** Returns what finds gains, by the numbers of a file. */
+export async function open(context) {
+  const answer = await fetch(context.url);
+  return new Context(context, new Float32Array(await answer.arrayBuffer()));
+}
+
+export class Context {
+  #size;
+  #look;
+  #hidden;
+  #gains;
+  // The last kernel of the network's own WebAssembly, and its steps.
+  last;
+  scale;
+
+  constructor({ size, filters, hidden, gains, scale }, numbers) {
+    let at = 0;
+    const take = (count) => numbers.subarray(at, (at += count));
+    this.#size = size;
+    // A filter's numbers lie together here.
+    this.#look = transposed(take(size * size * filters), filters);
+    this.#hidden = { kernel: take(2 * filters * hidden), bias: take(hidden) };
+    this.#gains = { kernel: take(hidden * gains), bias: take(gains) };
+    this.last = numbers.subarray(at);
+    this.scale = scale;
+  }
+
+  /** Returns the gains for a picture whose luma `line(y, out, marks)` writes.
+   *
+   * With `marks` it writes NaN where nothing is seen. Of the rows of windows one in
+   * `every` is looked at. */
+  gains(width, height, line, every = 1) {
+    const [sums, count] = this.#sums(width, height, line, every, true);
+    // Nowhere is enough in view.
+    const [all, many] = count ? [sums, count] : this.#sums(width, height, line, every, false);
+    const filters = this.#look.length;
+    const told = Array.from(all, (sum, n) =>
+      Math.log(n < filters ? sum / many + 3e-4 : Math.sqrt(Math.sqrt(sum / many + 1e-14))),
+    );
+    const hidden = dense(
+      told.map((x) => x / 4 + 1),
+      this.#hidden,
+    ).map((x) => (x >= 0 ? x : 0.1 * x));
+    return dense(hidden, this.#gains).map((x) => 2 / (1 + Math.exp(-x)));
+  }
+
+  #sums(width, height, line, every, marks) {
+    const size = this.#size;
+    const filters = this.#look;
+    // A picture that is smaller has its border repeated.
+    const across = Math.max(width, size);
+    const rows = Array.from({ length: size }, () => new Float32Array(across));
+    const window = new Float32Array(size * size);
+    const sums = new Float64Array(2 * filters.length);
+    let count = 0;
+    for (let top = 0; top + size <= Math.max(height, size); top += STRIDE * every) {
+      rows.forEach((row, n) => {
+        line(Math.min(top + n, height - 1), row, marks);
+        row.fill(row[width - 1], width);
+      });
+      for (let left = 0; left + size <= across; left += STRIDE) {
+        for (let n = 0; n < size; n++)
+          for (let m = 0; m < size; m++) window[n * size + m] = rows[n][left + m];
+        const seen = filters.map((filter) => product(filter, window));
+        if (Number.isNaN(seen[0])) continue;
+        count += 1;
+        seen.forEach((x, n) => {
+          sums[n] += Math.abs(x);
+          sums[filters.length + n] += x ** 4;
+        });
+      }
+    }
+    return [sums, count];
+  }
+}
+
+function product(a, b) {
+  let sum = 0;
+  for (let n = 0; n < a.length; n++) sum += a[n] * b[n];
+  return sum;
+}
+
+function dense(x, { kernel, bias }) {
+  const found = Float32Array.from(bias);
+  for (let n = 0; n < x.length; n++)
+    for (let m = 0; m < found.length; m++) found[m] += x[n] * kernel[n * found.length + m];
+  return found;
+}
+
+function transposed(numbers, columns) {
+  return Array.from({ length: columns }, (_, n) =>
+    numbers.filter((_, at) => at % columns === n),
+  );
+}

@@ -1,0 +1,253 @@
+"""Networks that look at the whole picture: everywhere as Flax's module has them."""
+
+import dataclasses
+import functools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from scipy import ndimage
+
+from kdsharp.data import dead_leaves
+from kdsharp.export import levels
+from kdsharp.export import network as networks
+from kdsharp.models import real_time
+from kdsharp.runtime import backends, planes, restore
+from kdsharp.runtime.following import EVERY, Following
+from kdsharp.weights import store
+from tests.export import random_networks
+from tests.models import fast
+
+_LUMA = dict(name="real_time", channels=1, width=8, context=8)
+_SKIP = dict(name="real_time", channels=1, width=8, context=4, depth=4, skip=True)
+_RGB = dict(name="real_time", channels=3, width=8, depth=3, context=8)
+_INSTALLED = [name for name, entry in backends.BACKENDS.items() if entry.installed]
+_BT601 = np.float32([[0.299], [0.587], [0.114]])
+
+
+@functools.cache
+def _picture(number: int = 0) -> np.ndarray:
+    return dead_leaves.render(number, size=160, seed=4)
+
+
+@functools.cache
+def _network(backend: str, name: str) -> backends.Network:
+    arguments = {"luma": _LUMA, "rgb": _RGB}[name]
+    with tempfile.TemporaryDirectory() as folder:
+        weights = store.load(random_networks.save(Path(folder), arguments))
+    return backends.create(weights, backend=backend)
+
+
+def _trained() -> networks.Network:
+    """Returns a network that ships with a context of random numbers beside it."""
+    weights = store.load("rt-s-call")
+    model = {**weights.card["model"], "context": 8}
+    random = random_networks.variables({**_LUMA, "width": model["width"]})
+    params = {**weights.variables["params"], "context": random["params"]["context"]}
+    return networks.of_variables("net", model, {"params": params}, weights.card)
+
+
+def _by_flax(arguments: dict, blurred: np.ndarray) -> np.ndarray:
+    """Returns restored pixels `[h, w, c]`, unclipped, of the whole picture."""
+    network = random_networks.create(arguments)
+    seen = blurred
+    if network.model.channels < blurred.shape[-1]:
+        seen = blurred @ _BT601
+    restored = fast.jit(network.model.apply)(network.variables, seen[None])
+    return blurred + np.asarray(restored)[0]
+
+
+def _gains(network, luma: np.ndarray) -> np.ndarray:
+    model = network.model
+    look = real_time.Context(model.width, model.context)
+    params = {"params": network.params["context"]}
+    return np.asarray(look.apply(params, luma[None, ..., None]))[0]
+
+
+def _sharpener(backend: str, name: str, side: int) -> restore.Sharpener:
+    network = dataclasses.replace(_network(backend, name), side=side)
+    return restore.Sharpener("net", network, {})
+
+
+class PicturesTest(parameterized.TestCase):
+    @parameterized.product(backend=_INSTALLED, name=("luma", "rgb"))
+    def test_each_of_a_batch_has_gains_of_its_own(self, backend, name):
+        arguments = {"luma": _LUMA, "rgb": _RGB}[name]
+        network = _network(backend, name)
+        pictures = np.stack([_picture(0)[:37, :50], _picture(1)[:37, :50] // 4])
+        pictures = np.float32(pictures[..., : network.channels] / 255)
+        found = network(pictures)
+        for picture, restored in zip(pictures, found, strict=True):
+            expected = _by_flax(arguments, picture)
+            np.testing.assert_allclose(restored, expected, atol=1e-3)
+        given = network(pictures[1:], np.ones((1, 8), np.float32))
+        self.assertGreater(np.abs(given - found[1:]).max(), 1e-2)
+
+    @parameterized.product(
+        backend=_INSTALLED,
+        name=("luma", "rgb"),
+        size=((160, 150), (11, 3), (1, 1)),
+    )
+    def test_tiles_have_the_gains_of_the_whole(self, backend, name, size):
+        arguments = {"luma": _LUMA, "rgb": _RGB}[name]
+        # One part of it is unlike the rest.
+        picture = _picture().copy()
+        picture[:80, :80] //= 8
+        picture = picture[: size[0], : size[1]]
+        expected = 255 * np.clip(_by_flax(arguments, np.float32(picture / 255)), 0, 1)
+        self.assertGreater(np.abs(expected - picture).max(), 2)
+        for side in (1024, 64):
+            found = _sharpener(backend, name, side)(picture)
+            np.testing.assert_allclose(found, expected, atol=0.51)
+
+    @parameterized.product(backend=_INSTALLED)
+    def test_every_kind_of_picture(self, backend):
+        sharpen = _sharpener(backend, "luma", 64)
+        rgb = _picture()[:90, :100]
+        grey = rgb[..., 1]
+        deep = grey.astype(np.uint16) * 257
+        expected = _by_flax(_LUMA, np.float32(grey / 255)[..., None])[..., 0]
+        expected = np.clip(expected, 0, 1)
+        np.testing.assert_allclose(sharpen(grey), 255 * expected, atol=0.51)
+        np.testing.assert_allclose(sharpen(deep), 65535 * expected, atol=4)
+        opaque = np.dstack([rgb, np.full_like(grey, 255)])
+        np.testing.assert_array_equal(sharpen(opaque)[..., :3], sharpen(rgb))
+        # Nobody sees what the colours under full transparency are.
+        holed = opaque.copy()
+        holed[20:70, 10:60, 3] = 0
+        other = holed.copy()
+        other[20:70, 10:60, :3] = 255 - other[20:70, 10:60, :3]
+        visible = holed[..., 3] > 0
+        np.testing.assert_array_equal(sharpen(holed)[visible], sharpen(other)[visible])
+
+
+class PlanesTest(parameterized.TestCase):
+    @parameterized.product(
+        backend=_INSTALLED,
+        arguments=(_LUMA, _SKIP, _RGB),
+        kind=(("studio", 8, 16, 235), ("full", 10, 0, 1023)),
+    )
+    def test_the_first_is_as_flax_has_it(self, backend, arguments, kind):
+        range_, depth, black, white = kind
+        network = random_networks.create(arguments)
+        restore_plane = planes.create(
+            *(network, 150, 160), backend=backend, range=range_, depth=depth
+        )
+        plane = _picture()[:, :150].astype(restore_plane.element) << (depth - 8)
+        if len(restore_plane.shape) == 2:
+            plane = plane[..., 1]
+        blurred = (plane.astype(np.float32) - black) / (white - black)
+        restored = _by_flax(arguments, blurred.reshape(160, 150, -1))
+        restored = restored.reshape(plane.shape) * (white - black) + black
+        expected = np.clip(restored, 0, 2**depth - 1)
+        got = restore_plane(plane)
+        self.assertGreater(np.abs(expected - plane).max(), 5)
+        np.testing.assert_allclose(got, expected, atol=0.5 + 2e-2)
+
+    @parameterized.parameters(*_INSTALLED)
+    def test_a_network_of_luma_lets_colour_pass(self, backend):
+        restore_plane = planes.create(
+            *(random_networks.create(_LUMA), 150, 160),
+            backend=backend,
+            range="full",
+            rgb=True,
+        )
+        frame = _picture()[:, :150]
+        expected = 255 * np.clip(_by_flax(_LUMA, np.float32(frame / 255)), 0, 1)
+        np.testing.assert_allclose(restore_plane(frame), expected, atol=0.51)
+
+    @parameterized.parameters(*_INSTALLED)
+    def test_another_sequence_begins_where_it_is_said(self, backend):
+        network = random_networks.create(_LUMA)
+        restore_plane = planes.create(network, 160, 160, backend=backend)
+        first, second = (np.clip(_picture()[..., c] // 2 + 32, 16, 235) for c in (0, 1))
+        alone = planes.create(network, 160, 160, backend=backend)(second)
+        restore_plane(first)
+        restore_plane.forget()
+        np.testing.assert_array_equal(restore_plane(second), alone)
+
+    @parameterized.parameters(*(name for name in _INSTALLED if name != "jax"))
+    def test_eight_bits_are_near(self, backend):
+        network = _trained()
+        plane = _picture()[..., 1]
+        full, reduced = (
+            np.int32(planes.create(network, 160, 160, backend=backend, dtype=of)(plane))
+            for of in ("float32", "int8")
+        )
+        self.assertGreater(np.abs(full - plane).mean(), 1)
+        apart = np.abs(full - reduced)
+        self.assertLess(apart.mean(), 1)
+        self.assertLess(np.percentile(apart, 99), 6)
+
+    @absltest.skipIf("openvino" not in _INSTALLED, "openvino is not installed")
+    def test_all_convolutions_stay_in_eight_bits(self):
+        import openvino
+
+        from kdsharp.export import int8, pictures
+
+        network = _trained()
+        ranges = int8.of_inputs(int8.ranges(network))
+        graph = pictures.planes(network, 160, 160, ranges=ranges)
+        core = openvino.Core()
+        compiled = core.compile_model(
+            core.read_model(graph.SerializeToString()),
+            "CPU",
+            {"INFERENCE_PRECISION_HINT": "f32"},
+        )
+        kinds = [
+            op.get_rt_info()["runtimePrecision"].astype(str)
+            for op in compiled.get_runtime_model().get_ops()
+            if op.get_rt_info()["layerType"].astype(str) == "Convolution"
+        ]
+        self.assertLen(kinds, network.model.depth)
+        self.assertContainsSubset(kinds, ["u8", "i8"])
+
+
+class FollowingTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.network = random_networks.create(_LUMA)
+        self.levels = levels.of_video(8, "full")
+        self.plane = _picture()[..., 1]
+        # The same scene, a little less sharp.
+        self.softer = ndimage.gaussian_filter(self.plane, 1.0)
+
+    def _follow(self, sequence) -> list[np.ndarray]:
+        following = Following(self.network.params["context"], self.levels)
+        return [following(plane) for plane in sequence]
+
+    def _of(self, plane) -> np.ndarray:
+        return _gains(self.network, np.float32(plane / 255))
+
+    def test_some_planes_move_them_half_way(self):
+        found = self._follow([self.plane] + [self.softer] * (2 * EVERY))
+        first, then = self._of(self.plane), self._of(self.softer)
+        self.assertGreater(np.abs(first - then).max(), 5e-3)
+        for number, gains in enumerate(found):
+            part = 0.5 ** (number // EVERY)
+            expected = part * first + (1 - part) * then
+            np.testing.assert_allclose(gains, expected, atol=1e-4)
+
+    def test_another_scene_has_its_own_at_once(self):
+        for factor in (1, 8):
+            scenes = [_picture(n)[..., 1] // factor for n in range(4)]
+            for number, gains in enumerate(self._follow(scenes)):
+                np.testing.assert_allclose(gains, self._of(scenes[number]), atol=1e-4)
+
+    def test_noise_and_small_moves_are_the_same_scene(self):
+        random = np.random.default_rng(0)
+        moved = np.roll(self.plane, 2, 1)
+        noisy = np.clip(self.plane + random.normal(0, 3, self.plane.shape), 0, 255)
+        first, *rest = self._follow([self.plane, moved, noisy.astype(np.uint8)])
+        for gains in rest:
+            np.testing.assert_array_equal(gains, first)
+
+    def test_the_same_planes_have_the_same(self):
+        sequence = [_picture(n // 5)[..., n % 3] for n in range(20)]
+        for one, other in zip(*map(self._follow, (sequence, sequence)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+if __name__ == "__main__":
+    absltest.main()
