@@ -103,7 +103,7 @@ def restoring(arguments: argparse.Namespace):
     if arguments.threads < 0:
         raise UserError(f"--threads is {arguments.threads}: give 0 or more")
     return Restoring(
-        model=arguments.model or restore.DEFAULT,
+        model=arguments.model or restore.DEFAULT_VIDEO,
         strength=arguments.strength,
         backend=arguments.backend,
         dtype=arguments.dtype,

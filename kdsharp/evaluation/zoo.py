@@ -10,17 +10,20 @@ _HEIGHT, _WIDTH = 720, 1280
 
 
 def table() -> str:
-    """Returns an entry for each network, the one taken by default first."""
-    default = restore.DEFAULT
-    names = sorted(store.shipped(), key=lambda name: (name != default, name))
-    return "\n\n".join(_entry(store.locate(name), name == default) for name in names)
+    """An entry for each network, those taken by default first."""
+    defaults = {restore.DEFAULT: "pictures", restore.DEFAULT_VIDEO: "video"}
+    names = sorted(store.shipped(), key=lambda name: (name not in defaults, name))
+    return "\n\n".join(
+        _entry(store.locate(name), defaults.get(name, "")) for name in names
+    )
 
 
-def _entry(file: Path, is_default: bool) -> str:
+def _entry(file: Path, default_for: str) -> str:
     card = store.read_card(file)
     gflop = operations.per_frame(card["model"], _HEIGHT, _WIDTH) / 1e9
     lines = [
-        cards.line(file) + ("  (default)" if is_default else ""),
+        cards.line(file)
+        + (f"  (default for {default_for})" if default_for else ""),
         f"    {gflop:.1f} GFLOP per 720p frame",
     ]
     for test, gain in cards.gains(card).items():

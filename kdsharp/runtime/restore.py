@@ -13,8 +13,9 @@ from kdsharp.export import gains as context
 from kdsharp.runtime import backends, images, tiling, transparency
 from kdsharp.weights import store
 
-# What sharpens where nobody names another.
-DEFAULT = "rt-s-call"
+# What sharpens where nobody names another: pictures, and the frames of a video or call.
+DEFAULT = "rt-l-photo"
+DEFAULT_VIDEO = "rt-s-call"
 
 MOST_STRENGTH = 1.5
 

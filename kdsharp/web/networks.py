@@ -41,7 +41,8 @@ def names(wished: list[str]) -> list[str]:
     """Returns these names, or all that ship, what sharpens by default first."""
     if wished:
         return list(dict.fromkeys(wished))
-    return sorted(store.shipped(), key=lambda name: (name != restore.DEFAULT, name))
+    defaults = [restore.DEFAULT, restore.DEFAULT_VIDEO]
+    return defaults + [name for name in store.shipped() if name not in defaults]
 
 
 def write(name: str, folder: Path) -> Entry:

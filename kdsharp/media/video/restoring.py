@@ -26,7 +26,7 @@ _EXACT = (
 class Restoring:
     """What is done to a frame."""
 
-    model: str = restore.DEFAULT
+    model: str = restore.DEFAULT_VIDEO
     strength: float = 1.0
     backend: str = "auto"
     dtype: str = "float32"
