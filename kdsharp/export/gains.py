@@ -7,8 +7,12 @@ from jaxtyping import Bool, Float, Shaped
 
 STRIDE = 8
 
-# Rows of windows that are looked at together, which bounds the memory taken.
-_ROWS = 128
+# Rows of windows whose luma is found together.
+_ROWS = 4
+
+# Windows in a matrix product: of more, BLAS would start threads of its own, for which
+# those of the network that waits leave no core.
+_TOGETHER = 192
 
 
 def gains(
@@ -37,11 +41,12 @@ def gains(
         windows = _windows(luma(picture[band]), size, every)
         if visible is not None:
             windows = windows[:, _windows(visible[band], size, every).all(axis=0)]
-        seen = np.abs(kernel @ windows.astype(np.float32, copy=False))
-        sums[0] += seen.sum(axis=1)
-        seen *= seen
-        sums[1] += np.einsum("fn,fn->f", seen, seen)
-        count += seen.shape[1]
+        for begin in range(0, windows.shape[1], _TOGETHER):
+            seen = np.abs(kernel @ windows[:, begin : begin + _TOGETHER])
+            sums[0] += seen.sum(axis=1)
+            seen *= seen
+            sums[1] += np.einsum("fn,fn->f", seen, seen)
+            count += seen.shape[1]
     if not count:
         # Nowhere is enough in view.
         return gains(params, picture, luma=luma, every=every)
@@ -58,10 +63,13 @@ def of_batch(
 
 
 def as_luma(
-    rows: Float[np.ndarray, "h w c"], weights: np.ndarray
+    rows: Shaped[np.ndarray, "h w c"], weights: np.ndarray
 ) -> Float[np.ndarray, "h w"]:
     """Returns luma of RGB, weighted so, or of what is luma already."""
-    return rows @ weights if rows.shape[-1] == 3 else rows[..., 0]
+    if rows.shape[-1] == 1:
+        return rows[..., 0]
+    red, green, blue = (rows[..., n] * np.float32(weights[n]) for n in range(3))
+    return red + green + blue
 
 
 def _of_moments(params: dict, means: np.ndarray, fourths: np.ndarray) -> np.ndarray:

@@ -193,8 +193,8 @@ class Graph:
     ) -> Value:
         """Returns a Flax convolution with its kernel `[h, w, in, out]` and its bias.
 
-        Padding is by default what keeps the size at stride 1. What is not in 8 bits may
-        have `gains` `[1, in, 1, 1]` that what goes in is multiplied by.
+        Padding is by default what keeps the size at stride 1. `gains` `[1, in, 1, 1]`
+        multiply what goes in, by way of the kernel, which is then not of 8 bits.
         """
         kernel = np.asarray(params["kernel"], np.float32)
         size = kernel.shape[0]

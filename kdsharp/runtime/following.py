@@ -77,7 +77,7 @@ class Following:
 
     def _luma(self, plane: Plane) -> np.ndarray:
         if plane.ndim == 3:
-            plane = plane @ np.float32(color.BT601)
+            plane = gains.as_luma(plane, color.BT601)
         luma = plane.astype(np.float32)
         luma -= np.float32(self._pixels.black)
         luma *= np.float32(1 / (self._pixels.white - self._pixels.black))

@@ -42,6 +42,14 @@ class ExportTest(parameterized.TestCase):
         if name != "stablehlo":
             self.assertIn("opset 20", told)
 
+    @parameterized.parameters("onnx", "openvino", "stablehlo")
+    def test_a_context_is_in_the_file(self, name):
+        self.weights = random_networks.save(self.folder, {**_LUMA, "context": 4})
+        suffix = {"onnx": ".onnx", "openvino": ".xml"}.get(name, ".stablehlo")
+        out = self.out / f"net{suffix}"
+        told = self._export("-o", out, "--format", name, "--interface", "float")
+        self.assertRegex(told, r"parity +\d\.\de[-+]0[0678] from JAX")
+
     @parameterized.parameters("onnx", "openvino")
     def test_eight_bits_tell_their_loss(self, name):
         suffix = {"onnx": ".onnx", "openvino": ".xml"}[name]

@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from scipy import ndimage
 
 from kdsharp.data import dead_leaves
-from kdsharp.export import levels
+from kdsharp.export import levels, packages
 from kdsharp.export import network as networks
 from kdsharp.models import real_time
 from kdsharp.runtime import backends, planes, restore
@@ -202,6 +202,51 @@ class PlanesTest(parameterized.TestCase):
         ]
         self.assertLen(kinds, network.model.depth)
         self.assertContainsSubset(kinds, ["u8", "i8"])
+
+
+@absltest.skipIf(
+    not packages.installed("av", "openvino"), "av and openvino are not installed"
+)
+class VideoTest(absltest.TestCase):
+    def test_a_file_is_restored_as_its_planes_are_in_their_order(self):
+        import av
+
+        from kdsharp.media.video import files
+        from kdsharp.media.video import planes as of_frames
+        from kdsharp.media.video.encoding import Encoding
+        from kdsharp.media.video.restoring import Restoring
+
+        folder = Path(self.create_tempdir().full_path)
+        path = random_networks.save(folder, _LUMA)
+        sequence = [_picture(n // 12)[..., 1] // (1 + n // 12) for n in range(24)]
+        sequence = [np.clip(plane, 16, 235) for plane in sequence]
+        source, outs = folder / "in.mkv", [folder / f"{n}.mkv" for n in range(2)]
+        with av.open(str(source), "w") as made:
+            stream = made.add_stream("ffv1", rate=25)
+            stream.width = stream.height = 160
+            stream.pix_fmt = "gray"
+            for plane in sequence:
+                frame = av.VideoFrame.from_ndarray(plane, "gray")
+                frame.color_range = 1
+                made.mux(stream.encode(frame))
+            made.mux(stream.encode(None))
+        for out in outs:
+            files.restore(source, out, Restoring(model=path), Encoding(codec="ffv1"))
+        first, second = (
+            [
+                of_frames.array(frame).copy()
+                for frame in av.open(str(out)).decode(video=0)
+            ]
+            for out in outs
+        )
+        restore_plane = planes.create(path, 160, 160)
+        self.assertLen(first, len(sequence))
+        for one, other, plane in zip(first, second, sequence, strict=True):
+            np.testing.assert_array_equal(one, other)
+            np.testing.assert_array_equal(one, restore_plane(plane))
+        # The second scene owes nothing to the first.
+        restore_plane.forget()
+        np.testing.assert_array_equal(first[12], restore_plane(sequence[12]))
 
 
 class FollowingTest(absltest.TestCase):

@@ -54,6 +54,41 @@ for (const [width, height, at] of SIZES) {
 console.log(JSON.stringify(found));
 """
 
+# In place of what runs networks: what was it given?
+_RUNTIME = """
+export const env = { wasm: {} };
+export class Tensor {
+  constructor(type, data, dims) { Object.assign(this, { type, data, dims }); }
+}
+export const InferenceSession = { create: async () => ({
+  run: async ({ blurred, gains }) => {
+    globalThis.seen.push([gains.dims, [...gains.data]]);
+    return { restored: blurred };
+  },
+}) };
+"""
+
+_TILES = """
+globalThis.seen = [];
+globalThis.self = globalThis;
+const done = new Promise((resolve) => {
+  self.postMessage = (message) => {
+    if (message.failed) throw new Error(message.failed.message);
+    if (message.done?.sharp) resolve();
+  };
+});
+fs.mkdirSync(`${site}/runtime`, { recursive: true });
+fs.writeFileSync(`${site}/runtime/ort.wasm.min.mjs`, RUNTIME);
+await import(`${site}/engine/worker.js`);
+const ask = (data) => self.onmessage({ data });
+const picture = { width: WIDTH, height: HEIGHT, pixels: new Uint8ClampedArray(frames) };
+await ask({ id: 1, task: "begin", means: { by: "wasm", threads: 1 } });
+await ask({ id: 2, task: "picture", picture });
+await ask({ id: 3, task: "restore", network, strength: 1 });
+await done;
+console.log(JSON.stringify(seen));
+"""
+
 _PLANES = """
 const { ways, FULL } = await import(`${site}/camera/planes.js`);
 const plane = await ways.kernel(network, WIDTH, HEIGHT, { threads: 1 });
@@ -113,6 +148,25 @@ class ContextTest(parameterized.TestCase):
                 luma=lambda rows, weights=weights: rows @ weights,
                 visible=part[..., 3] > 0,
             )
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    def test_tiles_are_given_the_gains_of_the_whole(self):
+        picture = dead_leaves.render(2, size=128, seed=6)
+        picture = np.tile(picture[:40], (1, 6, 1))
+        picture[:, :400] //= 5
+        opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+        code = _TILES.replace("WIDTH", str(picture.shape[1]))
+        code = code.replace("HEIGHT", str(picture.shape[0]))
+        code = code.replace("RUNTIME", json.dumps(_RUNTIME))
+        network, told, _ = self._run(_DEEP, code, opaque.tobytes())
+        weights = np.float32((0.299, 0.587, 0.114))
+        expected = gains.of_batch(
+            network.params["context"], np.float32(picture[None] / 255), weights
+        )[0]
+        given = json.loads(told)
+        self.assertGreater(len(given), 1)
+        for shape, found in given:
+            self.assertEqual(shape, [1, 24, 1, 1])
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
     @parameterized.parameters(_DEEP, _PLAIN)

@@ -19,8 +19,8 @@ def real_time(
 ) -> Value:
     """Returns the folded residual; `gains` multiply the last hidden layer's filters.
 
-    Those for all pictures multiply what the last layer's kernel makes of the filters,
-    which is the same and takes no time, unless that kernel is of integers.
+    Gains that all pictures share are multiplied into the last layer's kernel instead,
+    which takes no time; a kernel of integers has to stay as it is.
     """
     for layer in range(1, model.depth):
         x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")

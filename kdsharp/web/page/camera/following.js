@@ -4,7 +4,7 @@
 const EVERY = 8;
 const SHARE = 0.5;
 // Windows looked at, about, of a large plane.
-const WINDOWS = 4000;
+const WINDOWS = 2500;
 // What tells another scene: means of blocks, about so many along the side of a square,
 // that change by more than so much of their contrast, and by more than noise does.
 const BLOCKS = 30;

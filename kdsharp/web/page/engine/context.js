@@ -57,6 +57,7 @@ export class Context {
     const across = Math.max(width, size);
     const rows = Array.from({ length: size }, () => new Float32Array(across));
     const window = new Float32Array(size * size);
+    const seen = new Float32Array(filters.length);
     const sums = new Float64Array(2 * filters.length);
     let count = 0;
     for (let top = 0; top + size <= Math.max(height, size); top += STRIDE * every) {
@@ -67,13 +68,14 @@ export class Context {
       for (let left = 0; left + size <= across; left += STRIDE) {
         for (let n = 0; n < size; n++)
           for (let m = 0; m < size; m++) window[n * size + m] = rows[n][left + m];
-        const seen = filters.map((filter) => product(filter, window));
+        for (let n = 0; n < seen.length; n++) seen[n] = product(filters[n], window);
         if (Number.isNaN(seen[0])) continue;
         count += 1;
-        seen.forEach((x, n) => {
-          sums[n] += Math.abs(x);
-          sums[filters.length + n] += x ** 4;
-        });
+        for (let n = 0; n < seen.length; n++) {
+          const square = seen[n] * seen[n];
+          sums[n] += Math.abs(seen[n]);
+          sums[filters.length + n] += square * square;
+        }
       }
     }
     return [sums, count];
@@ -81,9 +83,15 @@ export class Context {
 }
 
 function product(a, b) {
-  let sum = 0;
-  for (let n = 0; n < a.length; n++) sum += a[n] * b[n];
-  return sum;
+  // Four sums, which do not wait for each other.
+  let [w, x, y, z] = [0, 0, 0, 0];
+  for (let n = 0; n < a.length; n += 4) {
+    w += a[n] * b[n];
+    x += a[n + 1] * b[n + 1];
+    y += a[n + 2] * b[n + 2];
+    z += a[n + 3] * b[n + 3];
+  }
+  return w + x + y + z;
 }
 
 function dense(x, { kernel, bias }) {
