@@ -1,13 +1,16 @@
 """Whole clips again: true frames from photographs, decoded ones from the stream."""
 
+import collections
 import dataclasses
-import functools
 import pathlib
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from kdsharp.data import pictures
 from kdsharp.data.clips import camera, codecs, scenes
 from kdsharp.data.clips.recipes import HEIGHT, WIDTH, Recipe
 
@@ -34,17 +37,48 @@ class Clip:
 
 
 class Photographs:
-    """Photographs below a folder by name; the ones used last stay decoded."""
+    """Photographs below a folder by name, upright RGB; the ones used last stay decoded.
 
-    def __init__(self, root: pathlib.Path, kept: int = 6):
+    At most `cache_bytes` are kept, but always the latest two, which a clip may need in
+    turn.
+    """
+
+    def __init__(self, root: pathlib.Path, cache_bytes: int = 1 << 28):
         self._root = root
-        self._open = functools.lru_cache(maxsize=kept)(self._decode)
+        self._cache_bytes = cache_bytes
+        self._forget()
 
     def __call__(self, name: str) -> Image.Image:
-        return self._open(name)
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+        try:
+            image = pictures.decode(self._root / name).image
+        except pictures.BadPictureError as error:
+            raise pictures.BadPictureError(f"{name}: {error}") from error
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = image
+                self._bytes += 3 * image.width * image.height
+            while self._bytes > self._cache_bytes and len(self._kept) > 2:
+                _, old = self._kept.popitem(last=False)
+                self._bytes -= 3 * old.width * old.height
+        return image
 
-    def _decode(self, name: str) -> Image.Image:
-        return Image.open(self._root / name).convert("RGB")
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_root": self._root, "_cache_bytes": self._cache_bytes}
+
+    def __setstate__(self, state: dict[str, Any]):
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self):
+        self._lock = threading.Lock()
+        self._kept: collections.OrderedDict[str, Image.Image] = (
+            collections.OrderedDict()
+        )
+        self._bytes = 0
 
 
 def encode(recipe: Recipe, photographs: scenes.Photographs) -> bytes:

@@ -21,6 +21,8 @@ _KINDS = {"photo": 0.55, "portrait": 0.27, "screen": 0.18}
 _CODECS = {"h264": 36, "vp8": 26, "vp9": 14, "av1": 10, "hevc": 8, "none": 6}
 _MOTIONS = {"still": 0.38, "pan": 0.34, "shake": 0.16, "zoom": 0.12}
 _LENSES = {"none": 0.46, "gaussian": 0.38, "disc": 0.09, "line": 0.07}
+# The shortest side that an encoder takes at any rate.
+_SMALLEST = {"av1": 64}
 # Bits a pixel: 25 to 600 kbit/s at sizes from 360p to 720p and below.
 _BITS = (0.006, 0.3)
 
@@ -144,9 +146,10 @@ def _codec(rng: random.Random) -> dict[str, Any]:
     size = [2 * round(side / factor / 2) for side in (WIDTH, HEIGHT)]
     constant = _odds(rng, 25)
     bits = _log_uniform(rng, *_BITS) * size[0] * size[1] * 30
+    name = _choose(rng, _CODECS)
     return {
-        "name": _choose(rng, _CODECS),
-        "size": size,
+        "name": name,
+        "size": [max(_SMALLEST.get(name, 0), side) for side in size],
         "bits": None if constant else max(6000, round(bits)),
         "quantizer": rng.uniform(0.15, 0.95) if constant else None,
         "buffer": rng.uniform(0.4, 1.5),
