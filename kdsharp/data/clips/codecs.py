@@ -77,7 +77,8 @@ def _hevc(rate: Rate, effort: int) -> dict[str, str]:
 
 
 def _vp8(rate: Rate, effort: int) -> dict[str, str]:
-    return _vpx(rate) | {"cpu-used": str((12, 8, 5)[effort])}
+    # Below zero the speed is as said; above, libvpx chooses one by its clock.
+    return _vpx(rate) | {"cpu-used": str((-12, -8, -5)[effort])}
 
 
 def _vp9(rate: Rate, effort: int) -> dict[str, str]:
