@@ -13,6 +13,7 @@ from kdsharp.errors import UserError
 
 # Of what was left out, so much is named; `pictures.json` has the rest.
 _NAMED = 10
+_OF_CLIPS = ("out", "videos", "count", "seed")
 
 
 def add(verbs: Verbs) -> None:
@@ -42,6 +43,11 @@ def add(verbs: Verbs) -> None:
     )
     prepare.add_argument(
         "--out", metavar="D", help="of clips: the folder for them (default: clips)"
+    )
+    prepare.add_argument(
+        "--videos",
+        metavar="DIR",
+        help="of clips: a folder of videos, of which two in five clips are then made",
     )
     prepare.add_argument(
         "--count", metavar="N", type=int, help="of clips: how many (default: 10000)"
@@ -75,7 +81,7 @@ def add(verbs: Verbs) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    own = {name: getattr(arguments, name) for name in ("out", "count", "seed")}
+    own = {name: getattr(arguments, name) for name in _OF_CLIPS}
     own = {name: value for name, value in own.items() if value is not None}
     if arguments.name == "clips":
         _prepare_clips(arguments, own)

@@ -279,7 +279,7 @@ class Snapshots:
                 f"of {count} snapshots of {len(names)} photographs in {root} none is "
                 f"for the split {split!r}: more photographs fill it"
             )
-        self._photographs = rebuilding.Photographs(root, cache_bytes)
+        self._originals = rebuilding.Originals(root, cache_bytes=cache_bytes)
         self._pairs = Recent(self._render, _KEPT)
 
     def __len__(self) -> int:
@@ -325,7 +325,7 @@ class Snapshots:
 
     def _render(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         try:
-            pair = render(self._recipes[index][1], self._photographs)
+            pair = render(self._recipes[index][1], self._originals.photograph)
         except pictures.BadPictureError as error:
             raise UserError(f"a photograph cannot be decoded: {error}") from error
         for pixels in pair:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from tqdm import tqdm
 
 from kdsharp.data import folder, pictures, workers
-from kdsharp.data.clips import codecs, rebuilding, recipes, shards
+from kdsharp.data.clips import codecs, footage, rebuilding, recipes, shards
 from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,15 @@ def prepare(
     origin: pathlib.Path,
     out: pathlib.Path,
     *,
+    videos: pathlib.Path | None = None,
     count: int = 10_000,
     seed: int = 0,
     processes: int = 1,
 ) -> Summary:
-    """Makes `count` clips of the photographs below `origin`, in the folder `out`."""
+    """Makes `count` clips of the photographs below `origin`, in the folder `out`.
+
+    With `videos`, a folder, a part of the clips shows frames of these.
+    """
     codecs.need_av()
     for name, value in (("count", count), ("processes", processes)):
         if value < 1:
@@ -51,6 +55,11 @@ def prepare(
     origin = pathlib.Path(origin).expanduser().absolute()
     out = pathlib.Path(out).expanduser().absolute()
     index = shards.Index(seed, count, str(origin), _usable(origin))
+    if videos is not None:
+        videos = pathlib.Path(videos).expanduser().absolute()
+        index = dataclasses.replace(
+            index, videos=str(videos), video_files=_usable_videos(videos)
+        )
     if out.is_file():
         raise UserError(f"{out} is a file; name a folder for the clips")
     before = shards.read_index(out)
@@ -92,6 +101,20 @@ def _usable(origin: pathlib.Path) -> dict[str, int]:
     return usable
 
 
+def _usable_videos(videos: pathlib.Path) -> dict[str, int]:
+    usable = footage.find(videos)
+    if not usable:
+        width, height = (
+            round(recipes.LEAST_REDUCED * side)
+            for side in (recipes.WIDTH, recipes.HEIGHT)
+        )
+        raise UserError(
+            f"the folder {videos} holds no videos of at least {width}x{height} pixels "
+            "and two seconds"
+        )
+    return usable
+
+
 def _check_same(out: pathlib.Path, before: shards.Index, wanted: shards.Index) -> None:
     """Refuses to mix clips that do not belong together."""
     if before.seed != wanted.seed:
@@ -104,16 +127,18 @@ def _check_same(out: pathlib.Path, before: shards.Index, wanted: shards.Index) -
             f"the folder {out} is for {before.count} clips, more than {wanted.count}; "
             "name another folder"
         )
-    differing = sorted(
-        name
-        for name in before.files.keys() | wanted.files.keys()
-        if before.files.get(name) != wanted.files.get(name)
-    )
-    if differing:
-        raise UserError(
-            f"the clips in {out} were made from other photographs than are in "
-            f"{wanted.photographs} now (such as {differing[0]}); name another folder"
+    for kind, old, new in (
+        ("photographs", before.files, wanted.files),
+        ("videos", before.video_files, wanted.video_files),
+    ):
+        differing = sorted(
+            n for n in old.keys() | new.keys() if old.get(n) != new.get(n)
         )
+        if differing:
+            raise UserError(
+                f"the clips in {out} were made from other {kind} than are there now "
+                f"(such as {differing[0]}); name another folder"
+            )
 
 
 def _clear(out: pathlib.Path, index: shards.Index) -> None:
@@ -154,27 +179,29 @@ class _Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.Photographs]:
+def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.Originals]:
     """Kept from shard to shard, with the photographs that are decoded."""
     index = shards.read_index(out)
-    return index, rebuilding.Photographs(pathlib.Path(index.photographs))
+    return index, rebuilding.Originals(index.photographs, index.videos)
 
 
 def _write(job: _Job) -> int:
-    index, photographs = _opened(job.out)
+    index, originals = _opened(job.out)
     clips, refused = [], []
     for number in range(job.first, job.last + 1):
-        recipe = recipes.draw(index.seed, number, list(index.files))
+        recipe = recipes.draw(
+            index.seed, number, list(index.files), list(index.video_files)
+        )
         try:
-            clips.append((recipe, _stream(recipe, photographs)))
+            clips.append((recipe, _stream(recipe, originals)))
         except (pictures.BadPictureError, codecs.RefusedError) as error:
             refused.append((number, str(error)))
     shards.write(job.out, job.name, clips, refused)
     return job.last - job.first + 1
 
 
-def _stream(recipe: recipes.Recipe, photographs: rebuilding.Photographs) -> bytes:
-    stream = rebuilding.encode(recipe, photographs)
+def _stream(recipe: recipes.Recipe, originals: rebuilding.Originals) -> bytes:
+    stream = rebuilding.encode(recipe, originals)
     if stream and len(codecs.decode(stream)) < recipes.FRAMES // 2:
         name = recipe.codec["name"]
         raise codecs.RefusedError(f"{name}: most frames were lost")

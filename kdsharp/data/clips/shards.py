@@ -1,6 +1,7 @@
 """A folder of prepared clips: streams and recipes, many to a file.
 
-`clips.json` tells what the folder holds: the seed, the count, the photographs. A shard
+`clips.json` tells what the folder holds: the seed, the count, the
+photographs and videos. A shard
 is two files: `000100-000199.bin` has the streams of these clips one after the other and
 `000100-000199.json` their recipes, where each stream begins, and which clips an encoder
 refused. The streams come last: where they are, the shard is whole.
@@ -24,13 +25,30 @@ _INDEX = "clips.json"
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """What a folder holds or will hold; `files` are the photographs' sizes in bytes."""
+    """What a folder holds or will hold, of which originals, whose bytes are counted."""
 
     seed: int
     count: int
     photographs: str
+    """The folder that they are in."""
+
     files: Mapping[str, int]
+    """Bytes of each photograph."""
+
+    videos: str = ""
+    video_files: Mapping[str, int] = dataclasses.field(default_factory=dict)
     version: int = _VERSION
+
+    def originals(self) -> dict[pathlib.Path, int]:
+        """Every file that is needed, and its bytes."""
+        return {
+            pathlib.Path(root, name): size
+            for root, files in (
+                (self.photographs, self.files),
+                (self.videos, self.video_files),
+            )
+            for name, size in files.items()
+        }
 
     def names(self) -> list[str]:
         """Of the shards, in order."""

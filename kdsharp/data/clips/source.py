@@ -48,7 +48,7 @@ class Clips:
                 f"'kdsharp data prepare clips --from {index.photographs} --out {root} "
                 f"--count {index.count} --seed {index.seed}' to its end"
             )
-        _check_photographs(root, index)
+        _check_originals(root, index)
         self.skipped: list[str] = []
         self._entries = [
             entry
@@ -61,8 +61,8 @@ class Clips:
                 f"of the clips in {root} none is for the split {split!r}: more "
                 "photographs fill it"
             )
-        self._photographs = rebuilding.Photographs(
-            pathlib.Path(index.photographs), cache_bytes
+        self._originals = rebuilding.Originals(
+            index.photographs, index.videos, cache_bytes=cache_bytes
         )
         self._pairs = Recent(self._rebuild, _KEPT)
 
@@ -96,7 +96,7 @@ class Clips:
         self, clip: int
     ) -> tuple[UInt8[np.ndarray, "frame h w 3"], UInt8[np.ndarray, "frame h w 3"]]:
         entry = self._entries[clip]
-        held = rebuilding.rebuild(entry.recipe, entry.stream(), self._photographs)
+        held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
         if not held.numbers:
             raise UserError(
                 f"clip {entry.recipe.index} in {entry.path} cannot be decoded: remove "
@@ -114,19 +114,17 @@ class Clips:
         return true, shown
 
 
-def _check_photographs(root: pathlib.Path, index: shards.Index) -> None:
-    """Refuses photographs of which true frames would be others than were encoded."""
-    folder = pathlib.Path(index.photographs)
-    for name, size in index.files.items():
-        path = folder / name
+def _check_originals(root: pathlib.Path, index: shards.Index) -> None:
+    """Refuses originals of which true frames would be others than were encoded."""
+    for path, size in index.originals().items():
         if not path.is_file():
             raise UserError(
-                f"the clips in {root} need the photograph {path}, which is not there: "
-                "put it back, or run 'kdsharp data prepare clips' with the folder "
-                "where the photographs are now"
+                f"the clips in {root} need {path}, which is not there: put it back, or "
+                "run 'kdsharp data prepare clips' with the folder where the originals "
+                "are now"
             )
         if path.stat().st_size != size:
             raise UserError(
-                f"the clips in {root} were made from another photograph {path}: put "
-                "that back, or prepare the clips anew in another folder"
+                f"the clips in {root} were made from another {path}: put that back, or "
+                "prepare the clips anew in another folder"
             )

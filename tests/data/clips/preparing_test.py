@@ -66,7 +66,7 @@ class PreparingTest(parameterized.TestCase):
 
     def test_a_source_serves_frames_as_they_were_encoded(self):
         names = list(shards.read_index(self.root / "clips").files)
-        photographs = rebuilding.Photographs(self.root / "photos")
+        originals = rebuilding.Originals(self.root / "photos")
         held = self._source()
         self.assertLen(held, self.held.clips["train"] * len(source.FRAMES))
         self.assertEqual(held.smallest[1:], (recipes.HEIGHT, recipes.WIDTH))
@@ -75,8 +75,8 @@ class PreparingTest(parameterized.TestCase):
             _, clip, frame = record["key"].split("/")
             recipe = recipes.draw(0, int(clip), names)
             self.assertEqual(recipe.split, "train")
-            stream = rebuilding.encode(recipe, photographs)
-            anew = rebuilding.rebuild(recipe, stream, photographs)
+            stream = rebuilding.encode(recipe, originals)
+            anew = rebuilding.rebuild(recipe, stream, originals)
             place = anew.numbers.index(int(frame))
             for role, pixels in zip(("sharp", "blurred"), anew.rgb(), strict=True):
                 self.assertEqual(record[role].dtype, np.uint8)
@@ -162,7 +162,7 @@ class PreparingTest(parameterized.TestCase):
         moved = self.root / "moved"
         (self.root / "photos").rename(moved)
         try:
-            with self.assertRaisesRegex(UserError, "need the photograph .*/photos/p"):
+            with self.assertRaisesRegex(UserError, "need .*/photos/p.*, which"):
                 self._source()
             # Told where they are now, nothing is made anew.
             before = _bytes(self.root / "clips")

@@ -32,7 +32,12 @@ def _scene(**changes) -> dict:
 
 
 def _frames(scene: dict) -> list[Image.Image]:
-    return list(scenes.frames(scene, {"coffee": _PICTURE}.__getitem__))
+    return list(scenes.frames(scene, _Originals()))
+
+
+class _Originals:
+    def photograph(self, name: str) -> Image.Image:
+        return {"coffee": _PICTURE}[name]
 
 
 class RecipesTest(absltest.TestCase):
