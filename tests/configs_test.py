@@ -24,17 +24,21 @@ from kdsharp.weights import fold, store
 _ROOT = pathlib.Path(__file__).parents[1]
 _REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
 _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
-_ZOO = tuple(
-    f"zoo/{file}:{network}-{blur}"
-    for file, networks, blurs in (
-        ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone", "call")),
-        ("real_time", ("rt-m",), ("call-free",)),
-        ("real_time", ("rt-xl",), ("bicubic2",)),
-        ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
-        ("dncnn", ("dncnn8",), ("bicubic2-alone",)),
-    )
-    for network in networks
-    for blur in blurs
+_ZOO = (
+    "zoo/photographs:rt-p",
+    *(
+        f"zoo/{file}:{network}-{blur}"
+        for file, networks, blurs in (
+            ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone", "call")),
+            ("real_time", ("rt-m",), ("call-free",)),
+            ("real_time", ("rt-xl",), ("bicubic2",)),
+            ("calls", ("rt-s", "rt-m"), ("call",)),
+            ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
+            ("dncnn", ("dncnn8",), ("bicubic2-alone",)),
+        )
+        for network in networks
+        for blur in blurs
+    ),
 )
 
 

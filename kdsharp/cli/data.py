@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 from collections import Counter
+from typing import Any
 
 from kdsharp import whole_files
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
@@ -12,6 +13,7 @@ from kdsharp.errors import UserError
 
 # Of what was left out, so much is named; `pictures.json` has the rest.
 _NAMED = 10
+_OF_CLIPS = ("out", "videos", "count", "seed")
 
 
 def add(verbs: Verbs) -> None:
@@ -20,13 +22,14 @@ def add(verbs: Verbs) -> None:
     prepare = add_verb(
         verbs, "prepare", _prepare, "copy a data set into one that loads fast"
     )
-    prepare.add_argument("name", metavar="NAME", help="celeba, helen or gopro")
+    prepare.add_argument("name", metavar="NAME", help="celeba, helen, gopro or clips")
     prepare.add_argument(
         "--from",
         dest="origin",
         metavar="DIR",
         required=True,
-        help="the folder that holds it as its publisher gives it",
+        help="the folder that holds it as its publisher gives it; for clips, a folder "
+        "of photographs",
     )
     prepare.add_argument(
         "--processes",
@@ -35,7 +38,22 @@ def add(verbs: Verbs) -> None:
         default=len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
-        help="that check and copy pictures (default: %(default)s, one a core)",
+        help="that check and copy pictures, or encode clips (default: %(default)s, "
+        "one a core)",
+    )
+    prepare.add_argument(
+        "--out", metavar="D", help="of clips: the folder for them (default: clips)"
+    )
+    prepare.add_argument(
+        "--videos",
+        metavar="DIR",
+        help="of clips: a folder of videos, of which two in five clips are then made",
+    )
+    prepare.add_argument(
+        "--count", metavar="N", type=int, help="of clips: how many (default: 10000)"
+    )
+    prepare.add_argument(
+        "--seed", metavar="N", type=int, help="of clips: what decides them (default: 0)"
     )
     info = add_verb(verbs, "info", _info, "say what is prepared, or what to get")
     info.add_argument("name", metavar="NAME", help="celeba, helen or gopro")
@@ -63,6 +81,13 @@ def add(verbs: Verbs) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    own = {name: getattr(arguments, name) for name in _OF_CLIPS}
+    own = {name: value for name, value in own.items() if value is not None}
+    if arguments.name == "clips":
+        _prepare_clips(arguments, own)
+        return
+    if own:
+        raise UserError(f"--{next(iter(own))} is for 'kdsharp data prepare clips' only")
     from kdsharp.data import prepared
 
     held = prepared.prepare(
@@ -73,6 +98,30 @@ def _prepare(arguments: argparse.Namespace) -> None:
     )
     print(_summary(arguments.name, held))
     print(f"read it by  tfds:{arguments.name}")
+
+
+def _prepare_clips(arguments: argparse.Namespace, own: dict[str, Any]) -> None:
+    from kdsharp.data.clips import preparing
+
+    if arguments.data_dir is not None:
+        raise UserError("--data-dir is not for clips: name their folder by --out")
+    out = own.pop("out", "clips")
+    held = preparing.prepare(
+        pathlib.Path(arguments.origin),
+        pathlib.Path(out),
+        processes=arguments.processes,
+        **own,
+    )
+    lines = [f"{'clips':11} {held.path}, {held.size / 1e6:,.1f} MB"]
+    for split in ("train", "valid", "test"):
+        lines.append(f"{split:11} {held.clips.get(split, 0):,}")
+    named = [f"{count:,} {name}" for name, count in sorted(held.codecs.items())]
+    lines.append(f"{'codecs':11} {', '.join(named)}")
+    lines.append(f"{'refused':11} {sum(held.refused.values()):,}")
+    most = sorted(held.refused.items(), key=lambda item: -item[1])
+    lines += [f"{'':11} - {count:,} x {reason}" for reason, count in most[:_NAMED]]
+    print("\n".join(lines))
+    print(f"read them by  clips:{out}")
 
 
 def _info(arguments: argparse.Namespace) -> None:

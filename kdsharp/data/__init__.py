@@ -9,8 +9,11 @@ one, by a spec:
     folder:PATH    every picture below a folder
     paired:PATH    sharp pictures and blurred ones, in sharp/ and blur/
     tfds:NAME      celeba, helen or gopro, once `kdsharp data prepare NAME` has been run
+    clips:PATH     frames of calls that `kdsharp data prepare clips` encoded
+    snapshots:PATH  photographs as phones leave them, rendered when asked for; of
+                   `?count=N` in all splits, 20000 by default
 
-All but the first may end in `?split=SCHEME`: 80/10/10, 70/15/15, 80/20, or 80/20+10,
+The middle three may end in `?split=SCHEME`: 80/10/10, 70/15/15, 80/20, or 80/20+10,
 which keeps a tenth of all pictures for the test and divides the rest 80/20. Subfolders
 train/ and valid/, and splits that a data set comes with, are not divided again. To take
 less of any source, `?first=N` has no more than N pictures in each split and `?crop=N`

@@ -52,17 +52,17 @@ class Decoded:
     """
 
     def __init__(self, image: Image.Image):
-        self._image = image
+        self.image = image
         self.shape = (image.height, image.width, 3)
         self.nbytes = image.height * image.width * 3
 
     def __getitem__(self, place: tuple[slice, slice]) -> np.ndarray:
         rows, columns = place
         corners = (columns.start, rows.start, columns.stop, rows.stop)
-        return np.asarray(self._image.crop(corners))
+        return np.asarray(self.image.crop(corners))
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        return np.asarray(self._image, dtype)
+        return np.asarray(self.image, dtype)
 
 
 def read(path: str | os.PathLike[str] | BinaryIO) -> np.ndarray:

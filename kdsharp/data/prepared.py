@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from kdsharp.data import builders, files, folder, paired, pictures, splits
+from kdsharp.data import builders, files, folder, paired, pictures, splits, workers
 from kdsharp.data.builders import originals, staging
 from kdsharp.errors import UserError
 
@@ -85,7 +85,7 @@ def prepare(
         builder.find(origin)  # Another layout is told before anything is written.
         builder.processes = processes
         staged = originals.staging_folder(builder)
-        with staging.only_one(staged):
+        with workers.only_one(staged, staged.parent):
             staging.clear_unfinished(staged, str(builder.version))
             # What tfds prints says that it downloads, which it does not.
             with contextlib.redirect_stdout(io.StringIO()):

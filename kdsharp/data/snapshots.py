@@ -4,11 +4,14 @@
 `render(recipe, photographs)` returns the true crop and the poor one: softened by a lens
 or a moving hand, noised and demosaiced by a sensor, resized on any grid, sharpened too
 much, stored as JPEG or WebP by their real encoders; or nothing of it. Of screens, pages
-are cut out as `clips.screens` draws them.
+are cut out as `clips.screens` draws them. `Snapshots` is a source of such pairs.
 """
 
 import io
+import logging
 import math
+import os
+import pathlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,11 +20,19 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage, signal
 
-from kdsharp.data import splits
-from kdsharp.data.clips import screens
+from kdsharp.data import folder, pictures, splits
+from kdsharp.data.clips import rebuilding, screens
 from kdsharp.data.clips.recipes import SPLIT
+from kdsharp.data.recent import Recent
+from kdsharp.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 SIZE = 256
+# Of a source, unless another is asked for.
+COUNT = 20_000
+# Pairs that stay rendered, of 0.4 MB each.
+_KEPT = 256
 
 _RESAMPLINGS = {
     "area": Image.Resampling.BOX,
@@ -241,3 +252,82 @@ _STEPS = {
     "jpeg": _jpeg,
     "webp": _webp,
 }
+
+
+class Snapshots:
+    """Pairs rendered when asked for, of the photographs below the folder `root`.
+
+    Of `count` snapshots of all photographs a split has those of its own ones.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        count: int = COUNT,
+        seed: int = 0,
+        cache_bytes: int = 1 << 28,
+    ):
+        root = pathlib.Path(root).expanduser()
+        self.skipped: list[str] = []
+        names = self._usable(root)
+        drawn = ((index, draw(seed, index, names)) for index in range(count))
+        self._recipes = [(i, recipe) for i, recipe in drawn if recipe["split"] == split]
+        if not self._recipes:
+            raise UserError(
+                f"of {count} snapshots of {len(names)} photographs in {root} none is "
+                f"for the split {split!r}: more photographs fill it"
+            )
+        self._originals = rebuilding.Originals(root, cache_bytes=cache_bytes)
+        self._pairs = Recent(self._render, _KEPT)
+
+    def __len__(self) -> int:
+        return len(self._recipes)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The pair at `index`: its key and its pixels."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        sharp, blurred = self._pairs(index)
+        key = f"snapshots/{self._recipes[index][0]:06}"
+        return {"key": key, "sharp": sharp, "blurred": blurred}
+
+    @property
+    def smallest(self) -> tuple[str, int, int]:
+        """Key, height and width of any crop."""
+        return "snapshots", SIZE, SIZE
+
+    @property
+    def window(self) -> int:
+        """How many pairs, used in turn again and again, are rendered but once."""
+        return _KEPT
+
+    def _usable(self, root: pathlib.Path) -> list[str]:
+        """The photographs that are large enough; what is damaged is skipped."""
+        names = []
+        for name in folder.find_pictures(root):
+            try:
+                small = min(pictures.size(root / name)) < 1.25 * SIZE
+            except pictures.BadPictureError as error:
+                logger.warning("Skipping %s: %s", root / name, error)
+                self.skipped.append(name)
+                continue
+            if not small:
+                names.append(name)
+        if not names:
+            raise UserError(
+                f"the folder {root} holds no photographs of at least "
+                f"{round(1.25 * SIZE)} pixels a side"
+            )
+        return names
+
+    def _render(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        try:
+            pair = render(self._recipes[index][1], self._originals.photograph)
+        except pictures.BadPictureError as error:
+            raise UserError(f"a photograph cannot be decoded: {error}") from error
+        for pixels in pair:
+            pixels.setflags(write=False)
+        return pair

@@ -11,7 +11,7 @@ from kdsharp.data import files, folder, generated, paired, part, splits
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
-_OPTIONS = ("split", "first", "crop")
+_OPTIONS = ("split", "first", "crop", "count")
 
 
 class Source(Protocol):
@@ -71,7 +71,7 @@ def create(
     if kind not in _KINDS or (kind == "embedded" and (argument or scheme)):
         raise UserError(
             f"There is no source {spec!r}: use 'embedded', 'folder:PATH', "
-            "'paired:PATH' or 'tfds:NAME'."
+            "'paired:PATH', 'tfds:NAME', 'clips:PATH' or 'snapshots:PATH'."
         )
     if kind != "embedded" and not argument:
         raise UserError(
@@ -80,7 +80,16 @@ def create(
         )
     if scheme is not None:
         splits.shares(scheme)  # A scheme that cannot be is told before all else.
-    first, crop = (_whole_number(options, name, spec) for name in ("first", "crop"))
+    if scheme is not None and kind in ("clips", "snapshots"):
+        raise UserError(
+            f"the source {spec!r} is divided by its photographs; leave out "
+            f"'split={scheme}'"
+        )
+    if "count" in options and kind != "snapshots":
+        raise UserError(f"the source {spec!r} has no count; use 'first=N' to take less")
+    first, crop, count = (
+        _whole_number(options, name, spec) for name in ("first", "crop", "count")
+    )
     source = _KINDS[kind](
         argument,
         split,
@@ -89,6 +98,7 @@ def create(
         cache_bytes=cache_bytes,
         leaves=min(leaves, first or leaves),
         leaves_size=leaves_size,
+        count=count,
     )
     return part.Part(source, first=first, crop=crop) if first or crop else source
 
@@ -127,8 +137,9 @@ def _embedded(
     cache_bytes: int,
     leaves: int,
     leaves_size: int,
+    count: int,
 ) -> Source:
-    del argument, scheme
+    del argument, scheme, count
     if split == "train":
         return generated.DeadLeaves(count=leaves, size=leaves_size, seed=seed)
     return files.Files(skimage.data_dir, _EMBEDDED[split], cache_bytes=cache_bytes)
@@ -161,10 +172,41 @@ def _tfds(
     return prepared.open_data(argument, split, scheme, cache_bytes=cache_bytes)
 
 
+def _clips(argument: str, split: str, *, cache_bytes: int, **others) -> Source:
+    del others
+    from kdsharp.data.clips import source  # Late, as PyAV is not always installed.
+
+    return source.Clips(argument, split, cache_bytes=cache_bytes)
+
+
+def _snapshots(
+    argument: str, split: str, *, seed: int, cache_bytes: int, count: int, **others
+) -> Source:
+    del others
+    from kdsharp.data import snapshots
+
+    return snapshots.Snapshots(
+        argument,
+        split,
+        count=count or snapshots.COUNT,
+        # What scores are taken on is the same for every training.
+        seed=seed if split == "train" else 0,
+        cache_bytes=cache_bytes,
+    )
+
+
 _KINDS: dict[str, Callable[..., Source]] = {
     "embedded": _embedded,
     "folder": _folder,
     "paired": _paired,
     "tfds": _tfds,
+    "clips": _clips,
+    "snapshots": _snapshots,
 }
-_ARGUMENTS = {"folder": "folder", "paired": "folder", "tfds": "data set"}
+_ARGUMENTS = {
+    "folder": "folder",
+    "paired": "folder",
+    "tfds": "data set",
+    "clips": "folder",
+    "snapshots": "folder",
+}

@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,8 @@ class DataTest(parameterized.TestCase):
     @parameterized.parameters(
         (("data", "info", "mnist"), "celeba, helen, gopro"),
         (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere: check"),
+        (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
+        (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
         (("data", "preview", "nothing.py", "--out", "a.png"), "experiment nothing.py"),
         (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
@@ -56,6 +59,49 @@ class DataTest(parameterized.TestCase):
             self.assertIn("100032542_1: 100032542_1.png has no blurred partner", out)
             self.assertIn("256x256", out)
         self.assertIn("illinois.edu", out)
+
+    def test_clips_are_prepared_counted_and_shown(self):
+        for i in range(3):
+            layouts.save(self.root / f"photos/{i}.jpg", layouts.picture(i, 340, 360))
+        layouts.save(self.root / "photos/small.png", layouts.picture(9, 100, 100))
+        made = ("data", "prepare", "clips", "--from", self.root / "photos")
+        made += ("--out", self.root / "clips", "--count", 6, "--processes", 1)
+        status, out, complaints = run(*made)
+        self.assertEqual(status, 0, complaints)
+        self.assertRegex(out, r"clips +/.*/clips, 0\.\d MB\ntrain +\d\nvalid +\d\n")
+        self.assertRegex(out, r"codecs +\d \w+.*\nrefused +\d\n")
+        self.assertEndsWith(out, f"read them by  clips:{self.root}/clips\n")
+        self.assertIn("small.png: 100x100 is smaller than a clip", complaints)
+        status, _, complaints = run(*made, "--seed", 3)
+        self.assertEqual(status, 2)
+        self.assertIn("are of seed 0, not 3; name another folder", complaints)
+        for config, spec in (
+            ("calls.py:rt-s-call", f"clips:{self.root}/clips"),
+            ("photographs.py", f"snapshots:{self.root}/photos?count=30"),
+        ):
+            sheet = self.root / "sheet.png"
+            arguments = (str(_ROOT / "configs/zoo" / config), "--source", spec)
+            status, _, complaints = run(
+                "data", "preview", *arguments, "--out", sheet, "--count", 3
+            )
+            self.assertEqual(status, 0, complaints)
+            self.assertGreater(layouts.read(sheet).shape[0], 3 * 192)
+
+    def test_clips_fit_on_the_disk_or_it_is_told(self):
+        layouts.save(self.root / "photos/1.jpg", layouts.picture(1, 240, 360))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+        try:
+            status, out, complaints = run(
+                *("data", "prepare", "clips", "--from", self.root / "photos"),
+                *("--out", self.root / "clips", "--count", 8, "--processes", 1),
+            )
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("what is done stays", complaints)
+        left = os.listdir(self.root / "clips")
+        self.assertCountEqual(left, ["000000-000007.json", "clips.json", "lock"])
 
     def test_ctrl_c_ends_preparing_with_130(self):
         layouts.helen(self.root / "pairs", 1)

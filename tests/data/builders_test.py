@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
-from kdsharp.data import pipeline, prepared, sources, splits
+from kdsharp.data import pipeline, prepared, sources, splits, workers
 from kdsharp.data.builders import originals
 from kdsharp.errors import UserError
 from tests.data import layouts
@@ -225,7 +225,7 @@ class BuildersTest(parameterized.TestCase):
         layouts.celeba(self.origin)
         folder = self.data / "celeba/preparing-1.0.0"
         with (
-            prepared.staging.only_one(folder),
+            workers.only_one(folder),
             self.assertRaisesRegex(UserError, "Another process"),
         ):
             self._prepare("celeba")

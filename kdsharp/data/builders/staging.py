@@ -4,30 +4,21 @@ A shard's name holds a digest of what goes into it. One that is there already is
 would be made again, whoever made it; a half-written one has another name.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import pathlib
 import shutil
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent import futures
-from concurrent.futures import process
-from multiprocessing import connection
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, writer
 from tqdm import tqdm
 
-from kdsharp.data import pictures
+from kdsharp.data import pictures, workers
 from kdsharp.data.paired import check_equal
-from kdsharp.errors import UserError
 
 # To be raised with every change of what a shard holds.
 _VERSION = 1
@@ -81,23 +72,9 @@ def copy(
     with tqdm(
         total=total, initial=done, desc="Copying", unit="picture", leave=False
     ) as bar:
-        for count in _run(missing, processes):
+        for count in workers.run(_write, missing, processes):
             bar.update(count)
     return {split: [_finished(job.path) for job in row] for split, row in jobs.items()}
-
-
-@contextlib.contextmanager
-def only_one(folder: pathlib.Path) -> Iterator[None]:
-    """Holds a folder, which no other process may hold at the same time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"Another process prepares {folder.parent}: wait until it is done."
-            ) from error
-        yield
 
 
 def clear_unfinished(folder: pathlib.Path, version: str) -> None:
@@ -143,55 +120,6 @@ def _state(path: pathlib.Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return state.st_size, state.st_mtime_ns
-
-
-def _run(jobs: list[_Job], processes: int) -> Iterator[int]:
-    """Yields how many originals each job had, as it ends."""
-    if min(processes, len(jobs)) <= 1:
-        yield from map(_write, jobs)
-        return
-    # A worker ends when this end of the pipe is closed, if only by SIGKILL.
-    theirs, ours = multiprocessing.Pipe(duplex=False)
-    pool = futures.ProcessPoolExecutor(
-        min(processes, len(jobs)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_depend_on,
-        initargs=(theirs,),
-    )
-    try:
-        with _no_ctrl_c():
-            running = [pool.submit(_write, job) for job in jobs]
-        for done in futures.as_completed(running):
-            yield done.result()
-        pool.shutdown()
-    except process.BrokenProcessPool as error:
-        raise UserError(
-            "A process that copied pictures was ended, perhaps for lack of memory: run "
-            "the same command again with fewer --processes; what is done is kept."
-        ) from error
-    finally:
-        ours.close()
-        pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _no_ctrl_c() -> Iterator[None]:
-    """Processes that start meanwhile never see Ctrl-C; this one sees it afterwards."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _depend_on(parent: connection.Connection) -> None:
-    """Lets this process end with the one that holds the pipe's other end."""
-
-    def wait():
-        parent.poll(None)
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _write(job: _Job) -> int:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 FPS = 30
 
 
+class RefusedError(Exception):
+    """Says which encoder would not have its settings, or is not there at all."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Rate:
     """How an encoder spends bits: a constant rate, or a constant quantiser.
@@ -73,7 +77,8 @@ def _hevc(rate: Rate, effort: int) -> dict[str, str]:
 
 
 def _vp8(rate: Rate, effort: int) -> dict[str, str]:
-    return _vpx(rate) | {"cpu-used": str((12, 8, 5)[effort])}
+    # Below zero the speed is as said; above, libvpx chooses one by its clock.
+    return _vpx(rate) | {"cpu-used": str((-12, -8, -5)[effort])}
 
 
 def _vp9(rate: Rate, effort: int) -> dict[str, str]:
@@ -95,6 +100,7 @@ def _vpx(rate: Rate) -> dict[str, str]:
 
 
 def _av1(rate: Rate, effort: int) -> dict[str, str]:
+    # No side may have fewer than 64 pixels: SVT-AV1 refuses them at a constant rate.
     params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1:aq-mode=2"
     options = {"preset": str((12, 11, 10)[effort])}
     if rate.bits is None:
@@ -133,18 +139,44 @@ def encode(
     av = need_av()
     if codec not in CODECS:
         raise UserError(f"unknown codec {codec!r}; choose one of: {', '.join(CODECS)}")
-    entry, lost = CODECS[codec], frozenset(lost)
+    entry = CODECS[codec]
+    try:
+        return _encode(
+            entry.encoder,
+            entry.options(rate, effort),
+            rate.bits,
+            (as_video(pixels, size, scaler) for pixels in frames),
+            size,
+            frozenset(lost),
+        )
+    except av.codec.codec.UnknownCodecError as error:
+        raise RefusedError(f"{codec}: PyAV has no encoder {entry.encoder}") from error
+    except av.error.FFmpegError as error:
+        said = error.log[2] if error.log else ""
+        reason = " ".join(f"{error.strerror} {said}".split())
+        raise RefusedError(f"{codec}: {entry.encoder}: {reason}") from error
+
+
+def _encode(
+    encoder: str,
+    options: Mapping[str, str],
+    bits: int | None,
+    frames: Iterable["av.VideoFrame"],
+    size: tuple[int, int],
+    lost: frozenset[int],
+) -> bytes:
+    av = need_av()
     file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as container:
-        options = dict(entry.options(rate, effort))
-        stream = container.add_stream(entry.encoder, rate=FPS, options=options)
+    # Else Matroska has a random name for every stream.
+    repeatable = {"fflags": "+bitexact"}
+    with av.open(file, "w", format="matroska", options=repeatable) as container:
+        stream = container.add_stream(encoder, rate=FPS, options=dict(options))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
-        if rate.bits is not None:
-            stream.bit_rate = rate.bits
-        for number, pixels in enumerate(frames):
-            frame = as_video(pixels, size, scaler)
+        if bits is not None:
+            stream.bit_rate = bits
+        for number, frame in enumerate(frames):
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             for packet in stream.encode(frame):
                 if _number(packet) not in lost:

@@ -1,14 +1,18 @@
-"""Whole clips again: true frames from photographs, decoded ones from the stream."""
+"""Whole clips again: true frames from originals, decoded ones from the stream."""
 
+import collections
 import dataclasses
-import functools
+import os
 import pathlib
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from kdsharp.data.clips import camera, codecs, scenes
+from kdsharp.data import pictures
+from kdsharp.data.clips import camera, codecs, footage, scenes
 from kdsharp.data.clips.recipes import HEIGHT, WIDTH, Recipe
 
 _SIZE = (WIDTH, HEIGHT)
@@ -33,27 +37,71 @@ class Clip:
         return true, np.stack([codecs.rgb(frame) for frame in self.shown])
 
 
-class Photographs:
-    """Photographs below a folder by name; the ones used last stay decoded."""
+class Originals:
+    """Photographs and videos below two folders; photographs used last stay decoded.
 
-    def __init__(self, root: pathlib.Path, kept: int = 6):
-        self._root = root
-        self._open = functools.lru_cache(maxsize=kept)(self._decode)
+    At most `cache_bytes` are kept, but always the latest two, which a clip may need in
+    turn.
+    """
 
-    def __call__(self, name: str) -> Image.Image:
-        return self._open(name)
+    def __init__(
+        self,
+        photographs: str | os.PathLike[str],
+        videos: str | os.PathLike[str] = "",
+        *,
+        cache_bytes: int = 1 << 28,
+    ):
+        self._photographs = pathlib.Path(photographs)
+        self._videos = pathlib.Path(videos)
+        self._cache_bytes = cache_bytes
+        self._forget()
 
-    def _decode(self, name: str) -> Image.Image:
-        return Image.open(self._root / name).convert("RGB")
+    def video(self, name: str, place: float) -> Iterator[Image.Image]:
+        """Frames of a video from a place between 0, its beginning, and 1."""
+        return footage.frames(self._videos / name, place)
+
+    def photograph(self, name: str) -> Image.Image:
+        """A whole photograph, upright RGB."""
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+        try:
+            image = pictures.decode(self._photographs / name).image
+        except pictures.BadPictureError as error:
+            raise pictures.BadPictureError(f"{name}: {error}") from error
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = image
+                self._bytes += 3 * image.width * image.height
+            while self._bytes > self._cache_bytes and len(self._kept) > 2:
+                _, old = self._kept.popitem(last=False)
+                self._bytes -= 3 * old.width * old.height
+        return image
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_photographs", "_videos", "_cache_bytes")
+        return {name: getattr(self, name) for name in own}
+
+    def __setstate__(self, state: dict[str, Any]):
+        self.__dict__.update(state)
+        self._forget()
+
+    def _forget(self):
+        self._lock = threading.Lock()
+        self._kept: collections.OrderedDict[str, Image.Image] = (
+            collections.OrderedDict()
+        )
+        self._bytes = 0
 
 
-def encode(recipe: Recipe, photographs: scenes.Photographs) -> bytes:
+def encode(recipe: Recipe, originals: scenes.Originals) -> bytes:
     """The stream of a clip; empty for one that is never encoded."""
     codec = recipe.codec
     if codec["name"] == "none":
         return b""
     return codecs.encode(
-        _camera_frames(recipe, photographs),
+        _camera_frames(recipe, originals),
         codec["name"],
         codecs.Rate(codec["bits"], codec["buffer"], codec["quantizer"]),
         size=tuple(codec["size"]),
@@ -63,7 +111,7 @@ def encode(recipe: Recipe, photographs: scenes.Photographs) -> bytes:
     )
 
 
-def rebuild(recipe: Recipe, stream: bytes, photographs: scenes.Photographs) -> Clip:
+def rebuild(recipe: Recipe, stream: bytes, originals: scenes.Originals) -> Clip:
     """The clip as it was made."""
     if stream:
         decoded = codecs.decode(stream)
@@ -71,16 +119,14 @@ def rebuild(recipe: Recipe, stream: bytes, photographs: scenes.Photographs) -> C
         size, scaler = tuple(recipe.codec["size"]), recipe.codec["scaler"]
         decoded = {
             number: codecs.as_video(pixels, size, scaler)
-            for number, pixels in enumerate(_camera_frames(recipe, photographs))
+            for number, pixels in enumerate(_camera_frames(recipe, originals))
         }
-    true = dict(enumerate(scenes.frames(recipe.scene, photographs)))
+    true = dict(enumerate(scenes.frames(recipe.scene, originals)))
     numbers = sorted(decoded.keys() & true.keys())
     shown = [codecs.resized(decoded[n], _SIZE, recipe.player) for n in numbers]
     return Clip(numbers, [true[n] for n in numbers], shown)
 
 
-def _camera_frames(
-    recipe: Recipe, photographs: scenes.Photographs
-) -> Iterator[np.ndarray]:
-    true = scenes.frames(recipe.scene, photographs)
+def _camera_frames(recipe: Recipe, originals: scenes.Originals) -> Iterator[np.ndarray]:
+    true = scenes.frames(recipe.scene, originals)
     return camera.frames(true, recipe.scene, recipe.camera, recipe.index)

@@ -17,10 +17,17 @@ WIDTH, HEIGHT, FRAMES = 320, 192, 32
 SPLIT = "90/5/5"
 _SPLITS = {"train": 0.9, "valid": 0.05, "test": 0.05}
 
+# How many pixels of a video, at least, make one of a clip: only so its frames are true.
+LEAST_REDUCED = 1.5
+
 _KINDS = {"photo": 0.55, "portrait": 0.27, "screen": 0.18}
+# Of the clips, where there are videos; the others are as without.
+_VIDEO = 0.4
 _CODECS = {"h264": 36, "vp8": 26, "vp9": 14, "av1": 10, "hevc": 8, "none": 6}
 _MOTIONS = {"still": 0.38, "pan": 0.34, "shake": 0.16, "zoom": 0.12}
 _LENSES = {"none": 0.46, "gaussian": 0.38, "disc": 0.09, "line": 0.07}
+# The shortest side that an encoder takes at any rate.
+_SMALLEST = {"av1": 64}
 # Bits a pixel: 25 to 600 kbit/s at sizes from 360p to 720p and below.
 _BITS = (0.006, 0.3)
 
@@ -46,17 +53,21 @@ class Recipe:
         return cls(**held)
 
 
-def draw(seed: int, index: int, photographs: Sequence[str]) -> Recipe:
-    """The recipe of clip `index`; a photograph's name decides which split it is in."""
+def draw(
+    seed: int, index: int, photographs: Sequence[str], videos: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of clip `index`; the name of a photograph or video decides its split.
+
+    A split that has no photograph gets no clip.
+    """
     rng = random.Random(f"{seed}/{index}")
-    by_split = {name: [] for name in _SPLITS}
-    for name in photographs:
-        by_split[splits.hashed_split(name, SPLIT)].append(name)
+    by_split, moving = _divided(photographs), _divided(videos)
     filled = {name: share for name, share in _SPLITS.items() if by_split[name]}
     split = _choose(rng, filled)
-    scene = _scene(rng, by_split[split])
+    names = by_split[split], moving[split]
+    scene = _scene(rng, *names)
     if rng.random() < 0.08:
-        scene |= {"cut": rng.randint(6, 26), "next": _scene(rng, by_split[split])}
+        scene |= {"cut": rng.randint(6, 26), "next": _scene(rng, *names)}
     return Recipe(
         index=index,
         split=split,
@@ -67,7 +78,27 @@ def draw(seed: int, index: int, photographs: Sequence[str]) -> Recipe:
     )
 
 
-def _scene(rng: random.Random, names: Sequence[str]) -> dict[str, Any]:
+def _divided(names: Sequence[str]) -> dict[str, list[str]]:
+    """Names by split."""
+    by_split = {split: [] for split in _SPLITS}
+    for name in names:
+        by_split[splits.hashed_split(name, SPLIT)].append(name)
+    return by_split
+
+
+def _scene(
+    rng: random.Random, names: Sequence[str], videos: Sequence[str]
+) -> dict[str, Any]:
+    if videos and rng.random() < _VIDEO:
+        return {
+            "kind": "video",
+            "file": rng.choice(videos),
+            "from": rng.random(),
+            "scale": _log_uniform(rng, LEAST_REDUCED, 3.5),
+            "at": [rng.random(), rng.random()],
+            "flip": rng.random() < 0.5,
+            "pan": [0, 0],
+        }
     kind = _choose(rng, _KINDS)
     if kind == "screen":
         return {
@@ -144,9 +175,10 @@ def _codec(rng: random.Random) -> dict[str, Any]:
     size = [2 * round(side / factor / 2) for side in (WIDTH, HEIGHT)]
     constant = _odds(rng, 25)
     bits = _log_uniform(rng, *_BITS) * size[0] * size[1] * 30
+    name = _choose(rng, _CODECS)
     return {
-        "name": _choose(rng, _CODECS),
-        "size": size,
+        "name": name,
+        "size": [max(_SMALLEST.get(name, 0), side) for side in size],
         "bits": None if constant else max(6000, round(bits)),
         "quantizer": rng.uniform(0.15, 0.95) if constant else None,
         "buffer": rng.uniform(0.4, 1.5),

@@ -1,39 +1,51 @@
-"""The true frames of a clip, rendered from photographs and pages as its recipe says."""
+"""The true frames of a clip: of photographs, pages or videos, as its recipe says."""
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from PIL import Image, ImageDraw, ImageFilter
 
 from kdsharp.data.clips import screens
 from kdsharp.data.clips.recipes import FRAMES, HEIGHT, WIDTH
 
-Photographs = Callable[[str], Image.Image]
+
+class Originals(Protocol):
+    """What true frames are made of, by name."""
+
+    def photograph(self, name: str) -> Image.Image:
+        """A whole photograph, RGB."""
+
+    def video(self, name: str, place: float) -> Iterator[Image.Image]:
+        """Frames of a video from a place between 0, its beginning, and 1."""
+
 
 _SIZE = (WIDTH, HEIGHT)
 
 
-def frames(scene: Mapping[str, Any], photographs: Photographs) -> Iterator[Image.Image]:
+def frames(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Image]:
     """Yields the frames; what does not change comes again as the same object."""
     cut = scene.get("cut", FRAMES)
-    for number, frame in enumerate(_uncut(scene, photographs)):
+    for number, frame in enumerate(_uncut(scene, originals)):
         if number == cut:
             break
         yield frame
     if cut < FRAMES:
-        for number, frame in enumerate(_uncut(scene["next"], photographs)):
+        for number, frame in enumerate(_uncut(scene["next"], originals)):
             if number >= cut:
                 yield frame
 
 
-def _uncut(scene: Mapping[str, Any], photographs: Photographs) -> Iterator[Image.Image]:
+def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Image]:
     if scene["kind"] == "screen":
         yield from _screen(scene)
         return
+    if scene["kind"] == "video":
+        yield from _video(scene, originals)
+        return
     person = scene.get("person")
-    picture = _toned(photographs(scene["file"]), scene["tone"])
+    picture = _toned(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     last = None
@@ -43,8 +55,22 @@ def _uncut(scene: Mapping[str, Any], photographs: Photographs) -> Iterator[Image
         frame = last[1]
         if person:
             frame = frame.copy()
-            _add_person(frame, person, photographs(person["file"]), number)
+            _add_person(frame, person, originals.photograph(person["file"]), number)
         yield frame
+
+
+def _video(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Image]:
+    for frame in originals.video(scene["file"], scene["from"]):
+        scale = min(scene["scale"], frame.width / WIDTH, frame.height / HEIGHT)
+        left, top = (
+            at * (side - scale * own)
+            for at, side, own in zip(scene["at"], frame.size, _SIZE, strict=True)
+        )
+        box = (left, top, left + scale * WIDTH, top + scale * HEIGHT)
+        shown = frame.resize(_SIZE, Image.Resampling.BICUBIC, box=box)
+        if scene["flip"]:
+            shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        yield shown
 
 
 def _toned(picture: Image.Image, tone: list[float]) -> Image.Image:

@@ -1,0 +1,98 @@
+"""Networks for calls, on luma, taught by what real encoders leave of true frames.
+
+    kdsharp data prepare clips --from ~/photographs
+    python -m kdsharp.main --config=configs/zoo/calls.py:rt-s-call
+
+As those of real_time.py, with a coarse look at the whole frame that sets a gain for
+each filter. `clips:` are frames of H.264, VP8, VP9, AV1 and HEVC at 25 to 600 kbit/s,
+of photographs and screens, softened by a lens or sharp, sent at full size or reduced.
+10,000 clips take 150 seconds of ten cores to prepare and 120 MB. Their frames lie in an
+accelerator's memory, 15 GB of them; where there is less, `?first=N` takes less, or
+`--config.data.placement=host` leaves them where they are.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+# Operations of a 1280x720 frame: 3.8 and 11 billion.
+_SIZES = {
+    "rt-s-call": {"depth": 5, "width": 16, "convolution": "expanded"},
+    "rt-m-call": {"depth": 12, "width": 16, "convolution": "plain"},
+}
+# On one H100.
+_BUDGETS = {"rt-s-call": "180s", "rt-m-call": "280s"}
+# What many layers learn freely grows until 8 bits cannot hold it.
+_DECAY = {"rt-s-call": 0.0, "rt-m-call": 0.1}
+
+
+def get_config(variant: str = "rt-s-call") -> ConfigDict:
+    """Returns the experiment; `variant` is the name of the weights."""
+    if variant not in _SIZES:
+        raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(_SIZES)}")
+    config = ConfigDict()
+    config.name = variant
+    config.seed = 0
+
+    config.model = config_dict.create(
+        name="real_time",
+        channels=1,
+        factor=2,
+        # Of the first and the last convolution.
+        ends=3,
+        skip=False,
+        slope=0.1,
+        learned_slope=False,
+        # Filters of the look at the whole frame.
+        context=8,
+        **_SIZES[variant],
+    )
+    # Empty trains alone; see configs/student.py for what else there is.
+    config.teacher = config_dict.create(weights="", shares=())
+    config.init = ""
+    # By `psnr` a decibel counts as much where the damage is mild as where it is strong.
+    config.objective = config_dict.create(psnr=1.0)
+    config.features = ""
+    config.views = ""
+    config.vgg = ""
+
+    # For tests on other pictures: clips are pairs already.
+    config.degradation = "video_call"
+    config.data = config_dict.create(
+        source="clips:clips",
+        licence="free photographs: CC0, CC BY and the Unsplash licence",
+        patch_size=192,
+        grid_shift=0,
+        # Crops from each frame in one epoch.
+        crops_per_picture=1,
+        augment="dihedral",
+        shrink=0.0,
+        extremes=0.0,
+        workers=0,
+        placement="device",
+    )
+    config.batch_size = 16
+    config.epochs = 1
+    # In place of epochs.
+    config.budget = _BUDGETS[variant]
+
+    config.optimizer = config_dict.create(
+        rule="muon",
+        learning_rate=5e-3,
+        schedule="cosine",
+        warmup_steps=300,
+        weight_decay=_DECAY[variant],
+        clip_norm=0.0,
+        accumulate=1,
+        average=0.999,
+    )
+    # A mean PSNR would be one of the frames that are sharp already.
+    config.stopping = config_dict.create(metric="mae", patience=0)
+    config.validation = config_dict.create(size=192, pictures=400)
+
+    config.log_every = 100
+    config.checkpoint_every = 2000
+
+    config.steps_per_call = 0
+    config.parallel = "jit"
+    config.devices = 1
+    config.dtype = "bfloat16"
+    return config

@@ -1,0 +1,89 @@
+"""The network for photographs, in colour, taught by what phones make of true pictures.
+
+    python -m kdsharp.main --config=configs/zoo/photographs.py \\
+        --config.data.source=snapshots:$HOME/photographs
+
+`snapshots:` renders lenses out of focus, moving hands, sensors, resampling on any grid,
+too much sharpening, and JPEG and WebP by their real encoders; a part of the pictures
+comes as it is. Twelve megapixels take `rt-p` some seconds on two cores.
+"""
+
+from ml_collections import ConfigDict, config_dict
+
+_SIZES = {"rt-p": {"depth": 10, "width": 24}}
+
+
+def get_config(variant: str = "rt-p") -> ConfigDict:
+    """Returns the experiment; `variant` is the name of the weights."""
+    if variant not in _SIZES:
+        raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(_SIZES)}")
+    config = ConfigDict()
+    config.name = variant
+    config.seed = 0
+
+    config.model = config_dict.create(
+        name="real_time",
+        channels=3,
+        factor=2,
+        # Of the first and the last convolution.
+        ends=3,
+        convolution="plain",
+        skip=False,
+        slope=0.1,
+        learned_slope=False,
+        # Filters of a coarse look at the whole picture, which sets gains.
+        context=8,
+        **_SIZES[variant],
+    )
+    # Empty trains alone; see configs/student.py for what else there is.
+    config.teacher = config_dict.create(weights="", shares=())
+    config.init = ""
+    # By `psnr` a decibel counts as much where the damage is mild as where it is strong;
+    # `ssim` keeps the texture that it would smooth away.
+    config.objective = config_dict.create(psnr=1.0, ssim=10.0)
+    config.features = ""
+    config.views = ""
+    config.vgg = ""
+
+    # For tests on other pictures: snapshots are pairs already.
+    config.degradation = "camera"
+    config.data = config_dict.create(
+        source="snapshots:photographs",
+        licence="free photographs: CC0, CC BY and the Unsplash licence",
+        patch_size=192,
+        grid_shift=0,
+        # Crops from each snapshot in one epoch.
+        crops_per_picture=1,
+        augment="dihedral",
+        shrink=0.0,
+        extremes=0.0,
+        workers=0,
+        placement="device",
+    )
+    config.batch_size = 16
+    config.epochs = 1
+    # In place of epochs, on one H100.
+    config.budget = "280s"
+
+    config.optimizer = config_dict.create(
+        rule="muon",
+        learning_rate=5e-3,
+        schedule="cosine",
+        warmup_steps=300,
+        weight_decay=0.05,
+        clip_norm=0.0,
+        accumulate=1,
+        average=0.999,
+    )
+    # A mean PSNR would be one of the pictures that are sharp already.
+    config.stopping = config_dict.create(metric="mae", patience=0)
+    config.validation = config_dict.create(size=256, pictures=400)
+
+    config.log_every = 100
+    config.checkpoint_every = 2000
+
+    config.steps_per_call = 0
+    config.parallel = "jit"
+    config.devices = 1
+    config.dtype = "bfloat16"
+    return config

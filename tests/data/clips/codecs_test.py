@@ -1,0 +1,108 @@
+"""Encoders at work: what comes back is the picture, at about the rate asked for."""
+
+import numpy as np
+import skimage.data
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp.data.clips import codecs
+from kdsharp.errors import UserError
+
+_COUNT = 32
+_SIZE = (160, 96)
+_PICTURE = Image.fromarray(skimage.data.coffee())
+# A window that moves right and down.
+_BOXES = [(100 + 2 * n, 50 + n, 260 + 2 * n, 146 + n) for n in range(_COUNT)]
+_TRUE = [np.asarray(_PICTURE.crop(box)) for box in _BOXES]
+
+
+def _encode(codec: str, rate: codecs.Rate, **options) -> bytes:
+    return codecs.encode(_TRUE, codec, rate, **{"size": _SIZE} | options)
+
+
+def _psnr(frame, number: int) -> float:
+    """Of luma in studio range, against Pillow's."""
+    true = np.asarray(Image.fromarray(_TRUE[number]).convert("L"), float)
+    error = true * 219 / 255 + 16 - codecs.luma(frame)
+    return 10 * np.log10(219**2 / np.mean(error**2))
+
+
+class CodecsTest(parameterized.TestCase):
+    @parameterized.product(codec=list(codecs.CODECS), effort=(0, 2))
+    def test_a_constant_rate_gives_the_picture_at_that_size(self, codec, effort):
+        bits = 150_000
+        stream = _encode(codec, codecs.Rate(bits=bits), effort=effort)
+        decoded = codecs.decode(stream)
+        self.assertEqual(list(decoded), list(range(_COUNT)))
+        # In so short a clip the first frame, a whole picture, weighs much.
+        self.assertBetween(len(stream) / (bits / 8 * _COUNT / codecs.FPS), 0.5, 1.6)
+        psnr = [_psnr(frame, number) for number, frame in decoded.items()]
+        self.assertGreater(min(psnr), 30)
+        self.assertGreater(np.mean(psnr), 38)
+
+    @parameterized.parameters(*codecs.CODECS)
+    def test_a_coarser_quantiser_makes_smaller_and_worse_streams(self, codec):
+        sizes, psnr = [], []
+        for quantizer in (0.15, 0.4, 0.65, 0.95):
+            stream = _encode(codec, codecs.Rate(quantizer=quantizer))
+            sizes.append(len(stream))
+            decoded = codecs.decode(stream)
+            psnr.append(np.mean([_psnr(decoded[n], n) for n in decoded]))
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assertEqual(psnr, sorted(psnr, reverse=True))
+        self.assertGreater(psnr[0] - psnr[-1], 5)
+
+    @parameterized.parameters(*codecs.CODECS)
+    def test_a_stream_is_the_same_whenever_it_is_made(self, codec):
+        rate = codecs.Rate(bits=60_000)
+        self.assertEqual(_encode(codec, rate), _encode(codec, rate))
+
+    @parameterized.parameters("h264", "vp8", "vp9")
+    def test_a_lost_packet_spoils_frames_but_not_their_numbers(self, codec):
+        rate = codecs.Rate(bits=150_000)
+        whole = codecs.decode(_encode(codec, rate))
+        decoded = codecs.decode(_encode(codec, rate, lost=[10]))
+        self.assertEqual(set(range(_COUNT)) - set(decoded), {10})
+        for number in range(10):
+            np.testing.assert_array_equal(
+                codecs.luma(decoded[number]), codecs.luma(whole[number])
+            )
+        # What follows is concealed: poorer, and yet the picture of its number.
+        self.assertLess(_psnr(decoded[11], 11), _psnr(whole[11], 11) - 3)
+        here = np.mean([_psnr(decoded[n], n) for n in range(20, 30)])
+        beside = np.mean([_psnr(decoded[n], n + 2) for n in range(20, 30)])
+        self.assertGreater(here, beside + 1)
+
+    def test_frames_are_reduced_and_enlarged_as_asked(self):
+        stream = _encode("h264", codecs.Rate(quantizer=0), size=(80, 48))
+        frame = codecs.decode(stream)[0]
+        self.assertEqual((frame.width, frame.height), (80, 48))
+        shown = codecs.resized(frame, _SIZE, "BICUBIC")
+        self.assertEqual(codecs.luma(shown).shape, (96, 160))
+        # As Pillow does it, whose bicubic filter is another.
+        small = Image.fromarray(_TRUE[0]).resize((80, 48), Image.Resampling.BICUBIC)
+        large = np.asarray(small.resize(_SIZE, Image.Resampling.BICUBIC), float)
+        self.assertLess(np.abs(codecs.rgb(shown) - large).mean(), 4)
+
+    def test_colours_come_back(self):
+        decoded = codecs.decode(_encode("h264", codecs.Rate(quantizer=0)))
+        difference = codecs.rgb(decoded[0]).astype(float) - _TRUE[0]
+        self.assertLess(np.abs(difference.mean((0, 1))).max(), 1.5)
+
+    def test_an_unknown_codec_names_those_that_exist(self):
+        with self.assertRaisesRegex(UserError, "unknown codec 'mpeg2'; .*h264, vp8"):
+            _encode("mpeg2", codecs.Rate(bits=100_000))
+
+    def test_an_encoder_that_refuses_is_named(self):
+        with self.assertRaisesRegex(codecs.RefusedError, "av1: libsvtav1: "):
+            _encode("av1", codecs.Rate(bits=100_000), size=(62, 62))
+        absent = codecs.Codec("libnothing", lambda rate, effort: {})
+        with (
+            absltest.mock.patch.dict(codecs.CODECS, h264=absent),
+            self.assertRaisesRegex(codecs.RefusedError, "h264: .*libnothing"),
+        ):
+            _encode("h264", codecs.Rate(bits=100_000))
+
+
+if __name__ == "__main__":
+    absltest.main()

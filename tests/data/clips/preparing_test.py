@@ -1,0 +1,260 @@
+"""Clips in a folder: made once, whatever interrupts it, and read as pairs."""
+
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+import skimage.data
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp.data import pipeline, sheets, sources, splits
+from kdsharp.data.clips import codecs, preparing, rebuilding, recipes, shards, source
+from kdsharp.errors import UserError
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+
+def _photographs(root: pathlib.Path, count: int = 12) -> None:
+    """Pictures of which each split has some."""
+    root.mkdir(parents=True)
+    wanted = dict.fromkeys(("train", "valid", "test"), 0)
+    number = 0
+    while min(wanted.values()) < 1 or sum(wanted.values()) < count:
+        name = f"p{number}.jpg"
+        split = splits.hashed_split(name, recipes.SPLIT)
+        if wanted[split] < (1 if split != "train" else count):
+            base = Image.fromarray(
+                (skimage.data.coffee, skimage.data.rocket)[number % 2]()
+            )
+            base.rotate(number, Image.Resampling.BICUBIC).save(root / name)
+            wanted[split] += 1
+        number += 1
+
+
+def _bytes(folder: pathlib.Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+class PreparingTest(parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.root = pathlib.Path(folder)
+        _photographs(cls.root / "photos")
+        cls.held = preparing.prepare(cls.root / "photos", cls.root / "clips", count=36)
+
+    def _source(self, split: str = "train") -> sources.Source:
+        return sources.create(f"clips:{self.root}/clips", split)
+
+    def test_it_counts_what_was_made(self):
+        made = sum(self.held.clips.values())
+        self.assertEqual(made + sum(self.held.refused.values()), 36)
+        self.assertGreaterEqual(made, 33)
+        self.assertEqual(sum(self.held.codecs.values()), made)
+        self.assertContainsSubset(self.held.codecs, {*codecs.CODECS, "none"})
+        streams = self.root / "clips/000000-000035.bin"
+        self.assertEqual(self.held.size, streams.stat().st_size)
+
+    def test_a_source_serves_frames_as_they_were_encoded(self):
+        names = list(shards.read_index(self.root / "clips").files)
+        originals = rebuilding.Originals(self.root / "photos")
+        held = self._source()
+        self.assertLen(held, self.held.clips["train"] * len(source.FRAMES))
+        self.assertEqual(held.smallest[1:], (recipes.HEIGHT, recipes.WIDTH))
+        for index in (0, 5, 46, -1):
+            record = held[index]
+            _, clip, frame = record["key"].split("/")
+            recipe = recipes.draw(0, int(clip), names)
+            self.assertEqual(recipe.split, "train")
+            stream = rebuilding.encode(recipe, originals)
+            anew = rebuilding.rebuild(recipe, stream, originals)
+            place = anew.numbers.index(int(frame))
+            for role, pixels in zip(("sharp", "blurred"), anew.rgb(), strict=True):
+                self.assertEqual(record[role].dtype, np.uint8)
+                np.testing.assert_array_equal(record[role], pixels[place])
+
+    def test_pairs_are_of_the_same_picture(self):
+        for record in self._source("valid"):
+            sharp, blurred = (
+                np.asarray(Image.fromarray(record[name]).resize((40, 24)), float)
+                for name in ("sharp", "blurred")
+            )
+            self.assertLess(np.abs(sharp - blurred).mean(), 8, record["key"])
+
+    def test_splits_divide_the_clips(self):
+        keys = {}
+        for split in sources.SPLITS:
+            held = self._source(split)
+            keys[split] = {held[i]["key"] for i in range(0, len(held), 4)}
+            self.assertLen(keys[split], self.held.clips[split])
+        self.assertLen(set.union(*keys.values()), sum(map(len, keys.values())))
+
+    def test_copies_and_threads_serve_the_same_and_decode_once(self):
+        held = self._source()
+        copy = pickle.loads(pickle.dumps(held))
+        calls = []
+        rebuild = rebuilding.rebuild
+        with absltest.mock.patch.object(
+            rebuilding, "rebuild", lambda *a: calls.append(1) or rebuild(*a)
+        ):
+            seen = [None] * 12
+
+            def ask(index):
+                seen[index] = copy[index]["blurred"]
+
+            threads = [threading.Thread(target=ask, args=(i,)) for i in range(12)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertLen(calls, 3)
+        for index, pixels in enumerate(seen):
+            np.testing.assert_array_equal(pixels, held[index]["blurred"])
+
+    def test_a_device_or_the_host_gets_its_pairs(self):
+        held = self._source("valid")
+        laid = sheets.load(held, 64)
+        top, left, height, width = laid.places[3]
+        np.testing.assert_array_equal(
+            laid.pixels["blurred"][top : top + height, 3 * left : 3 * (left + width)],
+            held[3]["blurred"].reshape(height, -1),
+        )
+        options = {"batch_size": 4, "patch_size": 64, "seed": 1}
+        first, second = (pipeline.batches(held, **options) for _ in range(2))
+        for batches in (first, second):
+            self.addCleanup(batches.close)
+        batch = next(first)
+        np.testing.assert_equal(batch, next(second))
+        self.assertEqual(batch["sharp"].shape, (4, 64, 64, 3))
+        self.assertEqual(batch["blurred"].shape, (4, 64, 64, 3))
+
+    def test_other_photographs_or_another_seed_are_refused(self):
+        out = self.root / "clips"
+        with self.assertRaisesRegex(UserError, "of seed 0, not 1; name another"):
+            preparing.prepare(self.root / "photos", out, count=36, seed=1)
+        with self.assertRaisesRegex(UserError, "for 36 clips, more than 30"):
+            preparing.prepare(self.root / "photos", out, count=30)
+        _photographs(self.root / "others", 13)
+        with self.assertRaisesRegex(UserError, "made from other photographs .*p"):
+            preparing.prepare(self.root / "others", out, count=36)
+        (self.root / "empty").mkdir()
+        with self.assertRaisesRegex(UserError, "holds no photographs of at least 320"):
+            preparing.prepare(self.root / "empty", self.root / "x", count=1)
+        with self.assertRaisesRegex(UserError, "holds other files"):
+            preparing.prepare(self.root / "photos", self.root / "photos", count=1)
+
+    def test_what_is_missing_is_one_sentence(self):
+        with self.assertRaisesRegex(UserError, "prepare clips --from DIR"):
+            sources.create(f"clips:{self.root}/nowhere", "train")
+        with self.assertRaisesRegex(UserError, "divided by its photographs"):
+            sources.create(f"clips:{self.root}/clips?split=80/20", "train")
+        with self.assertRaisesRegex(UserError, "has no count"):
+            sources.create(f"clips:{self.root}/clips?count=3", "train")
+        moved = self.root / "moved"
+        (self.root / "photos").rename(moved)
+        try:
+            with self.assertRaisesRegex(UserError, "need .*/photos/p.*, which"):
+                self._source()
+            # Told where they are now, nothing is made anew.
+            before = _bytes(self.root / "clips")
+            preparing.prepare(moved, self.root / "clips", count=36)
+            self.assertLen(self._source()[0], 3)
+            changed = {
+                name
+                for name, content in _bytes(self.root / "clips").items()
+                if before[name] != content
+            }
+            self.assertEqual(changed, {"clips.json"})
+        finally:
+            moved.rename(self.root / "photos")
+            preparing.prepare(self.root / "photos", self.root / "clips", count=36)
+
+    def test_what_is_refused_is_counted_and_the_next_clip_is_made(self):
+        absent = codecs.Codec("libnothing", lambda rate, effort: {})
+        with absltest.mock.patch.dict(codecs.CODECS, h264=absent):
+            held = preparing.prepare(
+                self.root / "photos", self.root / "fewer", count=12
+            )
+        reason = "h264: PyAV has no encoder libnothing"
+        names = list(shards.read_index(self.root / "fewer").files)
+        drawn = [recipes.draw(0, i, names).codec["name"] for i in range(12)]
+        self.assertEqual(held.refused[reason], drawn.count("h264"))
+        self.assertGreater(sum(held.clips.values()), 3)
+
+    def test_a_folder_grows_to_what_a_larger_one_holds(self):
+        with absltest.mock.patch.object(shards, "SIZE", 4):
+            for count in (6, 9):
+                preparing.prepare(
+                    self.root / "photos", self.root / "grown", count=count
+                )
+            preparing.prepare(self.root / "photos", self.root / "once", count=9)
+        self.assertEqual(_bytes(self.root / "grown"), _bytes(self.root / "once"))
+
+
+_PREPARE = """
+import pathlib, sys
+from kdsharp.data.clips import preparing, shards
+
+if __name__ == "__main__":
+    shards.SIZE = 2
+    photos, out, processes = sys.argv[1:]
+    preparing.prepare(
+        pathlib.Path(photos), pathlib.Path(out), count=40, processes=int(processes)
+    )
+"""
+
+
+class KillTest(absltest.TestCase):
+    def test_killed_and_started_again_it_makes_the_same_bytes(self):
+        root = pathlib.Path(self.create_tempdir().full_path)
+        _photographs(root / "photos", 3)
+        (root / "script.py").write_text(_PREPARE)
+
+        def start(out: str, processes: int) -> subprocess.Popen:
+            arguments = (root / "script.py", root / "photos", root / out)
+            return subprocess.Popen(
+                [sys.executable, *arguments, str(processes)],
+                env=os.environ | {"PYTHONPATH": str(_ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
+        with start("killed", 2) as killed:
+            while killed.poll() is None and len(_whole(root / "killed")) < 3:
+                time.sleep(0.002)
+            killed.send_signal(signal.SIGKILL)
+            killed.communicate(timeout=30)
+        self.assertEqual(killed.returncode, -signal.SIGKILL)
+        kept = {path: path.stat().st_mtime_ns for path in _whole(root / "killed")}
+        self.assertBetween(len(kept), 3, 19)
+        with (
+            self.assertRaisesRegex(UserError, "of 20 files of clips are missing"),
+            absltest.mock.patch.object(shards, "SIZE", 2),
+        ):
+            sources.create(f"clips:{root}/killed", "train")
+        with start("killed", 2) as again, start("whole", 1) as whole:
+            for process in (again, whole):
+                _, complaints = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 0, complaints)
+        self.assertEqual(_bytes(root / "killed"), _bytes(root / "whole"))
+        self.assertLen(_whole(root / "killed"), 20)
+        for path, made in kept.items():
+            self.assertEqual(path.stat().st_mtime_ns, made)
+
+
+def _whole(folder: pathlib.Path) -> list[pathlib.Path]:
+    return list(folder.glob("[0-9]*.bin"))
+
+
+if __name__ == "__main__":
+    absltest.main()

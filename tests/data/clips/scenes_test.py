@@ -1,0 +1,217 @@
+"""True frames against Pillow's crops, recipes against themselves."""
+
+import json
+
+import numpy as np
+import skimage.data
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from kdsharp.data import splits
+from kdsharp.data.clips import camera, recipes, scenes, screens
+
+_PICTURE = Image.fromarray(skimage.data.coffee())
+_W, _H, _COUNT = recipes.WIDTH, recipes.HEIGHT, recipes.FRAMES
+_NAMES = [f"photo{i}.jpg" for i in range(60)]
+
+
+def _scene(**changes) -> dict:
+    plain = {
+        "kind": "photo",
+        "file": "coffee",
+        "scale": 1.0,
+        "at": [0.0, 0.0],
+        "flip": False,
+        "tone": [],
+        "pan": [0, 0],
+        "shake": 0,
+        "zoom": 0,
+        "hand": 1,
+    }
+    return plain | changes
+
+
+def _frames(scene: dict) -> list[Image.Image]:
+    return list(scenes.frames(scene, _Originals()))
+
+
+class _Originals:
+    def photograph(self, name: str) -> Image.Image:
+        return {"coffee": _PICTURE}[name]
+
+
+class RecipesTest(absltest.TestCase):
+    def test_a_seed_and_a_number_decide_a_recipe(self):
+        first = [recipes.draw(3, i, _NAMES) for i in range(50)]
+        self.assertEqual(first, [recipes.draw(3, i, _NAMES) for i in range(50)])
+        for others in (range(50, 100), range(50)):
+            seed = 3 if others.start else 4
+            for one, other in zip(first, others, strict=True):
+                other = recipes.draw(seed, other, _NAMES)
+                self.assertNotEqual(one.scene, other.scene)
+                self.assertNotEqual(one.codec, other.codec)
+
+    def test_a_recipe_survives_being_written_down(self):
+        for index in range(50):
+            recipe = recipes.draw(0, index, _NAMES)
+            held = json.loads(json.dumps(recipe.to_json()))
+            self.assertEqual(recipes.Recipe.from_json(held), recipe)
+
+    def test_no_photograph_is_in_two_splits(self):
+        used = {}
+        for index in range(800):
+            recipe = recipes.draw(0, index, _NAMES)
+            for scene in (recipe.scene, recipe.scene.get("next", {})):
+                for shown in (scene, scene.get("person", {})):
+                    if "file" in shown:
+                        used.setdefault(recipe.split, set()).add(shown["file"])
+        self.assertEqual(set(used), {"train", "valid", "test"})
+        for split, names in used.items():
+            for name in names:
+                self.assertEqual(splits.hashed_split(name, recipes.SPLIT), split)
+
+    def test_few_photographs_fill_the_splits_they_can(self):
+        train = [n for n in _NAMES if splits.hashed_split(n, "90/5/5") == "train"][:2]
+        drawn = {recipes.draw(0, index, train).split for index in range(40)}
+        self.assertEqual(drawn, {"train"})
+
+    def test_every_kind_of_scene_and_codec_comes_up(self):
+        drawn = [recipes.draw(0, index, _NAMES) for index in range(300)]
+        kinds = {recipe.scene["kind"] for recipe in drawn}
+        self.assertEqual(kinds, {"photo", "portrait", "screen"})
+        names = {recipe.codec["name"] for recipe in drawn}
+        self.assertEqual(names, {"h264", "vp8", "vp9", "av1", "hevc", "none"})
+        for recipe in drawn:
+            self.assertTrue(all(side % 2 == 0 for side in recipe.codec["size"]))
+
+
+class ScenesTest(parameterized.TestCase):
+    def test_a_still_scene_is_still(self):
+        frames = _frames(_scene(at=[0.3, 0.6], scale=1.2))
+        self.assertLen(frames, _COUNT)
+        for frame in frames:
+            self.assertIs(frame, frames[0])
+        self.assertEqual(frames[0].size, (_W, _H))
+
+    @parameterized.parameters(((3, 2),), ((-2, 1),), ((1, -3),))
+    def test_a_pan_moves_by_the_pixels_that_the_recipe_says(self, pan):
+        frames = _frames(_scene(pan=list(pan)))
+        left, top = (-(_COUNT - 1) * min(v, 0) for v in pan)
+        for number, frame in enumerate(frames):
+            x, y = left + pan[0] * number, top + pan[1] * number
+            expected = _PICTURE.crop((x, y, x + _W, y + _H))
+            np.testing.assert_array_equal(np.asarray(frame), np.asarray(expected))
+
+    def test_a_pan_between_pixels_is_as_pillow_resamples(self):
+        frames = _frames(_scene(pan=[0.5, 0.25], scale=1.5, at=[0, 0]))
+        for number in (1, 10):
+            # At the scale of the clip, a pixel of which is 1.5 of the photograph.
+            scale = min(1.5, 0.95 * 600 / _W, 0.95 * 400 / _H)
+            x, y = 0.5 * scale * number, 0.25 * scale * number
+            box = (x, y, x + scale * _W, y + scale * _H)
+            expected = _PICTURE.resize((_W, _H), Image.Resampling.BICUBIC, box=box)
+            np.testing.assert_array_equal(
+                np.asarray(frames[number]), np.asarray(expected)
+            )
+
+    def test_a_cut_changes_the_scene_at_its_frame(self):
+        before, after = _scene(), _scene(at=[1.0, 1.0], flip=True, pan=[1, 0])
+        frames = _frames(before | {"cut": 11, "next": after})
+        self.assertLen(frames, _COUNT)
+        for alone, numbers in ((before, range(11)), (after, range(11, _COUNT))):
+            alone = _frames(alone)
+            for n in numbers:
+                np.testing.assert_array_equal(
+                    np.asarray(frames[n]), np.asarray(alone[n])
+                )
+
+    def test_a_person_sways_before_a_background_that_stands_still(self):
+        person = {
+            "file": "coffee",
+            "scale": 1.0,
+            "at": [0.5, 0.5],
+            "size": [0.3, 0.6],
+            "place": [0.5, 0.5],
+            "sway": [15, 0],
+            "period": [32, 30],
+            "phase": [0, 0],
+        }
+        frames = np.stack(
+            [np.asarray(f) for f in _frames(_scene(kind="portrait", person=person))]
+        ).astype(int)
+        moved = np.abs(frames - frames[0]).max((0, 3)) > 0
+        # The ellipse is 96x115 around the middle and goes 15 pixels to either side.
+        rows, columns = np.nonzero(moved)
+        self.assertBetween(columns.min(), 160 - 48 - 17, 160 - 48 - 13)
+        self.assertBetween(columns.max(), 160 + 48 + 12, 160 + 48 + 17)
+        self.assertBetween(rows.min(), 96 - 58, 96 - 50)
+        self.assertBetween(rows.max(), 96 + 50, 96 + 58)
+
+    def test_a_screen_scrolls_by_whole_rows(self):
+        scene = {"kind": "screen", "page": 5, "at": [0.5, 0.2], "scroll": 3}
+        frames = [np.asarray(frame) for frame in _frames(scene)]
+        page = screens.page(5)
+        top = round(0.2 * (page.height - _H))
+        left = round(0.5 * (page.width - _W))
+        for number, frame in enumerate(frames):
+            row = top + 3 * number
+            expected = page.crop((left, row, left + _W, row + _H))
+            np.testing.assert_array_equal(frame, np.asarray(expected))
+
+    def test_pages_are_the_same_for_a_seed_and_hold_something(self):
+        pages = [np.asarray(screens.page(seed)) for seed in range(8)]
+        for seed, page in enumerate(pages):
+            np.testing.assert_array_equal(page, np.asarray(screens.page(seed)))
+            self.assertGreater(page.std(), 3)
+        self.assertLen({page.tobytes() for page in pages}, 8)
+
+
+class CameraTest(parameterized.TestCase):
+    def _shown(self, picture: np.ndarray, pan=(0, 0), **changes) -> np.ndarray:
+        plain = {"lens": "none", "noise": 0, "sharpen": 0}
+        plain |= {"sigma": 1.5, "radius": 2.2, "shutter": 1.0}
+        true = [Image.fromarray(picture)]
+        (shown,) = camera.frames(true, {"pan": list(pan)}, plain | changes, 7)
+        return shown
+
+    @parameterized.parameters("gaussian", "disc", "line")
+    def test_lenses_keep_the_light(self, lens):
+        flat = np.full((40, 60, 3), 130, np.uint8)
+        np.testing.assert_array_equal(self._shown(flat, (3, 1), lens=lens), flat)
+        dot = np.zeros((41, 41, 3), np.uint8)
+        dot[20, 20] = 255
+        spread = self._shown(dot, (3, 1), lens=lens)[..., 0].astype(float)
+        self.assertBetween(spread.sum(), 235, 275)
+        self.assertLess(spread.max(), 120)
+        # It does not move the picture either.
+        rows, columns = np.indices(spread.shape)
+        for at in (rows, columns):
+            self.assertAlmostEqual((at * spread).sum() / spread.sum(), 20, delta=0.1)
+
+    def test_a_line_lies_along_the_motion(self):
+        dot = np.zeros((41, 41, 3), np.uint8)
+        dot[20, 20] = 255
+        spread = self._shown(dot, (4, 0), lens="line")[..., 0]
+        self.assertEqual(np.nonzero(spread)[0].tolist(), [20] * 5)
+        spread = self._shown(dot, (0, 4), lens="line", shutter=0.5)[..., 0]
+        self.assertEqual(np.nonzero(spread)[1].tolist(), [20] * 3)
+
+    def test_noise_is_as_strong_as_said_and_new_in_every_frame(self):
+        flat = Image.fromarray(np.full((96, 128, 3), 128, np.uint8))
+        settings = {"lens": "none", "noise": 4, "sharpen": 0}
+        first, second = (
+            f.astype(float)[..., 0]
+            for f in camera.frames([flat, flat], {"pan": [0, 0]}, settings, 7)
+        )
+        for noisy in (first, second):
+            self.assertAlmostEqual(noisy.std(), 4, delta=0.2)
+            self.assertAlmostEqual(noisy.mean(), 128, delta=0.2)
+        self.assertLess(abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]), 0.05)
+
+    def test_nothing_is_nothing(self):
+        picture = np.asarray(_PICTURE)
+        np.testing.assert_array_equal(self._shown(picture), picture)
+
+
+if __name__ == "__main__":
+    absltest.main()
