@@ -11,7 +11,7 @@ from kdsharp.data import files, folder, generated, paired, part, splits
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
-_OPTIONS = ("split", "first", "crop")
+_OPTIONS = ("split", "first", "short", "crop")
 
 
 class Source(Protocol):
@@ -80,7 +80,9 @@ def create(
         )
     if scheme is not None:
         splits.shares(scheme)  # A scheme that cannot be is told before all else.
-    first, crop = (_whole_number(options, name, spec) for name in ("first", "crop"))
+    first, short, crop = (
+        _whole_number(options, name, spec) for name in ("first", "short", "crop")
+    )
     source = _KINDS[kind](
         argument,
         split,
@@ -90,7 +92,9 @@ def create(
         leaves=min(leaves, first or leaves),
         leaves_size=leaves_size,
     )
-    return part.Part(source, first=first, crop=crop) if first or crop else source
+    if not (first or short or crop):
+        return source
+    return part.Part(source, first=first, short=short, crop=crop)
 
 
 def _divide(spec: str) -> tuple[str, dict[str, str]]:
