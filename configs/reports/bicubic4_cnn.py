@@ -158,10 +158,11 @@ def _quick() -> ConfigDict:
             crops_per_picture=8,
             augment="dihedral",
         )
-        config.optimizer.update(schedule="cosine", warmup_steps=50)
-    teacher.epochs = 12
-    student.epochs = 32
-    student.optimizer.learning_rate = 2e-3
+        config.optimizer.update(
+            rule="muon", learning_rate=3e-3, schedule="cosine", warmup_steps=50
+        )
+    teacher.epochs = 4
+    student.epochs = 4
     student.teacher.weights = ""
     student.teacher.experiment = teacher
     return student

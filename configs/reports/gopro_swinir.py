@@ -189,7 +189,13 @@ def _quick() -> ConfigDict:
             crops_per_picture=4,
             augment="dihedral",
         )
-        config.optimizer.update(learning_rate=1e-3, schedule="cosine", warmup_steps=50)
+        config.optimizer.update(
+            rule="muon",
+            learning_rate=1e-3,
+            schedule="cosine",
+            warmup_steps=50,
+            average=0.98,
+        )
         config.vgg = ""
         config.batch_size = 8
         config.stopping.metric = "psnr"

@@ -30,6 +30,7 @@ from kdsharp.models.unet import SeparableUNet, UNet
 
 # Of the numbers of photographs, all channels together.
 _MEAN, _VARIANCE = 0.45, 0.07
+_DEVIATION = np.sqrt(_VARIANCE + nn.BatchNorm.epsilon)
 # Added to carriers behind batch norm: a batch of dark pictures stays above zero.
 _LIFT = 0.5
 # A logit in straight pieces, and where they meet: fitted to the least squared error
@@ -88,6 +89,12 @@ def _unet(model: UNet, params: dict, stats: dict) -> None:
                 else:
                     level[f"conv{layer}"]["bias"][targets] = shift - before
             before = lift
+    if model.norm:
+        # All filters in the contrast of carriers: others, four times as strong, would
+        # drown these with their first steps.
+        for level in stats:
+            for norm in stats[level]:
+                params[level][norm]["scale"][:] = _DEVIATION
     head = params["head"]
     _clear(head)
     if model.sigmoid:
@@ -190,7 +197,7 @@ def _settle(
     """Makes batch norm add `after` to photographs, to which `before` was added."""
     stats["mean"][filters] = _MEAN + before
     stats["var"][filters] = _VARIANCE
-    norm["scale"][filters] = np.sqrt(_VARIANCE + nn.BatchNorm.epsilon)
+    norm["scale"][filters] = _DEVIATION
     norm["bias"][filters] = _MEAN + after
 
 
