@@ -158,11 +158,10 @@ def _quick() -> ConfigDict:
             crops_per_picture=8,
             augment="dihedral",
         )
-        config.optimizer.update(
-            rule="muon", learning_rate=3e-3, schedule="cosine", warmup_steps=50
-        )
-    teacher.epochs = 4
-    student.epochs = 4
+        config.optimizer.update(schedule="cosine", warmup_steps=50)
+    teacher.epochs = 12
+    student.epochs = 2
+    student.optimizer.update(rule="muon", learning_rate=3e-3)
     student.teacher.weights = ""
     student.teacher.experiment = teacher
     return student

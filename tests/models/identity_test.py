@@ -66,7 +66,7 @@ class IdentityTest(parameterized.TestCase):
         self.assertTrue(any(jax.tree.leaves(changed)))
 
     def test_in_training_a_batch_like_photographs_returns_too(self):
-        model = models.create("unet")
+        model = models.create("unet", widths=(8, 8, 8))
         variables = identity.begin(model, _plain(model))
         x = _pictures(4, 16, 16, 3)
         x = (x - x.mean((0, 1, 2))) / x.std((0, 1, 2)) * np.sqrt(0.07) + 0.45
