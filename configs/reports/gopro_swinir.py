@@ -171,7 +171,8 @@ def _standin(config: ConfigDict) -> ConfigDict:
     config.init = "identity" if config.teacher.weights else ""
     config.vgg = ""
     for term in ("perceptual", "perceptual_kd"):
-        config.objective.pop(term, None)
+        if term in config.objective:
+            del config.objective[term]
     if config.teacher.weights:
         config.teacher.weights += "_standin"
     return config
