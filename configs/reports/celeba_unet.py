@@ -192,7 +192,7 @@ def _quick() -> ConfigDict:
     teacher.objective = config_dict.create(mse=1.0)
     student.objective = config_dict.create(residual_kd=0.7, mse=0.3)
     teacher.epochs = 3
-    student.epochs = 4
+    student.epochs = 3
     student.optimizer.learning_rate = 1e-3
     student.teacher.weights = ""
     student.teacher.experiment = teacher
