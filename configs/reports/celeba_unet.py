@@ -193,7 +193,7 @@ def _quick() -> ConfigDict:
     student.objective = config_dict.create(residual_kd=0.7, mse=0.3)
     teacher.epochs = 3
     student.epochs = 3
-    student.optimizer.learning_rate = 1e-3
+    student.optimizer.update(learning_rate=2e-3, average=0.99)
     student.teacher.weights = ""
     student.teacher.experiment = teacher
     return student
