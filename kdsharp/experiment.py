@@ -19,8 +19,10 @@ from kdsharp.data import files, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import table
 from kdsharp.evaluation.plots import curves, samples
+from kdsharp.models import identity
 from kdsharp.training import hosts, loop, workdir
 from kdsharp.training.logs import read_metrics
+from kdsharp.training.state import init_variables
 from kdsharp.weights import features, fold, store
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 # The work folder of a teacher that is trained first; what names a student's average.
 _TEACHER = "teacher"
 _SELF = "self"
+# What `config.init` may be besides weights.
+_IDENTITY = "identity"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _NAMED = 10
@@ -168,8 +172,14 @@ def _load_vgg(config: ConfigDict):
 
 
 def _load_initial(config: ConfigDict) -> dict | None:
+    """Returns the variables to begin from, unless these are to be random."""
     if not config.init:
         return None
+    if config.init == _IDENTITY:
+        model = loop.create_model(config)
+        key = jax.random.key(config.seed)
+        first = init_variables(model, config.model.channels, key)
+        return identity.begin(model, first)
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     if initial.card["model"] != arguments:

@@ -11,7 +11,7 @@ from kdsharp.data import files, folder, generated, paired, part, splits
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
-_OPTIONS = ("split", "first", "crop", "count")
+_OPTIONS = ("split", "first", "short", "crop", "count")
 
 
 class Source(Protocol):
@@ -87,8 +87,9 @@ def create(
         )
     if "count" in options and kind != "snapshots":
         raise UserError(f"the source {spec!r} has no count; use 'first=N' to take less")
-    first, crop, count = (
-        _whole_number(options, name, spec) for name in ("first", "crop", "count")
+    first, short, crop, count = (
+        _whole_number(options, name, spec)
+        for name in ("first", "short", "crop", "count")
     )
     source = _KINDS[kind](
         argument,
@@ -100,7 +101,9 @@ def create(
         leaves_size=leaves_size,
         count=count,
     )
-    return part.Part(source, first=first, crop=crop) if first or crop else source
+    if not (first or short or crop):
+        return source
+    return part.Part(source, first=first, short=short, crop=crop)
 
 
 def _divide(spec: str) -> tuple[str, dict[str, str]]:

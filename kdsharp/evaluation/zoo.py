@@ -22,8 +22,7 @@ def _entry(file: Path, default_for: str) -> str:
     card = store.read_card(file)
     gflop = operations.per_frame(card["model"], _HEIGHT, _WIDTH) / 1e9
     lines = [
-        cards.line(file)
-        + (f"  (default for {default_for})" if default_for else ""),
+        cards.line(file) + (f"  (default for {default_for})" if default_for else ""),
         f"    {gflop:.1f} GFLOP per 720p frame",
     ]
     for test, gain in cards.gains(card).items():

@@ -4,7 +4,8 @@ A module maps blurred pixels `[batch, height, width, channels]` to a residual of
 same shape: `restored = blurred + residual`. It clips nothing, carries the constants it
 needs, and takes any height and width. In training, those with batch norm give new
 `batch_stats`, and those that drop out ask for a key named `dropout`, the same on every
-device. `vgg` stands apart: it does not restore, it looks, for a loss.
+device. `vgg` stands apart: it does not restore, it looks, for a loss. `identity.begin`
+changes a network's first weights so that it returns its input.
 """
 
 import inspect

@@ -34,6 +34,7 @@ def conv_norm(
     norm: bool,
     bias: bool,
     train: bool,
+    renorm: bool = False,
 ) -> Float[Array, "b h w f"]:
     """Returns the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
 
@@ -42,8 +43,61 @@ def conv_norm(
     x = conv(filters, 3, f"conv{number}", network.dtype, bias=bias)(x)
     if not norm:
         return x
-    norm = BatchNorm(_MOMENTUM, network.dtype, network.axis_name, name=f"norm{number}")
-    return norm(x, train=train)
+    name = f"norm{number}"
+    if renorm:
+        kept = BatchRenorm(
+            use_running_average=not train,
+            momentum=_MOMENTUM,
+            dtype=network.dtype,
+            axis_name=network.axis_name,
+            name=name,
+        )
+        return kept(x)
+    norm_ = BatchNorm(_MOMENTUM, network.dtype, network.axis_name, name=name)
+    return norm_(x, train=train)
+
+
+class BatchRenorm(nn.Module):
+    """Batch norm that uses its running statistics in training, too.
+
+    Gradients know of the batch's statistics all the same. What a network sees then no
+    longer depends on how dark the other pictures of a batch are. (Ioffe, "Batch
+    Renormalization", NeurIPS 2017; without limits to the correction.) Parameters,
+    statistics and what comes out later are those of Flax's batch norm.
+    """
+
+    use_running_average: bool
+    momentum: float
+    dtype: jnp.dtype
+    axis_name: str | None
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h w f"]:
+        filters = x.shape[-1:]
+        mean, variance = (
+            self.variable("batch_stats", name, start, filters)
+            for name, start in (("mean", jnp.zeros), ("var", jnp.ones))
+        )
+        scale = self.param("scale", nn.initializers.ones, filters)
+        bias = self.param("bias", nn.initializers.zeros, filters)
+        x = x.astype(jnp.float32)
+        deviation = jnp.sqrt(variance.value + nn.BatchNorm.epsilon)
+        if self.use_running_average or self.is_initializing():
+            y = (x - mean.value) / deviation
+        else:
+            moments = jnp.mean(x, (0, 1, 2)), jnp.mean(jnp.square(x), (0, 1, 2))
+            if self.axis_name is not None:
+                moments = jax.lax.pmean(moments, self.axis_name)
+            its_mean = moments[0]
+            its_variance = jnp.maximum(moments[1] - jnp.square(its_mean), 0)
+            its_deviation = jnp.sqrt(its_variance + nn.BatchNorm.epsilon)
+            wider = jax.lax.stop_gradient(its_deviation / deviation)
+            brighter = jax.lax.stop_gradient((its_mean - mean.value) / deviation)
+            y = (x - its_mean) / its_deviation * wider + brighter
+            kept = self.momentum
+            mean.value = kept * mean.value + (1 - kept) * its_mean
+            variance.value = kept * variance.value + (1 - kept) * its_variance
+        return (y * scale + bias).astype(self.dtype)
 
 
 def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> nn.Conv:

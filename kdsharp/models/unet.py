@@ -31,6 +31,9 @@ class UNet(nn.Module):
     sigmoid: bool = False
     # Folding leaves a network without batch norm.
     norm: bool = True
+    # Whether batch norm uses its running statistics in training, too: a batch tells of
+    # few pictures, and how dark they are is lost to the network otherwise.
+    renorm: bool = False
     dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None
 
@@ -65,7 +68,13 @@ class UNet(nn.Module):
 
     def _level(self, filters, name):
         return _Level(
-            filters, self.slope, self.norm, self.dtype, self.axis_name, name=name
+            filters,
+            self.slope,
+            self.norm,
+            self.renorm,
+            self.dtype,
+            self.axis_name,
+            name=name,
         )
 
 
@@ -75,6 +84,7 @@ class _Level(nn.Module):
     width: int
     slope: float
     norm: bool
+    renorm: bool
     dtype: jnp.dtype
     axis_name: str | None
 
@@ -82,7 +92,14 @@ class _Level(nn.Module):
     def __call__(self, x, *, train):
         for layer in (1, 2):
             x = layers.conv_norm(
-                self, layer, x, self.width, norm=self.norm, bias=True, train=train
+                self,
+                layer,
+                x,
+                self.width,
+                norm=self.norm,
+                bias=True,
+                train=train,
+                renorm=self.renorm,
             )
             x = nn.leaky_relu(x, self.slope)
         return x

@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
@@ -41,6 +42,22 @@ class PartTest(parameterized.TestCase):
         for record, picture in zip(source, wanted, strict=True):
             np.testing.assert_array_equal(record["sharp"], np.asarray(picture))
         self.assertEqual(source.smallest, ("train/2.png", 24, 32))
+
+    def test_a_picture_is_reduced_before_its_middle_is_taken(self):
+        source = self._create("?short=28&crop=20")
+        whole = layouts.picture(0, 41, 60).resize((41, 28), Image.Resampling.LANCZOS)
+        np.testing.assert_array_equal(
+            source[0]["sharp"], np.asarray(whole.crop((10, 4, 30, 24)))
+        )
+        # Smaller than that already: its own pixels.
+        np.testing.assert_array_equal(
+            source[2]["sharp"],
+            np.asarray(layouts.picture(2, 24, 80).crop((30, 2, 50, 22))),
+        )
+        self.assertEqual(self._create("?short=28").smallest, ("train/2.png", 24, 80))
+        self.assertEqual(self._create("?short=20").smallest, ("train/2.png", 20, 67))
+        for picture in self._create("?short=20"):
+            self.assertEqual(min(picture["sharp"].shape[:2]), 20)
 
     def test_pairs_are_cut_alike(self):
         for i in range(3):
@@ -101,7 +118,7 @@ class PartTest(parameterized.TestCase):
         ("?first=0", "first=0: write a whole number"),
         ("?crop=-3", "crop=-3: write a whole number"),
         ("?first=", "first=: write a whole number"),
-        ("?first=3&last=3", "no option 'last': there are split, first, crop"),
+        ("?first=3&last=3", "no option 'last': there are split, first, short"),
         ("?crop=8&split=80/30", "no way to split by '80/30'"),
     )
     def test_an_option_that_cannot_be_is_told(self, options, message):

@@ -1,5 +1,6 @@
 """Pieces of networks, against NumPy and what they promise."""
 
+import flax.linen as nn
 import jax
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -17,6 +18,86 @@ class PadTest(parameterized.TestCase):
         tall = np.concatenate([wide, wide[:, ::-1]], axis=1)
         _, h, w, _ = padded.shape
         np.testing.assert_array_equal(padded, tall[:, :h, :w])
+
+
+class BatchRenormTest(absltest.TestCase):
+    """Against Flax's batch norm."""
+
+    def setUp(self):
+        super().setUp()
+        random = np.random.default_rng(0)
+        self.x = random.normal(2, 3, (4, 6, 6, 5)).astype(np.float32)
+        scale, bias, mean = random.normal(0, 1, (3, 5)).astype(np.float32)
+        self.params = {"scale": scale, "bias": bias}
+        self.stats = {"mean": mean, "var": np.full(5, 2.0, np.float32)}
+        self.theirs = jax.random.normal(jax.random.key(0), self.x.shape)
+
+    def _apply(self, kind, x, params, stats, train):
+        layer = kind(
+            use_running_average=not train,
+            momentum=0.9,
+            dtype=np.float32,
+            axis_name=None,
+        )
+        variables = {"params": params, "batch_stats": stats}
+        return layer.apply(variables, x, mutable=["batch_stats"])
+
+    def test_later_is_batch_norm(self):
+        outputs = [
+            self._apply(kind, self.x, self.params, self.stats, train=False)[0]
+            for kind in (nn.BatchNorm, layers.BatchRenorm)
+        ]
+        np.testing.assert_allclose(*outputs, atol=1e-5)
+
+    def test_in_training_gives_the_same_and_follows_the_batch(self):
+        later, _ = self._apply(
+            nn.BatchNorm, self.x, self.params, self.stats, train=False
+        )
+        y, updates = self._apply(
+            layers.BatchRenorm, self.x, self.params, self.stats, train=True
+        )
+        np.testing.assert_allclose(y, later, atol=1e-4)
+        _, wanted = self._apply(
+            nn.BatchNorm, self.x, self.params, self.stats, train=True
+        )
+        for name in ("mean", "var"):
+            np.testing.assert_allclose(
+                updates["batch_stats"][name],
+                wanted["batch_stats"][name],
+                rtol=1e-5,
+            )
+
+    def test_gradients_know_of_the_batch(self):
+        # Where the running statistics are the batch's own, they are batch norm's.
+        own = {"mean": self.x.mean((0, 1, 2)), "var": self.x.var((0, 1, 2))}
+
+        def gradients(kind):
+            def weighed(x, params):
+                y, _ = self._apply(kind, x, params, own, train=True)
+                return (y * self.theirs).sum()
+
+            return jax.grad(weighed, (0, 1))(self.x, self.params)
+
+        jax.tree.map(
+            lambda ours, theirs: np.testing.assert_allclose(ours, theirs, atol=1e-3),
+            gradients(layers.BatchRenorm),
+            gradients(nn.BatchNorm),
+        )
+
+    def test_spans_the_devices_of_its_axis(self):
+        layer = layers.BatchRenorm(
+            use_running_average=False, momentum=0.9, dtype=np.float32, axis_name="d"
+        )
+        variables = {"params": self.params, "batch_stats": self.stats}
+        _, updates = jax.vmap(
+            lambda x: layer.apply(variables, x, mutable=["batch_stats"]), axis_name="d"
+        )(self.x[:, None])
+        _, wanted = self._apply(
+            nn.BatchNorm, self.x, self.params, self.stats, train=True
+        )
+        for name in ("mean", "var"):
+            for each in updates["batch_stats"][name]:
+                np.testing.assert_allclose(each, wanted["batch_stats"][name], rtol=1e-5)
 
 
 class DropoutTest(absltest.TestCase):
