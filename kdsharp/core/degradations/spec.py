@@ -44,6 +44,8 @@ NAMED: dict[str, str] = {
     "video_call": (
         "down:1-4+motion:0-6/defocus:0.5-2+noise:0-0.03+jpeg:20-90+up:bilinear"
     ),
+    # A photograph that is a little soft, as a phone stores it.
+    "photo": "gaussian:0.4-2.5/defocus:0.5-3+noise:0-0.01+jpeg:50-95",
     # A hand-held photograph in poor light.
     "camera": "shake:1-20,linear=1/defocus:0.5-4,linear=1+shot:100-2000+jpeg:70-95",
 }
