@@ -10,15 +10,16 @@ one, by a spec:
     paired:PATH    sharp pictures and blurred ones, in sharp/ and blur/
     tfds:NAME      celeba, helen or gopro, once `kdsharp data prepare NAME` has been run
     clips:PATH     frames of calls that `kdsharp data prepare clips` encoded
-    snapshots:PATH  photographs as phones leave them, rendered when asked for; of
-                   `?count=N` in all splits, 20000 by default
+    snapshots:PATH
+                   photographs below a folder as phones leave them, rendered when asked
+                   for: `?count=N` in all splits together, 20000 by default
 
-The middle three may end in `?split=SCHEME`: 80/10/10, 70/15/15, 80/20, or 80/20+10,
-which keeps a tenth of all pictures for the test and divides the rest 80/20. Subfolders
-train/ and valid/, and splits that a data set comes with, are not divided again. To take
-less of any source, `?first=N` has no more than N pictures in each split, `?short=N`
-reduces them until their shorter side has N pixels, and `?crop=N` takes their middles, N
-pixels square; `&` joins several options.
+`folder`, `paired` and `tfds` may end in `?split=SCHEME`: 80/10/10, 70/15/15, 80/20, or
+80/20+10, which keeps a tenth of all pictures for the test and divides the rest 80/20.
+Subfolders train/ and valid/, and splits that a data set comes with, are not divided
+again. To take less of any source, `?first=N` has no more than N pictures in each split,
+`?short=N` reduces them until their shorter side has N pixels, and `?crop=N` takes their
+middles, N pixels square; `&` joins several options.
 
 The pipeline hands out uint8 batches, of which number N depends on the seed and N alone;
 everything done to pixels as numbers happens on the device, in `kdsharp.core`. Or the

@@ -13,7 +13,7 @@ from typing import Any
 from kdsharp.data import splits
 
 WIDTH, HEIGHT, FRAMES = 320, 192, 32
-# Of the clips by their photographs; most are for training.
+# Shares of training, validation and test, by the names of photographs.
 SPLIT = "90/5/5"
 _SPLITS = {"train": 0.9, "valid": 0.05, "test": 0.05}
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from kdsharp.data import pictures
 from kdsharp.data.clips import codecs, rebuilding, recipes, shards
 from kdsharp.data.recent import Recent
 from kdsharp.errors import UserError
@@ -96,7 +97,12 @@ class Clips:
         self, clip: int
     ) -> tuple[UInt8[np.ndarray, "frame h w 3"], UInt8[np.ndarray, "frame h w 3"]]:
         entry = self._entries[clip]
-        held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
+        try:
+            held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
+        except pictures.BadPictureError as error:
+            raise UserError(
+                f"the true frames of clip {entry.recipe.index} cannot be made: {error}"
+            ) from error
         if not held.numbers:
             raise UserError(
                 f"clip {entry.recipe.index} in {entry.path} cannot be decoded: remove "

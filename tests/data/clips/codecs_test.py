@@ -73,6 +73,17 @@ class CodecsTest(parameterized.TestCase):
         beside = np.mean([_psnr(decoded[n], n + 2) for n in range(20, 30)])
         self.assertGreater(here, beside + 1)
 
+    @parameterized.parameters("av1", "hevc")
+    def test_what_a_decoder_cannot_conceal_is_missing(self, codec):
+        rate = codecs.Rate(bits=150_000)
+        whole = codecs.decode(_encode(codec, rate))
+        decoded = codecs.decode(_encode(codec, rate, lost=[10]))
+        self.assertContainsSubset(range(10), decoded)
+        self.assertNotIn(10, decoded)
+        for number, frame in decoded.items():
+            # What is there is the frame of that number, hardly poorer.
+            self.assertGreater(_psnr(frame, number), _psnr(whole[number], number) - 2)
+
     def test_frames_are_reduced_and_enlarged_as_asked(self):
         stream = _encode("h264", codecs.Rate(quantizer=0), size=(80, 48))
         frame = codecs.decode(stream)[0]

@@ -190,6 +190,35 @@ class PreparingTest(parameterized.TestCase):
         self.assertEqual(held.refused[reason], drawn.count("h264"))
         self.assertGreater(sum(held.clips.values()), 3)
 
+    def test_without_pyav_it_says_what_brings_it(self):
+        with absltest.mock.patch.dict(sys.modules, av=None):
+            for attempt in (
+                lambda: preparing.prepare(self.root / "photos", self.root / "x"),
+                self._source,
+            ):
+                with self.assertRaisesRegex(UserError, r"PyAV .*kdsharp\[video\]"):
+                    attempt()
+        self.assertFalse((self.root / "x").exists())
+
+    def test_a_photograph_that_is_damaged_is_named(self):
+        root = self.root / "damaged"
+        _photographs(root / "photos", 3)
+        preparing.prepare(root / "photos", root / "clips", count=4)
+        for path in (root / "photos").iterdir():
+            content = path.read_bytes()
+            path.write_bytes(content[:2000] + bytes(len(content) - 2000))
+        held = sources.create(f"clips:{root}/clips", "train")
+        with self.assertRaisesRegex(UserError, r"true frames of clip .*p\d.*jpg"):
+            for index in range(len(held)):
+                held[index]
+
+    def test_a_shard_that_is_cut_is_named(self):
+        preparing.prepare(self.root / "photos", self.root / "cut", count=3)
+        shard = self.root / "cut/000000-000002.bin"
+        shard.write_bytes(shard.read_bytes()[:-1])
+        with self.assertRaisesRegex(UserError, "002.bin are damaged: remove that"):
+            sources.create(f"clips:{self.root}/cut", "train")
+
     def test_a_folder_grows_to_what_a_larger_one_holds(self):
         with absltest.mock.patch.object(shards, "SIZE", 4):
             for count in (6, 9):
