@@ -56,9 +56,11 @@ class Sharpening:
         overwrite: bool,
         backend: str,
         threads: int,
+        says_model: bool,
     ):
         self.clock = Clock()
         self._model = model
+        self._says_model = says_model and not model
         self._wish = {"strength": strength, "unsharp": unsharp}
         self._compare = compare
         self._overwrite = overwrite
@@ -100,6 +102,8 @@ class Sharpening:
             restore.check_unsharp(self._wish["unsharp"])
             machine.keep_compiled()
             sharpener = restore.load(self._model, **self._means)
+        if self._says_model:
+            logger.info("sharpening by %s, for photographs", sharpener.name)
 
         def compute(job: names.Job, found):
             picture, target = found
@@ -171,6 +175,8 @@ def run(
         overwrite=overwrite,
         backend=backend,
         threads=threads,
+        # What goes to standard output is piped on, without words.
+        says_model=jobs[0].target is not None,
     )
     start = time.perf_counter() - began
     failed = _run(jobs, sharpening)
