@@ -25,14 +25,14 @@ _ROOT = pathlib.Path(__file__).parents[1]
 _REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
 _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
 _ZOO = (
-    "zoo/photographs:rt-p",
+    "zoo/photographs:rt-l-photo",
+    "zoo/photographs:rt-xl-photo",
     *(
         f"zoo/{file}:{network}-{blur}"
         for file, networks, blurs in (
-            ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone", "call")),
-            ("real_time", ("rt-m",), ("call-free",)),
+            ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone")),
             ("real_time", ("rt-xl",), ("bicubic2",)),
-            ("calls", ("rt-s", "rt-m"), ("call",)),
+            ("calls", ("rt-s", "rt-m", "rt-xl"), ("call",)),
             ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
             ("dncnn", ("dncnn8",), ("bicubic2-alone",)),
         )

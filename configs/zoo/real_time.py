@@ -1,15 +1,13 @@
-"""Students for video, on luma, at half the picture's resolution, and their teacher.
+"""Students on luma, at half the picture's resolution, and their teacher.
 
-    python -m kdsharp.main --config=configs/zoo/real_time.py:rt-s-call \\
+    python -m kdsharp.main --config=configs/zoo/real_time.py:rt-s-bicubic2 \\
         --config.data.source=folder:$HOME/photographs
 
 `bicubic2` is for comparison with published numbers: the blur's grid is the picture's,
-as there, and the network makes use of that; pictures cut anywhere else gain less.
-`call` is for use: of all that a poor connection does, at every strength and on any
-grid, and of pictures that are sharp already. The ones that ship were trained on the
-training and test lists of BSDS500, and validated on 20 of its pictures kept apart.
+as there, and the network makes use of that; pictures cut anywhere else gain less. For
+use there are the networks of calls.py.
 
-`bicubic2` is for an accelerator. `rt-xl` is the teacher: too slow for video, it learns
+They are for an accelerator. `rt-xl` is the teacher: too slow for video, it learns
 most. `rt-s` and `rt-m` are distilled from the one that ships; with `-alone` they have
 no teacher. Those that ship took one H100, which two runs shared, 330 seconds (`rt-xl`),
 150 (`rt-m`) and 91 (`rt-s`). They saw BSDS500's 380 photographs at scales 1, 1.5 and 2
@@ -17,10 +15,6 @@ and 41 free ones at 1.25 and 2, large photographs more often than small ones. On
 core, without a teacher, 15 minutes of batches of 16 x 64 x 64 in float32 took `rt-s` to
 36.98 dB on Set5 and 32.57 on Set14 (as published; the one that ships reaches 37.01 and
 32.60), and 141 minutes `rt-m` to 37.16 and 32.79 (37.42 and 32.96).
-
-`rt-m` takes two runs for calls, `rt-m-call-free` and then `rt-m-call`, which begins
-from it and settles: what many layers learn freely grows until 8 bits cannot hold it.
-What data those that ship saw, and for how many steps, their cards tell.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -31,19 +25,16 @@ _SIZES = {
     "rt-m": {"depth": 12, "width": 16},
     "rt-xl": {"depth": 20, "width": 64},
 }
-# Of 1,000 steps on 421 photographs for `bicubic2`, of 1,520 on 380 for `call`.
+# Of 1,000 steps on 421 photographs.
 _EPOCHS = {
     "rt-s-bicubic2": 15,
     "rt-s-bicubic2-alone": 24,
-    "rt-s-call": 7,
     "rt-m-bicubic2": 24,
     "rt-m-bicubic2-alone": 39,
-    "rt-m-call-free": 9,
-    "rt-m-call": 8,
     "rt-xl-bicubic2": 39,
 }
 _TAUGHT = {"rt-s-bicubic2": "rt-xl-bicubic2", "rt-m-bicubic2": "rt-xl-bicubic2"}
-# Networks of few layers do not need it: see `rt-m` above.
+# What many layers learn freely grows until 8 bits cannot hold it.
 _DECAY = {"rt-s": 0.0, "rt-m": 0.2, "rt-xl": 0.1}
 
 
@@ -53,10 +44,7 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         raise ValueError(
             f"unknown variant {variant!r}; there are: {', '.join(_EPOCHS)}"
         )
-    whole_name = variant.removesuffix("-free").removesuffix("-alone")
-    size, _, blur = whole_name.rpartition("-")
-    call = blur == "call"
-    settles = f"{variant}-free" in _EPOCHS
+    size = variant.removesuffix("-alone").removesuffix("-bicubic2")
     teacher = _TAUGHT.get(variant, "")
     config = ConfigDict()
     config.name = variant
@@ -79,12 +67,8 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     )
     # Empty trains alone; see configs/student.py for what else there is.
     config.teacher = config_dict.create(weights=teacher, shares=())
-    config.init = f"runs/{variant}-free" if settles else ""
-    if call:
-        # By `psnr` a decibel counts as much where the blur is mild as where it is
-        # strong.
-        config.objective = config_dict.create(psnr=1.0)
-    elif teacher:
+    config.init = ""
+    if teacher:
         config.objective = config_dict.create(l1=1.0, l1_kd=1.0)
     else:
         config.objective = config_dict.create(l1=1.0)
@@ -93,40 +77,39 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     config.vgg = ""
 
     # As files of 8 bits hold it, and as published tests have it.
-    config.degradation = "video_call@0.9" if call else "bicubic:2/bicubic:2,exact=1"
+    config.degradation = "bicubic:2/bicubic:2,exact=1"
     config.data = config_dict.create(
         source="folder:photographs",
         licence="BSDS500: non-commercial research and education",
-        patch_size=64 if call else 96,
+        patch_size=96,
         # So many pixels, at most, the blur's grid is off the patch.
-        grid_shift=8 if call else 0,
+        grid_shift=0,
         # Crops from each picture in one epoch.
-        crops_per_picture=64 if call else 152,
+        crops_per_picture=152,
         augment="dihedral",
         # The share of crops that are cut up to three times as large and reduced, as
-        # the photographs of benchmarks were. Of calls networks learned no more by it.
-        shrink=0.0 if call else 0.5,
+        # the photographs of benchmarks were.
+        shrink=0.5,
         # The share of crops that are stretched until they clip: as print, as screens.
-        extremes=0.1 if call else 0.05,
+        extremes=0.05,
         workers=0,
         placement="auto",
     )
-    config.batch_size = 16 if call else 64
+    config.batch_size = 64
     config.epochs = _EPOCHS[variant]
     config.budget = ""
 
     config.optimizer = config_dict.create(
         rule="muon",
-        learning_rate=3e-3 if settles else 4e-3 if size == "rt-xl" else 6e-3,
+        learning_rate=4e-3 if size == "rt-xl" else 6e-3,
         schedule="cosine",
-        warmup_steps=100 if call else 500,
-        weight_decay=0.5 if settles else 0.0 if call else _DECAY[size],
+        warmup_steps=500,
+        weight_decay=_DECAY[size],
         clip_norm=0.0,
         accumulate=1,
         average=0.999,
     )
-    # A mean PSNR would be one of the pictures that are sharp already.
-    config.stopping = config_dict.create(metric="mae" if call else "psnr", patience=0)
+    config.stopping = config_dict.create(metric="psnr", patience=0)
     config.validation = config_dict.create(size=256, pictures=20)
 
     config.log_every = 100
@@ -137,5 +120,5 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     # On a CPU one device trains networks as small as these faster than two do.
     config.devices = 1
     # On a CPU bfloat16 gains no time; the `rt-s` that ships learned in float32.
-    config.dtype = "float32" if call or size == "rt-s" else "bfloat16"
+    config.dtype = "float32" if size == "rt-s" else "bfloat16"
     return config

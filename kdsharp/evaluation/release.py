@@ -28,6 +28,8 @@ from kdsharp.weights import store
 _ZOO = Path(store.__file__).parent / "zoo"
 _SOURCE = "folder:BSDS500"
 _CALL = "video_call"
+# Recipes of networks other than DnCNN by what the name ends in.
+_CONFIGS = {"call": "calls", "photo": "photographs"}
 # Blur, rows and columns that are cut off after it, and how cards call that.
 _PUBLISHED = (
     ("bicubic:2", 0, "luma, border of 2"),
@@ -65,7 +67,9 @@ def release(
     _lay_over(card, facts or {})
     card |= {"command": _command(card)}
     card |= {key: value for key, value in told.items() if value}
-    card["scores"] = _scores(weights, benchmarks, photographs)
+    # Of what nothing here measures, such as video, facts may tell scores.
+    told_scores = (facts or {}).get("scores", {})
+    card["scores"] = _scores(weights, benchmarks, photographs) | told_scores
     file = zoo / f"{card['name']}.safetensors"
     store.save(file, weights.variables, card)
     return file
@@ -85,7 +89,8 @@ def read_facts(path: Path) -> dict:
 def _leave_out_places(recipe: dict, name: str) -> None:
     """Names things in a recipe as a stranger can find them."""
     recipe["name"] = name
-    recipe["data"]["source"] = _SOURCE
+    kind, _, _ = recipe["data"]["source"].partition(":")
+    recipe["data"]["source"] = _SOURCE if kind == "folder" else f"{kind}:{kind.upper()}"
     recipe["init"] = _name_of(recipe["init"])
     if teachers := recipe.get("teacher", {}).get("weights"):
         recipe["teacher"]["weights"] = ",".join(map(_name_of, teachers.split(",")))
@@ -108,7 +113,8 @@ def _lay_over(card: dict, facts: dict) -> None:
 def _command(card: dict) -> str:
     """Returns what runs the recipe of these weights."""
     name = card["name"]
-    config = "dncnn" if name.startswith("dncnn") else "real_time"
+    network, _, task = name.rpartition("-")
+    config = "dncnn" if network.startswith("dncnn") else _CONFIGS.get(task, "real_time")
     source = card.get("recipe", {}).get("data", {}).get("source", _SOURCE)
     return (
         f"python -m kdsharp.main --config=configs/zoo/{config}.py:{name} "

@@ -160,7 +160,7 @@ class ReleaseTest(absltest.TestCase):
 
     def test_weights_for_calls_keep_sharp_pictures(self):
         card = self._release("rt-s-call", "video_call@0.9")
-        self.assertIn("configs/zoo/real_time.py:rt-s-call", card["command"])
+        self.assertIn("configs/zoo/calls.py:rt-s-call", card["command"])
         told = "3 sharp pictures, how far they stay what they are (RGB)"
         self.assertEqual(card["scores"][told], {"worst": 100.0, "mean": 100.0})
         # A mean PSNR of pictures that are sharp already is infinite.
