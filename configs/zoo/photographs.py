@@ -54,7 +54,7 @@ def get_config(variant: str = "rt-l-photo") -> ConfigDict:
     config.vgg = ""
 
     # For tests on other pictures: snapshots are pairs already.
-    config.degradation = "camera"
+    config.degradation = "gaussian:1.5-3" if large else "photo"
     config.data = config_dict.create(
         source="snapshots:photographs",
         licence="free photographs: CC0, CC BY and the Unsplash licence",
