@@ -11,9 +11,9 @@ accelerator's memory, 15 GB of them; where there is less, `?first=N` takes less,
 `--config.data.placement=host` leaves them where they are.
 
 A coarse look at the whole frame (`--config.model.context=8`) gained calls nothing: 0.51
-dB with it and 0.50 without, over 62 settings of codecs and rates. `rt-s-call` learned from
-photographs of free licence alone; the others are older than `clips:` and saw BSDS500 too:
-their cards have the recipe that they learned by.
+dB with it and 0.50 without, over 62 settings of codecs and rates. `rt-s-call` learned
+from photographs of free licence alone; the others are older than `clips:` and saw
+BSDS500 too: their cards have the recipe that they learned by.
 """
 
 from ml_collections import ConfigDict, config_dict
