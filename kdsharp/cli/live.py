@@ -76,4 +76,4 @@ def _live(arguments: argparse.Namespace) -> None:
         patience=arguments.patience,
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.out}\n{report}")
+    print(f"{arguments.out}, restored by {frames.model}\n{report}")

@@ -1,14 +1,11 @@
 """`kdsharp video`: a video file becomes a restored one."""
 
 import argparse
-import logging
 import pathlib
 
 from kdsharp.cli.options import pixels
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 
 def add(verbs: Verbs) -> None:
@@ -105,8 +102,6 @@ def restoring(arguments: argparse.Namespace):
 
     if arguments.threads < 0:
         raise UserError(f"--threads is {arguments.threads}: give 0 or more")
-    if not arguments.model:
-        logger.info("restoring by %s, for calls", restore.DEFAULT_VIDEO)
     return Restoring(
         model=arguments.model or restore.DEFAULT_VIDEO,
         strength=arguments.strength,
@@ -149,4 +144,4 @@ def _video(arguments: argparse.Namespace) -> None:
         duration=moment("duration"),
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.out}\n{report}")
+    print(f"{arguments.out}, restored by {frames.model}\n{report}")

@@ -30,9 +30,6 @@ class RealTime(nn.Module):
     for each filter of the last hidden layer, so that the network knows a good picture
     from a poor one. `gains` are given, as `Context` computes them, where what is
     restored is only a part of the picture.
-
-    With `frames` above 1 the network is also given earlier frames, as further channels
-    after those of the frame that it restores.
     """
 
     depth: int = 5
@@ -45,7 +42,6 @@ class RealTime(nn.Module):
     skip: bool = False
     learned_slope: bool = False
     context: int = 0
-    frames: int = 1
     dtype: jnp.dtype = jnp.float32
     # Without batch norm, devices have nothing to agree on.
     axis_name: str | None = None
@@ -58,12 +54,10 @@ class RealTime(nn.Module):
         gains: Float[Array, "b g"] | None = None,
         train: bool = False,
     ) -> Float[Array, "b h w c"]:
-        given = blurred
-        blurred = given[..., : self.channels]
         if gains is None and self.context:
             look = Context(self.width, self.context, name="context")
             gains = look(blurred, train=train)
-        x = layers.pad_to_multiple(given, self.factor).astype(self.dtype)
+        x = layers.pad_to_multiple(blurred, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
         x = layers.conv(self.width, self.ends, "conv1", self.dtype)(x)
         first = x = self._activate(x, 1)

@@ -125,7 +125,7 @@ class TrackTest(browser.PageTest):
         (
             "video",
             {"network": "nobody"},
-            "no network nobody here; there are: rt-s-call",
+            f"no network nobody here; there are: {sites.STUDENT}",
         ),
         ("audio", {}, "Only tracks of video are sharpened"),
     )

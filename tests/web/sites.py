@@ -8,7 +8,7 @@ import tempfile
 
 from tests.cli.running import run
 
-STUDENT, RGB = "rt-s-call", "dncnn8-call"
+STUDENT, RGB = "rt-s-codec", "dncnn8-call"
 
 
 @functools.cache
