@@ -94,7 +94,7 @@ def add_encoding(verb: argparse.ArgumentParser) -> None:
 
 def restoring(arguments: argparse.Namespace):
     """Returns how frames are restored."""
-    from kdsharp.media.video.packages import need_av
+    from kdsharp.data.packages import need_av
 
     need_av()
     from kdsharp.media.video.restoring import Restoring

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage, signal
 
 from kdsharp.data import folder, pictures, splits
-from kdsharp.data.clips import rebuilding, screens
+from kdsharp.data.clips import rebuilding, scenes, screens
 from kdsharp.data.clips.recipes import SPLIT
 from kdsharp.data.recent import Recent
 from kdsharp.errors import UserError
@@ -129,11 +129,7 @@ def _crop(recipe: Mapping[str, Any], photographs: Photographs) -> Image.Image:
     )
     box = (left, top, left + scale * SIZE, top + scale * SIZE)
     crop = picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
-    if recipe["tone"]:
-        gamma, gain = recipe["tone"]
-        table = [round(255 * gain * (level / 255) ** gamma) for level in range(256)]
-        crop = crop.point(table * 3)
-    return crop
+    return scenes.toned(crop, recipe["tone"])
 
 
 def _to_light(picture: Image.Image, linear: bool) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kdsharp.data import packages
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
@@ -245,13 +246,10 @@ def _number(timed) -> int | None:
 
 
 def need_av():
-    """PyAV, or the sentence that says which extra brings it."""
-    try:
-        import av
-    except ImportError as error:
-        raise UserError(
-            "PyAV is not installed: pip install 'kdsharp[video]' brings it"
-        ) from error
+    """PyAV, without its log, or the sentence that says which extra brings it."""
+    packages.need_av()
+    import av
+
     av.logging.set_level(av.logging.PANIC)
     os.environ.setdefault("SVT_LOG", "1")  # Else SVT-AV1 prints its settings.
     return av

@@ -45,7 +45,7 @@ def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
         yield from _video(scene, originals)
         return
     person = scene.get("person")
-    picture = _toned(originals.photograph(scene["file"]), scene["tone"])
+    picture = toned(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     last = None
@@ -73,7 +73,8 @@ def _video(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
         yield shown
 
 
-def _toned(picture: Image.Image, tone: list[float]) -> Image.Image:
+def toned(picture: Image.Image, tone: list[float]) -> Image.Image:
+    """The picture with another gamma and gain, or as it is where none are given."""
     if not tone:
         return picture
     gamma, gain = tone
