@@ -84,6 +84,7 @@ class Network:
         if restore is None:
             restore = Restoration(self._wanted)
             restore.prepare(frames[0])
+        restore.forget()
         for frame in frames:
             yield restore(_copy(frame))
         with self._lock:

@@ -66,8 +66,13 @@ class Restoration:
         restorer = self._restorer(frame)
         # The first run is the slowest.
         restorer(np.zeros(restorer.shape, restorer.element))
-        restorer.forget()
+        self.forget()
         return frame
+
+    def forget(self) -> None:
+        """Takes the next frame for the first of another video."""
+        for restorer in self._restorers.values():
+            restorer.forget()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame = self._conformed(frame)
