@@ -1,5 +1,6 @@
 """Published layouts become data sets of the same bytes, without TensorFlow."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -404,6 +405,10 @@ class KillTest(parameterized.TestCase):
                 os.link(folder / f"{number % 12 + 1:06d}.jpg", path)
             lines.append(f"{path.name} {0 if number <= 298 else number - 298}\n")
         (root / "origin/list_eval_partition.txt").write_text("".join(lines))
+        # A pipe that nobody writes to: whoever comes to it waits, however fast.
+        waits = folder / "000150.jpg"
+        waits.unlink()
+        os.mkfifo(waits)
         script = root / "script.py"
         script.write_text(_PREPARE)
         # Found first by whoever asks for it, in any of the processes.
@@ -431,12 +436,16 @@ class KillTest(parameterized.TestCase):
             while killed.poll() is None and len(_shards(staged)) < 5:
                 time.sleep(0.002)
             killed.send_signal(signal.SIGKILL)
+            kept = {path.stat().st_ino for path in _shards(staged)}
+            with contextlib.suppress(OSError):  # Nobody waits at the pipe any more.
+                os.close(os.open(waits, os.O_WRONLY | os.O_NONBLOCK))
             # The pipes close when the last process of it has ended.
             killed.communicate(timeout=20)
         self.assertEqual(killed.returncode, -signal.SIGKILL)
-        kept = {path.stat().st_ino for path in _shards(staged)}
         self.assertBetween(len(kept), 5, 299)
         self.assertFalse((root / "data/celeba/1.0.0").exists())
+        waits.unlink()
+        os.link(folder / "000012.jpg", waits)
 
         with start() as again:
             out, complaints = again.communicate(timeout=30)

@@ -1,6 +1,7 @@
 """Where a step's time goes: what is counted, and that all of it is measured."""
 
 import math
+import threading
 
 from absl.testing import absltest
 
@@ -48,7 +49,14 @@ class TeacherStepTest(absltest.TestCase):
         self.assertIn("| 4, bfloat16, without batch norm", words)
 
     def test_what_there_is_no_time_for_is_named(self):
-        works = {"a": teacher_step.Work(lambda x: x, (1.0,))}
+        enough = threading.Event()
+        self.addCleanup(enough.set)
+
+        def slow(x):
+            enough.wait()
+            return x
+
+        works = {"a": teacher_step.Work(slow, (1.0,))}
         self.assertEmpty(teacher_step.compile_all(works, until=-math.inf))
 
 
