@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.errors import UserError
 from kdsharp.media import batch, names, pictures
 
@@ -95,20 +95,20 @@ class Sharpening:
     def prepare(self):
         """Returns what sharpens; only now is JAX imported."""
         with self.clock.spent("load"), _no_garbage():
-            from kdsharp import machine
+            from kdsharp.base import compilation
             from kdsharp.runtime import restore
 
             restore.check_strength(self._wish["strength"])
             restore.check_unsharp(self._wish["unsharp"])
-            machine.keep_compiled()
+            compilation.enable_cache()
             sharpener = restore.load(self._model, **self._means)
         if self._says_model:
             logger.info("sharpening by %s, for photographs", sharpener.name)
 
         def compute(job: names.Job, found):
             picture, target = found
-            with self.clock.spent("network"), _tile_progress(job.name) as tell:
-                sharp = sharpener(picture.pixels, **self._wish, tell=tell)
+            with self.clock.spent("network"), _tile_progress(job.name) as progress:
+                sharp = sharpener(picture.pixels, **self._wish, progress=progress)
             before = picture.pixels if self._compare else None
             return pictures.Picture(sharp, picture.details), before, target
 

@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).parents[1] / "kdsharp"
 # stands above all of them, but for the first two, which everybody knows.
 _FLOORS = [
     "errors",
-    "whole_files",
+    "base",
     "core",
     "models",
     "data",

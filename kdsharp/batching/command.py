@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import logging
@@ -22,6 +21,7 @@ from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.combiners import Count
 
+from kdsharp.base import locks
 from kdsharp.batching import names, network, steps
 from kdsharp.errors import Stopped, UserError
 from kdsharp.media import pictures
@@ -172,10 +172,10 @@ def _lock(own: str, out: str) -> Iterator[None]:
     if "://" in own:
         yield
         return
-    with Path(own, "lock").open("w") as file:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            stack.enter_context(locks.exclusive(Path(own, "lock")))
+        except locks.LockedError as error:
             raise UserError(f"another batch writes into {out}: wait for it") from error
         yield
 

@@ -12,7 +12,7 @@ from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
 from kdsharp.errors import UserError
 from kdsharp.export import network, pictures
-from kdsharp.models import reach
+from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import backends, restore
 from kdsharp.weights import store
 
@@ -39,7 +39,7 @@ def export(model: str) -> tuple[bytes, Shape]:
     """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
     weights = store.load(model or restore.DEFAULT)
     whole = network.of_weights(weights)
-    looks = reach.of(whole.model)
+    looks = receptive_field(whole.model)
     graph = pictures.batches(whole, clip=False, gains_given=True)
     shape = Shape(
         whole.model.channels,

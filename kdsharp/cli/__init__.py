@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
     batch,
@@ -43,7 +43,7 @@ _GROUPS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     arguments = _parser().parse_args(argv)
-    terminal.listen()
+    terminal.configure_logging()
     try:
         status = arguments.call(arguments) or 0
         sys.stdout.flush()

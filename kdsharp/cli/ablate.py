@@ -35,7 +35,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise UserError(f"--{name} is {value}: it must be at least 1.")
     spec = load_config(arguments.config)
-    from kdsharp import ablation, machine
+    from kdsharp import ablation, experiment
 
     base = ablation.load_base(spec, pathlib.Path(arguments.config.partition(":")[0]))
     if arguments.seeds:
@@ -48,8 +48,8 @@ def _ablate(arguments: argparse.Namespace) -> None:
     if arguments.source:
         base.data.source = arguments.source
     out = pathlib.Path(arguments.out)
-    machine.set_up(base)
-    print(ablation.conduct(spec, base, out))
+    experiment.set_up(base)
+    print(ablation.run(spec, base, out))
     print(f"\ntable     {out / 'ablation.md'}")
     if (out / "ablation.png").exists():
         print(f"plot      {out / 'ablation.png'}")

@@ -1,12 +1,11 @@
 """`kdsharp data`: prepare data sets and look at them."""
 
 import argparse
-import os
 import pathlib
 from collections import Counter
 from typing import Any
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files, cores
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
@@ -35,9 +34,7 @@ def add(verbs: Verbs) -> None:
         "--processes",
         metavar="N",
         type=int,
-        default=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        default=cores.count(),
         help="that check and copy pictures, or encode clips (default: %(default)s, "
         "one a core)",
     )
@@ -172,6 +169,6 @@ def _preview(arguments: argparse.Namespace) -> None:
         config.degradation = arguments.degradation
     rows = preview.rows(config, source, arguments.count)
     sheet = preview.sheet(rows, scale=preview.scale_of(config))
-    with whole_files.whole(out) as unfinished:
+    with atomic_files.atomic_write(out) as unfinished:
         sheet.save(unfinished)
     print(out)

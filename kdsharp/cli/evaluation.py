@@ -264,10 +264,10 @@ def _plot_tradeoff(arguments: argparse.Namespace) -> None:
 
 
 def _plot_residuals(arguments: argparse.Namespace) -> None:
-    from kdsharp import machine
+    from kdsharp.base import compilation
     from kdsharp.evaluation.plots import command
 
-    machine.keep_compiled()
+    compilation.enable_cache()
     command.of_residuals(
         arguments.teacher,
         arguments.student,
@@ -303,13 +303,13 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from kdsharp import machine
+    from kdsharp.base import compilation
 
     _refuse(
         arguments,
         *((_OF_PICTURES, "without") if arguments.video else (_OF_CALLS, "with")),
     )
-    machine.keep_compiled()
+    compilation.enable_cache()
     if arguments.video:
         return _eval_calls(arguments)
     if arguments.data is None and arguments.pairs is None:

@@ -56,10 +56,10 @@ def add(verbs: Verbs) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from kdsharp import machine
+    from kdsharp.base import compilation
     from kdsharp.export import command
 
-    machine.keep_compiled()
+    compilation.enable_cache()
     command.run(
         arguments.weights,
         arguments.out,

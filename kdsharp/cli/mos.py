@@ -83,7 +83,7 @@ def _on_study(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _new(arguments: argparse.Namespace) -> None:
-    from kdsharp import machine
+    from kdsharp.base import compilation
     from kdsharp.errors import UserError
     from kdsharp.study import plan
 
@@ -92,7 +92,7 @@ def _new(arguments: argparse.Namespace) -> None:
         x and width.isdecimal() and height.isdecimal() and int(width) * int(height)
     ):
         raise UserError(f"--size {arguments.size!r} is no WIDTHxHEIGHT, as 640x480")
-    machine.keep_compiled()
+    compilation.enable_cache()
     plan.run(
         arguments.study,
         images=arguments.images,

@@ -94,9 +94,9 @@ def add_encoding(verb: argparse.ArgumentParser) -> None:
 
 def restoring(arguments: argparse.Namespace):
     """Returns how frames are restored."""
-    from kdsharp.data.packages import need_av
+    from kdsharp.base import optional
 
-    need_av()
+    optional.require("av", purpose="video")
     from kdsharp.media.video.restoring import Restoring
     from kdsharp.runtime import restore
 

@@ -68,10 +68,10 @@ def _add_serve(verbs: Verbs) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     options.need_server()
-    from kdsharp import machine
+    from kdsharp.base import compilation
     from kdsharp.web.serving import command, limits
 
-    machine.keep_compiled()
+    compilation.enable_cache()
     names = ("megabytes", "megapixels", "waiting", "seconds", "connections")
     command.run(
         arguments.site,

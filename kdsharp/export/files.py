@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files, optional
 from kdsharp.errors import UserError
-from kdsharp.export import networks, packages, runs
+from kdsharp.export import networks, runs
 from kdsharp.export.network import Network
 
 INTERFACES = ("float", "uint8")
@@ -37,7 +37,7 @@ def find(name: str) -> Format:
     """Returns the format of that name, ready to be written."""
     if name not in FORMATS:
         raise UserError(f"unknown format {name!r}; there are: {', '.join(FORMATS)}")
-    packages.need(*FORMATS[name].needs)
+    optional.require(*FORMATS[name].needs, purpose=f"exporting to {name}")
     return FORMATS[name]
 
 
@@ -64,21 +64,24 @@ def check_out(out: Path) -> None:
 
 
 def _onnx(network: Network, out: Path, wish: Wish) -> list[Path]:
-    whole_files.write_bytes(out, _graph(network, wish, wish.ranges))
+    atomic_files.write_bytes(out, _graph(network, wish, wish.ranges))
     return [out]
 
 
 def _openvino(network: Network, out: Path, wish: Wish) -> list[Path]:
     from kdsharp.export import int8
 
-    (openvino,) = packages.need("openvino")
+    (openvino,) = optional.require("openvino", purpose="exporting to openvino")
 
     ranges = wish.ranges and int8.of_inputs(wish.ranges)
     model = openvino.Core().read_model(_graph(network, wish, ranges))
     for name, value in network.metadata().items():
         model.set_rt_info(value, ["kdsharp", name])
     numbers = out.with_suffix(".bin")
-    with whole_files.whole(numbers) as its_numbers, whole_files.whole(out) as its_graph:
+    with (
+        atomic_files.atomic_write(numbers) as its_numbers,
+        atomic_files.atomic_write(out) as its_graph,
+    ):
         openvino.save_model(model, its_graph, compress_to_fp16=False)
         its_graph.with_suffix(".bin").replace(its_numbers)
     return [out, numbers]
@@ -98,7 +101,7 @@ def _stablehlo(network: Network, out: Path, wish: Wish) -> list[Path]:
     from kdsharp.export import stablehlo
 
     content = stablehlo.archive(network, wish.interface, wish.dtype)
-    whole_files.write_bytes(out, content)
+    atomic_files.write_bytes(out, content)
     return [out]
 
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from kdsharp import whole_files
-from kdsharp.data import generated
-from kdsharp.export import packages, pictures, trial
+from kdsharp.base import atomic_files, optional
+from kdsharp.base.cache import cache_folder
+from kdsharp.export import pictures, trial
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import Network
 from kdsharp.export.pictures import Ranges
@@ -30,7 +30,7 @@ _PARTS = np.linspace(0.5, 1, 11)
 
 def ranges(network: Network) -> Ranges:
     """Returns the ranges on generated pictures, kept for the next time."""
-    kept = generated.cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
+    kept = cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
     try:
         return {
             name: tuple(ends) for name, ends in json.loads(kept.read_text()).items()
@@ -38,7 +38,7 @@ def ranges(network: Network) -> Ranges:
     except (OSError, ValueError, AttributeError, TypeError):
         found = calibrate(network, trial.pairs(network))
     with contextlib.suppress(OSError):  # Then it is found anew each time.
-        whole_files.write_text(kept, json.dumps(found))
+        atomic_files.write_text(kept, json.dumps(found))
     return found
 
 
@@ -57,7 +57,9 @@ def calibrate(network: Network, pairs: Sequence[Pair]) -> Ranges:
 
     Sharp ones are looked at, too: the network will meet some.
     """
-    _, onnxruntime = packages.need("onnx", "onnxruntime")
+    _, onnxruntime = optional.require(
+        "onnx", "onnxruntime", purpose="calibrating 8 bits"
+    )
     graph, watched = pictures.watched(network)
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]

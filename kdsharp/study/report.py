@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.study import results
 from kdsharp.study.results import Results, Scale
@@ -21,9 +21,9 @@ def run(folder: Path, out: Path) -> None:
     if not found.raters:
         raise UserError(f"{folder} holds no answers yet: kdsharp mos serve {folder}")
     text = markdown(found)
-    whole_files.write_text(out / "report.md", text)
-    whole_files.write_text(out / "means.csv", _means(found))
-    whole_files.write_text(out / "answers.csv", _answers(found))
+    atomic_files.write_text(out / "report.md", text)
+    atomic_files.write_text(out / "means.csv", _means(found))
+    atomic_files.write_text(out / "answers.csv", _answers(found))
     _plot(found, out / "means.png")
     print(text)
 
@@ -135,5 +135,5 @@ def _plot(found: Results, path: Path) -> None:
     axes[0].set_ylabel("mean opinion, 95 %")
     if found.synthetic:
         figure.suptitle(_SYNTHETIC, color="tab:red", fontsize=9)
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)

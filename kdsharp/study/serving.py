@@ -18,7 +18,7 @@ from kdsharp.study import order, plan
 from kdsharp.study.answers import Answer, Answers
 from kdsharp.web.serving.app import Site
 from kdsharp.web.serving.command import bound
-from kdsharp.web.serving.patience import protocol
+from kdsharp.web.serving.timeouts import protocol
 
 _SECONDS = 30
 _CONNECTIONS = 512

@@ -1,7 +1,7 @@
 """The hosts of a run: processes that train as one, each with devices of its own.
 
 A program that has not called `join` is the only host. What one host does for all goes
-through `by_first`; a host that is lost ends all others with a sentence.
+through `on_primary_host`; a host that is lost ends all others with a sentence.
 """
 
 import ctypes
@@ -118,7 +118,7 @@ def _next_turn() -> int:
     return next(_turns)
 
 
-def by_first(call: Callable[[], Any]) -> Any:
+def on_primary_host(call: Callable[[], Any]) -> Any:
     """Returns what the call gives on the first host, which alone makes it.
 
     It must fit into JSON. What a person did wrong there is raised on all hosts.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.export.network import Network
 from kdsharp.web.kernels.module import Kernel
 
@@ -42,7 +42,7 @@ def write(network: Network, kernel: Kernel | None, folder: Path) -> Context | No
         parts.append(kernel.last)
     content = b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
     file = f"{network.name}.context"
-    whole_files.write_bytes(folder / file, content)
+    atomic_files.write_bytes(folder / file, content)
     return Context(
         file,
         len(content),

@@ -8,8 +8,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
+from kdsharp.base import optional
 from kdsharp.export import network as networks_of
-from kdsharp.export import networks, packages, runs
+from kdsharp.export import networks, runs
 from tests.export import random_networks
 from tests.models import fast
 
@@ -131,7 +132,7 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
     def test_openvino_reads_it(self, **arguments):
-        if not packages.installed("openvino"):
+        if not optional.installed("openvino"):
             self.skipTest("openvino is not installed")
         network = random_networks.create(arguments)
         graph = pictures.batches(network, clip=False)

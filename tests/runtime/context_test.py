@@ -9,8 +9,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import ndimage
 
+from kdsharp.base import optional
 from kdsharp.data import dead_leaves
-from kdsharp.export import levels, packages
+from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.models import real_time
 from kdsharp.runtime import backends, planes, restore
@@ -205,7 +206,7 @@ class PlanesTest(parameterized.TestCase):
 
 
 @absltest.skipIf(
-    not packages.installed("av", "openvino"), "av and openvino are not installed"
+    not optional.installed("av", "openvino"), "av and openvino are not installed"
 )
 class VideoTest(absltest.TestCase):
     def test_a_file_is_restored_as_its_planes_are_in_their_order(self):

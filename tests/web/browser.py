@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
+from kdsharp.base import optional
 from kdsharp.evaluation.costs import browser_speed
-from kdsharp.export import packages
 
 PROGRAM = browser_speed.find_chromium()
-CAN = PROGRAM and packages.installed("playwright", "onnx")
+CAN = PROGRAM and optional.installed("playwright", "onnx")
 WHY_NOT = "needs chromium (apt-get install chromium) and playwright"
 
 _PATIENCE = 60_000

@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from kdsharp.base import optional
 from kdsharp.errors import UserError
 
 Frames = np.ndarray
@@ -54,7 +54,7 @@ class Backend:
 
     @property
     def installed(self) -> bool:
-        return all(importlib.util.find_spec(module) for module in self.needs)
+        return optional.installed(*self.needs)
 
 
 def check(name: str) -> None:
@@ -234,10 +234,11 @@ def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
 
 def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
     """Returns the exported file of uint8, run as its runtime does if nobody asks."""
-    from kdsharp.export import packages, pictures
+    from kdsharp.base import optional
+    from kdsharp.export import pictures
 
     graph = pictures.batches(exportable(subject), "uint8").SerializeToString()
-    (runtime,) = packages.need(name)
+    (runtime,) = optional.require(name, purpose=f"backend {name}")
     if name == "openvino":
         compiled = runtime.Core().compile_model(runtime.Core().read_model(graph), "CPU")
         call = lambda pixels: compiled([pixels])[0]  # noqa: E731

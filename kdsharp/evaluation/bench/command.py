@@ -3,14 +3,13 @@
 import itertools
 import logging
 import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files, machine
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench import backends, claims, operations, report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
@@ -59,12 +58,12 @@ def run(
         said = [report.heading(size, Settings(threads)), "", report.table(size), ""]
         texts.append("\n".join([*said, *size.claims]))
         print(texts[-1], end="\n\n", flush=True)
-    machine = _machine()
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    here = _machine()
+    print(", ".join(f"{name} {value}" for name, value in here.items()))
     if out:
-        written = report.as_json(timed, Settings(threads), machine)
-        whole_files.write_text(out / "speed.json", written)
-        whole_files.write_text(
+        written = report.as_json(timed, Settings(threads), here)
+        atomic_files.write_text(out / "speed.json", written)
+        atomic_files.write_text(
             out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n"
         )
         print(out / "speed.md", out / "speed.json", sep="\n")
@@ -165,13 +164,8 @@ def _time(
 
 def _machine() -> dict[str, str]:
     """Returns what a reader needs to know of it."""
-    model = ""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        match = re.search(r"model name\s*: (.*)", info.read_text())
-        model = match[1] if match else ""
     found = {
-        "processor": model or platform.processor() or platform.machine(),
+        "processor": machine.processor(),
         "cores": str(os.cpu_count()),
         "device": jax.devices()[0].device_kind,
         "JAX": jax.__version__,

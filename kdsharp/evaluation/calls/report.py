@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.evaluation import text
 from kdsharp.evaluation.calls.ladder import TEXT, Ladder
 from kdsharp.evaluation.calls.summary import MASKS, Judged, Row, Setting
@@ -102,7 +102,7 @@ def write(found: Found, folder: Path) -> list[Path]:
         "calls.json": _json(found),
     }
     for name, written in texts.items():
-        whole_files.write_text(folder / name, written)
+        atomic_files.write_text(folder / name, written)
     plot(found, folder / "gains.png")
     return [folder / name for name in (*texts, "gains.png")]
 
@@ -131,7 +131,7 @@ def plot(found: Found, path: Path) -> None:
         axes.set(title=source, xlabel="kbit/s")
     figure.axes[0].set_ylabel("gain in PSNR of luma, dB")
     figure.axes[0].legend(fontsize=7)
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.data.clips import codecs
 from kdsharp.evaluation.calls import judging, ladder, measures
 from kdsharp.evaluation.calls.clips import PAN, STILL
@@ -38,13 +38,13 @@ def write(
         here = [cell for cell in shown if cell.source == source]
         chosen = [cell for cell in here if cell.clip.motion != PAN][:_CROPS]
         path = folder / f"crops-{source}.png"
-        with whole_files.whole(path) as unfinished:
+        with atomic_files.atomic_write(path) as unfinished:
             _crops(chosen, networks, store).save(unfinished)
         written.append(path)
     for network in networks:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in network.name)
         path = folder / f"{name}.mp4"
-        with whole_files.whole(path) as unfinished:
+        with atomic_files.atomic_write(path) as unfinished:
             _video(_filmed(shown), network, store, unfinished)
         written.append(path)
     return written

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.core import metrics
 from kdsharp.evaluation import text
 from kdsharp.evaluation.quality.comparison import TO_TEACHER, Evaluation, Row
@@ -70,8 +70,8 @@ def write(evaluation: Evaluation, folder: Path, source: str, blur: str) -> list[
         "scores.json": _json(evaluation, source, blur),
     }
     for name, written in texts.items():
-        whole_files.write_text(folder / name, written)
-    with whole_files.whole(folder / "gallery.png") as unfinished:
+        atomic_files.write_text(folder / name, written)
+    with atomic_files.atomic_write(folder / "gallery.png") as unfinished:
         evaluation.gallery.sheet().save(unfinished)
     return [folder / name for name in (*texts, "gallery.png")]
 

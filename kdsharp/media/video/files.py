@@ -12,13 +12,13 @@ import av
 import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
+from kdsharp.base.signals import Interruption
 from kdsharp.errors import Stopped, UserError
 from kdsharp.media.video import clock, failures, pipeline, progress, writing
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.reading import Reader
 from kdsharp.media.video.restoring import Restoration, Restoring
-from kdsharp.training.interruption import Interruption
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def restore(
         raise UserError(f"{out} is the video itself: give OUT another name")
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
     try:
-        with whole_files.whole(out) as unfinished:
+        with atomic_files.atomic_write(out) as unfinished:
             try:
                 return _restore(reader, unfinished, out, restoring, encoding)
             except Unfinished as end:

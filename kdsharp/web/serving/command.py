@@ -14,7 +14,7 @@ from kdsharp.media import pictures
 from kdsharp.web import build, networks
 from kdsharp.web.serving import app
 from kdsharp.web.serving.limits import Limits
-from kdsharp.web.serving.patience import protocol
+from kdsharp.web.serving.timeouts import protocol
 
 _BACKLOG = 1024
 _LOCAL = ["localhost", "127.0.0.1", "[::1]"]

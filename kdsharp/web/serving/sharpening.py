@@ -79,14 +79,17 @@ def sharpen(
     body: bytes,
     asked: Wish,
     sharpener: restore.Sharpener,
-    tell: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> tuple[bytes, str]:
     """Returns the file of the picture, sharpened, and its media type."""
     try:
         picture = pictures.read(body)
-        tell(0)
+        progress(0)
         sharp = sharpener(
-            picture.pixels, strength=asked.strength, unsharp=asked.unsharp, tell=tell
+            picture.pixels,
+            strength=asked.strength,
+            unsharp=asked.unsharp,
+            progress=progress,
         )
         format_ = asked.format or pictures.kept_format(picture.details.format)
         file = pictures.encode(pictures.Picture(sharp, picture.details), format_)

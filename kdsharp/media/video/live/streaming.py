@@ -13,7 +13,8 @@ import av
 import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
+from kdsharp.base.signals import Interruption
 from kdsharp.errors import UserError
 from kdsharp.media.video import failures, files, pipeline, progress, writing
 from kdsharp.media.video.encoding import Encoding
@@ -22,7 +23,6 @@ from kdsharp.media.video.live.latency import Latency
 from kdsharp.media.video.live.newest import Newest
 from kdsharp.media.video.live.reading import Arrivals
 from kdsharp.media.video.restoring import Restoration, Restoring
-from kdsharp.training.interruption import Interruption
 
 logger = logging.getLogger(__name__)
 
@@ -266,7 +266,7 @@ def restore(
         if output.kind == "file":
             path = Path(output.url)
             writing.check_free(path, overwrite)
-            unfinished = stack.enter_context(whole_files.whole(path))
+            unfinished = stack.enter_context(atomic_files.atomic_write(path))
             output = dataclasses.replace(output, url=str(unfinished))
         try:
             report = _watched(

@@ -6,7 +6,7 @@ const MOST_THREADS = 8;
  * Returns what runs networks here: WebGPU where there is one, else WebAssembly.
  * `?by=wasm` and `?by=webgpu` in the address decide otherwise, to compare the two.
  */
-export async function means(site) {
+export async function capabilities(site) {
   if (site.engine === "server") return { by: "server", threads: 0, told: "on the server" };
   const threads = self.crossOriginIsolated
     ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)

@@ -17,7 +17,7 @@ from kdsharp.models.unet import SeparableUNet, UNet
 
 
 @dataclasses.dataclass(frozen=True)
-class Reach:
+class ReceptiveField:
     """What a restored pixel depends on.
 
     No pixel farther than `radius` along either axis, as long as the picture is cut at
@@ -59,8 +59,8 @@ class _Span:
         return _Span(first, last)
 
 
-def of(model: nn.Module) -> Reach:
-    """Returns the reach of one of `models.MODELS`."""
+def receptive_field(model: nn.Module) -> ReceptiveField:
+    """Returns the receptive field of one of `models.MODELS`."""
     return _FAMILIES[type(model)](model)
 
 
@@ -77,12 +77,12 @@ def _floats(per_pixel: float) -> int:
     return round(4 * per_pixel)
 
 
-def _chain(depth: int, width: int) -> Reach:
+def _chain(depth: int, width: int) -> ReceptiveField:
     # A layer's input and its output are there at once.
-    return Reach(depth, 1, _floats(2 * width))
+    return ReceptiveField(depth, 1, _floats(2 * width))
 
 
-def _real_time(model: RealTime) -> Reach:
+def _real_time(model: RealTime) -> ReceptiveField:
     factor = model.factor
     around = 2 * (model.ends // 2) + model.depth - 2
     radius = _farthest(
@@ -90,20 +90,20 @@ def _real_time(model: RealTime) -> Reach:
     )
     widest = max(model.width, model.channels * factor**2)
     held = 2 * widest + (model.width if model.skip else 0)
-    return Reach(radius, factor, _floats(held / factor**2))
+    return ReceptiveField(radius, factor, _floats(held / factor**2))
 
 
-def _encoder_decoder(model: EncoderDecoder) -> Reach:
+def _encoder_decoder(model: EncoderDecoder) -> ReceptiveField:
     def look(span: _Span) -> _Span:
         # The head; the way up, 4x4 at stride 2; a block of two.
         inner = span.convolved(1).interpolated().convolved(2)
         # 3x3 at stride 2, around every other pixel; the first layer.
         return _Span(2 * inner.first - 1, 2 * inner.last + 1).convolved(1)
 
-    return Reach(_farthest(look, 2), 2, _floats(3 * model.width))
+    return ReceptiveField(_farthest(look, 2), 2, _floats(3 * model.width))
 
 
-def _unet(model: UNet) -> Reach:
+def _unet(model: UNet) -> ReceptiveField:
     levels = len(model.widths) - 1
 
     def look(span: _Span) -> _Span:
@@ -114,10 +114,12 @@ def _unet(model: UNet) -> Reach:
             span = span.doubled().convolved(2)
         return span
 
-    return Reach(_farthest(look, 2**levels), 2**levels, _floats(4 * model.widths[0]))
+    return ReceptiveField(
+        _farthest(look, 2**levels), 2**levels, _floats(4 * model.widths[0])
+    )
 
 
-def _separable_unet(model: SeparableUNet) -> Reach:
+def _separable_unet(model: SeparableUNet) -> ReceptiveField:
     levels = len(model.widths)
 
     def look(span: _Span) -> _Span:
@@ -129,10 +131,12 @@ def _separable_unet(model: SeparableUNet) -> Reach:
             span = span.doubled().convolved(1)
         return span
 
-    return Reach(_farthest(look, 2**levels), 2**levels, _floats(4 * model.widths[0]))
+    return ReceptiveField(
+        _farthest(look, 2**levels), 2**levels, _floats(4 * model.widths[0])
+    )
 
 
-def _swinir(model: SwinIR) -> Reach:
+def _swinir(model: SwinIR) -> ReceptiveField:
     window = model.window
 
     def look(span: _Span) -> _Span:
@@ -146,7 +150,7 @@ def _swinir(model: SwinIR) -> Reach:
 
     logits = 2 * max(model.heads) * window**2
     inner = (4 + model.mlp_ratio) * model.width
-    return Reach(_farthest(look, window), window, _floats(logits + inner))
+    return ReceptiveField(_farthest(look, window), window, _floats(logits + inner))
 
 
 _FAMILIES = {

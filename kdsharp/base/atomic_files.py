@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are complete or absent, even if the program is killed while it writes."""
 
 import contextlib
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Yields a name to write to, which becomes `path` if all goes well.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yields a temporary name to write to, moved to `path` when the block succeeds.
 
-    The name has the ending of `path`, by which many writers choose a format.
+    The name has the same ending as `path`, by which many writers choose a format.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
@@ -22,12 +22,12 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes the text."""
-    with whole(path) as unfinished:
+    """Writes the text to `path`, atomically."""
+    with atomic_write(path) as unfinished:
         unfinished.write_text(text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes the bytes."""
-    with whole(path) as unfinished:
+    """Writes the bytes to `path`, atomically."""
+    with atomic_write(path) as unfinished:
         unfinished.write_bytes(content)

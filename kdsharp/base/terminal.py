@@ -1,11 +1,11 @@
-"""What `kdsharp.main` and the command line say to a person, and how."""
+"""Log messages and errors on standard error, as a person at a terminal reads them."""
 
 import logging
 import sys
 
 
-def listen(level: int = logging.INFO) -> None:
-    """Shows what this project says; of its libraries, only warnings."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """Shows this project's messages from `level` up; other libraries' warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger().handlers[:] = [handler]
@@ -15,6 +15,6 @@ def listen(level: int = logging.INFO) -> None:
 
 
 def fail(reason: object, status: int) -> int:
-    """Returns the exit status, the reason told."""
+    """Prints `kdsharp: REASON` and returns the exit status."""
     print(f"kdsharp: {reason}", file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""One picture at a time, and a line of those that wait, no longer than it may be."""
+"""One picture at a time, and a bounded queue of those that wait."""
 
 import asyncio
 import math
@@ -16,12 +16,12 @@ Result = TypeVar("Result")
 _NEWEST = 0.2
 
 
-class Late(Exception):
-    """Raised inside the work whose time is over."""
+class DeadlineExceeded(Exception):
+    """Raised inside work that took longer than it may."""
 
 
-class Line:
-    """Does work in turns, in a thread of its own."""
+class WorkQueue:
+    """Does one piece of work after the other, in a thread of its own."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -39,7 +39,7 @@ class Line:
         loop = asyncio.get_running_loop()
         self.waiting += 1
         future = loop.run_in_executor(self._pool, self._timed, work, over)
-        # It stands in line until it ended, whether or not anybody still waits.
+        # It counts as waiting until it ended, whether or not anybody still waits.
         future.add_done_callback(self._leave)
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -55,13 +55,13 @@ class Line:
             over.set()
 
     def _timed(self, work, over: threading.Event):
-        def tell(_: float = 0) -> None:
+        def progress(_: float = 0) -> None:
             if over.is_set():
-                raise Late
+                raise DeadlineExceeded
 
         start = time.perf_counter()
-        tell()
-        result = work(tell)
+        progress()
+        result = work(progress)
         spent = time.perf_counter() - start
         self._usual += _NEWEST * (spent - self._usual)
         return result

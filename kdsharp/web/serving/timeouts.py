@@ -1,4 +1,4 @@
-"""HTTP connections that end when the other side dawdles."""
+"""HTTP connections that end when the other side is too slow."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ def protocol(seconds: float) -> type[asyncio.Protocol]:
     for_headers = min(_FOR_HEADERS, seconds)
     in_all = 2 * seconds + _FOR_ANSWER
 
-    class Patient(H11Protocol):
+    class TimedProtocol(H11Protocol):
         """Ends a connection that is too slow, at any stage of a request."""
 
         _timer: asyncio.TimerHandle | None = None
@@ -46,4 +46,4 @@ def protocol(seconds: float) -> type[asyncio.Protocol]:
                 self._timer.cancel()
             self._timer = self.loop.call_later(patience, self.transport.abort)
 
-    return Patient
+    return TimedProtocol

@@ -5,7 +5,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
-from kdsharp.models import reach
+from kdsharp.models.receptive_field import receptive_field
 from tests.models import fast
 
 NETWORKS = (
@@ -43,7 +43,7 @@ class ReachTest(parameterized.TestCase):
     @parameterized.parameters(*NETWORKS)
     def test_a_poke_is_felt_as_far_as_that(self, name, arguments):
         model = models.create(name, **arguments)
-        looks = reach.of(model)
+        looks = receptive_field(model)
         step = looks.multiple
         middle = (looks.radius // step + 2) * step
         size = 2 * middle + step

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 
-class Part:
+class Subset:
     """The first `first` pictures, each as its middle of `crop` by `crop` pixels.
 
     Before that each is reduced until its shorter side has `short` pixels. Zero takes

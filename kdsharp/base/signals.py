@@ -1,11 +1,14 @@
-"""SIGTERM and Ctrl-C, as a question that the loop asks between steps."""
+"""SIGTERM and Ctrl-C as a flag that a loop checks between steps."""
 
 import signal
 import threading
 
 
 class Interruption:
-    """While entered, notes the signal instead of dying of it."""
+    """While entered, records the signal instead of ending the process.
+
+    A second signal of the same kind is handled as before entering: it ends the process.
+    """
 
     def __init__(self):
         self.signal: signal.Signals | None = None
