@@ -26,11 +26,11 @@ def run(call: Callable[[], int]) -> int:
         terminal.configure_logging(logging.WARNING)
     try:
         status = call()
-    except hosts.Lost as loss:
+    except hosts.HostLost as loss:
         hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
     except Exception as error:
         if hosts.is_loss(error):
-            loss = hosts.Lost(cause=error)
+            loss = hosts.HostLost(cause=error)
             hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
         traceback.print_exc()
         hosts.end(1)

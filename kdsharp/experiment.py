@@ -16,8 +16,8 @@ from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
 from kdsharp.errors import UserError
-from kdsharp.evaluation import table
-from kdsharp.evaluation.plots import curves, samples
+from kdsharp.evaluation import samples, table
+from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
 from kdsharp.training import hosts, loop, parallel, workdir
 from kdsharp.training.logs import read_metrics

@@ -13,11 +13,15 @@ from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
     batch,
+    bench,
     data,
-    evaluation,
+    eval,
     export,
     live,
+    models,
     mos,
+    plot,
+    serve,
     sharpen,
     video,
     web,
@@ -27,15 +31,19 @@ from kdsharp.errors import Stopped, UserError
 
 _GROUPS = (
     sharpen,
+    models,
     batch,
     video,
     live,
+    serve,
     web,
     mos,
     data,
     weights,
     ablate,
-    evaluation,
+    eval,
+    bench,
+    plot,
     export,
 )
 

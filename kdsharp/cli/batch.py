@@ -60,15 +60,17 @@ def _batch(arguments: argparse.Namespace) -> int:
         raise UserError(f"--workers is {arguments.workers}: it must be at least 1.")
     # At its first import Beam speaks of clouds that nobody asked for.
     logging.disable(logging.WARNING)
-    from kdsharp.batching import command
+    from kdsharp.commands import batch
 
     logging.disable(logging.NOTSET)
-    return command.run(
+    return batch.run(
         arguments.glob,
         arguments.out,
-        wish=command.Wish(arguments.model, arguments.strength, arguments.unsharp),
+        options=batch.BatchOptions(
+            arguments.model, arguments.strength, arguments.unsharp
+        ),
         runner=arguments.runner,
         workers=arguments.workers,
         megapixels=arguments.megapixels,
-        options=arguments.options,
+        beam_options=arguments.options,
     )

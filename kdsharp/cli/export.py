@@ -57,10 +57,10 @@ def add(verbs: Verbs) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from kdsharp.base import compilation
-    from kdsharp.export import command
+    from kdsharp.commands import export
 
     compilation.enable_cache()
-    command.run(
+    export.run(
         arguments.weights,
         arguments.out,
         format_=arguments.format,

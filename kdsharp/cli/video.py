@@ -129,19 +129,14 @@ def encoding(arguments: argparse.Namespace, *, live: bool = False):
 
 def _video(arguments: argparse.Namespace) -> None:
     frames = restoring(arguments)
-    from kdsharp.media.video import clock, files
+    from kdsharp.commands import video
 
-    def moment(name: str):
-        text = getattr(arguments, name)
-        return None if text is None else clock.seconds(text, f"--{name}")
-
-    report = files.restore(
+    video.run(
         arguments.source,
         arguments.out,
         frames,
         encoding(arguments),
-        start=moment("start"),
-        duration=moment("duration"),
+        start=arguments.start,
+        duration=arguments.duration,
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.out}, restored by {frames.model}\n{report}")

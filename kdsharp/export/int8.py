@@ -14,10 +14,10 @@ from flax.traverse_util import flatten_dict
 
 from kdsharp.base import atomic_files, optional
 from kdsharp.base.cache import cache_folder
-from kdsharp.export import pictures, trial
+from kdsharp.export import onnx_models, trial
 from kdsharp.export.graph import BEFORE
-from kdsharp.export.network import Network
-from kdsharp.export.pictures import Ranges
+from kdsharp.export.network import TrainedNetwork
+from kdsharp.export.onnx_models import Ranges
 from kdsharp.export.trial import Pair
 
 # To be raised when the same pictures give other ranges.
@@ -28,7 +28,7 @@ _EVERY = 7
 _PARTS = np.linspace(0.5, 1, 11)
 
 
-def ranges(network: Network) -> Ranges:
+def ranges(network: TrainedNetwork) -> Ranges:
     """Returns the ranges on generated pictures, kept for the next time."""
     kept = cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
     try:
@@ -42,7 +42,7 @@ def ranges(network: Network) -> Ranges:
     return found
 
 
-def _fingerprint(network: Network) -> str:
+def _fingerprint(network: TrainedNetwork) -> str:
     """Returns what changes with anything that ranges depend on."""
     told = json.dumps([_VERSION, network.version, network.card], default=str)
     content = hashlib.sha256(told.encode())
@@ -52,7 +52,7 @@ def _fingerprint(network: Network) -> str:
     return content.hexdigest()[:32]
 
 
-def calibrate(network: Network, pairs: Sequence[Pair]) -> Ranges:
+def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
     """Returns the least and the most of all that is rounded, on these pictures.
 
     Sharp ones are looked at, too: the network will meet some.
@@ -60,14 +60,14 @@ def calibrate(network: Network, pairs: Sequence[Pair]) -> Ranges:
     _, onnxruntime = optional.require(
         "onnx", "onnxruntime", purpose="calibrating 8 bits"
     )
-    graph, watched = pictures.watched(network)
+    graph, watched = onnx_models.watched(network)
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
     for pair in pairs:
         for pixels in (pair.sharp, pair.blurred):
-            found = session.run([*watched.values()], {pictures.INPUT: pixels})
+            found = session.run([*watched.values()], {onnx_models.INPUT: pixels})
             for name, values in zip(watched, found, strict=True):
                 seen[name].append(values.ravel()[::_EVERY])
     return {name: _best(np.concatenate(values)) for name, values in seen.items()}
@@ -100,7 +100,7 @@ def of_inputs(ranges: Ranges) -> Ranges:
     return {k: v for k, v in ranges.items() if not k.startswith(BEFORE)}
 
 
-def of_constants(ranges: Ranges, network: Network) -> Ranges:
+def of_constants(ranges: Ranges, network: TrainedNetwork) -> Ranges:
     """Returns the ranges without that of a convolution whose kernel gains may change.
 
     In float32 onnxruntime takes less time for it than to multiply its input by gains.

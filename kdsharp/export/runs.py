@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kdsharp.base import optional
-from kdsharp.export import pictures
+from kdsharp.export import onnx_models
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -16,7 +16,7 @@ def of_onnx(path: Path) -> tuple[Run, str]:
     (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return (
-        lambda pixels: session.run(None, {pictures.INPUT: pixels})[0],
+        lambda pixels: session.run(None, {onnx_models.INPUT: pixels})[0],
         f"onnxruntime {onnxruntime.__version__}",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kdsharp.base import atomic_files
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 from kdsharp.web.kernels.module import Kernel
 
 
@@ -31,7 +31,9 @@ class Context:
     scale: float | None
 
 
-def write(network: Network, kernel: Kernel | None, folder: Path) -> Context | None:
+def write(
+    network: TrainedNetwork, kernel: Kernel | None, folder: Path
+) -> Context | None:
     """Writes the file, if the network has a context."""
     if not network.has_context:
         return None

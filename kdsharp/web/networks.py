@@ -50,7 +50,7 @@ def write(name: str, folder: Path) -> Entry:
     optional.require(
         "onnx", "onnxruntime", purpose="a page that computes in the browser"
     )
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
     whole = network.of_weights(name)
     looks = receptive_field(whole.model)
@@ -58,7 +58,7 @@ def write(name: str, folder: Path) -> Entry:
     products = parameters / looks.multiple**2
     live = whole.model.channels == 1 and products <= _MOST_LIVE
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = pictures.batches(whole, clip=False, gains_given=True).SerializeToString()
+    graph = onnx_models.batches(whole, clip=False, gains_given=True).SerializeToString()
     file = f"{whole.name}.onnx"
     atomic_files.write_bytes(folder / file, graph)
     kernel = _kernel(whole) if live else None
@@ -78,7 +78,7 @@ def write(name: str, folder: Path) -> Entry:
     )
 
 
-def _kernel(whole: network.Network) -> module.Kernel | None:
+def _kernel(whole: network.TrainedNetwork) -> module.Kernel | None:
     """Returns the network's own WebAssembly, if it can have one."""
     if not module.fits(whole):
         return None

@@ -29,7 +29,7 @@ class Contender:
     width: int
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """Says why a contender runs no more."""
 
 
@@ -50,7 +50,7 @@ class Worker:
         other.close()
         try:
             self._receive()
-        except Lost:
+        except WorkerLost:
             self.close()
             raise
         self.first = time.monotonic() - began
@@ -77,12 +77,12 @@ class Worker:
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
-            raise Lost(
+            raise WorkerLost(
                 f"its process ended with status {self._process.exitcode}; a negative "
                 "one is a signal, and -9 most often too little memory"
             ) from error
         if isinstance(answer, str):
-            raise Lost(answer)
+            raise WorkerLost(answer)
         return answer
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from kdsharp.base import cores
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.evaluation.calls import ladder, measures, vmaf
 from kdsharp.evaluation.calls.ladder import FIRST_SCORED, Cell
 from kdsharp.evaluation.calls.store import Rows, Store

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from kdsharp.base import atomic_files
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
-from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation import samples
 from kdsharp.evaluation.quality import cases
 from kdsharp.evaluation.quality.restorers import Restorer
 

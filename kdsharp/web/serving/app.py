@@ -82,7 +82,7 @@ class Pictures:
 
     async def _sharpen(self, request: Request) -> Response:
         _check_origin(request)
-        asked = sharpening.wish(dict(request.query_params), self._models)
+        asked = sharpening.parse_request(dict(request.query_params), self._models)
         body = await self._bodies.read(request)
         try:
             sharpening.check(body)

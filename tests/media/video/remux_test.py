@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
-from kdsharp.media.video import files
+from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.restoring import Restoring
 from tests.media.video import films
@@ -82,7 +82,7 @@ class CarryingTest(parameterized.TestCase):
 
     def carried(self, source, ending, *, codec=None, **times):
         out = self.folder / f"out{ending}"
-        files.restore(source, out, _AS_IT_IS, Encoding(codec=codec), **times)
+        restore_file.restore(source, out, _AS_IT_IS, Encoding(codec=codec), **times)
         return out
 
     @parameterized.parameters(".mp4", ".mov", ".mkv")

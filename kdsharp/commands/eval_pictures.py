@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
-from kdsharp.evaluation.quality import cases, comparison, report, restorers
+from kdsharp.evaluation.quality import cases, comparison, restorers, score_report
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +58,12 @@ def run(
         shave=shave,
         against=networks[against].name if against else None,
     )
-    print(report.table(found), end="\n\n")
-    for note in report.notes(found, source, blur):
+    print(score_report.table(found), end="\n\n")
+    for note in score_report.notes(found, source, blur):
         print(note)
     if out:
         print()
-        for path in report.write(found, out, source, blur):
+        for path in score_report.write(found, out, source, blur):
             print(path)
     missing = failed | found.left_out
     for name, reason in missing.items():

@@ -1,24 +1,23 @@
-"""`kdsharp eval`, `bench` and `plot`: numbers one can trust."""
+"""`kdsharp eval`: networks scored on pictures or calls."""
 
 import argparse
-import json
-import os
 import pathlib
 from collections.abc import Sequence
 
 from kdsharp.cli.options import pixels
-from kdsharp.cli.verbs import Verbs, add_group, add_verb
+from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
+
+# What only one of the two ways of judging asks for.
+_OF_PICTURES = ("pairs", "degradation", "shift", "protocol", "shave", "against")
+_OF_CALLS = (
+    *("codecs", "rates", "sources", "player", "screens", "size", "pan"),
+    *("frames", "backend", "dtype", "threads", "no_vmaf"),
+)
 
 
 def add(verbs: Verbs) -> None:
-    """Adds the verbs that measure."""
-    _add_eval(verbs)
-    _add_bench(verbs)
-    _add_plot(add_group(verbs, "plot", "draw what was measured"))
-
-
-def _add_eval(verbs: Verbs) -> None:
+    """Adds `kdsharp eval`."""
     verb = add_verb(verbs, "eval", _eval, "score networks beside an unsharp mask")
     verb.add_argument(
         "--weights",
@@ -137,171 +136,6 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
     calls.add_argument("--threads", metavar="N", type=int, help="cores (default: all)")
 
 
-# What only one of the two ways of judging asks for.
-_OF_PICTURES = ("pairs", "degradation", "shift", "protocol", "shave", "against")
-_OF_CALLS = (
-    *("codecs", "rates", "sources", "player", "screens", "size", "pan"),
-    *("frames", "backend", "dtype", "threads", "no_vmaf"),
-)
-
-
-def _add_bench(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "bench", _bench, "time networks, each in its own process")
-    verb.add_argument(
-        "--weights",
-        nargs="+",
-        metavar="W",
-        default=[],
-        help="names that ship, .safetensors files or folders of runs",
-    )
-    verb.add_argument(
-        "--config",
-        nargs="+",
-        metavar="CONFIG",
-        default=[],
-        help="experiments, whose networks are timed with random numbers",
-    )
-    verb.add_argument(
-        "--size",
-        nargs="+",
-        metavar="S",
-        default=["720p"],
-        help="360p, 480p, 720p (default), 1080p, 1440p, 2160p, or WIDTHxHEIGHT",
-    )
-    verb.add_argument("--batch", metavar="N", type=int, default=1, help="(default: 1)")
-    verb.add_argument(
-        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
-    )
-    verb.add_argument(
-        "--dtype",
-        nargs="+",
-        metavar="T",
-        default=["float32"],
-        help="float32 (default), bfloat16, int8",
-    )
-    verb.add_argument(
-        "--backend",
-        nargs="+",
-        metavar="B",
-        help="all (default: those that are installed), jax, openvino, onnxruntime, "
-        "torch, torch-compiled, openvino-defaults, onnxruntime-defaults, ncnn",
-    )
-    verb.add_argument(
-        "--pixels",
-        metavar="P",
-        default="rgb",
-        help="what networks of luma are given: rgb (default), plane as video has it",
-    )
-    verb.add_argument(
-        "--frames",
-        metavar="N",
-        type=int,
-        default=50,
-        help="calls to time of each (default: %(default)s)",
-    )
-    verb.add_argument(
-        "--seconds",
-        metavar="S",
-        type=float,
-        default=30,
-        help="for the slowest's calls, of which there are five at least "
-        "(default: %(default)s)",
-    )
-    verb.add_argument("--out", metavar="DIR", type=pathlib.Path, help="where tables go")
-
-
-def _add_plot(verbs: Verbs) -> None:
-    runs = add_verb(verbs, "runs", _plot_runs, "draw loss and a metric over steps")
-    runs.add_argument("runs", nargs="+", metavar="RUN", type=pathlib.Path)
-    tradeoff = add_verb(verbs, "tradeoff", _plot_tradeoff, "draw quality against speed")
-    tradeoff.add_argument(
-        "found",
-        nargs="+",
-        metavar="JSON",
-        type=pathlib.Path,
-        help="scores.json of kdsharp eval and speed.json of kdsharp bench",
-    )
-    for verb in (runs, tradeoff):
-        verb.add_argument("--metric", default="psnr", help="(default: %(default)s)")
-    residuals = add_verb(
-        verbs, "residuals", _plot_residuals, "draw what two networks add to pictures"
-    )
-    residuals.add_argument("teacher", metavar="TEACHER")
-    residuals.add_argument("student", metavar="STUDENT")
-    residuals.add_argument(
-        "--data",
-        metavar="PATH",
-        type=pathlib.Path,
-        required=True,
-        help="a sharp picture, or a folder of some",
-    )
-    residuals.add_argument(
-        "--degradation",
-        metavar="SPEC",
-        default="bicubic:2",
-        help="(default: %(default)s)",
-    )
-    for verb in (runs, tradeoff, residuals):
-        verb.add_argument(
-            "--out",
-            metavar="FILE",
-            type=pathlib.Path,
-            required=True,
-            help="the picture to write",
-        )
-
-
-def _plot_runs(arguments: argparse.Namespace) -> None:
-    from kdsharp.evaluation.plots import command
-
-    command.of_runs(arguments.runs, arguments.metric, arguments.out)
-
-
-def _plot_tradeoff(arguments: argparse.Namespace) -> None:
-    from kdsharp.evaluation.plots import command
-
-    command.of_tradeoff(arguments.found, arguments.metric, arguments.out)
-
-
-def _plot_residuals(arguments: argparse.Namespace) -> None:
-    from kdsharp.base import compilation
-    from kdsharp.evaluation.plots import command
-
-    compilation.enable_cache()
-    command.of_residuals(
-        arguments.teacher,
-        arguments.student,
-        arguments.data,
-        arguments.degradation,
-        arguments.out,
-    )
-
-
-def _bench(arguments: argparse.Namespace) -> int:
-    # Several processes share a graphics card: none may take all its memory at once.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    from kdsharp.config_files import load_config
-    from kdsharp.evaluation.bench import command
-
-    configs = {}
-    for path in arguments.config:
-        config = load_config(path)
-        configs[config.name] = json.loads(config.model.to_json())
-    return command.run(
-        arguments.weights,
-        configs,
-        sizes=arguments.size,
-        batch=arguments.batch,
-        threads=arguments.threads,
-        dtypes=arguments.dtype,
-        backends=arguments.backend,
-        pixels=arguments.pixels,
-        frames=arguments.frames,
-        seconds=arguments.seconds,
-        out=arguments.out,
-    )
-
-
 def _eval(arguments: argparse.Namespace) -> int:
     from kdsharp.base import compilation
 
@@ -314,9 +148,9 @@ def _eval(arguments: argparse.Namespace) -> int:
         return _eval_calls(arguments)
     if arguments.data is None and arguments.pairs is None:
         raise UserError("nothing to judge by: give --data DIR or --pairs BLURRED SHARP")
-    from kdsharp.evaluation.quality import command
+    from kdsharp.commands import eval_pictures
 
-    return command.run(
+    return eval_pictures.run(
         arguments.weights,
         data=arguments.data,
         pairs=arguments.pairs,
@@ -330,7 +164,7 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 
 def _eval_calls(arguments: argparse.Namespace) -> int:
-    from kdsharp.evaluation.calls import command
+    from kdsharp.commands import eval_video
     from kdsharp.evaluation.calls.clips import Window
     from kdsharp.evaluation.calls.ladder import Ladder
 
@@ -341,7 +175,7 @@ def _eval_calls(arguments: argparse.Namespace) -> int:
         name: tuple(dict.fromkeys(values))
         for name, values in _given(arguments, "codecs", "rates", "sources").items()
     }
-    return command.run(
+    return eval_video.run(
         arguments.weights,
         Ladder(window=Window(**given), **combined, **_given(arguments, "player")),
         data=arguments.data,

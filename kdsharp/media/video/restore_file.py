@@ -15,7 +15,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from kdsharp.base import atomic_files
 from kdsharp.base.signals import Interruption
 from kdsharp.errors import Stopped, UserError
-from kdsharp.media.video import clock, failures, pipeline, progress, writing
+from kdsharp.media.video import failures, pipeline, progress, timestamps, writing
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.reading import Reader
 from kdsharp.media.video.restoring import Restoration, Restoring
@@ -112,7 +112,7 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
         logger.warning(complaint)
     if interruption.signal:
         raise Unfinished(
-            f"{interruption.signal.name} at {clock.spelled(writer.reached)}: "
+            f"{interruption.signal.name} at {timestamps.spelled(writer.reached)}: "
             f"{out} holds what was done until then",
             128 + interruption.signal,
         )
@@ -187,6 +187,6 @@ def full(out: Path, unfinished: Path, advice: str) -> Unfinished:
     """Returns what says how much of a video a full disk holds."""
     return Unfinished(
         f"the disk of {out} is full: it holds the first "
-        f"{clock.spelled(_length(unfinished))}; {advice}",
+        f"{timestamps.spelled(_length(unfinished))}; {advice}",
         1,
     )

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
 from kdsharp.evaluation.calls import (
+    call_report,
     clips,
     judging,
     ladder,
-    report,
     restorers,
     showing,
     summary,
@@ -91,7 +91,7 @@ def run(
         left_out = dict(sorted(left_out.items()))
         speeds = _speeds(judged[-1][0], networks, store, threads)
         settings = summary.settings(judged, judges)
-        result = report.Found(
+        result = call_report.Found(
             ladder=asked,
             judged=judged,
             settings=settings,
@@ -102,13 +102,13 @@ def run(
             dtype=dtype,
             left_out=left_out,
         )
-        for table in report.tables(result):
+        for table in call_report.tables(result):
             print(table, end="\n\n")
-        for note in report.notes(result):
+        for note in call_report.notes(result):
             print(note)
         if out:
             print()
-            written = report.write(result, out)
+            written = call_report.write(result, out)
             written += showing.write([cell for cell, _ in judged], networks, store, out)
             for path in written:
                 print(path)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdsharp.core import degradations
-from kdsharp.data import pictures
+from kdsharp.data import decoding
 from kdsharp.errors import UserError
 from kdsharp.evaluation.plots import curves, residuals, tradeoff
 from kdsharp.evaluation.quality import cases, restorers
@@ -12,7 +12,7 @@ from kdsharp.evaluation.quality import cases, restorers
 
 def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
     """Writes the curves of runs, by the names of their folders."""
-    pictures.check_name(out)
+    decoding.check_name(out)
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
@@ -22,7 +22,7 @@ def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
 
 def of_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
     """Writes quality against speed."""
-    pictures.check_name(out)
+    decoding.check_name(out)
     tradeoff.plot(found, out, metric)
     print(out)
 
@@ -31,7 +31,7 @@ def of_residuals(
     teacher: str, student: str, data: Path, degradation: str, out: Path
 ) -> None:
     """Writes residual maps of two networks side by side."""
-    pictures.check_name(out)
+    decoding.check_name(out)
     sharp = cases.of_sharp(data, degradations.create(degradation))
     networks, failed = restorers.load([teacher, student])
     if failed:

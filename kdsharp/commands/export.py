@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from kdsharp.errors import UserError
-from kdsharp.export import files, network, trial
+from kdsharp.export import file_formats, network, trial
 
 # Of the random picture that the file is compared with JAX on: odd, and of two.
 _ODD = (2, 37, 53)
@@ -23,24 +23,27 @@ def run(
     calibrate: Path | None = None,
 ) -> None:
     """Writes the network of these weights and prints what came of it."""
-    if interface not in files.INTERFACES:
+    if interface not in file_formats.INTERFACES:
         raise UserError(
-            f"unknown interface {interface!r}; there are: {', '.join(files.INTERFACES)}"
+            f"unknown interface {interface!r}; there are: "
+            f"{', '.join(file_formats.INTERFACES)}"
         )
-    kind = files.find(format_)
+    kind = file_formats.find(format_)
     if calibrate and dtype != "int8":
         raise UserError("--calibrate is for --int8: nothing else is calibrated")
     whole = network.of_weights(name)
-    files.check(whole, format_, dtype)
+    file_formats.check(whole, format_, dtype)
     suffix = kind.suffix if dtype == "float32" else f"-{dtype}{kind.suffix}"
     out = out or Path(whole.name + suffix)
     if out.suffix != kind.suffix:
         raise UserError(f"{out} is no name of {format_}: let it end in {kind.suffix}")
-    files.check_out(out)
+    file_formats.check_out(out)
     pairs = [] if dtype == "float32" else trial.pairs(whole, calibrate)
     # Every other picture teaches, the rest judge.
     ranges = _ranges(whole, pairs[::2]) if dtype == "int8" else None
-    written = kind.write(whole, out, files.Wish(interface, dtype, ranges))
+    written = kind.write(
+        whole, out, file_formats.ExportOptions(interface, dtype, ranges)
+    )
     for path in written:
         print(f"{path} ({path.stat().st_size / 1e3:,.1f} kB)")
     print(f"made of     {whole.name}, {whole.family}, kdsharp {whole.version}")
@@ -54,7 +57,7 @@ def run(
             print(line)
 
 
-def _ranges(whole: network.Network, pairs: list[trial.Pair]) -> dict:
+def _ranges(whole: network.TrainedNetwork, pairs: list[trial.Pair]) -> dict:
     from kdsharp.export import int8
 
     return int8.calibrate(whole, pairs)
@@ -63,14 +66,14 @@ def _ranges(whole: network.Network, pairs: list[trial.Pair]) -> dict:
 def _graph(format_: str) -> str:
     if format_ == "stablehlo":
         return f"StableHLO, jax.export of JAX {jax.__version__}"
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
     version = importlib.metadata.version("onnx")
-    found = f"opset {pictures.OPSET}, passed by the checker of onnx {version}"
+    found = f"opset {onnx_models.OPSET}, passed by the checker of onnx {version}"
     return found if format_ == "onnx" else f"OpenVINO IR, of ONNX {found}"
 
 
-def _pixels(whole: network.Network, interface: str) -> str:
+def _pixels(whole: network.TrainedNetwork, interface: str) -> str:
     kind = "float32 in [0, 1]" if interface == "float" else "uint8"
     colours = "luma" if whole.model.channels == 1 else "RGB"
     return (
@@ -78,7 +81,7 @@ def _pixels(whole: network.Network, interface: str) -> str:
     )
 
 
-def _parity(whole: network.Network, restore, interface: str) -> str:
+def _parity(whole: network.TrainedNetwork, restore, interface: str) -> str:
     pixels = np.random.default_rng(0).random((*_ODD, whole.model.channels), np.float32)
     if interface == "uint8":
         pixels = np.round(pixels * 255).astype(np.uint8)
@@ -88,7 +91,7 @@ def _parity(whole: network.Network, restore, interface: str) -> str:
     return f"{apart:.1e} {unit}".strip() + f" from JAX at most, on {size}"
 
 
-def _by_jax(whole: network.Network, pixels: np.ndarray, dtype: str = "float32"):
+def _by_jax(whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"):
     """Returns what the network itself makes of float or uint8 pixels, of that kind."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     model = whole.model.clone(dtype=dtype)
@@ -97,7 +100,7 @@ def _by_jax(whole: network.Network, pixels: np.ndarray, dtype: str = "float32"):
 
 
 def _losses(
-    whole: network.Network,
+    whole: network.TrainedNetwork,
     restore,
     interface: str,
     dtype: str,

@@ -20,7 +20,7 @@ try:
 except ImportError:
     onnx = onnxruntime = None
 else:
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
 # Batch, height and width: one pixel, smaller than a margin, odd, even.
 _SIZES = ((1, 1, 1), (2, 3, 29), (1, 16, 24))
@@ -45,9 +45,9 @@ class PicturesTest(parameterized.TestCase):
     @parameterized.parameters(*random_networks.ARGUMENTS)
     def test_computes_what_flax_does_with_its_batch_norm(self, **arguments):
         network = random_networks.create(arguments)
-        graph = pictures.batches(network)
+        graph = onnx_models.batches(network)
         onnx.checker.check_model(graph, full_check=True)
-        unclipped = pictures.batches(network, clip=False)
+        unclipped = onnx_models.batches(network, clip=False)
         restore = fast.jit(models.create(**arguments).apply)
         variables = random_networks.variables(arguments)
         moved = 0.0
@@ -67,9 +67,9 @@ class PicturesTest(parameterized.TestCase):
     @parameterized.parameters(*random_networks.ARGUMENTS)
     def test_bytes_are_floats_rounded(self, **arguments):
         network = random_networks.create(arguments)
-        graph = pictures.batches(network, "uint8")
+        graph = onnx_models.batches(network, "uint8")
         onnx.checker.check_model(graph, full_check=True)
-        floats = pictures.batches(network)
+        floats = onnx_models.batches(network)
         pixels = _pixels((2, 9, 11), network.model.channels)
         pixels = np.round(pixels * 255).astype(np.uint8)
         expected = 255 * _run(floats, pixels / np.float32(255))
@@ -81,7 +81,7 @@ class PicturesTest(parameterized.TestCase):
     def test_sizes_are_open_and_channels_are_not(self):
         for arguments in random_networks.ARGUMENTS:
             network = random_networks.create(arguments)
-            graph = pictures.batches(network)
+            graph = onnx_models.batches(network)
             inferred = onnx.shape_inference.infer_shapes(
                 graph, check_type=True, strict_mode=True, data_prop=True
             )
@@ -96,7 +96,7 @@ class PicturesTest(parameterized.TestCase):
         # What onnxruntime complains of, as of shapes that differ, goes to stderr.
         folder = self.create_tempdir()
         for number, arguments in enumerate(random_networks.ARGUMENTS):
-            graph = pictures.batches(random_networks.create(arguments))
+            graph = onnx_models.batches(random_networks.create(arguments))
             onnx.save(graph, f"{folder.full_path}/{number}.onnx")
         code = """
 import glob, sys, numpy, onnxruntime
@@ -115,17 +115,17 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
 
     def test_says_what_it_is(self):
         network = random_networks.create(random_networks.ARGUMENTS[0])
-        graph = pictures.batches(network)
+        graph = onnx_models.batches(network)
         told = {prop.key: prop.value for prop in graph.metadata_props}
         self.assertEqual(told["name"], "net")
         self.assertEqual(told["degradation"], "gaussian:1")
         self.assertEqual(json.loads(told["card"])["model"]["depth"], 4)
         self.assertEqual(told["kdsharp"], network.version)
-        self.assertEqual(graph.opset_import[0].version, pictures.OPSET)
+        self.assertEqual(graph.opset_import[0].version, onnx_models.OPSET)
 
     def test_no_batch_norm_is_left(self):
         for arguments in random_networks.ARGUMENTS:
-            graph = pictures.batches(random_networks.create(arguments))
+            graph = onnx_models.batches(random_networks.create(arguments))
             self.assertNotIn(
                 "BatchNormalization", {node.op_type for node in graph.graph.node}
             )
@@ -135,7 +135,7 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
         if not optional.installed("openvino"):
             self.skipTest("openvino is not installed")
         network = random_networks.create(arguments)
-        graph = pictures.batches(network, clip=False)
+        graph = onnx_models.batches(network, clip=False)
         path = self.create_tempfile("net.onnx").full_path
         onnx.save(graph, path)
         restore, _ = runs.of_openvino(path)
@@ -154,7 +154,8 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
     def test_sixteen_bits_are_near(self, dtype, **arguments):
         network = random_networks.create(arguments)
         full, reduced = (
-            pictures.batches(network, dtype=of, clip=False) for of in ("float32", dtype)
+            onnx_models.batches(network, dtype=of, clip=False)
+            for of in ("float32", dtype)
         )
         onnx.checker.check_model(reduced, full_check=True)
         pixels = _pixels((1, 13, 10), network.model.channels)

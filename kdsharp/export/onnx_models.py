@@ -21,7 +21,7 @@ from kdsharp.core import color
 from kdsharp.export import levels, networks
 from kdsharp.export.graph import Gains, Graph, Size, Value
 from kdsharp.export.levels import Levels
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks import context
 
 OPSET = 20
@@ -41,7 +41,7 @@ _ELEMENTS = {
 
 
 def batches(
-    network: Network,
+    network: TrainedNetwork,
     interface: str = "float",
     *,
     dtype: str = "float32",
@@ -59,7 +59,7 @@ def batches(
     return _batches(graph, network, interface, clip=clip, gains=gains)
 
 
-def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
+def watched(network: TrainedNetwork) -> tuple[onnx.ModelProto, dict[str, Value]]:
     """Returns a graph that gives what can have a range, too: its outputs by name."""
     graph = Graph()
     model = _batches(graph, network, "float")
@@ -72,7 +72,7 @@ def watched(network: Network) -> tuple[onnx.ModelProto, dict[str, Value]]:
 
 def _batches(
     graph: Graph,
-    network: Network,
+    network: TrainedNetwork,
     interface: str,
     *,
     clip: bool = True,
@@ -92,7 +92,7 @@ def _batches(
 
 
 def planes(
-    network: Network,
+    network: TrainedNetwork,
     width: int,
     height: int,
     *,
@@ -141,7 +141,7 @@ def _restored(
     graph: Graph,
     x: Value,
     sizes: tuple[Size, Size],
-    network: Network,
+    network: TrainedNetwork,
     pixels: Levels | None,
     strength: float = 1.0,
     clip: bool = True,
@@ -224,7 +224,7 @@ def _model(
     graph: Graph,
     dtype: str,
     shape: list,
-    network: Network,
+    network: TrainedNetwork,
     gains: Gains | None = None,
 ) -> onnx.ModelProto:
     graph.name_last(OUTPUT)

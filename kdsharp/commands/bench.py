@@ -11,7 +11,7 @@ import jax
 
 from kdsharp.base import atomic_files, machine
 from kdsharp.errors import UserError
-from kdsharp.evaluation.bench import backends, claims, operations, report, timing
+from kdsharp.evaluation.bench import backends, claims, operations, speed_report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
 from kdsharp.evaluation.bench.worker import Contender
 from kdsharp.evaluation.quality.restorers import row_name
@@ -55,13 +55,18 @@ def run(
         )
         missing |= lost
         timed.append(size)
-        said = [report.heading(size, Settings(threads)), "", report.table(size), ""]
+        said = [
+            speed_report.heading(size, Settings(threads)),
+            "",
+            speed_report.table(size),
+            "",
+        ]
         texts.append("\n".join([*said, *size.claims]))
         print(texts[-1], end="\n\n", flush=True)
     here = _machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()))
     if out:
-        written = report.as_json(timed, Settings(threads), here)
+        written = speed_report.as_json(timed, Settings(threads), here)
         atomic_files.write_text(out / "speed.json", written)
         atomic_files.write_text(
             out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n"
@@ -128,7 +133,7 @@ def _networks(
 
 def _time(
     found, width, height, batch, threads, dtypes, names, pixels, frames, seconds
-) -> tuple[report.Size, dict[str, str]]:
+) -> tuple[speed_report.Size, dict[str, str]]:
     contenders, lost = {}, {}
     for network, (subject, arguments) in found.items():
         # Only luma has a plane of its own.
@@ -157,9 +162,11 @@ def _time(
         network: operations.per_frame(arguments, height, width)
         for network, (_, arguments) in found.items()
     }
-    rows = [report.Row(*name, times, costs[name[0]]) for name, times in timed.items()]
+    rows = [
+        speed_report.Row(*name, times, costs[name[0]]) for name, times in timed.items()
+    ]
     claimed = claims.sentences(height, width, peak)
-    return report.Size(width, height, batch, rows, peak, claimed), lost
+    return speed_report.Size(width, height, batch, rows, peak, claimed), lost
 
 
 def _machine() -> dict[str, str]:

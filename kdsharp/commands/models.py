@@ -9,6 +9,11 @@ from kdsharp.weights import cards, store
 _HEIGHT, _WIDTH = 720, 1280
 
 
+def run() -> None:
+    """Prints the table."""
+    print(table())
+
+
 def table() -> str:
     """An entry for each network, those taken by default first."""
     defaults = {restore.DEFAULT: "pictures", restore.DEFAULT_VIDEO: "video"}

@@ -8,13 +8,13 @@ from pathlib import Path
 from kdsharp.base import atomic_files, optional
 from kdsharp.errors import UserError
 from kdsharp.export import networks, runs
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 
 INTERFACES = ("float", "uint8")
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class ExportOptions:
     """What a file shall be: its pixels, what it computes in, and 8 bits' ranges."""
 
     interface: str = "float"
@@ -27,7 +27,7 @@ class Format:
     """A kind of file: `write` returns the paths it wrote, `run` runs the first."""
 
     suffix: str
-    write: Callable[[Network, Path, Wish], list[Path]]
+    write: Callable[[TrainedNetwork, Path, ExportOptions], list[Path]]
     run: Callable[[Path], tuple[runs.Run, str]]
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "int8")
@@ -41,7 +41,7 @@ def find(name: str) -> Format:
     return FORMATS[name]
 
 
-def check(network: Network, name: str, dtype: str) -> None:
+def check(network: TrainedNetwork, name: str, dtype: str) -> None:
     """Refuses what cannot be written in that format."""
     networks.find(network.family)
     known = find(name).dtypes
@@ -63,18 +63,18 @@ def check_out(out: Path) -> None:
         ) from error
 
 
-def _onnx(network: Network, out: Path, wish: Wish) -> list[Path]:
-    atomic_files.write_bytes(out, _graph(network, wish, wish.ranges))
+def _onnx(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Path]:
+    atomic_files.write_bytes(out, _graph(network, options, options.ranges))
     return [out]
 
 
-def _openvino(network: Network, out: Path, wish: Wish) -> list[Path]:
+def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Path]:
     from kdsharp.export import int8
 
     (openvino,) = optional.require("openvino", purpose="exporting to openvino")
 
-    ranges = wish.ranges and int8.of_inputs(wish.ranges)
-    model = openvino.Core().read_model(_graph(network, wish, ranges))
+    ranges = options.ranges and int8.of_inputs(options.ranges)
+    model = openvino.Core().read_model(_graph(network, options, ranges))
     for name, value in network.metadata().items():
         model.set_rt_info(value, ["kdsharp", name])
     numbers = out.with_suffix(".bin")
@@ -87,20 +87,26 @@ def _openvino(network: Network, out: Path, wish: Wish) -> list[Path]:
     return [out, numbers]
 
 
-def _graph(network: Network, wish: Wish, ranges: dict | None) -> bytes:
+def _graph(
+    network: TrainedNetwork, options: ExportOptions, ranges: dict | None
+) -> bytes:
     import onnx
 
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
-    graph = pictures.batches(network, wish.interface, dtype=wish.dtype, ranges=ranges)
+    graph = onnx_models.batches(
+        network, options.interface, dtype=options.dtype, ranges=ranges
+    )
     onnx.checker.check_model(graph, full_check=True)
     return graph.SerializeToString()
 
 
-def _stablehlo(network: Network, out: Path, wish: Wish) -> list[Path]:
+def _stablehlo(
+    network: TrainedNetwork, out: Path, options: ExportOptions
+) -> list[Path]:
     from kdsharp.export import stablehlo
 
-    content = stablehlo.archive(network, wish.interface, wish.dtype)
+    content = stablehlo.archive(network, options.interface, options.dtype)
     atomic_files.write_bytes(out, content)
     return [out]
 

@@ -26,7 +26,7 @@ _ROOM = 60_000_000
 _SEAM = 400
 
 
-class Clock:
+class Stopwatch:
     """Seconds by what they were spent on, from several threads."""
 
     def __init__(self):
@@ -58,10 +58,10 @@ class Sharpening:
         threads: int,
         says_model: bool,
     ):
-        self.clock = Clock()
+        self.stopwatch = Stopwatch()
         self._model = model
         self._says_model = says_model and not model
-        self._wish = {"strength": strength, "unsharp": unsharp}
+        self._options = {"strength": strength, "unsharp": unsharp}
         self._compare = compare
         self._overwrite = overwrite
         self._means = {"backend": backend, "threads": threads}
@@ -76,7 +76,7 @@ class Sharpening:
 
     def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
         """Returns the picture, and where it goes."""
-        with self.clock.spent("decode"):
+        with self.stopwatch.spent("decode"):
             picture = pictures.read(job.source or sys.stdin.buffer.read())
         target = job.target_for(picture.details.format)
         if target is not None:
@@ -94,12 +94,12 @@ class Sharpening:
 
     def prepare(self):
         """Returns what sharpens; only now is JAX imported."""
-        with self.clock.spent("load"), _no_garbage():
+        with self.stopwatch.spent("load"), _no_garbage():
             from kdsharp.base import compilation
             from kdsharp.runtime import restore
 
-            restore.check_strength(self._wish["strength"])
-            restore.check_unsharp(self._wish["unsharp"])
+            restore.check_strength(self._options["strength"])
+            restore.check_unsharp(self._options["unsharp"])
             compilation.enable_cache()
             sharpener = restore.load(self._model, **self._means)
         if self._says_model:
@@ -107,8 +107,8 @@ class Sharpening:
 
         def compute(job: names.Job, found):
             picture, target = found
-            with self.clock.spent("network"), _tile_progress(job.name) as progress:
-                sharp = sharpener(picture.pixels, **self._wish, progress=progress)
+            with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
+                sharp = sharpener(picture.pixels, **self._options, progress=progress)
             before = picture.pixels if self._compare else None
             return pictures.Picture(sharp, picture.details), before, target
 
@@ -117,7 +117,7 @@ class Sharpening:
     def write(self, job: names.Job, made) -> None:
         """Writes what was made of a picture."""
         sharp, before, target = made
-        with self.clock.spent("encode"):
+        with self.stopwatch.spent("encode"):
             if target is None:
                 kept = pictures.kept_format(sharp.details.format)
                 sys.stdout.buffer.write(pictures.encode(sharp, kept))
@@ -181,7 +181,7 @@ def run(
     start = time.perf_counter() - began
     failed = _run(jobs, sharpening)
     if timing:
-        _tell(sharpening.clock.seconds, start, time.perf_counter() - began)
+        _tell(sharpening.stopwatch.seconds, start, time.perf_counter() - began)
     for sentence in failed:
         terminal.fail(sentence, 1)
     if failed and len(jobs) > 1:

@@ -6,7 +6,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.evaluation.plots import candidates, curves, samples
+from kdsharp.evaluation import samples
+from kdsharp.evaluation.plots import candidates, curves
 
 
 class SamplesTest(parameterized.TestCase):

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from kdsharp.commands import bench
 from kdsharp.errors import UserError
 from kdsharp.evaluation import text
-from kdsharp.evaluation.bench import backends, claims, command, operations, worker
+from kdsharp.evaluation.bench import backends, claims, operations, worker
 from tests.cli import running
 from tests.evaluation import networks
 
@@ -150,12 +151,12 @@ class SizeTest(parameterized.TestCase):
         ("720p", 1280, 720), ("1080p", 1920, 1080), ("640x36", 640, 36)
     )
     def test_has_a_name_or_numbers(self, name, width, height):
-        self.assertEqual(command.resolution(name), (width, height))
+        self.assertEqual(bench.resolution(name), (width, height))
 
     @parameterized.parameters("721p", "0x3", "x", "")
     def test_another_gets_a_sentence(self, name):
         with self.assertRaisesRegex(UserError, "720p, 1080p.*WIDTHxHEIGHT"):
-            command.resolution(name)
+            bench.resolution(name)
 
 
 class WorkerTest(parameterized.TestCase):
@@ -166,7 +167,7 @@ class WorkerTest(parameterized.TestCase):
 
     @parameterized.parameters((0, "no weights 'nowhere'"), (9999, "more than the"))
     def test_says_why_it_cannot(self, threads, message):
-        with self.assertRaisesRegex(worker.Lost, message):
+        with self.assertRaisesRegex(worker.WorkerLost, message):
             worker.Worker(self._contender(threads))
 
     def test_memory_is_its_own_and_not_its_parents(self):

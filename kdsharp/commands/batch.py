@@ -44,7 +44,7 @@ class Failed(Stopped):
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class BatchOptions:
     """What is asked of every picture."""
 
     model: str
@@ -56,31 +56,31 @@ def run(
     glob: str,
     out: str,
     *,
-    wish: Wish,
+    options: BatchOptions,
     runner: str,
     workers: int,
     megapixels: float,
-    options: Sequence[str] = (),
+    beam_options: Sequence[str] = (),
 ) -> int:
     """Returns the exit status: 1 where a picture could not be sharpened."""
-    restore.check_strength(wish.strength)
-    restore.check_unsharp(wish.unsharp)
+    restore.check_strength(options.strength)
+    restore.check_unsharp(options.unsharp)
     pictures.allow(megapixels)
     began = time.monotonic()
     try:
-        pipeline = beam.Pipeline(options=_options(runner, workers, options))
+        pipeline = beam.Pipeline(options=_options(runner, workers, beam_options))
     except ValueError as error:
         raise UserError(str(error)) from error
     found = _count(glob)
-    graph, shape = network.export(wish.model)
-    with _claim(out, wish, graph) as own:
+    graph, shape = network.export(options.model)
+    with _claim(out, options, graph) as own:
         handler = network.Handler(
             posixpath.join(own, "model.onnx"),
             shape,
-            strength=wish.strength,
-            unsharp=wish.unsharp,
+            strength=options.strength,
+            unsharp=options.unsharp,
         )
-        logger.info("%d pictures, model %s", found, wish.model or restore.DEFAULT)
+        logger.info("%d pictures, model %s", found, options.model or restore.DEFAULT)
         _build(pipeline, glob, out, own, handler, megapixels)
         with _sentences(), _silent() if workers > 1 else contextlib.nullcontext():
             result = pipeline.run()
@@ -142,12 +142,12 @@ def _count(glob: str) -> int:
 
 
 @contextlib.contextmanager
-def _claim(out: str, wish: Wish, graph: bytes) -> Iterator[str]:
+def _claim(out: str, options: BatchOptions, graph: bytes) -> Iterator[str]:
     """Yields the folder of this job's own files, which no other job uses meanwhile."""
     own = posixpath.join(out, _OWN)
     asked = {
-        **dataclasses.asdict(wish),
-        "model": wish.model or restore.DEFAULT,
+        **dataclasses.asdict(options),
+        "model": options.model or restore.DEFAULT,
         "network": hashlib.sha256(graph).hexdigest(),
     }
     with _sentences():
@@ -181,7 +181,7 @@ def _lock(own: str, out: str) -> Iterator[None]:
 
 
 def _agree(own: str, asked: dict, out: str) -> None:
-    """Refuses to go on with another wish than the pictures there were made by."""
+    """Refuses to go on with other options than the pictures there were made with."""
     path = posixpath.join(own, "asked.json")
     if not FileSystems.exists(path):
         _write(path, json.dumps(asked).encode(), own)
@@ -195,7 +195,7 @@ def _agree(own: str, asked: dict, out: str) -> None:
     ]
     if changes:
         raise UserError(
-            f"{out} holds pictures of another wish ({'; '.join(changes)}): name "
+            f"{out} holds pictures of another options ({'; '.join(changes)}): name "
             "another folder"
         )
 

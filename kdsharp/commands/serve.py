@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,9 @@ from kdsharp.media import pictures
 from kdsharp.web import build, networks
 from kdsharp.web.serving import app
 from kdsharp.web.serving.limits import Limits
+from kdsharp.web.serving.listening import bound
 from kdsharp.web.serving.timeouts import protocol
 
-_BACKLOG = 1024
 _LOCAL = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -68,21 +67,3 @@ def _site(site: Path | None, names: tuple[str, ...]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         build.write(Path(folder), list(names), engine="server")
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """Yields a socket that will listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(
-                f"{host}:{port} cannot be listened on ({reason}): give another --port"
-            ) from error
-        # Who comes before the rest is ready waits.
-        listening.listen(_BACKLOG)
-        yield listening
