@@ -43,9 +43,10 @@ def require(*modules: str, purpose: str, extra: str = "") -> list[ModuleType]:
 
 
 def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
-    """The error that says which extra installs the module."""
-    package, own = EXTRAS[module]
+    """The error that says which extra installs the module, or which package."""
+    package, own = EXTRAS.get(module, (module, ""))
+    extra = extra or own
+    what = f"'kdsharp[{extra}]'" if extra else package
     return UserError(
-        f"{purpose} needs {package}, which is not installed: "
-        f"pip install 'kdsharp[{extra or own}]'"
+        f"{purpose} needs {package}, which is not installed: pip install {what}"
     )

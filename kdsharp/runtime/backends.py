@@ -125,7 +125,7 @@ def choose(backend: str, dtype: str) -> str:
             f"unknown backend {backend!r}; there are: auto, {', '.join(BACKENDS)}"
         )
     entry = BACKENDS[backend]
-    optional.require(*entry.needs, purpose=f"backend {backend}")
+    optional.require(*entry.needs, purpose=f"backend {backend}", extra="onnx")
     if dtype not in entry.dtypes:
         raise UserError(
             f"{backend} does not compute in {dtype}; it does in "
