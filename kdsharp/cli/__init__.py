@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from kdsharp import __version__
 from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kdsharp", description="Sharpens pictures, and trains what does so."
     )
+    parser.add_argument("--version", action="version", version=f"kdsharp {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for group in _GROUPS:
         group.add(verbs)
