@@ -195,7 +195,7 @@ def _agree(own: str, asked: dict, out: str) -> None:
     ]
     if changes:
         raise UserError(
-            f"{out} holds pictures of another options ({'; '.join(changes)}): name "
+            f"{out} holds pictures made with other options ({'; '.join(changes)}): name "
             "another folder"
         )
 

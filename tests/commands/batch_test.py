@@ -137,7 +137,8 @@ class BatchTest(absltest.TestCase):
         refused = _run("batch", self.glob, out, "--strength", 0.5)
         self.assertEqual(refused.returncode, 2)
         self.assertRegex(
-            refused.stderr, r"^kdsharp: .* another wish \(strength: 1.0 there, 0.5 now"
+            refused.stderr,
+            r"^kdsharp: .* made with other options \(strength: 1.0 there, 0.5 now",
         )
 
     def test_what_a_person_did_wrong_is_a_sentence(self):
