@@ -61,6 +61,7 @@ setup(
             "openvino>=2025.3",
             "playwright>=1.55",
             "pytest>=8",
+            "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
             "pyyaml>=6",
