@@ -20,7 +20,7 @@ setup(
     package_data={
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
         "kdsharp.study": ["page/*"],
-        "kdsharp.web": ["page/*", "page/*/*"],
+        "kdsharp.web": ["extension/*", "page/*", "page/*/*"],
     },
     install_requires=[
         "absl-py>=2.1",
@@ -71,6 +71,7 @@ setup(
             "pillow-heif>=1.1",
             "playwright>=1.55",
             "pytest>=8",
+            "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
             "pyyaml>=6",
