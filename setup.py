@@ -20,7 +20,7 @@ setup(
     package_data={
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
         "kdsharp.study": ["page/*"],
-        "kdsharp.web": ["page/*", "page/*/*"],
+        "kdsharp.web": ["extension/*", "page/*", "page/*/*"],
     },
     install_requires=[
         "absl-py>=2.1",
