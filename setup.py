@@ -71,6 +71,7 @@ setup(
             "pillow-heif>=1.1",
             "playwright>=1.55",
             "pytest>=8",
+            "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pyyaml>=6",
             "ruff==0.17.6",
