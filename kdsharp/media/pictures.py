@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kdsharp.base import atomic_files
+from kdsharp.base import atomic_files, choices
 from kdsharp.errors import UserError
 from kdsharp.media import details as detail
 from kdsharp.media import kinds, sixteen_bit, tags
@@ -181,9 +181,8 @@ def named_format(name: str) -> str:
     try:
         return ENDINGS["." + name.lower().removeprefix(".")]
     except KeyError:
-        raise UserError(
-            f"unknown format {name!r}; choose one of: "
-            f"{', '.join(ending[1:] for ending in _USUAL_ENDINGS.values())}"
+        raise choices.unknown(
+            "format", name, (ending[1:] for ending in _USUAL_ENDINGS.values())
         ) from None
 
 

@@ -147,7 +147,7 @@ class BatchTest(absltest.TestCase):
 
     def test_what_a_person_did_wrong_is_a_sentence(self):
         for arguments, words in (
-            ((self.root / "none*", self.root / "no"), "nothing is called so"),
+            ((self.root / "none*", self.root / "no"), "no files match"),
             ((self.glob, self.root / "no", "--strength", 2), "out of range"),
             ((self.glob, self.root / "no", "--runner", "Moon"), "Moon"),
         ):

@@ -168,7 +168,7 @@ class BuildersTest(parameterized.TestCase):
         layouts.helen(self.origin, 2)
         for path in (self.origin / "blur").iterdir():
             layouts.truncate(path)
-        with self.assertRaisesRegex(UserError, "None of the 2 .*truncated"):
+        with self.assertRaisesRegex(UserError, "none of the 2 .*truncated"):
             self._prepare("helen")
         self.assertFalse((self.data / "helen/1.0.0").exists())
 
@@ -227,7 +227,7 @@ class BuildersTest(parameterized.TestCase):
         folder = self.data / "celeba/preparing-1.0.0"
         with (
             workers.only_one(folder),
-            self.assertRaisesRegex(UserError, "Another process"),
+            self.assertRaisesRegex(UserError, "another process"),
         ):
             self._prepare("celeba")
         self._prepare("celeba")
