@@ -15,10 +15,10 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media import deep, gain_maps, inks, kinds, light, tags
 from kdsharp.media import details as detail
+from kdsharp.media import gain_maps, inks, kinds, light, sixteen_bit, tags
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ _WEBP_QUALITY = 90
 _AVIF = {"quality": 90, "subsampling": "4:4:4"}
 # Of BMPs, Pillow writes alpha and does not read it.
 _OPAQUE = ("JPEG", "BMP")
-_DEEP = {"PNG": deep.png, "TIFF": deep.tiff}
+_DEEP = {"PNG": sixteen_bit.png, "TIFF": sixteen_bit.tiff}
 _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
 
@@ -115,10 +115,10 @@ def read(source: Path | bytes, *, animated: bool = False) -> Picture:
             if animated and _is_animated(image):
                 return _frames(image, content)
             # To ask a PNG for its EXIF is to load it: what loading loses comes first.
-            if not deep.is_deep(image):
+            if not sixteen_bit.is_deep(image):
                 return _shallow(image, content)
             with Image.open(io.BytesIO(content)) as again:
-                pixels = deep.read(image, again)
+                pixels = sixteen_bit.read(image, again)
             told = detail.of_image(image, content)
             # Pillow turns TIFFs as it loads them.
             orientation = image.getexif().get(detail.ORIENTATION, 1)
@@ -224,7 +224,7 @@ def write(
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     try:
-        whole_files.write_bytes(path, content)
+        atomic_files.write_bytes(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
