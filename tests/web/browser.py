@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
-from kdsharp.evaluation.costs import browser_speed
+from benchmarks import browser_speed
 from kdsharp.export import packages
 
 PROGRAM = browser_speed.find_chromium()
