@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks import record
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.errors import UserError
 
 _FOLDER = Path(__file__).parent

@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 
 _ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def write(
         "results": results,
     }
     text = json.dumps(kept, indent=2, default=str)
-    whole_files.write_text(path, text + "\n")
+    atomic_files.write_text(path, text + "\n")
 
 
 def machine() -> dict[str, Any]:

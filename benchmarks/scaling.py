@@ -10,7 +10,6 @@ program (`lax.scan`), on one device: what starting each by itself costs.
 """
 
 import argparse
-import os
 import sys
 
 import jax
@@ -23,6 +22,7 @@ from benchmarks.jax_step import (
     random_batch,
     scanned_steps,
 )
+from kdsharp.base import cores
 from kdsharp.evaluation import text
 from kdsharp.evaluation.bench.turns import alternate, timed
 
@@ -52,24 +52,24 @@ def measure(arguments: argparse.Namespace) -> dict:
         {way: timed(take) for way, take in ways.items()}, arguments.rounds
     )
     took = {way: 1e3 * float(np.median(times)) for way, times in measured.items()}
-    cores = len(os.sched_getaffinity(0))
+    core_count = cores.count()
     rows = []
     for count in _COUNTS:
-        compute = took[f"share of {count}"] * max(1, count / cores)
+        compute = took[f"share of {count}"] * max(1, count / core_count)
         speed = took[1] / took[count]
         rows.append(
             {
                 "devices": count,
                 "milliseconds": took[count],
                 "speed": speed,
-                "efficiency": speed / min(count, cores),
+                "efficiency": speed / min(count, core_count),
                 "compute_ms": compute,
                 "rest_ms": took[count] - compute,
             }
         )
     return {
         "step": f"{arguments.network}, {arguments.batch} x {side} x {side}",
-        "cores": cores,
+        "cores": core_count,
         "rows": rows,
         "scanned_ms": took["scan"] / _SCANNED,
     }

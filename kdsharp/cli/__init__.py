@@ -9,16 +9,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdsharp import __version__, terminal
+from kdsharp import __version__
+from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
     batch,
+    bench,
     data,
-    evaluation,
+    eval,
     export,
     live,
+    models,
     mos,
+    plot,
+    serve,
     sharpen,
+    train,
     video,
     web,
     weights,
@@ -27,23 +33,28 @@ from kdsharp.errors import Stopped, UserError
 
 _GROUPS = (
     sharpen,
+    models,
     batch,
     video,
     live,
+    serve,
     web,
     mos,
     data,
     weights,
+    train,
     ablate,
-    evaluation,
+    eval,
+    bench,
+    plot,
     export,
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
-    arguments = _parser().parse_args(argv)
-    terminal.listen()
+    arguments = _parse(argv)
+    terminal.configure_logging()
     try:
         status = arguments.call(arguments) or 0
         sys.stdout.flush()
@@ -61,6 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{error}: what is done stays; mend that and run the same command again", 1
         )
     return status
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; where a verb takes values of a config, also those `overrides`."""
+    parser = _parser()
+    arguments, others = parser.parse_known_args(argv)
+    if others and not getattr(arguments, "takes_overrides", False):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    arguments.overrides = others
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,10 +15,10 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media import deep, kinds, tags
 from kdsharp.media import details as detail
+from kdsharp.media import kinds, sixteen_bit, tags
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ _WEBP_QUALITY = 90
 _AVIF = {"quality": 90, "subsampling": "4:4:4"}
 # Of BMPs, Pillow writes alpha and does not read it.
 _OPAQUE = ("JPEG", "BMP")
-_DEEP = {"PNG": deep.png, "TIFF": deep.tiff}
+_DEEP = {"PNG": sixteen_bit.png, "TIFF": sixteen_bit.tiff}
 _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
 
@@ -102,13 +102,13 @@ def read(source: Path | bytes) -> Picture:
         with Image.open(io.BytesIO(content)) as image:
             _check(image)
             # To ask a PNG for its EXIF is to load it: what loading loses comes first.
-            if not deep.is_deep(image):
+            if not sixteen_bit.is_deep(image):
                 image.load()
                 told = detail.of_image(image, content)
                 ImageOps.exif_transpose(image, in_place=True)
                 return Picture(images.to_pixels(image), told)
             with Image.open(io.BytesIO(content)) as again:
-                pixels = deep.read(image, again)
+                pixels = sixteen_bit.read(image, again)
             told = detail.of_image(image, content)
             # Pillow turns TIFFs as it loads them.
             orientation = image.getexif().get(detail.ORIENTATION, 1)
@@ -148,7 +148,7 @@ def write(
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     try:
-        whole_files.write_bytes(path, content)
+        atomic_files.write_bytes(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
