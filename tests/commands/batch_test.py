@@ -110,6 +110,7 @@ class BatchTest(absltest.TestCase):
                 return out, before
         return self.fail(f"killed {_ATTEMPTS} times, never at work")
 
+    @pytest.mark.slow
     def test_killed_and_started_again_it_is_as_sharpen_each_picture_once(self):
         out, before = self._killed_half_way()
 

@@ -12,6 +12,7 @@ import sys
 import threading
 
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 from absl.testing import absltest, parameterized
 
@@ -392,6 +393,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 class KillTest(parameterized.TestCase):
     @parameterized.parameters(1, 2)
     def test_killed_and_started_again_it_goes_on_where_it_was(self, processes):
