@@ -210,6 +210,8 @@ def _of_frames(picture: Picture, format_: str) -> dict:
     timing = picture.details.encoding["timing"]
     frames = [images.to_image(_to_bytes(frame)) for frame in picture.frames]
     options = {"save_all": True, "append_images": frames, **timing}
+    if format_ != "PNG":  # In whole milliseconds.
+        options["duration"] = [round(time) for time in timing["duration"]]
     if format_ == "PNG":  # Each frame is whole.
         options |= {"disposal": 0, "blend": 0}
     return options
