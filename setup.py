@@ -96,6 +96,7 @@ setup(
             "mkdocstrings[python]>=1.0",
         ],
         "heif": ["pillow-heif>=1.1"],
+        "hub": ["huggingface-hub>=1.0"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "serve": [
@@ -107,6 +108,7 @@ setup(
         "test": [
             "apache-beam>=2.77",
             "av>=18",
+            "huggingface-hub>=1.0",
             "imageio-ffmpeg>=0.6",
             "ipykernel>=6.29",
             "kubeflow-trainer-api>=2.3",
