@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from kdsharp.errors import UserError
-from kdsharp.weights import cards, hub, store
+from kdsharp.weights import cards, hub, sharing, store
 
 
 def list_shipped() -> None:
@@ -53,15 +53,15 @@ def push(weights: str, target: str, *, private: bool, overwrite: bool) -> None:
     """Writes weights and their model card to a folder, or uploads them to a hub."""
     file = store.locate(weights)
     if not hub.is_id(target):
-        for path in hub.write_folder(file, Path(target), overwrite=overwrite):
+        for path in sharing.write_folder(file, Path(target), overwrite=overwrite):
             print(path)
         return
     with tempfile.TemporaryDirectory() as folder:
-        hub.write_folder(file, Path(folder))
-        print(hub.upload(Path(folder), target, private=private))
+        sharing.write_folder(file, Path(folder))
+        print(sharing.upload(Path(folder), target, private=private))
 
 
 def pull(source: str, out: Path, *, overwrite: bool) -> None:
     """Writes the weights of a hub or a folder, and their model card, to a folder."""
-    for path in hub.write_folder(store.locate(source), out, overwrite=overwrite):
+    for path in sharing.write_folder(store.locate(source), out, overwrite=overwrite):
         print(path)

@@ -1,20 +1,19 @@
-"""Weights on a model hub: a repository holds NAME.safetensors, NAME.json and README.md.
+"""Repositories of a model hub: `OWNER/NAME`, or `OWNER/NAME@REVISION` for one state.
 
-`OWNER/NAME` is a repository, `OWNER/NAME@REVISION` one state of it. The Python package
-huggingface_hub fetches and uploads; a folder of the same files needs no package.
+The Python package huggingface_hub fetches and uploads. A repository holds
+NAME.safetensors, NAME.json and README.md.
 """
 
 import re
-import shutil
 from pathlib import Path
 from types import ModuleType
 
-from kdsharp.base import atomic_files, optional
+from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.weights import model_cards, store
+
+README = "README.md"
 
 _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
-_README = "README.md"
 
 
 def is_id(name: str) -> bool:
@@ -35,58 +34,36 @@ def available() -> bool:
 
 def download(name: str) -> Path:
     """The folder of a repository's weights, from the hub's cache where it is there."""
-    hub = _package(f"weights of the hub ({name!r})")
-    repository, revision = _ID.fullmatch(name).groups()
+    hub = package(f"weights of the hub ({name!r})")
+    repository, revision = split(name)
     try:
         folder = hub.snapshot_download(
             repository,
             revision=revision,
-            allow_patterns=["*.safetensors", "*.json", _README],
+            allow_patterns=["*.safetensors", "*.json", README],
         )
     except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
         raise UserError(
             f"no weights {name!r}: not on this machine, and on the hub: "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
     return Path(folder)
 
 
-def write_folder(file: Path, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Writes weights, their card and a model card; returns the files."""
-    card = file.with_suffix(".json")
-    store.read_card(file)  # Says so where it is missing.
-    targets = [folder / file.name, folder / card.name, folder / _README]
-    for target in targets:
-        if target.exists() and not overwrite:
-            raise UserError(f"{target} exists: give another folder, or --overwrite")
-    for source, target in zip((file, card), targets, strict=False):
-        with atomic_files.atomic_write(target) as unfinished:
-            shutil.copyfile(source, unfinished)
-    atomic_files.write_text(targets[-1], model_cards.markdown(file))
-    return targets
-
-
-def upload(folder: Path, name: str, *, private: bool = False) -> str:
-    """Uploads a folder's files to a repository, which is made; returns its address."""
-    hub = _package("uploading to the hub")
+def split(name: str) -> tuple[str, str | None]:
+    """The repository and the revision that a name holds."""
     repository, revision = _ID.fullmatch(name).groups()
-    api = hub.HfApi()
-    try:
-        address = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=folder, revision=revision)
-    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
-        raise UserError(
-            f"could not upload to {name!r}: {_first_line(error)}"
-        ) from error
-    return str(address)
+    return repository, revision
 
 
-def _package(purpose: str) -> ModuleType:
+def package(purpose: str) -> ModuleType:
+    """The package, or the sentence that names its extra."""
     [hub] = optional.require("huggingface_hub", purpose=purpose)
     optional.require("huggingface_hub.errors", purpose=purpose)
     return hub
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

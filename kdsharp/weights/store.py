@@ -18,6 +18,7 @@ from safetensors.numpy import save as to_bytes
 
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
+from kdsharp.weights import hub
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -62,8 +63,6 @@ def locate(name: str) -> Path:
     if name in shipped():
         return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
     path = Path(name)
-    from kdsharp.weights import hub
-
     on_hub = hub.is_id(name)
     if on_hub and hub.available():
         path = hub.download(name)
