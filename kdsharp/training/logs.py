@@ -1,40 +1,38 @@
-"""What a run writes while it trains: `metrics.jsonl` and TensorBoard events."""
+"""What a run writes while it trains: `metrics.jsonl`, and the same elsewhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tensorboardX import SummaryWriter
-
 from kdsharp.base import atomic_files
+from kdsharp.training.writers import Writer
 
 METRICS_FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """Both files; what an interrupted run wrote past `step` is taken back first."""
+    """The file and the writers that get the same metrics.
 
-    def __init__(self, workdir: Path, step: int):
+    What an interrupted run wrote to the file past `step` is taken back first.
+    """
+
+    def __init__(self, workdir: Path, step: int, writers: Sequence[Writer] = ()):
         self._path = workdir / METRICS_FILE
         _keep_until(self._path, step)
         self._file = self._path.open("a")
-        self._events = SummaryWriter(
-            str(workdir / "tensorboard"),
-            purge_step=step + 1,
-            # Two runs that start within a second would share a file otherwise.
-            filename_suffix=f".{step}",
-        )
+        self._writers = writers
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Writes one line, whole, and the same as events."""
+        """Write one line, whole, and the same to the writers."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
-        for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+        for writer in self._writers:
+            writer.write(step, values)
 
     def close(self) -> None:
         self._file.close()
-        self._events.close()
+        for writer in self._writers:
+            writer.close()
 
 
 def read_metrics(workdir: Path) -> list[dict]:

@@ -34,6 +34,7 @@ from kdsharp.training import (
     parallel,
     teaching,
     validation,
+    writers,
 )
 from kdsharp.training.budget import Budget
 from kdsharp.training.checkpoints import Checkpoints
@@ -157,6 +158,7 @@ class Run:
             self._source, config.batch_size, config.data.crops_per_picture
         )
         self._budget = Budget(config.budget)
+        writers.check(config.writers)
         # Of a run that time ends, nobody knows beforehand.
         self._steps = (
             None if self._budget.limits else self._steps_per_epoch * config.epochs
@@ -277,7 +279,7 @@ class Run:
                 else f", with {clock.words(self._budget.left)} left",
             )
         self._state = self._devices.replicate(self._state)
-        self._progress = Progress(self._workdir, self._step, self._steps)
+        self._progress = Progress(self._config, self._workdir, self._step, self._steps)
 
     def _calls(self) -> Iterator[list[dict]]:
         """Yields the batches of a call, until the run is over."""
