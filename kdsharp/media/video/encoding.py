@@ -136,6 +136,9 @@ def find(
 def _holds(container: av.container.OutputContainer, encoder: str) -> bool:
     if container.format.name in _STREAMS:
         return encoder in _STREAMED
+    if encoder == "ffv1" and container.format.name in _TAGGED:
+        # FFmpeg writes it there, but what plays MP4 does not play it.
+        return False
     return encoder in container.supported_codecs
 
 

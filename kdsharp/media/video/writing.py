@@ -72,9 +72,9 @@ class Writer:
         source = reader.video.codec_context.codec.canonical_name
         self._codec = encoding.find(wanted, self._out, source, frame.format.name)
         self.pixels = formats.taken(self._codec, frame.format.name)
+        self._picture = self._add_picture(reader, frame, wanted)
         if not wanted.live:
             _tell_changes(source, self._codec, frame, self.pixels, wanted)
-        self._picture = self._add_picture(reader, frame, wanted)
         self._carriers: dict[int, remux.Carrier] = {}
         for stream in remux.streams(reader.container, reader.video):
             if (added := remux.add(self._out, stream)) is None:
