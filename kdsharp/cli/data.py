@@ -166,7 +166,10 @@ def _preview(arguments: argparse.Namespace) -> None:
     from kdsharp.data import preview, sources
 
     source = sources.create(
-        arguments.source or config.data.source, "train", seed=config.seed
+        arguments.source or config.data.source,
+        "train",
+        seed=config.seed,
+        least_side=config.data.patch_size,
     )
     if arguments.degradation:
         config.degradation = arguments.degradation
