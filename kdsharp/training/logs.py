@@ -9,7 +9,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 
 METRICS_FILE = "metrics.jsonl"
 # How long TensorBoard may have to wait for what is new.
@@ -81,4 +81,4 @@ def read_metrics(workdir: Path) -> list[dict]:
 
 def _keep_until(path: Path, step: int) -> None:
     kept = [r for r in read_metrics(path.parent) if r["step"] <= step]
-    whole_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))
+    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))

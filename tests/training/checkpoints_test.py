@@ -59,11 +59,11 @@ _DAMAGES = {
 # In a process of its own, whose files must stay small after the first checkpoint.
 _FILL_THE_DISK = """
 import pathlib, resource, sys
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.training.checkpoints import Checkpoints
 from tests.training import checkpoints_test
 
-terminal.listen()
+terminal.configure_logging()
 held = Checkpoints(pathlib.Path(sys.argv[1]))
 held.save(1, checkpoints_test._tree(1), {})
 held.wait()

@@ -13,15 +13,20 @@ from av.codec.context import Flags
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media.video import carrying, encoding, failures, formats
+from kdsharp.media.video import encoding, failures, formats, remux
 
 logger = logging.getLogger(__name__)
 
-# In fragments, so that what is written can be played whatever happens next; at the end
-# they become one index, as of any other file.
-_FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov"}
-_OF_THAT_KIND = ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv")
+# In pieces of a second that reach the disk at once, so that what is written can be
+# played whatever happens next; at the end MP4's become one index, as of any other file.
+_AT_ONCE = {"flush_packets": "1"}
+_FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
+_CLUSTERS = {"cluster_time_limit": "1000"}
+_PIECES = dict.fromkeys(
+    ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS
+) | dict.fromkeys(("matroska", "webm"), _CLUSTERS)
 
 # FFmpeg's flag of a container whose frames may last as long as they like.
 _VARIABLE_RATE = 0x0400
@@ -60,15 +65,14 @@ class Writer:
     ):
         with failures.told(f"{target.name} cannot be written", target.advice):
             self._out = av.open(target.url, "w", format=target.format)
-        self._out.container_options.update(target.options)
-        if self._out.format.name in _OF_THAT_KIND:
-            self._out.container_options.update(_FRAGMENTS)
+        pieces = _PIECES.get(self._out.format.name, {})
+        self._out.container_options.update(_AT_ONCE | pieces | dict(target.options))
         self._codec = encoding.find(wanted, self._out)
         self.pixels = formats.taken(self._codec, frame.format.name)
         self._picture = self._add_picture(reader, frame, wanted)
-        self._carriers: dict[int, carrying.Carrier] = {}
-        for stream in carrying.streams(reader.container, reader.video):
-            if (added := carrying.add(self._out, stream)) is None:
+        self._carriers: dict[int, remux.Carrier] = {}
+        for stream in remux.streams(reader.container, reader.video):
+            if (added := remux.add(self._out, stream)) is None:
                 logger.warning(
                     "left out: stream %d (%s, %s), which %s cannot hold",
                     stream.index,
@@ -78,9 +82,9 @@ class Writer:
                 )
                 continue
             self._carriers[stream.index] = added[1]
-        self._out.metadata.update(carrying.container_tags(reader.container))
+        self._out.metadata.update(remux.container_tags(reader.container))
         self._out.set_chapters(
-            carrying.chapters(reader.container, reader.shift, reader.length)
+            remux.chapters(reader.container, reader.shift, reader.length)
         )
         self._last = -1
         self.frames = 0
@@ -127,7 +131,7 @@ class Writer:
         encoding.set_up(self._codec, context, wanted, rate)
         if turned := _display_matrix(frame):
             stream.set_display_matrix(turned)
-        stream.metadata.update(carrying.tags(reader.video.metadata))
+        stream.metadata.update(remux.tags(reader.video.metadata))
         stream.disposition = reader.video.disposition
         with failures.told(f"{self._codec.name} does not begin", _advice(context)):
             context.open()
@@ -197,6 +201,13 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         return struct.unpack("<9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
     except KeyError:
         return None
+
+
+def clear(path: Path) -> None:
+    """Removes what runs that were killed left of that file, and says so."""
+    for left in atomic_files.leftovers(path):
+        left.unlink(missing_ok=True)
+        logger.info("removed %s, which a run that was killed left behind", left)
 
 
 def check_free(path: Path, overwrite: bool) -> None:
