@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_CACHE_BYTES = 3 << 28
 # Of the pictures used last, whether they stay or not.
 _RECENT_BYTES = 1 << 28
-# Of the pictures that are too small.
+# How many of the pictures that are too small are named.
 _NAMED = 10
 
 Pixels = np.ndarray | decoding.Decoded
@@ -64,15 +64,12 @@ class Files:
             self._admit(name)
         if not self._names:
             raise UserError(
-                f"None of the {len(names)} {self._kind} in {self._root} can be read "
-                f"({', '.join(self.skipped[:3])}): {self._wanted}."
+                f"none of the {len(names)} {self._kind} in {self._root} can be read "
+                f"({', '.join(self.skipped[:3])}): {self._wanted}"
             )
 
     def leave_out_smaller(self, side: int) -> None:
-        """Leaves out what is known to be lower or narrower; before the first is read.
-
-        What is named once is not in the way of thousands.
-        """
+        """Leaves out pictures lower or narrower than that; before the first is read."""
         small = {
             name: size
             for name, size in zip(self._names, self._shapes, strict=True)
@@ -88,11 +85,11 @@ class Files:
             )
         for name, (height, width) in list(small.items())[:_NAMED]:
             logger.warning(
-                "Skipping %s: %dx%d holds no patch of %d pixels",
+                "skipping %s: %dx%d holds no patch of %d pixels",
                 *(self._root / name, width, height, side),
             )
         if len(small) > _NAMED:
-            logger.warning("and %d more pictures as small", len(small) - _NAMED)
+            logger.warning("skipping %d more pictures as small", len(small) - _NAMED)
         self.skipped += small
         held = [
             (name, size)
@@ -132,8 +129,8 @@ class Files:
                 else:
                     return {"key": self._names[candidate]} | self._record(pixels)
         raise UserError(
-            f"None of the {count} {self._kind} in {self._root} can be decoded: "
-            f"{self._wanted}."
+            f"none of the {count} {self._kind} in {self._root} can be decoded: "
+            f"{self._wanted}"
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from kdsharp.errors import UserError
@@ -82,6 +83,7 @@ class CheckpointsTest(parameterized.TestCase):
         super().setUp()
         self.folder = Path(self.create_tempdir().full_path)
 
+    @pytest.mark.slow
     def test_a_full_disk_is_a_sentence_and_keeps_what_was_saved(self):
         finished = runs.run([sys.executable, "-c", _FILL_THE_DISK, str(self.folder)])
         self.assertEqual(
