@@ -29,8 +29,8 @@ class DataTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (("data", "info", "mnist"), "celeba, helen, gopro"),
-        (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere; check"),
-        (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere; check"),
+        (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere: check"),
+        (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
         (("data", "preview", "nothing.py", "--out", "a.png"), "no config nothing.py"),
         (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
