@@ -1,14 +1,20 @@
 """Writers of metrics beside `metrics.jsonl`: TensorBoard and Weights & Biases."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
+
+# How long TensorBoard may have to wait for what is new.
+_FLUSH_SECONDS = 120
 
 
 class Writer(Protocol):
@@ -20,22 +26,34 @@ class Writer(Protocol):
 
 
 class _TensorBoard:
-    """Event files in the folder `tensorboard`, without what lies after `step`."""
+    """TensorBoard's file in the folder `tensorboard`, written here and now.
+
+    tensorboardX has a thread for that, which a full disk ends with a traceback; the
+    program would then wait for it in vain.
+    """
 
     def __init__(self, workdir: Path, step: int, config: Mapping):
-        self._events = SummaryWriter(
-            str(workdir / "tensorboard"),
-            purge_step=step + 1,
-            # Two runs that start within a second would share a file otherwise.
-            filename_suffix=f".{step}",
-        )
+        folder = workdir / "tensorboard"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Two runs that start within a second would share a file without the suffix.
+        self._writer = EventsWriter(str(folder / "events"), f".{step}")
+        self._flushed = 0.0
+        # TensorBoard forgets what came after, as an interrupted run may have left it.
+        self._add(step + 1, file_version="brain.Event:2")
+        self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            self._events.add_scalar(name, value, step)
+            self._add(step, summary=summary.scalar(name, value))
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._writer.flush()
+            self._flushed = time.monotonic()
 
     def close(self) -> None:
-        self._events.close()
+        self._writer.close()
+
+    def _add(self, step: int, **content) -> None:
+        self._writer.write_event(Event(wall_time=time.time(), step=step, **content))
 
 
 class _WeightsAndBiases:
