@@ -13,7 +13,7 @@ from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 from kdsharp.errors import UserError
 from kdsharp.export import network, pictures
 from kdsharp.models import reach
-from kdsharp.runtime import backends, restore
+from kdsharp.runtime import backends, restore, tiling
 from kdsharp.weights import store
 
 
@@ -45,7 +45,7 @@ def export(model: str) -> tuple[bytes, Shape]:
         whole.model.channels,
         looks.radius,
         looks.multiple,
-        backends.side(looks),
+        tiling.side(looks.bytes_per_pixel),
         whole.params["context"] if whole.has_context else None,
     )
     return graph.SerializeToString(), shape

@@ -1,0 +1,76 @@
+"""The runtimes that networks run on: a file and a line in `BACKENDS` for each.
+
+`backend` has the record that a file fills in, `graphs` fills it in for runtimes of ONNX
+graphs. Everything else in kdsharp finds its backend here: pictures, video, live
+streams, the server and `kdsharp bench`.
+"""
+
+from kdsharp.errors import UserError
+from kdsharp.export import packages
+from kdsharp.runtime.backends.backend import Backend, Compute, Network
+from kdsharp.runtime.backends.jax_backend import JAX
+from kdsharp.runtime.backends.onnxruntime_backend import ONNXRUNTIME
+from kdsharp.runtime.backends.openvino_backend import OPENVINO
+from kdsharp.weights import store
+
+__all__ = ["BACKENDS", "DTYPES", "Backend", "Compute", "Network", "choose", "create"]
+
+DTYPES = ("float32", "bfloat16", "int8")
+
+# The fastest first: `auto` takes the first that is installed and computes in the dtype.
+BACKENDS: dict[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        OPENVINO,
+        ONNXRUNTIME,
+        JAX,
+    )
+}
+
+
+def create(
+    weights: store.Weights,
+    *,
+    backend: str = "auto",
+    dtype: str = "float32",
+    threads: int = 0,
+) -> Network:
+    """Returns the network of these weights, ready to run; `threads` 0 is every core."""
+    found = BACKENDS[choose(backend, dtype)]
+    check_threads(threads)
+    return found.pictures(weights, Compute(dtype, threads))
+
+
+def check_threads(threads: int) -> None:
+    """Refuses a number of threads that nothing can run on."""
+    if threads < 0:
+        raise UserError(f"threads must be 0 (every core) or more, not {threads}")
+
+
+def choose(backend: str, dtype: str) -> str:
+    """Returns the name of a backend that is installed and computes in that dtype.
+
+    It is the one of that name, or for `auto` the fastest.
+    """
+    if dtype not in DTYPES:
+        raise UserError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
+    if backend == "auto":
+        for name, entry in BACKENDS.items():
+            if dtype in entry.dtypes and entry.installed:
+                return name
+        raise UserError(
+            f"no installed backend computes in {dtype}: "
+            "pip install 'kdsharp[onnx]' brings one that does"
+        )
+    if backend not in BACKENDS:
+        raise UserError(
+            f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}"
+        )
+    entry = BACKENDS[backend]
+    packages.need(*entry.needs)
+    if dtype not in entry.dtypes:
+        raise UserError(
+            f"backend {backend!r} does not compute in {dtype}; choose one of: "
+            f"{', '.join(entry.dtypes)}"
+        )
+    return backend
