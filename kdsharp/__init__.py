@@ -10,6 +10,9 @@
 
 __all__ = ["__version__", "load"]
 
+# The only place that states it: setup.py, --version and exported files read it here.
+__version__ = "0.2.0"
+
 
 def __getattr__(name: str):
     # JAX takes a second to import: only who asks waits for it.
@@ -17,10 +20,6 @@ def __getattr__(name: str):
         from kdsharp.runtime.restore import load
 
         return load
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("kdsharp")
     raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
 
 

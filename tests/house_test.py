@@ -11,6 +11,7 @@ _PACKAGE = Path(__file__).parents[1] / "kdsharp"
 # From the ground up: a folder may import from those before it. What is in no folder
 # stands above all of them, but for the first two, which everybody knows.
 _FLOORS = [
+    "__version__",
     "errors",
     "whole_files",
     "core",

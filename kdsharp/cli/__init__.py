@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdsharp import terminal
+from kdsharp import __version__, terminal
 from kdsharp.cli import (
     ablate,
     batch,
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kdsharp", description="Sharpens pictures, and trains what does so."
     )
+    parser.add_argument("--version", action="version", version=f"kdsharp {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for group in _GROUPS:
         group.add(verbs)

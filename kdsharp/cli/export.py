@@ -25,13 +25,27 @@ def add(verbs: Verbs) -> None:
         "--format",
         metavar="F",
         default="onnx",
-        help="onnx (default), openvino, stablehlo",
+        help="onnx (default), openvino, stablehlo, glsl (for mpv, libplacebo)",
     )
     verb.add_argument(
         "--interface",
         metavar="I",
         default="float",
         help="float (default): pixels in [0, 1]; uint8: from 0 to 255",
+    )
+    verb.add_argument(
+        "--range",
+        metavar="R",
+        dest="levels",
+        default="studio",
+        help="of the planes that a shader is for: studio (default), full",
+    )
+    verb.add_argument(
+        "--strength",
+        metavar="S",
+        type=float,
+        default=1.0,
+        help="of a shader, from 0 to 1.5 (default: 1)",
     )
     precision = verb.add_mutually_exclusive_group()
     for dtype, words in (
@@ -58,7 +72,9 @@ def add(verbs: Verbs) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     from kdsharp import machine
     from kdsharp.export import command
+    from kdsharp.runtime import restore
 
+    restore.check_strength(arguments.strength)
     machine.keep_compiled()
     command.run(
         arguments.weights,
@@ -67,4 +83,6 @@ def _export(arguments: argparse.Namespace) -> None:
         interface=arguments.interface,
         dtype=arguments.dtype,
         calibrate=arguments.calibrate,
+        levels=arguments.levels,
+        strength=arguments.strength,
     )

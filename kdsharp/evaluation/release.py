@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--zoo", type=Path, default=_ZOO)
     parser.add_argument("--name", default="", help="(default: the card's)")
     parser.add_argument("--facts", type=Path, help="a JSON object laid over the card")
-    for entry in ("data", "data-licence", "hardware", "limits"):
+    for entry in ("data", "data-licence", "licence", "hardware", "limits"):
         parser.add_argument(f"--{entry}", default="")
     arguments = vars(parser.parse_args())
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kdsharp import models
 from kdsharp.errors import UserError
-from kdsharp.export import files, network, trial
+from kdsharp.export import files, glsl, network, shader_runs, trial
 
 # Of the random picture that the file is compared with JAX on: odd, and of two.
 _ODD = (2, 37, 53)
@@ -23,13 +23,26 @@ def run(
     interface: str = "float",
     dtype: str = "float32",
     calibrate: Path | None = None,
+    levels: str = "studio",
+    strength: float = 1.0,
 ) -> None:
-    """Writes the network of these weights and prints what came of it."""
+    """Writes the network of these weights and prints what came of it.
+
+    `levels` and `strength` are built into a shader; other formats take neither.
+    """
     if interface not in files.INTERFACES:
         raise UserError(
             f"unknown interface {interface!r}; there are: {', '.join(files.INTERFACES)}"
         )
     kind = files.find(format_)
+    shader = format_ == "glsl"
+    if not shader and (levels, strength) != ("studio", 1.0):
+        raise UserError("--range and --strength are for --format glsl")
+    if shader and interface != "float":
+        raise UserError("--interface is not for --format glsl: players give it planes")
+    if levels not in glsl.LEVELS:
+        known = ", ".join(glsl.LEVELS)
+        raise UserError(f"unknown range {levels!r}; choose one of: {known}")
     if calibrate and dtype != "int8":
         raise UserError("--calibrate is for --int8: nothing else is calibrated")
     whole = network.of_weights(name)
@@ -42,10 +55,17 @@ def run(
     pairs = [] if dtype == "float32" else trial.pairs(whole, calibrate)
     # Every other picture teaches, the rest judge.
     ranges = _ranges(whole, pairs[::2]) if dtype == "int8" else None
-    written = kind.write(whole, out, files.Wish(interface, dtype, ranges))
+    wish = files.Wish(interface, dtype, ranges, levels, strength)
+    written = kind.write(whole, out, wish)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1e3:,.1f} kB)")
     print(f"made of     {whole.name}, {whole.family}, kdsharp {whole.version}")
+    if kind.run is None:
+        print(f"passes      {written[0].read_text().count('//!HOOK')}, of fragments")
+        print(f"pixels      luma planes, {levels} range, strength {strength:g}")
+        told = shader_runs.parity(whole, out, range_=levels, strength=strength)
+        print(f"parity      {told}")
+        return
     print(f"graph       {_graph(format_)}")
     print(f"pixels      {_pixels(whole, interface)}")
     restore, runtime = kind.run(written[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kdsharp import whole_files
 from kdsharp.errors import UserError
-from kdsharp.export import networks, packages, runs
+from kdsharp.export import glsl, networks, packages, runs
 from kdsharp.export.network import Network
 
 INTERFACES = ("float", "uint8")
@@ -15,20 +15,28 @@ INTERFACES = ("float", "uint8")
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """What a file shall be: its pixels, what it computes in, and 8 bits' ranges."""
+    """What a file shall be: its pixels, what it computes in, and 8 bits' ranges.
+
+    A shader also has to know the range of its planes, and at which strength it works.
+    """
 
     interface: str = "float"
     dtype: str = "float32"
     ranges: dict | None = None
+    levels: str = "studio"
+    strength: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of file: `write` returns the paths it wrote, `run` runs the first."""
+    """A kind of file: `write` returns the paths it wrote, `run` runs the first.
+
+    What no runtime of networks runs has no `run`.
+    """
 
     suffix: str
     write: Callable[[Network, Path, Wish], list[Path]]
-    run: Callable[[Path], tuple[runs.Run, str]]
+    run: Callable[[Path], tuple[runs.Run, str]] | None
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "int8")
 
@@ -102,6 +110,12 @@ def _stablehlo(network: Network, out: Path, wish: Wish) -> list[Path]:
     return [out]
 
 
+def _glsl(network: Network, out: Path, wish: Wish) -> list[Path]:
+    text = glsl.shader(network, range_=wish.levels, strength=wish.strength)
+    whole_files.write_bytes(out, text.encode())
+    return [out]
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format(".onnx", _onnx, runs.of_onnx, ("onnx", "onnxruntime")),
     "openvino": Format(
@@ -113,4 +127,6 @@ FORMATS: dict[str, Format] = {
         runs.of_stablehlo,
         dtypes=("float32", "bfloat16", "float16"),
     ),
+    # Players choose what they compute in.
+    "glsl": Format(".glsl", _glsl, None, dtypes=("float32",)),
 }

@@ -2,14 +2,13 @@
 
 import dataclasses
 import functools
-import importlib.metadata
 import json
 from pathlib import Path
 
 import flax.linen as nn
 import jax
 
-from kdsharp import models
+from kdsharp import __version__, models
 from kdsharp.weights import fold, store
 
 
@@ -26,7 +25,7 @@ class Network:
     @property
     def version(self) -> str:
         """The version of kdsharp that exports it."""
-        return importlib.metadata.version("kdsharp")
+        return __version__
 
     @property
     def has_context(self) -> bool:

@@ -11,9 +11,10 @@ import zlib
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from kdsharp.media import details as detail
+from kdsharp.media import tags
 
 Deep = UInt16[np.ndarray, "h w *c"]
 
@@ -88,39 +89,28 @@ def tiff(pixels: Deep, details: detail.Details) -> bytes:
     height, width, channels = pixels.shape
     strips = [_strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
     lengths = [len(strip) for strip in strips]
-    offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    entries = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    for tag, value in detail.for_tiff(details.exif).items():
-        entries[tag] = value
-    if details.xmp:
-        entries.tagtype[detail.XMP_TAG] = 1  # Bytes.
-        entries[detail.XMP_TAG] = details.xmp
-    if details.icc:
-        entries.tagtype[detail.ICC_TAG] = 7  # Of no type.
-        entries[detail.ICC_TAG] = details.icc
+    offsets = [8, *(8 + np.cumsum(lengths)[:-1])]
     across, down = details.dpi or (72, 72)
-    for tag, value in {
-        256: width,
-        257: height,
-        258: (16,) * channels,
-        259: 8,  # Deflate.
-        262: 1 if channels < 3 else 2,
-        273: tuple(int(offset) for offset in offsets),
-        277: channels,
-        278: _ROWS,
-        279: tuple(lengths),
-        282: across,
-        283: down,
-        284: 1,
-        296: 2,  # Inches.
-        317: 2,  # Differences.
-    }.items():
-        entries[tag] = value
+    directory = detail.for_tiff(details) | {
+        256: tags.longs(width),
+        257: tags.longs(height),
+        258: tags.shorts(*[16] * channels),
+        259: tags.shorts(8),  # Deflate.
+        262: tags.shorts(1 if channels < 3 else 2),
+        273: tags.longs(*map(int, offsets)),
+        277: tags.shorts(channels),
+        278: tags.longs(_ROWS),
+        279: tags.longs(*lengths),
+        282: tags.rational(across),
+        283: tags.rational(down),
+        284: tags.shorts(1),
+        296: tags.shorts(2),  # Inches.
+        317: tags.shorts(2),  # Differences.
+    }
     if channels in (2, 4):
-        entries[338] = 2  # Alpha, not multiplied in.
-    file = io.BytesIO()
-    entries.save(file)
-    file.writelines(strips)
+        directory[338] = tags.shorts(2)  # Alpha, not multiplied in.
+    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
+    tags.append(file, directory)
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kdsharp import whole_files
 from kdsharp.errors import UserError
-from kdsharp.media import deep
+from kdsharp.media import deep, tags
 from kdsharp.media import details as detail
 from kdsharp.runtime import images
 
@@ -127,6 +127,9 @@ def encode(picture: Picture, format_: str) -> bytes:
         image.save(file, format_, **_options(told, format_))
     except KeyError as error:  # A format that this Pillow was built without.
         raise UserError(f"this Pillow does not write {format_}") from error
+    if format_ == "TIFF":
+        # Pillow loses EXIF, or fails, where libtiff compresses.
+        tags.append(file, tags.parse(file.getvalue()) | detail.for_tiff(told))
     return file.getvalue()
 
 
@@ -281,12 +284,8 @@ def _options(told: detail.Details, format_: str) -> dict:
 
 
 def _tiff_options(told: detail.Details, same: bool) -> dict:
-    entries = detail.for_tiff(told.exif)
-    if told.xmp:
-        entries[detail.XMP_TAG] = told.xmp
-    exif = detail.with_prefix(detail.from_entries(entries))
     compression = told.encoding["compression"] if same else "tiff_deflate"
     if compression not in ("raw", "tiff_lzw", "tiff_deflate", "packbits"):
         # JPEG within a TIFF would lose once more; fax is for black and white.
         compression = "tiff_deflate"
-    return {"exif": exif, "compression": compression}
+    return {"compression": compression}

@@ -12,12 +12,12 @@ _COLUMN = 12
 
 
 def line(file: Path) -> str:
-    """Returns one line: name, size, what it undoes, the licence of its data."""
+    """Returns one line: name, size, degradation and licence."""
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
         f"parameters  {card.get('degradation') or 'degradation not told':28} "
-        f"{card.get('data_licence') or 'licence not told'}"
+        f"{card.get('licence') or card.get('data_licence') or 'licence not told'}"
     )
 
 
@@ -32,7 +32,8 @@ def describe(file: Path) -> str:
         "parameters": f"{count_parameters(file):,}",
         "degradation": card.get("degradation") or "",
         "data": card.get("data"),
-        "licence": card.get("data_licence") or "",
+        "licence": card.get("licence") or "",
+        "data licence": card.get("data_licence") or "",
         "trained": _training(card),
         "command": card.get("command"),
         "hardware": card.get("hardware"),

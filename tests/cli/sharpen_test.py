@@ -236,6 +236,7 @@ class ModelsTest(absltest.TestCase):
         for name in store.shipped():
             card = json.loads(store.locate(name).with_suffix(".json").read_text())
             self.assertIn(name, out)
+            self.assertIn(card["licence"], out)
             self.assertIn(card["data_licence"], out)
         # 8,132 parameters; a convolution at half the size: 2 x 9 x inputs x outputs.
         self.assertIn("8,132", out)

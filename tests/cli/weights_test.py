@@ -24,6 +24,7 @@ _CARD = {
     "model": {"name": "dncnn", "depth": 17, "norm_after": [3, 6]},
     "degradation": "gaussian:2",
     "data": "folder:photographs",
+    "licence": "Apache-2.0",
     "data_licence": "my own",
     "steps": 12345,
     "commit": "abc1234",
@@ -70,7 +71,8 @@ class InfoTest(_Files):
                 "parameters   2,800",  # Statistics are none.
                 "degradation  gaussian:2",
                 "data         folder:photographs",
-                "licence      my own",
+                "licence      Apache-2.0",
+                "data licence my own",
                 "trained      12,345 steps, kdsharp abc1234",
                 "    input    psnr 30.12, mse 0.000999",
                 "    network  36.77",
@@ -81,7 +83,7 @@ class InfoTest(_Files):
         file = self._write({"model": {"name": "dncnn"}})
         status, out, _ = run("weights", "info", file)
         self.assertEqual(status, 0)
-        for name in ("degradation", "licence"):
+        for name in ("degradation", "licence", "data licence"):
             self.assertRegex(out, rf"{name} +not told")
         self.assertRegex(out, "scores +none")
 

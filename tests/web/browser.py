@@ -6,6 +6,7 @@ import http.server
 import os
 import pathlib
 import re
+import shutil
 import tempfile
 import threading
 import time
@@ -17,8 +18,8 @@ from kdsharp.evaluation.costs import browser_speed
 from kdsharp.export import packages
 
 PROGRAM = browser_speed.find_chromium()
-CAN = PROGRAM and packages.installed("playwright", "onnx")
-WHY_NOT = "needs chromium (apt-get install chromium) and playwright"
+CAN = PROGRAM and shutil.which("npm") and packages.installed("playwright", "onnx")
+WHY_NOT = "needs chromium and npm (apt-get install chromium npm) and playwright"
 
 _PATIENCE = 60_000
 

@@ -124,6 +124,7 @@ class ShippedTest(absltest.TestCase):
                 "degradation",
                 "data",
                 "data_licence",
+                "licence",
                 "recipe",
                 "scores",
             ):

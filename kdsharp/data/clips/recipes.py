@@ -28,6 +28,8 @@ _MOTIONS = {"still": 0.38, "pan": 0.34, "shake": 0.16, "zoom": 0.12}
 _LENSES = {"none": 0.46, "gaussian": 0.38, "disc": 0.09, "line": 0.07}
 # The shortest side that an encoder takes at any rate.
 _SMALLEST = {"av1": 64}
+# Places in a photograph to choose from: many a window on one is sky or wall.
+_PLACES = 4
 # Bits a pixel: 25 to 600 kbit/s at sizes from 360p to 720p and below.
 _BITS = (0.006, 0.3)
 
@@ -74,7 +76,7 @@ def draw(
         scene=scene,
         camera=_camera(rng, scene),
         codec=_codec(rng),
-        player=_choose(rng, {"BICUBIC": 45, "BILINEAR": 40, "LANCZOS": 15}),
+        player=_choose(rng, {"BILINEAR": 60, "BICUBIC": 30, "LANCZOS": 10}),
     )
 
 
@@ -112,7 +114,7 @@ def _scene(
         "kind": kind,
         "file": rng.choice(names),
         "scale": _log_uniform(rng, 1.25, 3.5),
-        "at": [rng.random(), rng.random()],
+        **_places(rng),
         "flip": rng.random() < 0.5,
         "tone": [rng.uniform(0.7, 1.5), rng.uniform(0.6, 1)] if _odds(rng, 25) else [],
         **_motion(rng, "shake" if kind == "portrait" else None),
@@ -122,7 +124,7 @@ def _scene(
             "person": {
                 "file": rng.choice(names),
                 "scale": _log_uniform(rng, 1.25, 3),
-                "at": [rng.random(), rng.random()],
+                **_places(rng),
                 "size": [rng.uniform(0.25, 0.6), rng.uniform(0.5, 1.1)],
                 "place": [rng.uniform(0.3, 0.7), rng.uniform(0.45, 0.75)],
                 "sway": [rng.uniform(1, 22), rng.uniform(0.5, 8)],
@@ -131,6 +133,12 @@ def _scene(
             }
         }
     return scene
+
+
+def _places(rng: random.Random) -> dict[str, Any]:
+    """A place in a photograph, and others: what has the most texture is shown."""
+    at, *others = ([rng.random(), rng.random()] for _ in range(_PLACES))
+    return {"at": at, "others": others}
 
 
 def _motion(rng: random.Random, moving: str | None) -> dict[str, Any]:
@@ -159,7 +167,7 @@ def _camera(rng: random.Random, scene: Mapping) -> dict[str, Any]:
         "sigma": rng.uniform(0.4, 2.2),
         "radius": rng.uniform(0.7, 2.5),
         "shutter": rng.uniform(0.3, 1),
-        "noise": rng.uniform(0.5, 6) if _odds(rng, 40) else 0,
+        "noise": rng.uniform(0.5, 6) if _odds(rng, 25) else 0,
         "sharpen": rng.uniform(0.3, 1.2) if _odds(rng, 15) else 0,
     }
 

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from kdsharp.data.clips import screens
 from kdsharp.data.clips.recipes import FRAMES, HEIGHT, WIDTH
@@ -48,6 +48,10 @@ def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
     picture = toned(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scene = scene | {"at": _textured(scene, picture, _SIZE)}
+    if person:
+        other = originals.photograph(person["file"])
+        person = person | {"at": _textured(person, other, _person_size(person))}
     last = None
     for number, box in enumerate(_boxes(scene, picture.size)):
         if last is None or box != last[0]:
@@ -55,7 +59,7 @@ def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
         frame = last[1]
         if person:
             frame = frame.copy()
-            _add_person(frame, person, originals.photograph(person["file"]), number)
+            _add_person(frame, person, other, number)
         yield frame
 
 
@@ -113,10 +117,7 @@ def _add_person(
     frame: Image.Image, person: Mapping[str, Any], picture: Image.Image, number: int
 ) -> None:
     """Pastes a swaying ellipse of another photograph, as it is at that frame."""
-    width, height = (
-        max(24, round(part * side))
-        for part, side in zip(person["size"], _SIZE, strict=True)
-    )
+    width, height = _person_size(person)
     x, y = (
         place * side - own / 2 + sway * math.sin(2 * math.pi * number / period + phase)
         for place, side, own, sway, period, phase in zip(
@@ -142,6 +143,42 @@ def _add_person(
     cut = (left, top, left + scale * width, top + scale * height)
     shown = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
     frame.paste(shown, (math.floor(x), math.floor(y)), _ellipse(width, height))
+
+
+def _person_size(person: Mapping[str, Any]) -> tuple[int, int]:
+    width, height = (
+        max(24, round(part * side))
+        for part, side in zip(person["size"], _SIZE, strict=True)
+    )
+    return width, height
+
+
+def _textured(
+    scene: Mapping[str, Any], picture: Image.Image, size: tuple[int, int]
+) -> list[float]:
+    """The one of a scene's places whose window on the picture has the most texture."""
+    places = [scene["at"], *scene.get("others", [])]
+    if len(places) == 1:
+        return scene["at"]
+    scale = min(
+        scene["scale"], *(0.9 * p / s for p, s in zip(picture.size, size, strict=True))
+    )
+    found = []
+    for place in places:
+        left, top = (
+            at * (side - scale * own)
+            for at, side, own in zip(place, picture.size, size, strict=True)
+        )
+        box = (left, top, left + scale * size[0], top + scale * size[1])
+        # At the clip's own scale: a photograph's noise is no texture.
+        grey = picture.resize(size, Image.Resampling.BOX, box=box).convert("L")
+        found.append(ImageStat.Stat(ImageChops.difference(grey, _moved(grey))).sum[0])
+    return places[found.index(max(found))]
+
+
+def _moved(grey: Image.Image) -> Image.Image:
+    """The picture a pixel to the right and down."""
+    return ImageChops.offset(grey, 1, 1)
 
 
 def _ellipse(width: int, height: int) -> Image.Image:

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import struct
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -206,3 +207,14 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     if not path.suffix:
         raise UserError(f"{path} has no ending: name OUT as .mp4, .mkv, .mov, .webm")
+    # Folders on the way to it are made once there is something to put there.
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if failures.disk_is_full(error):
+            raise
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): name another place for OUT"
+        ) from error

@@ -93,6 +93,21 @@ class ScenesTest(parameterized.TestCase):
             self.assertIs(frame, frames[0])
         self.assertEqual(frames[0].size, (_W, _H))
 
+    def test_of_several_places_the_most_textured_is_shown(self):
+        class Half:
+            def photograph(self, name: str) -> Image.Image:
+                picture = Image.new("RGB", _PICTURE.size, "grey")
+                right = picture.width // 2
+                picture.paste(_PICTURE.crop((right, 0, *_PICTURE.size)), (right, 0))
+                return picture
+
+        flat, textured = [0.0, 0.5], [1.0, 0.5]
+        for places in ([flat, textured], [textured, flat]):
+            scene = _scene(at=places[0], others=places[1:])
+            shown = next(scenes.frames(scene, Half()))
+            expected = next(scenes.frames(_scene(at=textured), Half()))
+            np.testing.assert_array_equal(np.asarray(shown), np.asarray(expected))
+
     @parameterized.parameters(((3, 2),), ((-2, 1),), ((1, -3),))
     def test_a_pan_moves_by_the_pixels_that_the_recipe_says(self, pan):
         frames = _frames(_scene(pan=list(pan)))

@@ -56,6 +56,8 @@ class EndingsTest(parameterized.TestCase):
         ("encodes audio", ".mp4", "--codec", "aac"),
         ("does not support", ".webm", "--codec", "h264"),
         ("ffv1 knows no crf", ".mkv", "--codec", "ffv1", "--crf", "20"),
+        ("libx264 takes 0 .* to 51", ".mp4", "--crf", "999"),
+        ("libvpx-vp9 takes 0 .* to 63", ".webm", "--codec", "vp9", "--crf", "-1"),
         ("libx264 does not begin", ".mp4", "--preset", "swift"),
         ("cannot be written", ".nonsense"),
         ("has no ending", ""),
@@ -70,6 +72,12 @@ class EndingsTest(parameterized.TestCase):
         source = films.write(self.folder / "in.mp4")
         out = self.folder / f"out{ending}"
         self.assert_refused(words, source, out, *options)
+
+    def test_a_place_that_takes_no_file_is_named(self):
+        source = films.write(self.folder / "in.mp4")
+        # Not even the superuser writes there.
+        out = pathlib.Path("/proc/nowhere/out.mp4")
+        self.assert_refused(f"{out} cannot be written .*: name another", source, out)
 
     def test_odd_sizes_go_where_encoders_take_them(self):
         odd = Picture(codec="ffv1", options=(), width=63, height=47)

@@ -1,5 +1,6 @@
 """Live streams between processes on this machine."""
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.live import inputs, outputs, streaming
+from kdsharp.media.video.live import inputs, outputs, reading, streaming
 from kdsharp.media.video.live.newest import Newest
 from kdsharp.media.video.restoring import Restoring
 from tests.media.video import clocks, films
@@ -188,6 +189,50 @@ class LiveTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "neither window"):
             self.restore("testsrc=s=64x48", "nowhere", input_format="lavfi")
         self.assertEmpty(list(self.folder.iterdir()))
+
+    def test_who_waits_is_told_at_once_for_what_and_how_long(self):
+        out = self.folder / "out.mkv"
+        with (
+            self.assertLogs("kdsharp", "INFO") as logs,
+            self.assertRaisesRegex(UserError, "plug one in, or name another"),
+        ):
+            self.restore("/dev/video77", out, patience=0)
+        self.assertEqual(
+            logs.records[0].getMessage(), "waiting for /dev/video77, 0 s at most"
+        )
+
+    def test_what_is_not_there_yet_is_told_once(self):
+        camera, asked = inputs.find("/dev/video77", None, {}), itertools.count()
+        arrivals = reading.Arrivals(camera, 60, lambda: next(asked) >= 4)
+        with (
+            mock.patch.object(time, "sleep") as sleep,
+            self.assertLogs("kdsharp", "INFO") as logs,
+        ):
+            self.assertEmpty(list(arrivals.items()))
+        self.assertGreater(sleep.call_count, 1)
+        (record,) = logs.records
+        self.assertIn("not there yet: No such file", record.getMessage())
+
+    def test_patience_counts_from_when_the_person_began_to_wait(self):
+        camera = inputs.find("/dev/video77", None, {})
+        since = time.monotonic() - 60
+        late = reading.Arrivals(camera, 60, lambda: False, since)
+        with (
+            mock.patch.object(time, "sleep", side_effect=AssertionError),
+            self.assertRaisesRegex(UserError, "cannot be opened: No such file"),
+        ):
+            list(late.items())
+
+    def test_silence_is_told_in_words_of_this_program(self):
+        port, out = clocks.free_port(), self.folder / "out.mkv"
+        words = "nothing came in time; check the address, and that somebody sends"
+        with self.assertRaisesRegex(UserError, words):
+            self.restore(f"udp://127.0.0.1:{port}", out, patience=0)
+
+    @parameterized.parameters(float("nan"), float("inf"), -1)
+    def test_patience_has_an_end(self, seconds):
+        with self.assertRaisesRegex(UserError, "give seconds, 0 or more"):
+            self.restore("camera", self.folder / "out.mkv", patience=seconds)
 
     def test_a_file_that_is_there_is_kept(self):
         out = self.folder / "out.mkv"

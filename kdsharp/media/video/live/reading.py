@@ -34,8 +34,15 @@ class Arrivals:
 
     shift, length = Fraction(0), None
 
-    def __init__(self, wanted: Input, patience: float, stopped: Callable[[], bool]):
+    def __init__(
+        self,
+        wanted: Input,
+        patience: float,
+        stopped: Callable[[], bool],
+        since: float | None = None,
+    ):
         self._wanted, self._patience, self._stopped = wanted, patience, stopped
+        self._since = since
         self.container: av.container.InputContainer | None = None
         self.video: av.VideoStream | None = None
         self._program = None
@@ -80,10 +87,14 @@ class Arrivals:
 
     def _open(self) -> bool:
         """Returns whether the input opened before patience, or the work, ended."""
-        until = time.monotonic() + self._patience
+        now = time.monotonic()
+        until = (self._since or now) + self._patience
+        # Who was slow to begin still makes one attempt.
+        timeout, self._since = max(until - now, _SILENCE), None
+        told = self._begin is not None
         while not self._stopped():
             try:
-                self._open_now()
+                self._open_now(timeout)
             except (av.FFmpegError, UserError) as error:
                 self._close()
                 late = time.monotonic() > until or not self._wanted.returns
@@ -92,10 +103,17 @@ class Arrivals:
                 if late or isinstance(error, av.OptionNotFoundError):
                     raise UserError(
                         f"{self._wanted.name} cannot be opened: "
-                        f"{failures.words(error)}; check it, and what --input-format "
-                        "and --input-option say of it"
+                        f"{failures.words(error)}; {self._wanted.advice}"
                     ) from error
+                if not told:
+                    logger.info(
+                        "%s is not there yet: %s",
+                        self._wanted.name,
+                        failures.words(error),
+                    )
+                told = True
                 time.sleep(_ATTEMPT)
+                timeout = max(until - time.monotonic(), _ATTEMPT)
                 continue
             if self._begin is not None:
                 self.returned += 1
@@ -103,7 +121,7 @@ class Arrivals:
             return True
         return False
 
-    def _open_now(self) -> None:
+    def _open_now(self, timeout: float) -> None:
         url = self._wanted.url
         if self._wanted.program:
             self._program = programs.receiver(url)
@@ -112,7 +130,7 @@ class Arrivals:
             url,
             format=self._wanted.format,
             options=dict(self._wanted.options),
-            timeout=(max(self._patience, _SILENCE), _SILENCE),
+            timeout=(timeout, _SILENCE),
             metadata_errors="replace",
         )
         self.video = self.container.streams.best("video")
