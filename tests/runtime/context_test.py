@@ -212,7 +212,7 @@ class VideoTest(absltest.TestCase):
         import av
 
         from kdsharp.media.video import files
-        from kdsharp.media.video import planes as of_frames
+        from kdsharp.media.video import frames as of_frames
         from kdsharp.media.video.encoding import Encoding
         from kdsharp.media.video.restoring import Restoring
 
@@ -234,7 +234,7 @@ class VideoTest(absltest.TestCase):
             files.restore(source, out, Restoring(model=path), Encoding(codec="ffv1"))
         first, second = (
             [
-                of_frames.array(frame).copy()
+                of_frames.plane(frame).copy()
                 for frame in av.open(str(out)).decode(video=0)
             ]
             for out in outs

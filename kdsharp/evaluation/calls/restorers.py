@@ -19,7 +19,7 @@ from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality.restorers import INPUT, row_name
 from kdsharp.export import network as networks
-from kdsharp.media.video import planes, unsharp
+from kdsharp.media.video import frames, unsharp
 from kdsharp.media.video.restoring import Restoration, Restoring
 
 AMOUNTS = (0.25, 0.5, 1.0)
@@ -104,7 +104,7 @@ class Network:
 
 def _copy(frame):
     """A frame that a restoration may write to."""
-    return planes.renamed(frame, frame.format.name)
+    return frames.copied(frame)
 
 
 def load(

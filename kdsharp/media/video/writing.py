@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import carrying, encoding, failures, formats
+from kdsharp.media.video import carrying, encoding, failures, formats, frames
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Writer:
         if reader.video.sample_aspect_ratio:
             context.sample_aspect_ratio = reader.video.sample_aspect_ratio
         context.color_range = (
-            formats.FULL if formats.is_full(frame) else (frame.color_range)
+            frames.FULL if frames.is_full(frame) else frame.color_range
         )
         context.colorspace = frame.colorspace
         context.color_primaries = frame.color_primaries
