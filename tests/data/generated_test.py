@@ -20,6 +20,7 @@ _SIZE = 32
 _PROGRAM = f"""
 from kdsharp.data import generated
 import hashlib
+from tests import waiting
 source = generated.DeadLeaves(count={_COUNT}, size={_SIZE}, seed=7)
 print(hashlib.sha256(b"".join(r["sharp"].tobytes() for r in source)).hexdigest())
 """
@@ -46,7 +47,9 @@ class GeneratedTest(parameterized.TestCase):
             )
             for _ in range(2)
         ]
-        printed = [program.communicate(timeout=120)[0] for program in programs]
+        printed = [
+            program.communicate(timeout=waiting.PATIENCE)[0] for program in programs
+        ]
         self.assertEqual([program.returncode for program in programs], [0, 0])
         self.assertEqual(printed[0], printed[1])
         self.assertLen(list(self.cache.iterdir()), 1)

@@ -16,6 +16,8 @@ from kdsharp.media.video.live.inputs import Input
 logger = logging.getLogger(__name__)
 
 BASE = Fraction(1, 90000)
+# Frames are a millisecond apart at least: Matroska counts in these.
+_APART = 90
 """What frames count their time in, whatever their stream does."""
 
 # Seconds: between attempts to open, and for which an open stream may be silent.
@@ -202,7 +204,7 @@ class Arrivals:
         else:
             stamp = float(frame.pts * base)
             elapsed = stamp + self._offset_of(stamp, moment)
-        ticks = max(round(elapsed / BASE), self._last.get(-1, -1) + 1)
+        ticks = max(round(elapsed / BASE), self._last.get(-1, -_APART) + _APART)
         frame.duration = round(frame.duration * base / BASE)
         frame.pts, frame.time_base = ticks, BASE
         self._last[-1] = ticks
