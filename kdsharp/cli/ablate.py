@@ -4,7 +4,6 @@ import argparse
 import pathlib
 
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
 
 
@@ -33,11 +32,10 @@ def add(verbs: Verbs) -> None:
 def _ablate(arguments: argparse.Namespace) -> None:
     for name in ("seeds", "steps"):
         if (value := getattr(arguments, name)) is not None and value < 1:
-            raise UserError(f"--{name} is {value}: it must be at least 1.")
-    spec = load_config(arguments.config)
+            raise UserError(f"--{name} must be at least 1, not {value}")
     from kdsharp import ablation, machine
 
-    base = ablation.load_base(spec, pathlib.Path(arguments.config.partition(":")[0]))
+    spec, base = ablation.load(arguments.config)
     if arguments.seeds:
         spec.seeds = tuple(range(arguments.seeds))
     if arguments.steps:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kdsharp import whole_files
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
-from kdsharp.config_files import load_config
+from kdsharp.config_files import load_experiment
 from kdsharp.errors import UserError
 
 # Of what was left out, so much is named; `pictures.json` has the rest.
@@ -162,7 +162,7 @@ def _preview(arguments: argparse.Namespace) -> None:
     pictures.check_name(out)
     if arguments.count < 1:
         raise UserError(f"--count is {arguments.count}: it must be at least 1.")
-    config = load_config(arguments.config)
+    config = load_experiment(arguments.config)
     from kdsharp.data import preview, sources
 
     source = sources.create(

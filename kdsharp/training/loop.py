@@ -230,7 +230,7 @@ class Run:
         self._unread = []
         self._step = 0
         self._interruption = Interruption()
-        self._profile = Profile(config.get("profile", ""), workdir / "profile")
+        self._profile = Profile(config.profile, workdir / "profile")
         self._told = 0
         self._rate_scale = 1.0
         self._compiled = False

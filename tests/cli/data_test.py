@@ -32,7 +32,7 @@ class DataTest(parameterized.TestCase):
         (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
-        (("data", "preview", "nothing.py", "--out", "a.png"), "experiment nothing.py"),
+        (("data", "preview", "nothing.py", "--out", "a.png"), "no config nothing.py"),
         (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )

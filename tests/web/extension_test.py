@@ -14,7 +14,7 @@ from skimage import data
 
 from kdsharp.runtime import planes
 from tests.cli.running import run
-from tests.web import browser
+from tests.web import browser, firefox
 
 _MODEL = "rt-s-codec"
 _WIDTH, _HEIGHT = 322, 182
@@ -53,6 +53,12 @@ addEventListener("load", async () => {
   await near.setRemoteDescription(far.localDescription);
 });
 """
+_STOP = """
+  const film = document.querySelector("video");
+  film.pause();
+  film.currentTime = 1;
+  await new Promise((done) => film.addEventListener("seeked", done));
+"""
 _PIXELS = """source => {
   const from = document.querySelector(source);
   const canvas = document.createElement("canvas");
@@ -78,6 +84,23 @@ def _film(path: pathlib.Path) -> None:
         container.mux(stream.encode(None))
 
 
+def _site(folder: pathlib.Path) -> pathlib.Path:
+    """A page of somebody else: a film, and a call."""
+    site = folder / "site"
+    site.mkdir()
+    _film(site / "film.webm")
+    (site / "page.js").write_text(_CALL)
+    (site / "index.html").write_text(_PAGE.format(policy=_POLICY))
+    return site
+
+
+def _change(frame: np.ndarray) -> np.ndarray:
+    """What the network adds to the luma of a frame, in levels."""
+    luma = np.round(frame @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    restorer = planes.create(_MODEL, *luma.shape[::-1], range="full")
+    return restorer(luma).astype(int) - luma
+
+
 @absltest.skipIf(not browser.CAN, browser.WHY_NOT)
 class ExtensionTest(absltest.TestCase):
     @classmethod
@@ -98,12 +121,7 @@ class ExtensionTest(absltest.TestCase):
         manifest = json.loads((loaded / "manifest.json").read_text())
         manifest["host_permissions"] = ["<all_urls>"]
         (loaded / "manifest.json").write_text(json.dumps(manifest))
-        site = cls.folder / "site"
-        site.mkdir()
-        _film(site / "film.webm")
-        (site / "page.js").write_text(_CALL)
-        (site / "index.html").write_text(_PAGE.format(policy=_POLICY))
-        cls.address, _ = cls.enterClassContext(browser.host(site))
+        cls.address, _ = cls.enterClassContext(browser.host(_site(cls.folder)))
         playwright = cls.enterClassContext(sync_playwright())
         cls.browser = playwright.chromium.launch_persistent_context(
             str(cls.folder / "profile"),
@@ -144,14 +162,7 @@ class ExtensionTest(absltest.TestCase):
 
     def _settled(self) -> np.ndarray:
         """The sharpened frame of the film, once it stands still."""
-        self.page.evaluate(
-            """async () => {
-              const film = document.querySelector("video");
-              film.pause();
-              film.currentTime = 1;
-              await new Promise((done) => film.addEventListener("seeked", done));
-            }"""
-        )
+        self.page.evaluate(f"async () => {{ {_STOP} }}")
         last = self._pixels("video + canvas")
         while True:
             self.page.wait_for_timeout(1000)
@@ -166,9 +177,7 @@ class ExtensionTest(absltest.TestCase):
         shown = self._settled()
         # Even sides alone are restored.
         frame = self._pixels("video")[: shown.shape[0], : shown.shape[1]]
-        luma = np.round(frame @ [0.299, 0.587, 0.114]).astype(np.uint8)
-        restorer = planes.create(_MODEL, *luma.shape[::-1], range="full")
-        change = restorer(luma).astype(int) - luma
+        change = _change(frame)
         wanted = np.clip(frame + change[..., None], 0, 255)
         self.assertGreater(np.abs(change).mean(), 0.5)
         self.assertLessEqual(np.abs(shown - wanted).max(), 3)
@@ -227,6 +236,56 @@ class ExtensionTest(absltest.TestCase):
         wanted = self.extension.rglob("*")
         self.assertEqual(
             files, {p.relative_to(self.extension) for p in wanted if p.is_file()}
+        )
+
+
+@absltest.skipIf(not firefox.PROGRAM, firefox.WHY_NOT)
+class FirefoxTest(firefox.FirefoxTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        out = cls.folder / "extension"
+        status, _, complaints = run("web", "extension", out, "--model", _MODEL)
+        assert status == 0, complaints
+        cls.extension = cls.firefox.install(out.with_name("extension.zip"))
+        cls.address, _ = cls.enterClassContext(browser.host(_site(cls.folder)))
+
+    def setUp(self):
+        super().setUp()
+        self.firefox.open(self.address)
+        self.wait("return document.body.dataset.ready !== undefined")
+
+    def _pixels(self, selector: str) -> np.ndarray:
+        script = f"return ({_PIXELS})(arguments[0])"
+        width, height, pixels = self.firefox.evaluate(script, selector)
+        return np.array(pixels, np.uint8).reshape(height, width, 4)[..., :3]
+
+    def test_what_is_seen_is_the_frame_restored(self):
+        self.firefox.click(self.extension)
+        self.wait("return document.querySelector('canvas[data-frames]') !== null")
+        self.firefox.evaluate(_STOP)
+        frames = "return document.querySelector('video + canvas').dataset.frames"
+        seen = self.firefox.evaluate(frames)
+        self.firefox.evaluate(
+            "document.querySelector('video').dispatchEvent(new Event('seeked'))"
+        )
+        self.wait(f"{frames} !== '{seen}'")
+        shown = self._pixels("video + canvas")
+        frame = self._pixels("video")[: shown.shape[0], : shown.shape[1]]
+        change = _change(frame)
+        wanted = np.clip(frame + change[..., None], 0, 255)
+        self.assertGreater(np.abs(change).mean(), 0.5)
+        self.assertLessEqual(np.abs(shown - wanted).max(), 3)
+
+    def test_a_call_is_sharpened_and_let_go(self):
+        before = self.firefox.evaluate("return document.body.innerHTML")
+        self.firefox.click(self.extension)
+        self.wait("return document.querySelector('#far + canvas')?.dataset.frames > 10")
+        self.firefox.click(self.extension)
+        self.wait("return document.querySelector('canvas') === null")
+        self.assertEqual(
+            self.firefox.evaluate("return document.body.innerHTML"), before
         )
 
 
