@@ -1,5 +1,6 @@
 """How a video ends that does not end well: mistakes, signals, a full disk."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import av
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from kdsharp.media.video import files
 from tests import waiting
 from tests.cli.running import run
 from tests.media.video import films
@@ -177,6 +179,40 @@ class EndingsTest(parameterized.TestCase):
         self.assertBetween(len(frames), 1, 249)
         times = [round(float(f.pts * f.time_base) * 25, 1) for f in frames]
         np.testing.assert_allclose(np.diff(times), 1, atol=0.11)
+
+    @parameterized.parameters(".mp4", ".mkv")
+    def test_what_a_killed_run_left_can_be_played_until_the_next_removes_it(
+        self, ending
+    ):
+        picture = Picture(durations=(3600,) * 1000)
+        source = films.write(self.folder / "in.mp4", picture, films.sound(40))
+        out = self.folder / f"out{ending}"
+        # An encoder that holds nothing back for later.
+        how = ("--codec", "mpeg4", "--threads", "1", "--model", _SLOW)
+        process = self._start(source, out, *how)
+        unfinished = self.folder / f".unfinished-{process.pid}-out{ending}"
+        waiting.until(
+            lambda: files.plays(unfinished),
+            "a file that plays",
+            ended=lambda: process.poll() is not None,
+        )
+        process.kill()
+        process.communicate()
+        found = films.read(unfinished)
+        times = [round(float(f.pts * f.time_base) * 25) for f in found]
+        self.assertEqual(set(np.diff(times)), {1})
+        self.assertBetween(len(found), 5, 999)
+        elsewhere = self.folder / f".unfinished-{os.getppid()}-out{ending}"
+        elsewhere.write_text("is being written")
+        status, _, complaint = run(
+            "video", source, out, "--strength", 0, "--duration", 1
+        )
+        self.assertEqual(status, 0, complaint)
+        self.assertIn(f"removed {unfinished}, which a run that was killed", complaint)
+        self.assertEqual(
+            {path.name for path in self.folder.iterdir()},
+            {source.name, out.name, elsewhere.name},
+        )
 
     @parameterized.parameters(".mp4", ".mkv")
     def test_a_full_disk_keeps_what_was_written(self, ending):

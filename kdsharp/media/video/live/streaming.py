@@ -275,6 +275,7 @@ def restore(
             logger.info("waiting for %s, %g s at most", found.name, patience)
         if output.kind == "file":
             path = Path(output.url)
+            writing.clear(path)
             unfinished = stack.enter_context(whole_files.whole(path))
             output = dataclasses.replace(output, url=str(unfinished))
         try:
