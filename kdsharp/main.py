@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from absl import app, flags
 
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.config_files import load_experiment
 from kdsharp.errors import Stopped, UserError
 
@@ -34,7 +34,7 @@ _OVERRIDE = re.compile(r"--?(no)?config\.[^=]+(=.*)?", re.DOTALL)
 
 def main(argv: list[str]) -> int:
     """Returns the exit status; `argv` has the config's own flags alone."""
-    terminal.listen()
+    terminal.configure_logging()
     try:
         config = load_experiment(_CONFIG.value, argv[1:])
     except UserError as error:
@@ -56,11 +56,11 @@ def train(
 
 
 def _train(config: "ConfigDict", folder: Path) -> int:
-    from kdsharp import experiment, machine
+    from kdsharp import experiment
 
     try:
-        machine.set_up(config)
-        experiment.conduct(config, folder)
+        experiment.set_up(config)
+        experiment.run(config, folder)
     except UserError as error:
         return terminal.fail(error, 2)
     except Stopped as stop:

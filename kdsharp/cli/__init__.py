@@ -9,15 +9,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdsharp import __version__, terminal
+from kdsharp import __version__
+from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
     batch,
+    bench,
     data,
-    evaluation,
+    eval,
     export,
     live,
+    models,
     mos,
+    plot,
+    serve,
     sharpen,
     train,
     video,
@@ -28,16 +33,20 @@ from kdsharp.errors import Stopped, UserError
 
 _GROUPS = (
     sharpen,
+    models,
     batch,
     video,
     live,
+    serve,
     web,
     mos,
     data,
     weights,
     train,
     ablate,
-    evaluation,
+    eval,
+    bench,
+    plot,
     export,
 )
 
@@ -45,7 +54,7 @@ _GROUPS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     arguments = _parse(argv)
-    terminal.listen()
+    terminal.configure_logging()
     try:
         status = arguments.call(arguments) or 0
         sys.stdout.flush()

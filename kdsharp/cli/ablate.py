@@ -4,7 +4,6 @@ import argparse
 import pathlib
 
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:
@@ -30,24 +29,13 @@ def add(verbs: Verbs) -> None:
 
 
 def _ablate(arguments: argparse.Namespace) -> None:
-    for name in ("seeds", "steps"):
-        if (value := getattr(arguments, name)) is not None and value < 1:
-            raise UserError(f"--{name} must be at least 1, not {value}")
-    from kdsharp import ablation, machine
+    from kdsharp.commands import ablate
 
-    spec, base = ablation.load(arguments.config)
-    if arguments.seeds:
-        spec.seeds = tuple(range(arguments.seeds))
-    if arguments.steps:
-        spec.steps = arguments.steps
-    if arguments.methods:
-        chosen = [name.strip() for name in arguments.methods.split(",")]
-        ablation.choose(spec, chosen)
-    if arguments.source:
-        base.data.source = arguments.source
-    out = pathlib.Path(arguments.out)
-    machine.set_up(base)
-    print(ablation.conduct(spec, base, out))
-    print(f"\ntable     {out / 'ablation.md'}")
-    if (out / "ablation.png").exists():
-        print(f"plot      {out / 'ablation.png'}")
+    ablate.run(
+        arguments.config,
+        pathlib.Path(arguments.out),
+        source=arguments.source,
+        methods=arguments.methods,
+        seeds=arguments.seeds,
+        steps=arguments.steps,
+    )

@@ -1,10 +1,8 @@
 """`kdsharp train`: one experiment from its config to its report."""
 
 import argparse
-import json
 
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.config_files import load_experiment
 
 
 def add(verbs: Verbs) -> None:
@@ -36,10 +34,12 @@ def add(verbs: Verbs) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    config = load_experiment(arguments.config, arguments.overrides)
-    if arguments.show:
-        print(json.dumps(json.loads(config.to_json()), indent=2))
-        return 0
-    from kdsharp import main
+    from kdsharp.commands import train
 
-    return main.train(config, arguments.workdir, distributed=arguments.distributed)
+    return train.run(
+        arguments.config,
+        arguments.overrides,
+        workdir=arguments.workdir,
+        distributed=arguments.distributed,
+        show=arguments.show,
+    )

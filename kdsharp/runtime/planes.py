@@ -59,7 +59,7 @@ class Restorer:
 
 
 def create(
-    weights: str | store.Weights | networks.Network,
+    weights: str | store.Weights | networks.TrainedNetwork,
     width: int,
     height: int,
     *,
@@ -84,7 +84,7 @@ def create(
     if min(width, height) < 1:
         raise UserError(f"a plane of {width}x{height} has no pixels")
     name = backends.choose(backend, dtype)
-    if not isinstance(weights, networks.Network):
+    if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
     backends.check_threads(threads)
     compute = backends.Compute(dtype, threads)

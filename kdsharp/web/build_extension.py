@@ -12,7 +12,7 @@ import zipfile
 from importlib import resources
 from pathlib import Path
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.runtime import restore
 from kdsharp.web import build, networks
@@ -48,7 +48,7 @@ def run(out: Path, *, model: str = restore.DEFAULT_VIDEO) -> None:
         made = folder / "extension"
         entry = _write(made, model)
         zipped = out.with_name(f"{out.name}.zip")
-        with whole_files.whole(zipped) as unfinished:
+        with atomic_files.atomic_write(zipped) as unfinished:
             _zip(made, unfinished)
         if out.exists():
             out.replace(folder / "old")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl.testing import absltest, flagsaver, parameterized
 
-from kdsharp import cli, experiment, machine, main
+from kdsharp import cli, experiment, main
 from kdsharp.config_files import load_experiment
 from tests.training import runs
 
@@ -37,9 +37,9 @@ class TrainTest(parameterized.TestCase):
         calls = []
         flags = ["--config.epochs=3", "--config.name=mine", *filter(None, [workdir])]
         with (
-            absltest.mock.patch.object(machine, "set_up"),
+            absltest.mock.patch.object(experiment, "set_up"),
             absltest.mock.patch.object(
-                experiment, "conduct", lambda *arguments: calls.append(arguments)
+                experiment, "run", lambda *arguments: calls.append(arguments)
             ),
         ):
             self.assertEqual(_captured(cli.main, ["train", _STUDENT, *flags])[0], 0)

@@ -13,6 +13,7 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.data import dead_leaves, generated
 from kdsharp.errors import UserError
+from tests import waiting
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _COUNT = 40
@@ -20,7 +21,6 @@ _SIZE = 32
 _PROGRAM = f"""
 from kdsharp.data import generated
 import hashlib
-from tests import waiting
 source = generated.DeadLeaves(count={_COUNT}, size={_SIZE}, seed=7)
 print(hashlib.sha256(b"".join(r["sharp"].tobytes() for r in source)).hexdigest())
 """

@@ -13,9 +13,9 @@ from av.codec.context import Flags
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media.video import carrying, encoding, failures, formats, frames
+from kdsharp.media.video import encoding, failures, formats, frames, remux
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class Writer:
         self._codec = encoding.find(wanted, self._out)
         self.pixels = formats.taken(self._codec, frame.format.name)
         self._picture = self._add_picture(reader, frame, wanted)
-        self._carriers: dict[int, carrying.Carrier] = {}
-        for stream in carrying.streams(reader.container, reader.video):
-            if (added := carrying.add(self._out, stream)) is None:
+        self._carriers: dict[int, remux.Carrier] = {}
+        for stream in remux.streams(reader.container, reader.video):
+            if (added := remux.add(self._out, stream)) is None:
                 logger.warning(
                     "left out: stream %d (%s, %s), which %s cannot hold",
                     stream.index,
@@ -82,9 +82,9 @@ class Writer:
                 )
                 continue
             self._carriers[stream.index] = added[1]
-        self._out.metadata.update(carrying.container_tags(reader.container))
+        self._out.metadata.update(remux.container_tags(reader.container))
         self._out.set_chapters(
-            carrying.chapters(reader.container, reader.shift, reader.length)
+            remux.chapters(reader.container, reader.shift, reader.length)
         )
         self._last = -1
         self.frames = 0
@@ -131,7 +131,7 @@ class Writer:
         encoding.set_up(self._codec, context, wanted, rate)
         if turned := _display_matrix(frame):
             stream.set_display_matrix(turned)
-        stream.metadata.update(carrying.tags(reader.video.metadata))
+        stream.metadata.update(remux.tags(reader.video.metadata))
         stream.disposition = reader.video.disposition
         with failures.told(f"{self._codec.name} does not begin", _advice(context)):
             context.open()
@@ -205,7 +205,7 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 def clear(path: Path) -> None:
     """Removes what runs that were killed left of that file, and says so."""
-    for left in whole_files.leftovers(path):
+    for left in atomic_files.leftovers(path):
         left.unlink(missing_ok=True)
         logger.info("removed %s, which a run that was killed left behind", left)
 

@@ -5,8 +5,8 @@ graphs. Everything else in kdsharp finds its backend here: pictures, video, live
 streams, the server and `kdsharp bench`.
 """
 
+from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.export import packages
 from kdsharp.runtime.backends.backend import Backend, Compute, Network
 from kdsharp.runtime.backends.jax_backend import JAX
 from kdsharp.runtime.backends.onnxruntime_backend import ONNXRUNTIME
@@ -67,7 +67,7 @@ def choose(backend: str, dtype: str) -> str:
             f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}"
         )
     entry = BACKENDS[backend]
-    packages.need(*entry.needs)
+    optional.require(*entry.needs, purpose=f"backend {backend}")
     if dtype not in entry.dtypes:
         raise UserError(
             f"backend {backend!r} does not compute in {dtype}; choose one of: "

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from jaxtyping import Float
 
+from kdsharp.base import optional
 from kdsharp.export import gains as context
-from kdsharp.export import packages
 
 if TYPE_CHECKING:
-    from kdsharp.export.network import Network as ExportedNetwork
+    from kdsharp.export.network import TrainedNetwork
     from kdsharp.weights.store import Weights
 
 # ITU-R BT.601, as `core.color` has it.
@@ -82,7 +82,7 @@ class Network:
 class PlaneJob:
     """A network on planes of one size, whose integers mean what `range` says."""
 
-    network: "ExportedNetwork"
+    network: "TrainedNetwork"
     width: int
     height: int
     range: str
@@ -128,4 +128,4 @@ class Backend:
     @property
     def installed(self) -> bool:
         """Whether the packages that it needs can be imported."""
-        return packages.installed(*self.needs)
+        return optional.installed(*self.needs)

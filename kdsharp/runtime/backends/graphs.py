@@ -16,7 +16,7 @@ from kdsharp.runtime.backends.backend import (
 
 if TYPE_CHECKING:
     from kdsharp.export import network as networks
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
     from kdsharp.weights import store
 
 Compile = Callable[[bytes, Compute], RunPlane]
@@ -54,14 +54,14 @@ def backend(
 def _pictures(
     weights: "store.Weights", compute: Compute, compile_graph: Compile, rounds_once
 ) -> Network:
-    from kdsharp.export import network, pictures
-    from kdsharp.models import reach
+    from kdsharp.export import network, onnx_models
+    from kdsharp.models.receptive_field import receptive_field
 
     whole = network.of_weights(weights)
     ranges = _ranges(whole, compute, rounds_once)
-    graph = pictures.batches(whole, ranges=ranges, clip=False, gains_given=True)
+    graph = onnx_models.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString(), compute)
-    looks = reach.of(whole.model)
+    looks = receptive_field(whole.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
         blurred = np.asarray(blurred, np.float32)
@@ -85,9 +85,9 @@ def _pictures(
 
 
 def _planes(job: PlaneJob, compile_graph: Compile, rounds_once: bool) -> RunPlane:
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
-    graph = pictures.planes(
+    graph = onnx_models.planes(
         job.network,
         job.width,
         job.height,
@@ -101,8 +101,8 @@ def _planes(job: PlaneJob, compile_graph: Compile, rounds_once: bool) -> RunPlan
 
 
 def _ranges(
-    network: "networks.Network", compute: Compute, rounds_once: bool
-) -> "pictures.Ranges | None":
+    network: "networks.TrainedNetwork", compute: Compute, rounds_once: bool
+) -> "onnx_models.Ranges | None":
     if compute.dtype != "int8":
         return None
     # It imports what generates pictures, which other dtypes do not wait for.

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     """Returns `run(array, out=None, gains=None) -> array`."""
-    (onnxruntime,) = packages.need("onnxruntime")
+    (onnxruntime,) = optional.require("onnxruntime", purpose="this backend")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = compute.threads
     options.log_severity_level = 3

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
@@ -18,7 +18,7 @@ _PRECISIONS = {
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     """Returns `run(array, out=None, gains=None) -> array`."""
-    (openvino,) = packages.need("openvino")
+    (openvino,) = optional.require("openvino", purpose="this backend")
     core = openvino.Core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from kdsharp.media.video import files
+from kdsharp.media.video import restore_file
 from tests import waiting
 from tests.cli.running import run
 from tests.media.video import films
@@ -192,7 +192,7 @@ class EndingsTest(parameterized.TestCase):
         process = self._start(source, out, *how)
         unfinished = self.folder / f".unfinished-{process.pid}-out{ending}"
         waiting.until(
-            lambda: files.plays(unfinished),
+            lambda: restore_file.plays(unfinished),
             "a file that plays",
             ended=lambda: process.poll() is not None,
         )

@@ -1,0 +1,57 @@
+"""Files that are complete or absent, even if the program is killed while it writes."""
+
+import contextlib
+import glob
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yields a temporary name to write to, moved to `path` when the block succeeds.
+
+    The name has the same ending as `path`, by which many writers choose a format.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Returns what runs that were killed left of `path`; not what others write now."""
+    found = path.parent.glob(f".unfinished-*-{glob.escape(path.name)}")
+    return [left for left in sorted(found) if not _is_written(left, path)]
+
+
+def _is_written(unfinished: Path, path: Path) -> bool:
+    name = re.escape(path.name)
+    writer = re.fullmatch(rf"\.unfinished-(\d+)-{name}", unfinished.name)
+    if writer is None:
+        # Of a longer name that ends like this one.
+        return True
+    try:
+        os.kill(int(writer[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A container gives every run the same number.
+    return int(writer[1]) != os.getpid()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes the text to `path`, atomically."""
+    with atomic_write(path) as unfinished:
+        unfinished.write_text(text)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes the bytes to `path`, atomically."""
+    with atomic_write(path) as unfinished:
+        unfinished.write_bytes(content)
