@@ -215,7 +215,7 @@ class VideoTest(absltest.TestCase):
         from kdsharp.media.video import frames as of_frames
         from kdsharp.media.video import restore_file
         from kdsharp.media.video.encoding import Encoding
-        from kdsharp.media.video.restoring import Restoring
+        from kdsharp.runtime.options import RestoreOptions
 
         folder = Path(self.create_tempdir().full_path)
         path = random_networks.save(folder, _LUMA)
@@ -233,7 +233,7 @@ class VideoTest(absltest.TestCase):
             made.mux(stream.encode(None))
         for out in outs:
             restore_file.restore(
-                source, out, Restoring(model=path), Encoding(codec="ffv1")
+                source, out, RestoreOptions(model=path), Encoding(codec="ffv1")
             )
         first, second = (
             [

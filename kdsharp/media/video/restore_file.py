@@ -18,7 +18,8 @@ from kdsharp.errors import Stopped, UserError
 from kdsharp.media.video import failures, pipeline, progress, timestamps, writing
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.reading import Reader
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video.restoring import Restoration
+from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Report:
 def restore(
     source: Path,
     out: Path,
-    restoring: Restoring = Restoring(),  # noqa: B008 - frozen
+    options: RestoreOptions = RestoreOptions(),  # noqa: B008 - frozen
     encoding: Encoding = Encoding(),  # noqa: B008 - frozen
     *,
     start: Fraction | None = None,
@@ -70,7 +71,7 @@ def restore(
     try:
         with atomic_files.atomic_write(out) as unfinished:
             try:
-                return _restore(reader, unfinished, out, restoring, encoding)
+                return _restore(reader, unfinished, out, options, encoding)
             except Unfinished as end:
                 stopped = end
         raise stopped
@@ -78,8 +79,8 @@ def restore(
         reader.close()
 
 
-def _restore(reader, unfinished, out, restoring, encoding) -> Report:
-    restoration = Restoration(restoring)
+def _restore(reader, unfinished, out, options, encoding) -> Report:
+    restoration = Restoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)

@@ -8,21 +8,8 @@ import numpy as np
 from kdsharp.export import network as networks
 from kdsharp.media.video import formats, frames, passages, seam, unsharp
 from kdsharp.media.video.conforming import Conform
-from kdsharp.runtime import backends, planes, restore
-
-
-@dataclasses.dataclass(frozen=True)
-class Restoring:
-    """What is done to a frame."""
-
-    model: str = restore.DEFAULT_VIDEO
-    strength: float = 1.0
-    backend: str = "auto"
-    dtype: str = "float32"
-    threads: int = 0
-    size: tuple[int, int] | None = None
-    unsharp: float = 0.0
-    compare: bool = False
+from kdsharp.runtime import planes
+from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +29,9 @@ class Restoration:
     an unsharp mask and a seam are drawn over them. The frame given may be written to.
     """
 
-    def __init__(self, wanted: Restoring):
-        restore.check_strength(wanted.strength)
-        restore.check_unsharp(wanted.unsharp)
-        backends.choose(wanted.backend, wanted.dtype)
-        self._wanted = wanted
-        self._network = networks.of_weights(wanted.model)
+    def __init__(self, options: RestoreOptions):
+        self._options = options
+        self._network = networks.of_weights(options.model or DEFAULT_VIDEO)
         self._conform = Conform()
         self._restorers: dict[tuple[bool, int], _Restorer] = {}
 
@@ -73,12 +57,12 @@ class Restoration:
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame = self._conform(frame)
         frame.make_writable()
-        left = seam.left_of(frames.planes(frame)) if self._wanted.compare else []
+        left = seam.left_of(frames.planes(frame)) if self._options.compare else []
         restorer = self._restorer(frame)
-        if self._wanted.strength:
+        if self._options.strength:
             frame = restorer.passage(frame, restorer.network)
-        if self._wanted.unsharp:
-            unsharp.mask(frames.plane(frame), self._wanted.unsharp, restorer.depth)
+        if self._options.unsharp:
+            unsharp.mask(frames.plane(frame), self._options.unsharp, restorer.depth)
         if left:
             seam.join(left, frames.planes(frame), restorer.white)
         return frame
@@ -92,15 +76,15 @@ class Restoration:
 
     def _create(self, frame: av.VideoFrame, full: bool, depth: int) -> _Restorer:
         luma = self._network.model.channels == 1
-        size = self._wanted.size or (frame.width, frame.height)
+        size = self._options.size or (frame.width, frame.height)
         network = planes.create(
             self._network,
             *size,
-            backend=self._wanted.backend,
-            dtype=self._wanted.dtype,
-            threads=self._wanted.threads,
+            backend=self._options.backend,
+            dtype=self._options.dtype,
+            threads=self._options.threads,
             range="studio" if luma and not full else "full",
-            strength=self._wanted.strength,
+            strength=self._options.strength,
             depth=depth,
         )
         return _Restorer(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime import restore
+from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web.serving.refusals import Refusal
 
 _WORDS = ("model", "strength", "unsharp", "format")
@@ -25,11 +26,9 @@ _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class SharpenRequest:
-    """A network, how strong, and the file wanted; no format is the picture's own."""
+    """How to sharpen, and the file wanted; no format is the picture's own."""
 
-    model: str
-    strength: float
-    unsharp: float
+    options: RestoreOptions
     format: str
 
 
@@ -46,18 +45,13 @@ def parse_request(words: Mapping[str, str], models: tuple[str, ...]) -> SharpenR
         raise Refusal(
             400, f"no format {format_!r}; there are: {', '.join(sorted(_FORMATS))}"
         )
-    found = SharpenRequest(
-        model,
-        _number(words, "strength", 1.0),
-        _number(words, "unsharp", 0.0),
-        _FORMATS.get(format_, ""),
-    )
+    strength = _number(words, "strength", 1.0)
+    unsharp = _number(words, "unsharp", 0.0)
     try:
-        restore.check_strength(found.strength)
-        restore.check_unsharp(found.unsharp)
+        options = RestoreOptions(model=model, strength=strength, unsharp=unsharp)
     except UserError as error:
         raise Refusal(400, str(error)) from error
-    return found
+    return SharpenRequest(options, _FORMATS.get(format_, ""))
 
 
 def _number(words: Mapping[str, str], name: str, default: float) -> float:
@@ -87,8 +81,8 @@ def sharpen(
         progress(0)
         sharp = sharpener(
             picture.pixels,
-            strength=asked.strength,
-            unsharp=asked.unsharp,
+            strength=asked.options.strength,
+            unsharp=asked.options.unsharp,
             progress=progress,
         )
         format_ = asked.format or pictures.kept_format(picture.details.format)
