@@ -1,29 +1,33 @@
-"""The runtimes that networks run on: a file and a line in `BACKENDS` for each.
+"""The runtimes that networks run on: a file and a line in `_FILES` for each.
 
 `backend` has the record that a file fills in, `graphs` fills it in for runtimes of ONNX
 graphs. Everything else in kdsharp finds its backend here: pictures, video, live
 streams, the server and `kdsharp bench`.
 """
 
+import importlib
+
 from kdsharp.base import optional
 from kdsharp.errors import UserError
 from kdsharp.runtime.backends.backend import Backend, Compute, Network
-from kdsharp.runtime.backends.jax_backend import JAX
-from kdsharp.runtime.backends.onnxruntime_backend import ONNXRUNTIME
-from kdsharp.runtime.backends.openvino_backend import OPENVINO
 from kdsharp.weights import store
 
 __all__ = ["BACKENDS", "DTYPES", "Backend", "Compute", "Network", "choose", "create"]
 
 DTYPES = ("float32", "bfloat16", "int8")
 
-# The fastest first: `auto` takes the first that is installed and computes in the dtype.
+# Each has a `BACKEND`. The fastest first: `auto` takes the first that is installed and
+# computes in the dtype.
+_FILES = (
+    "openvino_backend",
+    "onnxruntime_backend",
+    "jax_backend",
+)
+
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
-        OPENVINO,
-        ONNXRUNTIME,
-        JAX,
+        importlib.import_module(f"{__name__}.{file}").BACKEND for file in _FILES
     )
 }
 

@@ -119,4 +119,6 @@ def _of_integers(
     return restore
 
 
-JAX = Backend("jax", pictures, planes, dtypes=("float32", "bfloat16"), frames=frames)
+BACKEND = Backend(
+    "jax", pictures, planes, dtypes=("float32", "bfloat16"), frames=frames
+)

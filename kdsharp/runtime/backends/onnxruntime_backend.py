@@ -47,6 +47,6 @@ def _bind(bind: Callable, name: str, array: np.ndarray) -> None:
     bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
 
-ONNXRUNTIME = graphs.backend(
+BACKEND = graphs.backend(
     "onnxruntime", compile_graph, needs=("onnxruntime",), dtypes=("float32", "int8")
 )

@@ -54,7 +54,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     return run
 
 
-OPENVINO = graphs.backend(
+BACKEND = graphs.backend(
     "openvino",
     compile_graph,
     needs=("openvino",),
