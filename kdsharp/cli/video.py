@@ -98,6 +98,8 @@ def restoring(arguments: argparse.Namespace):
     optional.require("av", purpose="video")
     from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
 
+    if arguments.threads < 0:
+        raise UserError(f"--threads must be at least 0, not {arguments.threads}")
     return RestoreOptions(
         model=arguments.model or DEFAULT_VIDEO,
         strength=arguments.strength,

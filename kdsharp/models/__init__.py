@@ -13,6 +13,7 @@ import inspect
 
 import flax.linen as nn
 
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.models.dncnn import DnCNN
 from kdsharp.models.encoder_decoder import EncoderDecoder
@@ -43,13 +44,13 @@ _OF_FLAX = frozenset({"parent", "name"})
 def create(name: str, **arguments) -> nn.Module:
     """Returns the network of that name, built with those arguments."""
     if name not in MODELS:
-        raise UserError(f"unknown model {name!r}; there are: {', '.join(MODELS)}")
+        raise choices.unknown("model", name, MODELS)
     family = MODELS[name]
     known = [a for a in inspect.signature(family).parameters if a not in _OF_FLAX]
     for argument in arguments:
         if argument not in known:
             raise UserError(
-                f"model {name!r} has no argument {argument!r}; there are: "
+                f"model {name!r} has no argument {argument!r}; choose one of: "
                 f"{', '.join(known)}"
             )
     return family(**{k: _hashable(v) for k, v in arguments.items()})

@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp import models
+from kdsharp.base import choices
 from kdsharp.base.signals import Interruption
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
@@ -82,9 +83,7 @@ class Result:
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     """Returns the network that a config describes."""
     if config.dtype not in _DTYPES:
-        raise UserError(
-            f"unknown dtype {config.dtype!r}; there are: {', '.join(_DTYPES)}"
-        )
+        raise choices.unknown("dtype", config.dtype, _DTYPES)
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
 
 
@@ -145,7 +144,7 @@ class Run:
         self._workdir = workdir
         self._source = sources["train"]
         if config.epochs < 1:
-            raise UserError(f"config.epochs is {config.epochs}; it must be at least 1")
+            raise UserError(f"config.epochs must be at least 1, not {config.epochs}")
         pipeline.check(
             self._source,
             config.batch_size,

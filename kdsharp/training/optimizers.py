@@ -8,6 +8,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from kdsharp.base import choices
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
 from kdsharp.training import packing
@@ -34,10 +35,7 @@ def create(
     decoupled: of a gradient's length it keeps nothing.
     """
     if config.rule not in RULES:
-        raise UserError(
-            f"unknown rule {config.rule!r} of the optimizer; there are: "
-            f"{', '.join(RULES)}"
-        )
+        raise choices.unknown("optimizer rule", config.rule, RULES)
     rate = _by_update(config, steps, steps_per_epoch)
     if config.rule == "adam":
         parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
@@ -157,7 +155,7 @@ def _by_update(
     """Returns the learning rate by the number of updates before."""
     if config.accumulate < 1:
         raise UserError(
-            f"config.optimizer.accumulate is {config.accumulate}; it must be at least 1"
+            f"config.optimizer.accumulate must be at least 1, not {config.accumulate}"
         )
     peak, warmup = config.learning_rate, config.warmup_steps
     if steps is not None:
@@ -188,7 +186,7 @@ def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
         numbers = None
     wanted = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
     if numbers is None or wanted != len(numbers):
-        raise UserError(f"unknown schedule {schedule!r}; there are: {_SCHEDULES}")
+        raise UserError(f"unknown schedule {schedule!r}; choose one of: {_SCHEDULES}")
     if numbers and not (numbers[0] >= 1 and 0 < numbers[1] < 1):
         raise UserError(
             f"schedule {schedule!r}: after at least 1, by a factor between 0 and 1"

@@ -118,7 +118,7 @@ class PlanesTest(parameterized.TestCase):
         (dict(backend="cuda"), "unknown backend 'cuda'; choose one of: auto, openvino"),
         (dict(dtype="int4"), "unknown dtype 'int4'"),
         (dict(backend="jax", dtype="int8"), "backend 'jax' does not compute in int8"),
-        (dict(range="pc"), "unknown range 'pc'; there are: studio, full"),
+        (dict(range="pc"), "unknown range 'pc'; choose one of: studio, full"),
         (dict(depth=12), "12 bits cannot be restored: give 8 or 10"),
     )
     def test_a_mistake_gets_a_sentence(self, wish, words):

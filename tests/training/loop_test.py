@@ -123,14 +123,18 @@ class LoopTest(parameterized.TestCase):
         ("degradation", {"degradation": "fog:2"}, "fog.*bicubic"),
         ("schedule", {"optimizer.schedule": "linear"}, "'linear'.*constant, cosine"),
         ("metric", {"stopping.metric": "lpips"}, "'lpips'.*psnr, ssim, mse"),
-        ("parallel", {"parallel": "tpu"}, "'tpu'; there are: jit, pmap"),
-        ("dtype", {"dtype": "float8"}, "'float8'; there are: float32, bfloat16"),
+        ("parallel", {"parallel": "tpu"}, "'tpu'; choose one of: jit, pmap"),
+        ("dtype", {"dtype": "float8"}, "'float8'; choose one of: float32, bfloat16"),
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),
         ("epochs", {"epochs": 0}, "epochs"),
         ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
         ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
-        ("steps_per_call", {"steps_per_call": -1}, "steps_per_call is -1"),
+        (
+            "steps_per_call",
+            {"steps_per_call": -1},
+            "steps_per_call must be at least 0, not -1",
+        ),
     )
     def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
         with self.assertRaisesRegex(UserError, message):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jaxtyping import Array, Float
 
+from kdsharp.base import choices
 from kdsharp.core.objectives.distances import DISTANCES, perceptual
 from kdsharp.core.objectives.lessons import LESSONS
 from kdsharp.core.objectives.outcome import Lesson, Outcome
@@ -40,7 +41,7 @@ def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Object
     """
     weights = in_use(weights)
     if not weights:
-        raise UserError(f"the objective has no term; there are: {', '.join(TERMS)}")
+        raise UserError(f"the objective has no term; choose one of: {', '.join(TERMS)}")
     if not shares and (asking := OF_TEACHER & set(weights)):
         raise UserError(f"loss term {min(asking)!r} needs config.teacher.weights")
 
@@ -66,9 +67,7 @@ def in_use(weights: Mapping[str, float]) -> dict[str, float]:
         if not isinstance(weight, int | float):
             raise UserError(f"loss term {name!r} has the weight {weight!r}, no number")
     if unknown := sorted(set(weights) - set(TERMS)):
-        raise UserError(
-            f"unknown loss term {unknown[0]!r}; there are: {', '.join(TERMS)}"
-        )
+        raise choices.unknown("loss term", unknown[0], TERMS)
     return weights
 
 

@@ -52,6 +52,7 @@ def find(name: str) -> Architecture:
     """Returns how the family of that name is written."""
     if name not in ARCHITECTURES:
         raise UserError(
-            f"model {name!r} cannot be exported; there are: {', '.join(ARCHITECTURES)}"
+            f"model {name!r} cannot be exported; choose one of: "
+            f"{', '.join(ARCHITECTURES)}"
         )
     return ARCHITECTURES[name]

@@ -7,7 +7,7 @@ streams, the server and `kdsharp bench`.
 
 import importlib
 
-from kdsharp.base import optional
+from kdsharp.base import choices, optional
 from kdsharp.errors import UserError
 from kdsharp.runtime.backends.backend import Backend, Compute, Network
 from kdsharp.weights import store
@@ -48,7 +48,9 @@ def create(
 def check_threads(threads: int) -> None:
     """Refuses a number of threads that nothing can run on."""
     if threads < 0:
-        raise UserError(f"threads must be 0 (every core) or more, not {threads}")
+        raise UserError(
+            f"threads must be at least 0, not {threads}; 0 takes every core"
+        )
 
 
 def choose(backend: str, dtype: str) -> str:
@@ -57,7 +59,7 @@ def choose(backend: str, dtype: str) -> str:
     It is the one of that name, or for `auto` the fastest.
     """
     if dtype not in DTYPES:
-        raise UserError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
+        raise choices.unknown("dtype", dtype, DTYPES)
     if backend == "auto":
         for name, entry in BACKENDS.items():
             if dtype in entry.dtypes and entry.installed:
@@ -67,9 +69,7 @@ def choose(backend: str, dtype: str) -> str:
             "pip install 'kdsharp[onnx]' brings one that does"
         )
     if backend not in BACKENDS:
-        raise UserError(
-            f"unknown backend {backend!r}; choose one of: auto, {', '.join(BACKENDS)}"
-        )
+        raise choices.unknown("backend", backend, ("auto", *BACKENDS))
     entry = BACKENDS[backend]
     optional.require(*entry.needs, purpose=f"backend {backend}")
     if dtype not in entry.dtypes:
