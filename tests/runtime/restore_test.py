@@ -203,7 +203,7 @@ class LoadTest(absltest.TestCase):
             ({"name": "nothing"}, "no weights 'nothing'"),
             ({"name": _NAME, "backend": "abacus"}, "unknown backend 'abacus'"),
             ({"name": _NAME, "dtype": "int3"}, "unknown dtype 'int3'"),
-            ({"name": _NAME, "threads": -1}, "threads must be 0 .* not -1"),
+            ({"name": _NAME, "threads": -1}, "threads must be at least 0, not -1"),
         ):
             with self.assertRaisesRegex(UserError, words):
                 kdsharp.load(**arguments)
@@ -217,7 +217,7 @@ class LoadTest(absltest.TestCase):
             ({"backend": "abacus"}, "unknown backend 'abacus'"),
             ({"dtype": "int3"}, "unknown dtype 'int3'"),
             ({"backend": "jax", "dtype": "int8"}, "does not compute in int8"),
-            ({"threads": -1}, "threads must be 0 .* not -1"),
+            ({"threads": -1}, "threads must be at least 0, not -1"),
         ):
             with self.assertRaisesRegex(UserError, words):
                 options.RestoreOptions(**arguments)

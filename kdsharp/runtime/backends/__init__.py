@@ -71,7 +71,7 @@ def choose(backend: str, dtype: str) -> str:
     if backend not in BACKENDS:
         raise choices.unknown("backend", backend, ("auto", *BACKENDS))
     entry = BACKENDS[backend]
-    optional.require(*entry.needs, purpose=f"backend {backend}")
+    optional.require(*entry.needs, purpose=f"backend {backend}", extra="onnx")
     if dtype not in entry.dtypes:
         raise UserError(
             f"backend {backend!r} does not compute in {dtype}; choose one of: "
