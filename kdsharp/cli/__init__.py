@@ -21,6 +21,7 @@ _FILES = (
     "batch",
     "video",
     "live",
+    "desktop",
     "serve",
     "web",
     "mos",
