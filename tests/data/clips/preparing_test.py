@@ -198,7 +198,7 @@ class PreparingTest(parameterized.TestCase):
                 self._source,
             ):
                 with self.assertRaisesRegex(
-                    UserError, r"video needs av.*kdsharp\[video\]"
+                    UserError, r"PyAV, which .*kdsharp\[video\]"
                 ):
                     attempt()
         self.assertFalse((self.root / "x").exists())
