@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from kdsharp.media.video import frames, swscale
+from kdsharp.media.video import formats, frames, swscale
 
 Restore = Callable[[np.ndarray], np.ndarray]
 Passage = Callable[[av.VideoFrame, Restore], av.VideoFrame]
@@ -88,6 +88,8 @@ class Rgb:
             src_color_range=swscale.range_(True),
             dst_color_range=range_,
         )
+        if formats.has_alpha(frame.format.name):
+            frames.plane(made, 3)[...] = frames.plane(frame, 3)
         return frames.tagged(made, frame)
 
 
