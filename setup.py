@@ -60,6 +60,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["kdsharp", "kdsharp.*"]),
     package_data={
+        "kdsharp": ["py.typed"],
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
         "kdsharp.study": ["page/*"],
         "kdsharp.web": ["extension/*", "page/*", "page/*/*"],

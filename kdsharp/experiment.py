@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp import config_checks, revision
+from kdsharp import config_checks, models, revision
 from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
@@ -270,7 +270,7 @@ def _teachers_to_score(teachers: dict) -> dict:
 
 def restorer(model: nn.Module, variables: dict) -> table.Restore:
     """Returns a network as a function of blurred pixels to restored ones."""
-    return jax.jit(lambda blurred: blurred + model.apply(variables, blurred))
+    return jax.jit(lambda blurred: models.restore(model, variables, blurred))
 
 
 def _card(config, model, result, scores, blur) -> dict:

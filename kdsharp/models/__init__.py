@@ -1,11 +1,12 @@
 """Flax networks, one family a file; `create(name, **arguments)` builds one.
 
 A module maps blurred pixels `[batch, height, width, channels]` to a residual of the
-same shape: `restored = blurred + residual`. It clips nothing, carries the constants it
-needs, and takes any height and width. In training, those with batch norm give new
-`batch_stats`, and those that drop out ask for a key named `dropout`, the same on every
-device. `vgg` stands apart: it does not restore, it looks, for a loss. `identity.begin`
-changes a network's first weights so that it returns its input.
+same shape, which `restore` adds: `restored = blurred + residual`. It clips nothing,
+carries the constants it needs, and takes any height and width. In training, those with
+batch norm give new `batch_stats`, and those that drop out ask for a key named
+`dropout`, the same on every device. `vgg` stands apart: it does not restore, it looks,
+for a loss. `identity.begin` changes a network's first weights so that it returns its
+input.
 """
 
 import inspect
@@ -19,8 +20,11 @@ from kdsharp.models.encoder_decoder import EncoderDecoder
 from kdsharp.models.light_cnn import LightCNN
 from kdsharp.models.plain_cnn import PlainCNN
 from kdsharp.models.real_time import RealTime
+from kdsharp.models.restoring import restore
 from kdsharp.models.swinir import SwinIR
 from kdsharp.models.unet import SeparableUNet, UNet
+
+__all__ = ["MODELS", "create", "restore"]
 
 MODELS: dict[str, type[nn.Module]] = {
     "dncnn": DnCNN,
