@@ -157,13 +157,13 @@ def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
 
 def _load_vgg(config: ConfigDict):
     """Returns what a perceptual loss sees with, where there is one."""
-    asking = objectives.ASKING_FOR_VGG & set(objectives.in_use(config.objective))
+    asking = objectives.needing("vgg", objectives.in_use(config.objective))
     if not asking:
         return None
     file = Path(config.vgg).expanduser()
     if not config.vgg or not file.is_file():
         raise UserError(
-            f"loss term {min(asking)!r} needs VGG16's weights, and config.vgg "
+            f"loss term {asking[0]!r} needs VGG16's weights, and config.vgg "
             + (f"names no file ({config.vgg})" if config.vgg else "is empty")
             + ": get vgg16-397923af.pth from "
             "https://download.pytorch.org/models/vgg16-397923af.pth and give its path"

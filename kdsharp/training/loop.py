@@ -93,15 +93,12 @@ def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teachin
     layers = teaching.parse_layers(config.features)
     others = views.create(config.views)
     terms = objectives.in_use(config.objective)
-    for asking, given, where in (
-        ({"feature_kd", "affinity_kd"}, layers, "config.features"),
-        ({"views_kd"}, others, "config.views"),
-    ):
-        named = sorted(asking & set(terms))
+    for need, given in (("features", layers), ("views", others)):
+        named, where = objectives.needing(need, terms), f"config.{need}"
         if named and not given:
             raise UserError(f"loss term {named[0]!r} needs {where}")
         if given and not named:
-            wanted = " or ".join(sorted(asking))
+            wanted = " or ".join(objectives.needing(need))
             raise UserError(f"{where} is given, but no term asks for it: {wanted}")
     if not config.optimizer.average and any(t.model is None for t in teachers):
         raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
@@ -196,6 +193,7 @@ class Run:
         if initial is None:
             initial = init_variables(self._model, config.model.channels, key)
         adapters = {}
+        terms = objectives.in_use(config.objective)
         if task.teaching.layers:
             adapters = teaching.create_adapters(
                 task.teaching,
@@ -208,7 +206,7 @@ class Run:
         self._state = create_state(
             initial,
             task.optimizer,
-            adapters=adapters if config.objective.get("feature_kd") else {},
+            adapters=adapters if objectives.needing("adapters", terms) else {},
             averaged=bool(config.optimizer.average),
         )
         self._like = jax.tree.map(np.asarray, self._state)

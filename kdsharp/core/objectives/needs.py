@@ -1,0 +1,35 @@
+"""What a loss term needs beside the batch, declared where the term is defined.
+
+teacher     a teacher's residual
+features    the layers that `config.features` pairs, the student's and a teacher's
+adapters    the student's features as trained 1x1 convolutions show them to a teacher
+views       the batch's other views, as `config.views` names them
+vgg         VGG16, as `config.vgg` names its file
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from kdsharp.errors import UserError
+
+NEEDS = ("teacher", "features", "adapters", "views", "vgg")
+
+Loss = TypeVar("Loss", bound=Callable)
+
+
+def needs(*names: str) -> Callable[[Loss], Loss]:
+    """Decorate a loss with what it needs."""
+    for name in names:
+        if name not in NEEDS:
+            raise UserError(f"unknown need {name!r}; choose one of: {', '.join(NEEDS)}")
+
+    def declare(loss: Loss) -> Loss:
+        setattr(loss, "needs", frozenset(names))
+        return loss
+
+    return declare
+
+
+def of(loss: Callable) -> frozenset[str]:
+    """What a loss was declared to need."""
+    return getattr(loss, "needs", frozenset())
