@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from kdsharp import experiment, whole_files
+from kdsharp import experiment
+from kdsharp.base import atomic_files
 from kdsharp.config_files import load_config
 from kdsharp.core import degradations
 from kdsharp.data import pipeline, sources
@@ -49,7 +50,7 @@ class Trial:
     parameters: int
 
 
-def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
+def run(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
     """Trains all that is not trained yet; writes and returns the table."""
     shared = _share_out_steps(ablation, base)
     trials = [
@@ -59,10 +60,10 @@ def conduct(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
     ]
     text = markdown(trials, ablation.baseline)
     records = [dataclasses.asdict(trial) for trial in trials]
-    whole_files.write_text(
+    atomic_files.write_text(
         folder / "ablation.json", json.dumps(records, indent=2) + "\n"
     )
-    whole_files.write_text(folder / "ablation.md", text + "\n")
+    atomic_files.write_text(folder / "ablation.md", text + "\n")
     networks = _gains_by_cost(trials)
     if len({network.cost for network in networks.values()}) > 1:
         candidates.plot(networks, folder / "ablation.png")
@@ -154,7 +155,7 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
     with workdir.claim(folder, config):
         result = prepared.run.train()
         trial = _score(method, seed, config, prepared, result.variables, folder)
-        whole_files.write_text(written, json.dumps(dataclasses.asdict(trial)) + "\n")
+        atomic_files.write_text(written, json.dumps(dataclasses.asdict(trial)) + "\n")
     return trial
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 # Of what the hosts' own libraries say, a person needs no line: before they are loaded.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
 
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
@@ -23,14 +23,14 @@ def run(call: Callable[[], int]) -> int:
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     # What all hosts do alike, one of them tells.
     if not hosts.is_first():
-        terminal.listen(logging.WARNING)
+        terminal.configure_logging(logging.WARNING)
     try:
         status = call()
-    except hosts.Lost as loss:
+    except hosts.HostLost as loss:
         hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
     except Exception as error:
         if hosts.is_loss(error):
-            loss = hosts.Lost(cause=error)
+            loss = hosts.HostLost(cause=error)
             hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
         traceback.print_exc()
         hosts.end(1)

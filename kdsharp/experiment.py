@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import platform
-import resource
 import subprocess
 from pathlib import Path
 
@@ -13,14 +12,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
 from kdsharp.errors import UserError
-from kdsharp.evaluation import table
-from kdsharp.evaluation.plots import curves, samples
+from kdsharp.evaluation import samples, table
+from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
-from kdsharp.training import hosts, loop, workdir
+from kdsharp.training import hosts, loop, parallel, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
 from kdsharp.weights import features, fold, store
@@ -35,7 +34,7 @@ _IDENTITY = "identity"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _NAMED = 10
-_IN_VAIN = "the network does no better than to return its input"
+_NO_GAIN = "the network does no better than to return its input"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +46,21 @@ class Prepared:
     teachers: dict[str, store.Weights | None]
 
 
-def conduct(config: ConfigDict, folder: Path) -> None:
+def set_up(config: ConfigDict) -> None:
+    """Enables the cache of compiled programs, and shows each core as a device.
+
+    Call it before anything computes.
+    """
+    compilation.enable_cache()
+    parallel.show_cores(config.batch_size, config.devices)
+
+
+def run(config: ConfigDict, folder: Path) -> None:
     """Trains what the config describes and writes weights, report and pictures."""
     prepared = prepare(config, folder)
     with workdir.claim(folder, config):
         result = prepared.run.train()
-        hosts.by_first(
+        hosts.on_primary_host(
             lambda: _finish(
                 config, folder, result, prepared.teachers, prepared.pictures["test"]
             )
@@ -111,9 +119,9 @@ def _train_teacher(config: ConfigDict, folder: Path) -> None:
         )
     teacher = config.teacher.experiment
     weights = folder / _TEACHER / f"{teacher.name}.safetensors"
-    if not hosts.by_first(weights.exists):
+    if not hosts.on_primary_host(weights.exists):
         logger.info("the teacher first: %s", teacher.name)
-        conduct(teacher, folder / _TEACHER)
+        run(teacher, folder / _TEACHER)
         logger.info("now the student: %s", config.name)
 
 
@@ -225,10 +233,10 @@ def _finish(config, folder, result, teachers, test) -> None:
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    in_vain = loop.validation.in_vain(scores[role], scores[table.INPUT])
-    verdict = _IN_VAIN if in_vain else ""
+    no_gain = loop.validation.no_gain(scores[role], scores[table.INPUT])
+    verdict = _NO_GAIN if no_gain else ""
     report = _report(config, result, written, verdict, weights, test, blur)
-    whole_files.write_text(folder / "report.md", report)
+    atomic_files.write_text(folder / "report.md", report)
     print(written)
     if verdict:
         logger.warning(verdict)
@@ -341,7 +349,7 @@ On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 
 Weights: `{weights.name}`, card: `{weights.with_suffix(".json").name}`. Trained on \
 `{config.data.source}`, {_hardware()}, JAX {jax.__version__}, kdsharp {_commit()}.
-Peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024:,} MB.
+Peak memory {machine.peak_memory() / 1e6:,.0f} MB.
 
 ```json
 {json.dumps(json.loads(config.to_json()), indent=2)}

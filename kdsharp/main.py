@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
-from kdsharp import terminal
+from kdsharp.base import terminal
 from kdsharp.config_files import load_config
 from kdsharp.errors import Stopped, UserError
 
@@ -34,7 +34,7 @@ _DISTRIBUTED = flags.DEFINE_bool(
 
 def main(argv: list[str]) -> int:
     """Returns the exit status."""
-    terminal.listen()
+    terminal.configure_logging()
     if len(argv) > 1:
         return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
     # Late, so that --help and a mistyped flag need not wait for JAX.
@@ -46,12 +46,12 @@ def main(argv: list[str]) -> int:
 
 
 def _train() -> int:
-    from kdsharp import experiment, machine
+    from kdsharp import experiment
 
     config = _CONFIG.value
     try:
-        machine.set_up(config)
-        experiment.conduct(config, Path(_WORKDIR.value or Path("runs") / config.name))
+        experiment.set_up(config)
+        experiment.run(config, Path(_WORKDIR.value or Path("runs") / config.name))
     except UserError as error:
         return terminal.fail(error, 2)
     except Stopped as stop:

@@ -59,7 +59,7 @@ class AblationTest(parameterized.TestCase):
         )
 
     def _conduct(self) -> str:
-        return ablation.conduct(self.ablation, self.base, self.root / "out")
+        return ablation.run(self.ablation, self.base, self.root / "out")
 
     def test_every_method_is_trained_from_every_seed_once(self):
         text = self._conduct()

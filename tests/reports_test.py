@@ -26,7 +26,7 @@ class _Smoke(absltest.TestCase):
         for one in (config, config.teacher.experiment):
             one.devices = 1  # Of the eight that the tests see.
         with self.assertLogs("kdsharp") as logs:
-            experiment.conduct(config, folder)
+            experiment.run(config, folder)
         said = "\n".join(logs.output)
         before, after = said.split("now the student:")
         for place, role, words in (

@@ -11,7 +11,7 @@ _WILD = "*?["
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class BatchItem:
     """A picture's address, and where it goes, but for the ending."""
 
     source: str
@@ -35,9 +35,9 @@ class Job:
         return self.target(format_)
 
 
-def job(source: str, glob: str, out: str) -> Job:
+def job(source: str, glob: str, out: str) -> BatchItem:
     """Returns the job of a picture that the pattern found; its folders are kept."""
-    return Job(source, posixpath.join(out, source[len(root(glob)) :]))
+    return BatchItem(source, posixpath.join(out, source[len(root(glob)) :]))
 
 
 def root(glob: str) -> str:

@@ -11,8 +11,8 @@ from apache_beam.ml.inference.base import PredictionResult
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
 from kdsharp.errors import UserError
-from kdsharp.export import network, pictures
-from kdsharp.models import reach
+from kdsharp.export import network, onnx_models
+from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import backends, restore
 from kdsharp.weights import store
 
@@ -39,8 +39,8 @@ def export(model: str) -> tuple[bytes, Shape]:
     """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
     weights = store.load(model or restore.DEFAULT)
     whole = network.of_weights(weights)
-    looks = reach.of(whole.model)
-    graph = pictures.batches(whole, clip=False, gains_given=True)
+    looks = receptive_field(whole.model)
+    graph = onnx_models.batches(whole, clip=False, gains_given=True)
     shape = Shape(
         whole.model.channels,
         looks.radius,
@@ -79,9 +79,9 @@ class Handler(OnnxModelHandlerNumpy):
         """Returns the sharp pictures; in place of one that cannot be, why."""
 
         def run(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
-            given = {pictures.INPUT: blurred}
+            given = {onnx_models.INPUT: blurred}
             if gains is not None:
-                given[pictures.GAINS] = gains[:, :, None, None]
+                given[onnx_models.GAINS] = gains[:, :, None, None]
             return inference_session.run(None, given)[0]
 
         sharpener = restore.Sharpener(

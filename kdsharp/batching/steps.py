@@ -12,7 +12,7 @@ from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 
-from kdsharp.batching.names import Job
+from kdsharp.batching.names import BatchItem
 from kdsharp.batching.network import Failure
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
@@ -28,7 +28,7 @@ _PLAIN = 1024
 class NotDone(beam.DoFn):
     """Lets pass those pictures whose files are not there."""
 
-    def process(self, job: Job) -> Iterator[Job]:
+    def process(self, job: BatchItem) -> Iterator[BatchItem]:
         if FileSystems.exists(job.likely_target):
             _count_skipped()
         else:
@@ -44,7 +44,7 @@ class Read(beam.DoFn):
     def setup(self) -> None:
         pictures.allow(self._megapixels)
 
-    def process(self, job: Job):
+    def process(self, job: BatchItem):
         try:
             with FileSystems.open(job.source) as file:
                 content = file.read()

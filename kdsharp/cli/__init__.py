@@ -9,15 +9,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from kdsharp import __version__, terminal
+from kdsharp import __version__
+from kdsharp.base import terminal
 from kdsharp.cli import (
     ablate,
     batch,
+    bench,
     data,
-    evaluation,
+    eval,
     export,
     live,
+    models,
     mos,
+    plot,
+    serve,
     sharpen,
     video,
     web,
@@ -27,15 +32,19 @@ from kdsharp.errors import Stopped, UserError
 
 _GROUPS = (
     sharpen,
+    models,
     batch,
     video,
     live,
+    serve,
     web,
     mos,
     data,
     weights,
     ablate,
-    evaluation,
+    eval,
+    bench,
+    plot,
     export,
 )
 
@@ -43,7 +52,7 @@ _GROUPS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     arguments = _parser().parse_args(argv)
-    terminal.listen()
+    terminal.configure_logging()
     try:
         status = arguments.call(arguments) or 0
         sys.stdout.flush()

@@ -4,8 +4,6 @@ import argparse
 import pathlib
 
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.config_files import load_config
-from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:
@@ -31,25 +29,13 @@ def add(verbs: Verbs) -> None:
 
 
 def _ablate(arguments: argparse.Namespace) -> None:
-    for name in ("seeds", "steps"):
-        if (value := getattr(arguments, name)) is not None and value < 1:
-            raise UserError(f"--{name} is {value}: it must be at least 1.")
-    spec = load_config(arguments.config)
-    from kdsharp import ablation, machine
+    from kdsharp.commands import ablate
 
-    base = ablation.load_base(spec, pathlib.Path(arguments.config.partition(":")[0]))
-    if arguments.seeds:
-        spec.seeds = tuple(range(arguments.seeds))
-    if arguments.steps:
-        spec.steps = arguments.steps
-    if arguments.methods:
-        chosen = [name.strip() for name in arguments.methods.split(",")]
-        ablation.choose(spec, chosen)
-    if arguments.source:
-        base.data.source = arguments.source
-    out = pathlib.Path(arguments.out)
-    machine.set_up(base)
-    print(ablation.conduct(spec, base, out))
-    print(f"\ntable     {out / 'ablation.md'}")
-    if (out / "ablation.png").exists():
-        print(f"plot      {out / 'ablation.png'}")
+    ablate.run(
+        arguments.config,
+        pathlib.Path(arguments.out),
+        source=arguments.source,
+        methods=arguments.methods,
+        seeds=arguments.seeds,
+        steps=arguments.steps,
+    )

@@ -51,26 +51,26 @@ def add(verbs: Verbs) -> None:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
-    from kdsharp.export import packages
+    from kdsharp.base import optional
 
-    packages.need("onnx", "onnxruntime")
-    if not packages.installed("apache_beam"):
-        raise UserError(
-            "apache_beam is not installed: pip install 'kdsharp[batch]' brings it"
-        )
+    optional.require("onnx", "onnxruntime", purpose="kdsharp batch", extra="batch")
+    if not optional.installed("apache_beam"):
+        raise optional.missing("apache_beam", purpose="kdsharp batch")
     if arguments.workers < 1:
         raise UserError(f"--workers is {arguments.workers}: it must be at least 1.")
     # At its first import Beam speaks of clouds that nobody asked for.
     logging.disable(logging.WARNING)
-    from kdsharp.batching import command
+    from kdsharp.commands import batch
 
     logging.disable(logging.NOTSET)
-    return command.run(
+    return batch.run(
         arguments.glob,
         arguments.out,
-        wish=command.Wish(arguments.model, arguments.strength, arguments.unsharp),
+        options=batch.BatchOptions(
+            arguments.model, arguments.strength, arguments.unsharp
+        ),
         runner=arguments.runner,
         workers=arguments.workers,
         megapixels=arguments.megapixels,
-        options=arguments.options,
+        beam_options=arguments.options,
     )

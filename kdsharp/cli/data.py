@@ -1,18 +1,11 @@
 """`kdsharp data`: prepare data sets and look at them."""
 
 import argparse
-import os
 import pathlib
-from collections import Counter
-from typing import Any
 
-from kdsharp import whole_files
+from kdsharp.base import cores
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
-from kdsharp.config_files import load_config
-from kdsharp.errors import UserError
 
-# Of what was left out, so much is named; `pictures.json` has the rest.
-_NAMED = 10
 _OF_CLIPS = ("out", "videos", "count", "seed")
 
 
@@ -35,9 +28,7 @@ def add(verbs: Verbs) -> None:
         "--processes",
         metavar="N",
         type=int,
-        default=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        default=cores.count(),
         help="that check and copy pictures, or encode clips (default: %(default)s, "
         "one a core)",
     )
@@ -81,97 +72,31 @@ def add(verbs: Verbs) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    own = {name: getattr(arguments, name) for name in _OF_CLIPS}
-    own = {name: value for name, value in own.items() if value is not None}
-    if arguments.name == "clips":
-        _prepare_clips(arguments, own)
-        return
-    if own:
-        raise UserError(f"--{next(iter(own))} is for 'kdsharp data prepare clips' only")
-    from kdsharp.data import prepared
+    from kdsharp.commands import data
 
-    held = prepared.prepare(
+    of_clips = {name: getattr(arguments, name) for name in _OF_CLIPS}
+    data.prepare(
         arguments.name,
         arguments.origin,
         data_dir=arguments.data_dir,
         processes=arguments.processes,
+        of_clips={name: value for name, value in of_clips.items() if value is not None},
     )
-    print(_summary(arguments.name, held))
-    print(f"read it by  tfds:{arguments.name}")
-
-
-def _prepare_clips(arguments: argparse.Namespace, own: dict[str, Any]) -> None:
-    from kdsharp.data.clips import preparing
-
-    if arguments.data_dir is not None:
-        raise UserError("--data-dir is not for clips: name their folder by --out")
-    out = own.pop("out", "clips")
-    held = preparing.prepare(
-        pathlib.Path(arguments.origin),
-        pathlib.Path(out),
-        processes=arguments.processes,
-        **own,
-    )
-    lines = [f"{'clips':11} {held.path}, {held.size / 1e6:,.1f} MB"]
-    for split in ("train", "valid", "test"):
-        lines.append(f"{split:11} {held.clips.get(split, 0):,}")
-    named = [f"{count:,} {name}" for name, count in sorted(held.codecs.items())]
-    lines.append(f"{'codecs':11} {', '.join(named)}")
-    lines.append(f"{'refused':11} {sum(held.refused.values()):,}")
-    most = sorted(held.refused.items(), key=lambda item: -item[1])
-    lines += [f"{'':11} - {count:,} x {reason}" for reason, count in most[:_NAMED]]
-    print("\n".join(lines))
-    print(f"read them by  clips:{out}")
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from kdsharp.data import builders, prepared
+    from kdsharp.commands import data
 
-    builder = builders.load(arguments.name)
-    held = prepared.contents(arguments.name, arguments.data_dir)
-    print(_summary(arguments.name, held))
-    print(f"homepage    {builder.HOMEPAGE}")
-    print(f"licence     {builder.LICENCE}")
-
-
-def _summary(name: str, held) -> str:
-    """Returns what there is, and what is missing and why."""
-    counts = Counter(split for split, _ in held.places.values())
-    lines = [f"{name:11} {held.path}"]
-    for split in dict.fromkeys([*counts, *held.left_out]):
-        missing = held.left_out.get(split, [])
-        words = f"{counts[split]:,} pictures"
-        if missing:
-            words += f", {len(missing):,} left out"
-        lines.append(f"{split:11} {words}")
-        lines += [f"{'':11} - {key}: {reason}" for key, reason in missing[:_NAMED]]
-        if len(missing) > _NAMED:
-            lines.append(f"{'':11} - and {len(missing) - _NAMED:,} more")
-    if held.sizes:
-        ((height, width), _), *others = Counter(held.sizes.values()).most_common()
-        plural = "s" if len(others) > 1 else ""
-        several = f", and {len(others):,} other size{plural}" if others else ""
-        lines.append(f"{'size':11} {width}x{height}{several}")
-    return "\n".join(lines)
+    data.info(arguments.name, arguments.data_dir)
 
 
 def _preview(arguments: argparse.Namespace) -> None:
-    out = pathlib.Path(arguments.out)
-    from kdsharp.data import pictures
+    from kdsharp.commands import data
 
-    pictures.check_name(out)
-    if arguments.count < 1:
-        raise UserError(f"--count is {arguments.count}: it must be at least 1.")
-    config = load_config(arguments.config)
-    from kdsharp.data import preview, sources
-
-    source = sources.create(
-        arguments.source or config.data.source, "train", seed=config.seed
+    data.preview(
+        arguments.config,
+        pathlib.Path(arguments.out),
+        count=arguments.count,
+        source=arguments.source,
+        degradation=arguments.degradation,
     )
-    if arguments.degradation:
-        config.degradation = arguments.degradation
-    rows = preview.rows(config, source, arguments.count)
-    sheet = preview.sheet(rows, scale=preview.scale_of(config))
-    with whole_files.whole(out) as unfinished:
-        sheet.save(unfinished)
-    print(out)

@@ -70,13 +70,11 @@ def add(verbs: Verbs) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from kdsharp import machine
-    from kdsharp.export import command
-    from kdsharp.runtime import restore
+    from kdsharp.base import compilation
+    from kdsharp.commands import export
 
-    restore.check_strength(arguments.strength)
-    machine.keep_compiled()
-    command.run(
+    compilation.enable_cache()
+    export.run(
         arguments.weights,
         arguments.out,
         format_=arguments.format,

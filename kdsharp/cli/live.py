@@ -4,7 +4,6 @@ import argparse
 
 from kdsharp.cli import video
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:
@@ -54,26 +53,17 @@ def add(verbs: Verbs) -> None:
 
 def _live(arguments: argparse.Namespace) -> None:
     frames = video.restoring(arguments)
-    from kdsharp.media.video import clock
-    from kdsharp.media.video.live import streaming
+    from kdsharp.commands import live
 
-    options = {}
-    for text in arguments.input_option:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--input-option {text!r} is no NAME=VALUE")
-        options[name] = value
-    duration = arguments.duration and clock.seconds(arguments.duration, "--duration")
-    report = streaming.restore(
+    live.run(
         arguments.source,
         arguments.out,
         frames,
         video.encoding(arguments, live=True),
         input_format=arguments.input_format,
-        input_options=options,
+        input_options=arguments.input_option,
         output_format=arguments.output_format,
-        duration=None if duration is None else float(duration),
+        duration=arguments.duration,
         patience=arguments.patience,
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.out}, restored by {frames.model}\n{report}")

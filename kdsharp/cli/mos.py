@@ -83,22 +83,14 @@ def _on_study(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _new(arguments: argparse.Namespace) -> None:
-    from kdsharp import machine
-    from kdsharp.errors import UserError
-    from kdsharp.study import plan
+    from kdsharp.commands import mos
 
-    width, x, height = arguments.size.partition("x")
-    if not (
-        x and width.isdecimal() and height.isdecimal() and int(width) * int(height)
-    ):
-        raise UserError(f"--size {arguments.size!r} is no WIDTHxHEIGHT, as 640x480")
-    machine.keep_compiled()
-    plan.run(
+    mos.new(
         arguments.study,
         images=arguments.images,
         models=arguments.models,
         degradation=arguments.degradation,
-        size=(int(width), int(height)),
+        size=arguments.size,
         training=arguments.training,
         repeats=arguments.repeats,
         title=arguments.title,
@@ -108,23 +100,18 @@ def _new(arguments: argparse.Namespace) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     options.need_server()
-    from kdsharp.study import serving
+    from kdsharp.commands import mos
 
-    serving.run(arguments.study, host=arguments.host, port=arguments.port)
+    mos.serve(arguments.study, host=arguments.host, port=arguments.port)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from kdsharp.study import report
+    from kdsharp.commands import mos
 
-    report.run(arguments.study, arguments.out or arguments.study / "report")
+    mos.report(arguments.study, arguments.out)
 
 
 def _try(arguments: argparse.Namespace) -> None:
-    from kdsharp.errors import UserError
-    from kdsharp.study import synthetic
+    from kdsharp.commands import mos
 
-    if arguments.raters < 1:
-        raise UserError(f"{arguments.raters} raters are none: give 1 or more")
-    truth = synthetic.play(arguments.study, arguments.raters, seed=arguments.seed)
-    told = ", ".join(f"{model} {value:.2f}" for model, value in truth.items())
-    print(f"{arguments.raters} synthetic raters; the truth that they follow: {told}")
+    mos.try_(arguments.study, arguments.raters, seed=arguments.seed)

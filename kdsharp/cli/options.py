@@ -52,7 +52,6 @@ def add_host(verb: argparse.ArgumentParser) -> None:
 
 def need_server() -> None:
     """Says what to install where there is nothing to serve by."""
-    from kdsharp.export import packages
+    from kdsharp.base import optional
 
-    if not packages.installed("starlette", "uvicorn"):
-        raise UserError("serving needs more: pip install 'kdsharp[serve]' brings it")
+    optional.require("starlette", "uvicorn", purpose="serving")

@@ -1,4 +1,4 @@
-"""`kdsharp sharpen` and `kdsharp models`: trained networks at work."""
+"""`kdsharp sharpen`: pictures, sharpened by a trained network."""
 
 import argparse
 
@@ -7,12 +7,7 @@ from kdsharp.cli.verbs import Verbs, add_verb
 
 
 def add(verbs: Verbs) -> None:
-    """Adds `kdsharp sharpen` and `kdsharp models`."""
-    _add_sharpen(verbs)
-    add_verb(verbs, "models", _models, "name what ships: its size, speed and scores")
-
-
-def _add_sharpen(verbs: Verbs) -> None:
+    """Adds `kdsharp sharpen`."""
     verb = add_verb(verbs, "sharpen", _sharpen, "make blurred pictures sharp")
     verb.add_argument(
         "inputs",
@@ -64,9 +59,9 @@ def _add_sharpen(verbs: Verbs) -> None:
 
 
 def _sharpen(arguments: argparse.Namespace) -> int:
-    from kdsharp import sharpening
+    from kdsharp.commands import sharpen
 
-    return sharpening.run(
+    return sharpen.run(
         arguments.inputs,
         out=arguments.out,
         model=arguments.model,
@@ -79,9 +74,3 @@ def _sharpen(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         timing=arguments.timing,
     )
-
-
-def _models(arguments: argparse.Namespace) -> None:
-    from kdsharp.evaluation import zoo
-
-    print(zoo.table())

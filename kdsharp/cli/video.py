@@ -94,9 +94,9 @@ def add_encoding(verb: argparse.ArgumentParser) -> None:
 
 def restoring(arguments: argparse.Namespace):
     """Returns how frames are restored."""
-    from kdsharp.data.packages import need_av
+    from kdsharp.base import optional
 
-    need_av()
+    optional.require("av", purpose="video")
     from kdsharp.media.video.restoring import Restoring
     from kdsharp.runtime import restore
 
@@ -129,19 +129,14 @@ def encoding(arguments: argparse.Namespace, *, live: bool = False):
 
 def _video(arguments: argparse.Namespace) -> None:
     frames = restoring(arguments)
-    from kdsharp.media.video import clock, files
+    from kdsharp.commands import video
 
-    def moment(name: str):
-        text = getattr(arguments, name)
-        return None if text is None else clock.seconds(text, f"--{name}")
-
-    report = files.restore(
+    video.run(
         arguments.source,
         arguments.out,
         frames,
         encoding(arguments),
-        start=moment("start"),
-        duration=moment("duration"),
+        start=arguments.start,
+        duration=arguments.duration,
         overwrite=arguments.overwrite,
     )
-    print(f"{arguments.out}, restored by {frames.model}\n{report}")

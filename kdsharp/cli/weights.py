@@ -5,7 +5,6 @@ import ast
 import pathlib
 
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
-from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:
@@ -58,40 +57,26 @@ def _setting(text: str) -> tuple[str, object]:
 
 
 def _list(arguments: argparse.Namespace) -> None:
-    from kdsharp.weights import cards, store
+    from kdsharp.commands import weights
 
-    for name in store.shipped():
-        print(cards.line(store.locate(name)))
+    weights.list_shipped()
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    from kdsharp.weights import cards, store
+    from kdsharp.commands import weights
 
-    print(cards.describe(store.locate(arguments.weights)))
+    weights.info(arguments.weights)
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    out = pathlib.Path(arguments.out)
-    _check_out(out, arguments.overwrite)
-    from kdsharp.core import degradations
-    from kdsharp.weights import cards, torch_import
+    from kdsharp.commands import weights
 
-    if arguments.degradation:
-        degradations.create(arguments.degradation)  # Says so where it is none.
-    torch_import.convert(
+    weights.import_(
         arguments.arch,
         pathlib.Path(arguments.file),
-        out,
+        pathlib.Path(arguments.out),
         source=arguments.source,
         degradation=arguments.degradation,
-        **dict(arguments.set),
+        settings=dict(arguments.set),
+        overwrite=arguments.overwrite,
     )
-    print(cards.describe(out))
-
-
-def _check_out(out: pathlib.Path, overwrite: bool) -> None:
-    if out.suffix != ".safetensors":
-        raise UserError(f"{out} is no name of weights: let it end in .safetensors")
-    for path in (out, out.with_suffix(".json")):
-        if path.exists() and not overwrite:
-            raise UserError(f"{path} exists: give another name, or --overwrite")

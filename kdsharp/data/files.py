@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from kdsharp.data import pictures
+from kdsharp.data import decoding
 from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ DEFAULT_CACHE_BYTES = 3 << 28
 # Of the pictures used last, whether they stay or not.
 _RECENT_BYTES = 1 << 28
 
-Pixels = np.ndarray | pictures.Decoded
+Pixels = np.ndarray | decoding.Decoded
 
 
 class Files:
@@ -89,7 +89,7 @@ class Files:
             if candidate not in self._bad:
                 try:
                     pixels = self._pixels(candidate)
-                except pictures.BadPictureError as error:
+                except decoding.BadPictureError as error:
                     self._give_up(candidate, error)
                 else:
                     return {"key": self._names[candidate]} | self._record(pixels)
@@ -111,11 +111,11 @@ class Files:
 
     def _size(self, name: str) -> tuple[int, int]:
         """Height and width, without decoding."""
-        return pictures.size(self._root / name)
+        return decoding.size(self._root / name)
 
     def _read(self, name: str) -> Pixels:
         """What is worth keeping in memory, decoded."""
-        return pictures.decode(self._root / name)
+        return decoding.decode(self._root / name)
 
     def _record(self, pixels: Pixels) -> dict[str, Pixels]:
         """What was read, under the names that a record has for it."""
@@ -130,7 +130,7 @@ class Files:
     def _admit(self, name: str):
         try:
             height, width = self._size(name)
-        except pictures.BadPictureError as error:
+        except decoding.BadPictureError as error:
             self._warn(name, error)
             return
         self._names.append(name)

@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 
-from kdsharp.data import pictures, splits
+from kdsharp.data import decoding, splits
 from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def find_pictures(root: pathlib.Path) -> list[str]:
         seen.add(real)
         subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
         for name in files:
-            if name[0] != "." and pictures.has_picture_suffix(name):
+            if name[0] != "." and decoding.has_picture_suffix(name):
                 path = pathlib.Path(folder, name)
                 found.append(path.relative_to(root).as_posix())
     return sorted(found, key=natural)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from kdsharp.base import cores
+from kdsharp.base.cache import cache_folder
 from kdsharp.data import dead_leaves
 from kdsharp.errors import UserError
 
@@ -135,16 +137,10 @@ class DeadLeaves:
         return self._load()
 
 
-def cache_folder() -> pathlib.Path:
-    """The folder for what can be made again: $KDSHARP_CACHE or ~/.cache/kdsharp."""
-    given = os.environ.get("KDSHARP_CACHE")
-    return pathlib.Path(given or "~/.cache/kdsharp").expanduser()
-
-
 def _render_into(pixels: np.memmap, name: str, *, seed: int):
     count, size = pixels.shape[:2]
     with tqdm(total=count, **_PROGRESS) as progress:
-        processes = min(_cores(), count // _WORTH_PROCESSES)
+        processes = min(cores.count(), count // _WORTH_PROCESSES)
         if processes < 2 or not sys.executable:
             for index in range(count):
                 pixels[index] = dead_leaves.render(index, size=size, seed=seed)
@@ -185,12 +181,6 @@ def _claim_space(name: str):
     if hasattr(os, "posix_fallocate"):
         with open(name, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(name))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _follow(worker: subprocess.Popen, progress: tqdm):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from kdsharp.data import files, folder, pictures, splits
+from kdsharp.data import decoding, files, folder, splits
 from kdsharp.errors import UserError
 
 ROLES = ("sharp", "blurred")
@@ -103,14 +103,14 @@ class Pairs(files.Files):
         for role in ROLES:
             if role not in pair:
                 (only,) = pair.values()
-                raise pictures.BadPictureError(f"{only} has no {role} partner")
-        sharp, blurred = (pictures.size(self._root / pair[role]) for role in ROLES)
+                raise decoding.BadPictureError(f"{only} has no {role} partner")
+        sharp, blurred = (decoding.size(self._root / pair[role]) for role in ROLES)
         check_equal(sharp, blurred)
         return sharp
 
     def _read(self, name: str) -> np.ndarray:
         pair = self._pairs[name]
-        return stack(*(pictures.read(self._root / pair[role]) for role in ROLES))
+        return stack(*(decoding.read(self._root / pair[role]) for role in ROLES))
 
     def _record(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(ROLES, pixels, strict=True))
@@ -119,7 +119,7 @@ class Pairs(files.Files):
 def check_equal(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
     """Refuses a pair whose heights and widths differ."""
     if sharp != blurred:
-        raise pictures.BadPictureError(
+        raise decoding.BadPictureError(
             f"the sharp picture is {sharp[1]}x{sharp[0]}, the blurred one "
             f"{blurred[1]}x{blurred[0]}"
         )

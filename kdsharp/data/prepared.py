@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from kdsharp.data import builders, files, folder, paired, pictures, splits, workers
+from kdsharp.data import builders, decoding, files, folder, paired, splits, workers
 from kdsharp.data.builders import originals, staging
 from kdsharp.errors import UserError
 
@@ -193,8 +193,8 @@ class Prepared(files.Files):
             record = self._open(split)[row]
         # What the reader of records raises where a file is damaged.
         except (OSError, RuntimeError, ValueError) as error:
-            raise pictures.BadPictureError(f"damaged record: {error}") from error
-        decoded = [pictures.decode(io.BytesIO(record[p])) for p in self._parts.values()]
+            raise decoding.BadPictureError(f"damaged record: {error}") from error
+        decoded = [decoding.decode(io.BytesIO(record[p])) for p in self._parts.values()]
         return decoded[0] if len(decoded) == 1 else paired.stack(*decoded)
 
     def _record(self, pixels: files.Pixels) -> dict[str, files.Pixels]:

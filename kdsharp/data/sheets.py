@@ -7,7 +7,6 @@ Pictures of one size leave no gap; photographs of several sizes leave a few perc
 """
 
 import concurrent.futures
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
+from kdsharp.base import cores
 from kdsharp.data.pipeline import PIXELS, too_large
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -51,7 +51,7 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
     Picture number `i` of the source is number `i` of the places. Where the file of one
     is damaged, that is the next good one, as in the source.
     """
-    with concurrent.futures.ThreadPoolExecutor(_cores()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(cores.count()) as pool:
         records = list(
             tqdm(
                 pool.map(source.__getitem__, range(len(source))),
@@ -115,7 +115,3 @@ def lay_out(
 
 def _names(record: dict[str, Any]) -> list[str]:
     return [name for name in PIXELS if name in record]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

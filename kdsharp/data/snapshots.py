@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage, signal
 
-from kdsharp.data import folder, pictures, splits
+from kdsharp.data import decoding, folder, splits
 from kdsharp.data.clips import rebuilding, scenes, screens
 from kdsharp.data.clips.recipes import SPLIT
 from kdsharp.data.recent import Recent
@@ -305,8 +305,8 @@ class Snapshots:
         names = []
         for name in folder.find_pictures(root):
             try:
-                small = min(pictures.size(root / name)) < 1.25 * SIZE
-            except pictures.BadPictureError as error:
+                small = min(decoding.size(root / name)) < 1.25 * SIZE
+            except decoding.BadPictureError as error:
                 logger.warning("Skipping %s: %s", root / name, error)
                 self.skipped.append(name)
                 continue
@@ -322,7 +322,7 @@ class Snapshots:
     def _render(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         try:
             pair = render(self._recipes[index][1], self._originals.photograph)
-        except pictures.BadPictureError as error:
+        except decoding.BadPictureError as error:
             raise UserError(f"a photograph cannot be decoded: {error}") from error
         for pixels in pair:
             pixels.setflags(write=False)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import skimage
 
-from kdsharp.data import files, folder, generated, paired, part, splits
+from kdsharp.data import files, folder, generated, paired, splits, subset
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -103,7 +103,7 @@ def create(
     )
     if not (first or short or crop):
         return source
-    return part.Part(source, first=first, short=short, crop=crop)
+    return subset.Subset(source, first=first, short=short, crop=crop)
 
 
 def _divide(spec: str) -> tuple[str, dict[str, str]]:

@@ -1,7 +1,6 @@
 """Processes that prepare data side by side, and end with the one that began them."""
 
 import contextlib
-import fcntl
 import multiprocessing
 import os
 import pathlib
@@ -13,6 +12,7 @@ from concurrent.futures import process
 from multiprocessing import connection
 from typing import TypeVar
 
+from kdsharp.base import locks
 from kdsharp.errors import UserError
 
 Job = TypeVar("Job")
@@ -26,10 +26,10 @@ def only_one(folder: pathlib.Path, what: pathlib.Path | None = None) -> Iterator
     Messages call it `what`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(locks.exclusive(folder / "lock"))
+        except locks.LockedError as error:
             raise UserError(
                 f"Another process prepares {what or folder}: wait until it is done."
             ) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from kdsharp.core import degradations
-from kdsharp.data import folder, pictures
+from kdsharp.data import decoding, folder
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, comparison, restorers, scoring
 from kdsharp.evaluation.quality.restorers import INPUT
@@ -139,7 +139,7 @@ def _validated(weights: store.Weights, photographs: Path) -> dict:
     grid_shift = recipe.get("data", {}).get("grid_shift", 0)
     crops = validation.center_crops(
         [
-            {"sharp": pictures.read(photographs / name)}
+            {"sharp": decoding.read(photographs / name)}
             for name in folder.find_pictures(photographs)
         ],
         recipe.get("validation", {}).get("size", _SIZE) + grid_shift,

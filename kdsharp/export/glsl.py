@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kdsharp.errors import UserError
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 
 # Black and the span to white, of a plane read as numbers from 0 to 1.
 LEVELS = {"studio": (16 / 255, 219 / 255), "full": (0.0, 1.0)}
@@ -43,7 +43,7 @@ class _Pass:
         return "\n".join([*(f"//!{line}" for line in header), *body, ""])
 
 
-def check(network: Network) -> None:
+def check(network: TrainedNetwork) -> None:
     """Refuses networks that a shader cannot hold."""
     model = network.model
     fits = (
@@ -61,7 +61,9 @@ def check(network: Network) -> None:
         )
 
 
-def shader(network: Network, *, range_: str = "studio", strength: float = 1.0) -> str:
+def shader(
+    network: TrainedNetwork, *, range_: str = "studio", strength: float = 1.0
+) -> str:
     """The text of the shader.
 
     `range_` says what black and white are in the planes that it will see; players do
@@ -95,7 +97,7 @@ def shader(network: Network, *, range_: str = "studio", strength: float = 1.0) -
     return "\n".join([_heading(network, range_, strength), *map(str, passes)])
 
 
-def _heading(network: Network, range_: str, strength: float) -> str:
+def _heading(network: TrainedNetwork, range_: str, strength: float) -> str:
     lines = [
         f"{network.name} of kdsharp {network.version}: sharpens luma",
         f"trained for {network.card.get('degradation') or 'an unknown blur'}",

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from kdsharp import whole_files
-from kdsharp.data import generated
-from kdsharp.export import packages, pictures, trial
+from kdsharp.base import atomic_files, optional
+from kdsharp.base.cache import cache_folder
+from kdsharp.export import onnx_models, trial
 from kdsharp.export.graph import BEFORE
-from kdsharp.export.network import Network
-from kdsharp.export.pictures import Ranges
+from kdsharp.export.network import TrainedNetwork
+from kdsharp.export.onnx_models import Ranges
 from kdsharp.export.trial import Pair
 
 # To be raised when the same pictures give other ranges.
@@ -28,9 +28,9 @@ _EVERY = 7
 _PARTS = np.linspace(0.5, 1, 11)
 
 
-def ranges(network: Network) -> Ranges:
+def ranges(network: TrainedNetwork) -> Ranges:
     """Returns the ranges on generated pictures, kept for the next time."""
-    kept = generated.cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
+    kept = cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
     try:
         return {
             name: tuple(ends) for name, ends in json.loads(kept.read_text()).items()
@@ -38,11 +38,11 @@ def ranges(network: Network) -> Ranges:
     except (OSError, ValueError, AttributeError, TypeError):
         found = calibrate(network, trial.pairs(network))
     with contextlib.suppress(OSError):  # Then it is found anew each time.
-        whole_files.write_text(kept, json.dumps(found))
+        atomic_files.write_text(kept, json.dumps(found))
     return found
 
 
-def _fingerprint(network: Network) -> str:
+def _fingerprint(network: TrainedNetwork) -> str:
     """Returns what changes with anything that ranges depend on."""
     told = json.dumps([_VERSION, network.version, network.card], default=str)
     content = hashlib.sha256(told.encode())
@@ -52,20 +52,22 @@ def _fingerprint(network: Network) -> str:
     return content.hexdigest()[:32]
 
 
-def calibrate(network: Network, pairs: Sequence[Pair]) -> Ranges:
+def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
     """Returns the least and the most of all that is rounded, on these pictures.
 
     Sharp ones are looked at, too: the network will meet some.
     """
-    _, onnxruntime = packages.need("onnx", "onnxruntime")
-    graph, watched = pictures.watched(network)
+    _, onnxruntime = optional.require(
+        "onnx", "onnxruntime", purpose="calibrating 8 bits"
+    )
+    graph, watched = onnx_models.watched(network)
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
     for pair in pairs:
         for pixels in (pair.sharp, pair.blurred):
-            found = session.run([*watched.values()], {pictures.INPUT: pixels})
+            found = session.run([*watched.values()], {onnx_models.INPUT: pixels})
             for name, values in zip(watched, found, strict=True):
                 seen[name].append(values.ravel()[::_EVERY])
     return {name: _best(np.concatenate(values)) for name, values in seen.items()}
@@ -98,7 +100,7 @@ def of_inputs(ranges: Ranges) -> Ranges:
     return {k: v for k, v in ranges.items() if not k.startswith(BEFORE)}
 
 
-def of_constants(ranges: Ranges, network: Network) -> Ranges:
+def of_constants(ranges: Ranges, network: TrainedNetwork) -> Ranges:
     """Returns the ranges without that of a convolution whose kernel gains may change.
 
     In float32 onnxruntime takes less time for it than to multiply its input by gains.

@@ -13,7 +13,7 @@ from kdsharp.weights import fold, store
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class TrainedNetwork:
     """A module of that family and its parameters, batch norm folded into them."""
 
     name: str
@@ -47,7 +47,7 @@ class Network:
         return {"params": self.params}
 
 
-def of_weights(weights: str | store.Weights) -> Network:
+def of_weights(weights: str | store.Weights) -> TrainedNetwork:
     """Returns the network of weights, or of their name."""
     if isinstance(weights, str):
         name = weights if weights in store.shipped() else Path(weights).stem
@@ -60,11 +60,11 @@ def of_weights(weights: str | store.Weights) -> Network:
 
 def of_variables(
     name: str, model: dict, variables: dict, card: dict | None = None
-) -> Network:
+) -> TrainedNetwork:
     """Returns a network of such arguments of `models.create`."""
     arguments, folded = fold.fold(model, variables)
     arguments.pop("dtype", None)
-    return Network(
+    return TrainedNetwork(
         name,
         arguments["name"],
         models.create(**arguments),

@@ -5,24 +5,25 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp.export import packages, pictures
+from kdsharp.base import optional
+from kdsharp.export import onnx_models
 
 Run = Callable[[np.ndarray], np.ndarray]
 
 
 def of_onnx(path: Path) -> tuple[Run, str]:
     """Returns what runs an ONNX file, and its name."""
-    (onnxruntime,) = packages.need("onnxruntime")
+    (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return (
-        lambda pixels: session.run(None, {pictures.INPUT: pixels})[0],
+        lambda pixels: session.run(None, {onnx_models.INPUT: pixels})[0],
         f"onnxruntime {onnxruntime.__version__}",
     )
 
 
 def of_openvino(path: Path) -> tuple[Run, str]:
     """Returns what runs an OpenVINO or ONNX file, and its name."""
-    (openvino,) = packages.need("openvino")
+    (openvino,) = optional.require("openvino", purpose="running an OpenVINO file")
     # Of itself it would compute in bfloat16 where the processor can.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(path, "CPU", settings)

@@ -13,7 +13,7 @@ import numpy as np
 
 from kdsharp.errors import UserError
 from kdsharp.export.glsl import LEVELS
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 
 _RANGES = {"studio": "tv", "full": "pc"}
 # Of the random plane that parity is told on: odd sides, so that edges are mirrored.
@@ -65,7 +65,9 @@ def run(shader: Path, plane: np.ndarray, *, range_: str = "studio") -> np.ndarra
     return np.frombuffer(ended.stdout, np.uint8)[: height * width].reshape(plane.shape)
 
 
-def parity(network: Network, shader: Path, *, range_: str, strength: float) -> str:
+def parity(
+    network: TrainedNetwork, shader: Path, *, range_: str, strength: float
+) -> str:
     """How far what the shader draws is from the network in JAX, as a sentence."""
     if not available():
         return "not tried: that takes ffmpeg with libplacebo, and a Vulkan driver"

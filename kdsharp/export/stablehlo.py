@@ -17,13 +17,13 @@ import numpy as np
 from jax import export
 
 from kdsharp.export import networks
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 from kdsharp.models import real_time
 
 _PROGRAM, _PORTABLE, _CARD = "program.bin", "program.mlir", "card.json"
 
 
-def archive(network: Network, interface: str, dtype: str) -> bytes:
+def archive(network: TrainedNetwork, interface: str, dtype: str) -> bytes:
     """Returns the file, for any batch, height and width."""
     symbols = export.symbolic_shape("batch, height, width")
     pixels = np.uint8 if interface == "uint8" else np.float32
@@ -44,7 +44,7 @@ def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
         return export.deserialize(bytearray(zipped.read(_PROGRAM))).call
 
 
-def restorer(network: Network, interface: str, dtype: str) -> Callable:
+def restorer(network: TrainedNetwork, interface: str, dtype: str) -> Callable:
     """Returns the function of pixels that an exported file computes."""
     model = network.model.clone(dtype=jnp.dtype(dtype))
     multiple = networks.find(network.family).multiple(network.model)
@@ -65,7 +65,7 @@ def restorer(network: Network, interface: str, dtype: str) -> Callable:
     return restore
 
 
-def _gains(network: Network, blurred: jax.Array) -> jax.Array:
+def _gains(network: TrainedNetwork, blurred: jax.Array) -> jax.Array:
     """Returns the gains for pictures that are not padded to the network's grid."""
     model, params = network.model, network.params["context"]
     look = real_time.Context(model.width, model.context)

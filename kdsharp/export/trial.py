@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from kdsharp.core import color, degradations
 from kdsharp.data import dead_leaves, folder
-from kdsharp.data import pictures as picture_files
+from kdsharp.data import decoding as picture_files
 from kdsharp.errors import UserError
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +35,12 @@ class Pair:
     blurred: Float[np.ndarray, "1 h w c"]
 
 
-def degradation(network: Network) -> str:
+def degradation(network: TrainedNetwork) -> str:
     """Returns what its card says that it undoes."""
     return network.card.get("degradation") or _DEGRADATION
 
 
-def pairs(network: Network, root: Path | None = None) -> list[Pair]:
+def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
     """Returns pictures of a folder, or generated ones, blurred as the card says."""
     blur = degradations.create(degradation(network))
     found = _generated() if root is None else _of_folder(root)
@@ -49,7 +49,7 @@ def pairs(network: Network, root: Path | None = None) -> list[Pair]:
     ]
 
 
-def _pair(network: Network, blur, number: int, picture: np.ndarray) -> Pair:
+def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> Pair:
     sharp = jnp.asarray(picture, jnp.float32)[None] / 255
     if network.model.channels == 1:
         sharp = color.luma(sharp)

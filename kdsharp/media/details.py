@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
+from kdsharp.media import tags
+
 _PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -19,9 +21,8 @@ _DESCRIPTIVE = frozenset(
         *range(40091, 40096),
     }
 )
-_IFDS = (34665, 34853)
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
-XMP_TAG, ICC_TAG = 700, 34675
+_XMP_TAG, _ICC_TAG, _RESOLUTION = 700, 34675, 282
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +48,14 @@ def of_image(image: Image.Image, content: bytes) -> Details:
     info = image.info
     turned = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     dpi = info.get("dpi")
+    if image.format == "TIFF" and _RESOLUTION not in image.tag_v2:
+        dpi = None  # Pillow says 1 then.
     if dpi is not None:
         dpi = tuple(float(value) for value in (dpi[::-1] if turned else dpi))
     return Details(
         # A camera's JPEG with a second picture behind the first.
         format="JPEG" if image.format == "MPO" else image.format,
-        exif=_upright(_exif(image)),
+        exif=_upright(_exif(image, content)),
         icc=info.get("icc_profile") or b"",
         xmp=_xmp(info),
         dpi=dpi if dpi and min(dpi) > 0 else None,
@@ -62,24 +65,14 @@ def of_image(image: Image.Image, content: bytes) -> Details:
     )
 
 
-def for_tiff(exif: bytes) -> dict[int, Any]:
-    """Returns the entries of a TIFF that say what EXIF does, nested ones as dicts."""
-    if not exif:
-        return {}
-    loaded = Image.Exif()
-    loaded.load(_PREFIX + exif)
-    return _descriptive(loaded)
-
-
-def from_entries(entries: dict[int, Any]) -> bytes:
-    """Returns EXIF of entries, nested ones as dicts."""
-    exif = Image.Exif()
-    for tag, value in entries.items():
-        if tag in _IFDS:
-            exif.get_ifd(tag).update(value)
-        else:
-            exif[tag] = value
-    return exif.tobytes().removeprefix(_PREFIX) if entries else b""
+def for_tiff(details: Details) -> tags.Directory:
+    """Returns what a TIFF says beside how its pixels are stored."""
+    told = tags.select(tags.parse(details.exif), _DESCRIPTIVE.__contains__)
+    if details.xmp:
+        told[_XMP_TAG] = tags.Entry(tags.BYTE, details.xmp)
+    if details.icc:
+        told[_ICC_TAG] = tags.Entry(tags.UNDEFINED, details.icc)
+    return told
 
 
 def with_prefix(exif: bytes) -> bytes:
@@ -98,20 +91,17 @@ def png_texts(details: Details) -> PngImagePlugin.PngInfo:
     return texts
 
 
-def _descriptive(exif: Image.Exif) -> dict[int, Any]:
-    return {
-        tag: exif.get_ifd(tag) if tag in _IFDS else value
-        for tag, value in exif.items()
-        if tag in _DESCRIPTIVE
-    }
-
-
-def _exif(image: Image.Image) -> bytes:
+def _exif(image: Image.Image, content: bytes) -> bytes:
     """Returns EXIF as a TIFF without pixels, byte for byte where it is stored so."""
     stored = image.info.get("exif")
     if isinstance(stored, bytes) and stored:
         return stored.removeprefix(_PREFIX)
-    return from_entries(_descriptive(image.getexif()))
+    found = tags.parse(content)
+    if found:
+        found = tags.select(found, _DESCRIPTIVE.__contains__)
+        return tags.pack(found, bytes(content[:2]))
+    exif = image.getexif()
+    return exif.tobytes().removeprefix(_PREFIX) if len(exif) else b""
 
 
 def _upright(exif: bytes) -> bytes:

@@ -14,10 +14,10 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media import deep
 from kdsharp.media import details as detail
+from kdsharp.media import sixteen_bit, tags
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ _WEBP_QUALITY = 90
 _AVIF = {"quality": 90, "subsampling": "4:4:4"}
 # Of BMPs, Pillow writes alpha and does not read it.
 _OPAQUE = ("JPEG", "BMP")
-_DEEP = {"PNG": deep.png, "TIFF": deep.tiff}
+_DEEP = {"PNG": sixteen_bit.png, "TIFF": sixteen_bit.tiff}
 _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
 
@@ -97,13 +97,13 @@ def read(source: Path | bytes) -> Picture:
         with Image.open(io.BytesIO(content)) as image:
             _check(image)
             # To ask a PNG for its EXIF is to load it: what loading loses comes first.
-            if not deep.is_deep(image):
+            if not sixteen_bit.is_deep(image):
                 image.load()
                 told = detail.of_image(image, content)
                 ImageOps.exif_transpose(image, in_place=True)
                 return Picture(images.to_pixels(image), told)
             with Image.open(io.BytesIO(content)) as again:
-                pixels = deep.read(image, again)
+                pixels = sixteen_bit.read(image, again)
             told = detail.of_image(image, content)
             # Pillow turns TIFFs as it loads them.
             orientation = image.getexif().get(detail.ORIENTATION, 1)
@@ -127,6 +127,9 @@ def encode(picture: Picture, format_: str) -> bytes:
         image.save(file, format_, **_options(told, format_))
     except KeyError as error:  # A format that this Pillow was built without.
         raise UserError(f"this Pillow does not write {format_}") from error
+    if format_ == "TIFF":
+        # Pillow loses EXIF, or fails, where libtiff compresses.
+        tags.append(file, tags.parse(file.getvalue()) | detail.for_tiff(told))
     return file.getvalue()
 
 
@@ -139,7 +142,7 @@ def write(
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     try:
-        whole_files.write_bytes(path, content)
+        atomic_files.write_bytes(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -281,12 +284,8 @@ def _options(told: detail.Details, format_: str) -> dict:
 
 
 def _tiff_options(told: detail.Details, same: bool) -> dict:
-    entries = detail.for_tiff(told.exif)
-    if told.xmp:
-        entries[detail.XMP_TAG] = told.xmp
-    exif = detail.with_prefix(detail.from_entries(entries))
     compression = told.encoding["compression"] if same else "tiff_deflate"
     if compression not in ("raw", "tiff_lzw", "tiff_deflate", "packbits"):
         # JPEG within a TIFF would lose once more; fax is for black and white.
         compression = "tiff_deflate"
-    return {"exif": exif, "compression": compression}
+    return {"compression": compression}

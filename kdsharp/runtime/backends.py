@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from kdsharp.base import optional
 from kdsharp.core import color
 from kdsharp.errors import UserError
 from kdsharp.export import gains as context
-from kdsharp.export import packages
-from kdsharp.models import reach
+from kdsharp.models.receptive_field import ReceptiveField
 from kdsharp.weights import store
 
 # What a piece may take while it is restored. Larger ones are no faster on a CPU.
@@ -56,7 +56,7 @@ class Network:
         return self.run(blurred, gains)
 
 
-def side(looks: reach.Reach) -> int:
+def side(looks: ReceptiveField) -> int:
     """Returns the largest side of a piece that fits, or the least there is."""
     fitting = (s for s in _SIDES if s * s * looks.bytes_per_pixel <= _BYTES)
     return next(fitting, _SIDES[-1])
@@ -72,7 +72,7 @@ class Backend:
 
     @property
     def installed(self) -> bool:
-        return packages.installed(*self.needs)
+        return optional.installed(*self.needs)
 
 
 DTYPES = ("float32", "bfloat16", "int8")
@@ -125,7 +125,7 @@ def choose(backend: str, dtype: str) -> str:
             f"unknown backend {backend!r}; there are: auto, {', '.join(BACKENDS)}"
         )
     entry = BACKENDS[backend]
-    packages.need(*entry.needs)
+    optional.require(*entry.needs, purpose=f"backend {backend}", extra="onnx")
     if dtype not in entry.dtypes:
         raise UserError(
             f"{backend} does not compute in {dtype}; it does in "

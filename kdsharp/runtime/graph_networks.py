@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.export import network, pictures
-from kdsharp.models import reach
+from kdsharp.export import network, onnx_models
+from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import backends
 from kdsharp.weights import store
 
@@ -20,9 +20,9 @@ def create(
     """Returns the network; a runtime that `rounds_once` does so before convolutions."""
     whole = network.of_weights(weights)
     ranges = _ranges(whole, rounds_once) if in_8_bits else None
-    graph = pictures.batches(whole, ranges=ranges, clip=False, gains_given=True)
+    graph = onnx_models.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString())
-    looks = reach.of(whole.model)
+    looks = receptive_field(whole.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
         blurred = np.asarray(blurred, np.float32)
@@ -45,7 +45,7 @@ def create(
     )
 
 
-def _ranges(whole: network.Network, rounds_once: bool) -> pictures.Ranges:
+def _ranges(whole: network.TrainedNetwork, rounds_once: bool) -> onnx_models.Ranges:
     # It brings with it what generates pictures, which others do not wait for.
     from kdsharp.export import int8
 

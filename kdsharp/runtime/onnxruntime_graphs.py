@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 
 Run = Callable[..., np.ndarray]
 
@@ -15,7 +15,7 @@ def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
 
     The graph has one output, and a second input if gains are given.
     """
-    (onnxruntime,) = packages.need("onnxruntime")
+    (onnxruntime,) = optional.require("onnxruntime", purpose="this backend")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

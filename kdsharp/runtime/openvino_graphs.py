@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 
 Run = Callable[..., np.ndarray]
 
@@ -22,7 +22,7 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
 
     The graph has one output, and a second input if gains are given.
     """
-    (openvino,) = packages.need("openvino")
+    (openvino,) = optional.require("openvino", purpose="this backend")
     core = openvino.Core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",

@@ -29,7 +29,7 @@ Run = Callable[[Plane, Plane | None, np.ndarray | None], Plane]
 class Job:
     """What is to run: a network at a size, on integers that mean so much."""
 
-    network: networks.Network
+    network: networks.TrainedNetwork
     width: int
     height: int
     range: str
@@ -90,7 +90,7 @@ class Restorer:
 
 
 def create(
-    weights: str | store.Weights | networks.Network,
+    weights: str | store.Weights | networks.TrainedNetwork,
     width: int,
     height: int,
     *,
@@ -115,7 +115,7 @@ def create(
     if min(width, height) < 1:
         raise UserError(f"a plane of {width}x{height} has no pixels")
     name = backends.choose(backend, dtype)
-    if not isinstance(weights, networks.Network):
+    if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
     job = Job(weights, width, height, range, strength, depth, dtype, threads, rgb)
     run = _CREATE[name](job)
@@ -127,9 +127,9 @@ def create(
 
 
 def _graph(job: Job, ranges: dict | None) -> bytes:
-    from kdsharp.export import pictures
+    from kdsharp.export import onnx_models
 
-    graph = pictures.planes(
+    graph = onnx_models.planes(
         job.network,
         job.width,
         job.height,

@@ -50,12 +50,13 @@ class Sharpener:
         *,
         strength: float = 1.0,
         unsharp: float = 0.0,
-        tell: Callable[[float], None] = lambda fraction: None,
+        progress: Callable[[float], None] = lambda fraction: None,
     ) -> Shaped[np.ndarray, "h w *c"] | Image.Image:
         """Returns `picture + strength * residual`, then an unsharp mask over it.
 
         A strength of 0 returns the very pixels. `unsharp` is the part of what a
-        Gaussian of radius 1 takes away that is added. `tell` hears what part is done.
+        Gaussian of radius 1 takes away that is added. `progress` is called
+        with the part that is done, from 0 to 1.
         """
         check_strength(strength)
         check_unsharp(unsharp)
@@ -70,7 +71,7 @@ class Sharpener:
             return pixels.copy()
         if pixels.ndim == 2:
             return self(
-                pixels[..., None], strength=strength, unsharp=unsharp, tell=tell
+                pixels[..., None], strength=strength, unsharp=unsharp, progress=progress
             )[..., 0]
         wish = _Wish(self.network, strength, unsharp, pixels)
         if strength and self.network.context is not None:
@@ -81,7 +82,7 @@ class Sharpener:
             radius=wish.reach,
             multiple=self.network.multiple,
         )
-        return tiling.restore(pixels, tiles, wish.grant, tell)
+        return tiling.restore(pixels, tiles, wish.grant, progress)
 
 
 def load(

@@ -71,11 +71,11 @@ def restore(
     picture: Shaped[np.ndarray, "h w *c"],
     tiles: Sequence[Tile],
     restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
-    tell: Callable[[float], None] = lambda fraction: None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Shaped[np.ndarray, "h w *c"]:
     """Returns the picture, each tile as `restore_tile` makes it of what it reads.
 
-    `tell` hears what part of the picture is done.
+    `progress` is told what part of the picture is done.
     """
     restored = np.empty_like(picture)
 
@@ -84,13 +84,13 @@ def restore(
 
     if len(tiles) == 1:
         work(tiles[0])
-        tell(1.0)
+        progress(1.0)
         return restored
     # While the network has one tile, NumPy prepares another.
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             for done, _ in enumerate(pool.map(work, tiles), start=1):
-                tell(done / len(tiles))
+                progress(done / len(tiles))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -138,11 +138,11 @@ def _makers(models: list[str]):
 
 
 def _middle(path: Path, size: tuple[int, int]) -> np.ndarray:
-    from kdsharp.data import pictures
+    from kdsharp.data import decoding
 
     try:
-        picture = pictures.read(path)
-    except pictures.BadPictureError as error:
+        picture = decoding.read(path)
+    except decoding.BadPictureError as error:
         raise UserError(f"{path} cannot be shown: {error}") from error
     height, width = picture.shape[:2]
     wide, high = min(width, size[0]), min(height, size[1])

@@ -17,8 +17,8 @@ from starlette.routing import Mount, Route
 from kdsharp.study import order, plan
 from kdsharp.study.answers import Answer, Answers
 from kdsharp.web.serving.app import Site
-from kdsharp.web.serving.command import bound
-from kdsharp.web.serving.patience import protocol
+from kdsharp.web.serving.listening import bound
+from kdsharp.web.serving.timeouts import protocol
 
 _SECONDS = 30
 _CONNECTIONS = 512

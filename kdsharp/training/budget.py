@@ -33,14 +33,14 @@ class Budget:
         """Starts to count, unless it has."""
         self._began = self._began or time.monotonic()
 
-    def recall(self, seconds: float) -> None:
+    def resume(self, seconds: float) -> None:
         """Goes on from what `used` said."""
         self._before = self._used = seconds
 
     def look(self) -> None:
         """Looks at the clock; of several hosts, at that of the first."""
         if self.limits:
-            self._used = hosts.by_first(lambda: self.used)
+            self._used = hosts.on_primary_host(lambda: self.used)
 
     @property
     def used(self) -> float:

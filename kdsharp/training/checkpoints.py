@@ -107,7 +107,9 @@ class _Series:
         )
 
     def restore(self, like: Any) -> Restored | None:
-        steps = hosts.by_first(lambda: sorted(self._manager.all_steps(), reverse=True))
+        steps = hosts.on_primary_host(
+            lambda: sorted(self._manager.all_steps(), reverse=True)
+        )
         for step in steps:
             restored, damage = None, None
             try:
@@ -124,7 +126,7 @@ class _Series:
                 step,
                 damage or "for another host",
             )
-            hosts.by_first(lambda step=step: self._set_aside(step))
+            hosts.on_primary_host(lambda step=step: self._set_aside(step))
             self._manager.reload()
         if steps:
             raise UserError(

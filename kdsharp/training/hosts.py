@@ -1,7 +1,7 @@
 """The hosts of a run: processes that train as one, each with devices of its own.
 
 A program that has not called `join` is the only host. What one host does for all goes
-through `by_first`; a host that is lost ends all others with a sentence.
+through `on_primary_host`; a host that is lost ends all others with a sentence.
 """
 
 import ctypes
@@ -48,7 +48,7 @@ LOST = 3
 """The exit status of a host that lost another."""
 
 
-class Lost(Exception):
+class HostLost(Exception):
     """Another host is gone."""
 
     def __init__(self, who: str = "another host", cause: object = None):
@@ -118,7 +118,7 @@ def _next_turn() -> int:
     return next(_turns)
 
 
-def by_first(call: Callable[[], Any]) -> Any:
+def on_primary_host(call: Callable[[], Any]) -> Any:
     """Returns what the call gives on the first host, which alone makes it.
 
     It must fit into JSON. What a person did wrong there is raised on all hosts.
@@ -193,7 +193,7 @@ def _wait_for(key: str) -> str:
             return _cluster.client.blocking_key_value_get(key, int(_POLL * 1000))
         except Exception as error:
             if "DEADLINE_EXCEEDED" not in str(error):
-                raise Lost("host 0") from error
+                raise HostLost("host 0") from error
 
 
 def _number(variable: str) -> int | None:
@@ -227,6 +227,6 @@ _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
 @_HANDLER
 def _aborted(number: int) -> None:
-    loss = Lost(cause="TF_CPP_MIN_LOG_LEVEL=0 in the environment tells more")
+    loss = HostLost(cause="TF_CPP_MIN_LOG_LEVEL=0 in the environment tells more")
     print(f"kdsharp: {name()}: {loss}", file=sys.stderr)
     end(LOST)

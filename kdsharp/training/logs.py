@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -52,4 +52,4 @@ def read_metrics(workdir: Path) -> list[dict]:
 
 def _keep_until(path: Path, step: int) -> None:
     kept = [r for r in read_metrics(path.parent) if r["step"] <= step]
-    whole_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))
+    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))

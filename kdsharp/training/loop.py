@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp import models
+from kdsharp.base.signals import Interruption
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
@@ -35,7 +36,6 @@ from kdsharp.training import (
 )
 from kdsharp.training.budget import Budget
 from kdsharp.training.checkpoints import Checkpoints
-from kdsharp.training.interruption import Interruption
 from kdsharp.training.profiling import Profile
 from kdsharp.training.progress import Progress
 from kdsharp.training.state import create_state, init_variables
@@ -264,9 +264,9 @@ class Run:
         if restored is not None:
             self._state, self._step = restored.tree, restored.step
             self._window = restored.progress["window"]
-            self._patience.recall(restored.progress["patience"])
-            self._plateau.recall(restored.progress["plateau"])
-            self._budget.recall(restored.progress["seconds"])
+            self._patience.load_state_dict(restored.progress["patience"])
+            self._plateau.load_state_dict(restored.progress["plateau"])
+            self._budget.resume(restored.progress["seconds"])
             self._rate_scale = float(restored.tree.rate_scale)
             logger.info(
                 "goes on from step %d%s",
@@ -360,7 +360,7 @@ class Run:
         self._read_metrics()
         with self._clock.paused():
             variables = self._devices.to_host(self._state.variables)
-            scores = hosts.by_first(lambda: self._validate(variables))
+            scores = hosts.on_primary_host(lambda: self._validate(variables))
             if self._patience.update(self._step, scores):
                 self._checkpoints.save_best(self._step, variables, scores)
             before = self._plateau.scale
@@ -368,7 +368,7 @@ class Run:
                 self._progress.tell_rate(self._step, self._plateau.scale)
                 self._set_rate()
         self._progress.tell_scores(
-            self._step, scores, validation.in_vain(scores, self._validate.input)
+            self._step, scores, validation.no_gain(scores, self._validate.input)
         )
 
     def _set_rate(self) -> None:
@@ -391,8 +391,8 @@ class Run:
                 self._devices.to_host(self._state),
                 {
                     "window": self._window,
-                    "patience": self._patience.memory(),
-                    "plateau": self._plateau.memory(),
+                    "patience": self._patience.state_dict(),
+                    "plateau": self._plateau.state_dict(),
                     "seconds": self._budget.used,
                 },
             )

@@ -101,17 +101,17 @@ class Plateau:
         """Returns the factor of the rate."""
         return float(self._state.scale) if self._state else 1.0
 
-    def memory(self) -> dict:
+    def state_dict(self) -> dict:
         """Returns what a resumed run needs."""
         held = self._state._asdict() if self._state else {}
         return {name: float(value) for name, value in held.items()}
 
-    def recall(self, memory: dict) -> None:
-        """Goes back to what `memory` returned."""
+    def load_state_dict(self, state: dict) -> None:
+        """Goes back to a state that `state_dict` returned."""
         if self._state:
             held = self._state._asdict()
             self._state = self._state._replace(
-                **{n: jnp.asarray(memory[n], v.dtype) for n, v in held.items()}
+                **{n: jnp.asarray(state[n], v.dtype) for n, v in held.items()}
             )
 
 

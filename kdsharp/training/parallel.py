@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from kdsharp.base import cores
 from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
@@ -153,9 +154,9 @@ def show_cores(batch_size: int, device_count: int = 0) -> None:
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    cores = range(len(os.sched_getaffinity(0)), 0, -1)
+    counts = range(cores.count(), 0, -1)
     rows = batch_size // hosts.count()
-    dividing = next(n for n in cores if rows % n == 0)
+    dividing = next(n for n in counts if rows % n == 0)
     jax.config.update("jax_num_cpu_devices", device_count or dividing)
 
 

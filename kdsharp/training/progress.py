@@ -46,7 +46,7 @@ class Progress:
         if self._bar.disable:
             logger.info("%s: %s", self._name(step), words)
 
-    def tell_scores(self, step: int, scores: dict[str, float], in_vain: bool) -> None:
+    def tell_scores(self, step: int, scores: dict[str, float], no_gain: bool) -> None:
         """Writes the scores of an evaluation."""
         if not hosts.is_first():
             return
@@ -58,7 +58,7 @@ class Progress:
             scores["gain"],
             scores["ssim"],
         )
-        if in_vain:
+        if no_gain:
             logger.warning(
                 "step %d: the network does no better than to return its input", step
             )

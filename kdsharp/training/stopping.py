@@ -38,11 +38,11 @@ class Patience:
     def exhausted(self) -> bool:
         return 0 < self.patience <= self.stale
 
-    def memory(self) -> dict:
+    def state_dict(self) -> dict:
         """Returns what a resumed run needs."""
         return {"best": self.best, "best_step": self.best_step, "stale": self.stale}
 
-    def recall(self, memory: dict) -> None:
-        """Goes back to what `memory` returned."""
-        self.best = memory["best"]
-        self.best_step, self.stale = memory["best_step"], memory["stale"]
+    def load_state_dict(self, state: dict) -> None:
+        """Goes back to a state that `state_dict` returned."""
+        self.best = state["best"]
+        self.best_step, self.stale = state["best_step"], state["stale"]

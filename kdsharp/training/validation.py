@@ -13,7 +13,7 @@ from kdsharp.training.step import sharp_and_blurred
 _COLLAPSED = 0.02
 
 
-def in_vain(scores: dict[str, float], input_scores: dict[str, float]) -> bool:
+def no_gain(scores: dict[str, float], input_scores: dict[str, float]) -> bool:
     """Returns whether a network does no better than to return its input.
 
     Errors of all pictures count together: a mean of their PSNRs would be one of those

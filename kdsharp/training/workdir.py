@@ -1,14 +1,13 @@
 """A run's folder: one run, one config, one process at a time."""
 
 import contextlib
-import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files, locks
 from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
@@ -24,7 +23,7 @@ def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
     The first host holds it for all.
     """
     with contextlib.ExitStack() as held:
-        hosts.by_first(lambda: held.enter_context(_hold(folder, config)))
+        hosts.on_primary_host(lambda: held.enter_context(_hold(folder, config)))
         yield
 
 
@@ -36,24 +35,22 @@ def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
     saved = folder / _CONFIG
     if saved.exists():
         _refuse_another(folder, json.loads(saved.read_text()), wanted)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"cannot write into the work folder {folder} ({error.strerror}); "
-            "name another with --workdir"
-        ) from error
-    with lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locks.exclusive(folder / ".lock"))
+        except locks.LockedError as error:
             raise UserError(
                 f"another process is training in {folder}; wait for it, or name "
                 "another work folder with --workdir"
             ) from error
+        except OSError as error:
+            raise UserError(
+                f"cannot write into the work folder {folder} ({error.strerror}); "
+                "name another with --workdir"
+            ) from error
         if not saved.exists():
-            whole_files.write_text(saved, json.dumps(wanted, indent=2) + "\n")
+            atomic_files.write_text(saved, json.dumps(wanted, indent=2) + "\n")
         yield
 
 

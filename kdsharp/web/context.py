@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp import whole_files
-from kdsharp.export.network import Network
+from kdsharp.base import atomic_files
+from kdsharp.export.network import TrainedNetwork
 from kdsharp.web.kernels.module import Kernel
 
 
@@ -31,7 +31,9 @@ class Context:
     scale: float | None
 
 
-def write(network: Network, kernel: Kernel | None, folder: Path) -> Context | None:
+def write(
+    network: TrainedNetwork, kernel: Kernel | None, folder: Path
+) -> Context | None:
     """Writes the file, if the network has a context."""
     if not network.has_context:
         return None
@@ -42,7 +44,7 @@ def write(network: Network, kernel: Kernel | None, folder: Path) -> Context | No
         parts.append(kernel.last)
     content = b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
     file = f"{network.name}.context"
-    whole_files.write_bytes(folder / file, content)
+    atomic_files.write_bytes(folder / file, content)
     return Context(
         file,
         len(content),

@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
-from kdsharp import whole_files
-from kdsharp.export import network, packages
-from kdsharp.models import reach
+from kdsharp.base import atomic_files, optional
+from kdsharp.export import network
+from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import restore
 from kdsharp.web import context
 from kdsharp.web.kernels import module
@@ -47,18 +47,20 @@ def names(wished: list[str]) -> list[str]:
 
 def write(name: str, folder: Path) -> Entry:
     """Writes the network's graph into the folder and returns what the page is told."""
-    packages.need("onnx", "onnxruntime")
-    from kdsharp.export import pictures
+    optional.require(
+        "onnx", "onnxruntime", purpose="a page that computes in the browser"
+    )
+    from kdsharp.export import onnx_models
 
     whole = network.of_weights(name)
-    looks = reach.of(whole.model)
+    looks = receptive_field(whole.model)
     parameters = cards.count_parameters(store.locate(name))
     products = parameters / looks.multiple**2
     live = whole.model.channels == 1 and products <= _MOST_LIVE
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = pictures.batches(whole, clip=False, gains_given=True).SerializeToString()
+    graph = onnx_models.batches(whole, clip=False, gains_given=True).SerializeToString()
     file = f"{whole.name}.onnx"
-    whole_files.write_bytes(folder / file, graph)
+    atomic_files.write_bytes(folder / file, graph)
     kernel = _kernel(whole) if live else None
     looks_at = context.write(whole, kernel, folder)
     return Entry(
@@ -76,7 +78,7 @@ def write(name: str, folder: Path) -> Entry:
     )
 
 
-def _kernel(whole: network.Network) -> module.Kernel | None:
+def _kernel(whole: network.TrainedNetwork) -> module.Kernel | None:
     """Returns the network's own WebAssembly, if it can have one."""
     if not module.fits(whole):
         return None
@@ -88,7 +90,7 @@ def _kernel(whole: network.Network) -> module.Kernel | None:
 def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:
     """Writes the module and returns what the page is told of it."""
     file = f"{name}.wasm"
-    whole_files.write_bytes(folder / file, kernel.content)
+    atomic_files.write_bytes(folder / file, kernel.content)
     told = {
         field.name: getattr(kernel, field.name)
         for field in dataclasses.fields(kernel)

@@ -6,8 +6,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from kdsharp import whole_files
-from kdsharp.data import generated
+from kdsharp.base import atomic_files
+from kdsharp.base.cache import cache_folder
 from kdsharp.errors import UserError
 
 VERSION = "1.30.0"
@@ -40,7 +40,7 @@ def copy(source: Path, out: Path) -> None:
 
 def fetch(out: Path) -> None:
     """Copies the files that npm brought once and that are kept for the next time."""
-    kept = generated.cache_folder() / f"onnxruntime-web-{VERSION}"
+    kept = cache_folder() / f"onnxruntime-web-{VERSION}"
     if not all((kept / name).is_file() for name in FILES):
         _bring(kept)
     copy(kept, out)
@@ -59,7 +59,7 @@ def _bring(kept: Path) -> None:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
         for name in FILES:
-            with whole_files.whole(kept / name) as unfinished:
+            with atomic_files.atomic_write(kept / name) as unfinished:
                 shutil.copyfile(Path(folder) / "package" / "dist" / name, unfinished)
 
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def save(path: Path, variables: dict, card: dict) -> None:
     `card['model']` holds the arguments of `models.create`.
     """
     tensors = {name: np.ascontiguousarray(value) for name, value in _flat(variables)}
-    whole_files.write_bytes(path, to_bytes(tensors))
-    whole_files.write_text(path.with_suffix(_CARD), json.dumps(card, indent=2) + "\n")
+    atomic_files.write_bytes(path, to_bytes(tensors))
+    atomic_files.write_text(path.with_suffix(_CARD), json.dumps(card, indent=2) + "\n")
 
 
 def shipped() -> list[str]:

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from absl.testing import absltest
 
+from kdsharp.base import optional
 from kdsharp.data import dead_leaves
-from kdsharp.export import packages
 from kdsharp.runtime import restore
 from tests.export import random_networks
 
 
 @absltest.skipIf(
-    not packages.installed("apache_beam", "onnx", "onnxruntime"),
+    not optional.installed("apache_beam", "onnx", "onnxruntime"),
     "apache_beam, onnx and onnxruntime are not installed",
 )
 class HandlerTest(absltest.TestCase):

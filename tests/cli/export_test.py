@@ -7,11 +7,11 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from tests.cli.running import run
 from tests.export import random_networks
 
-_INSTALLED = packages.installed("onnx", "onnxruntime", "openvino")
+_INSTALLED = optional.installed("onnx", "onnxruntime", "openvino")
 _LUMA = dict(name="real_time", channels=1, width=6)
 
 
@@ -77,7 +77,7 @@ class ExportTest(parameterized.TestCase):
 
     def test_bytes_are_what_the_file_takes(self):
         self._export("-o", self.out / "net.onnx", "--interface", "uint8")
-        (onnxruntime,) = packages.need("onnxruntime")
+        (onnxruntime,) = optional.require("onnxruntime", purpose="this test")
         session = onnxruntime.InferenceSession(self.out / "net.onnx")
         self.assertEqual(session.get_inputs()[0].type, "tensor(uint8)")
         self.assertEqual(session.get_outputs()[0].type, "tensor(uint8)")

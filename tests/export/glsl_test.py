@@ -29,7 +29,7 @@ def _photograph(size: tuple[int, int], range_: str = "studio") -> np.ndarray:
     return np.round(black + span * soft).astype(np.uint8)
 
 
-def _wanted(found: network.Network, plane: np.ndarray, **options) -> np.ndarray:
+def _wanted(found: network.TrainedNetwork, plane: np.ndarray, **options) -> np.ndarray:
     height, width = plane.shape
     restorer = planes.create(found, width, height, backend="onnxruntime", **options)
     return restorer(plane).astype(int)
@@ -39,7 +39,7 @@ def _wanted(found: network.Network, plane: np.ndarray, **options) -> np.ndarray:
     shader_runs.available(), "not installed: ffmpeg with libplacebo, a Vulkan driver"
 )
 class LibplaceboTest(parameterized.TestCase):
-    def _assert_near(self, found: network.Network, plane: np.ndarray, **options):
+    def _assert_near(self, found: network.TrainedNetwork, plane: np.ndarray, **options):
         range_ = options.get("range", "studio")
         text = glsl.shader(found, range_=range_, strength=options.get("strength", 1.0))
         path = Path(self.create_tempfile("shader.glsl", text).full_path)

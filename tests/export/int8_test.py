@@ -18,7 +18,7 @@ try:
 except ImportError:
     onnxruntime = None
 else:
-    from kdsharp.export import int8, pictures
+    from kdsharp.export import int8, onnx_models
 
 
 def _psnr(x: np.ndarray, wanted: np.ndarray) -> float:
@@ -30,7 +30,7 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
     return session.run(None, {"blurred": pixels})[0]
 
 
-def _photographs(network: networks.Network) -> list[trial.Pair]:
+def _photographs(network: networks.TrainedNetwork) -> list[trial.Pair]:
     """Returns the middles of photographs, none of them left sharp."""
     blur = trial.degradation(network).partition("@")[0]
     blurring = dataclasses.replace(network, card={"degradation": blur})
@@ -54,8 +54,8 @@ class Int8Test(parameterized.TestCase):
         ranges = int8.calibrate(network, trial.pairs(network))
         if once:
             ranges = int8.of_inputs(ranges)
-        rounded = pictures.batches(network, ranges=ranges)
-        full = pictures.batches(network)
+        rounded = onnx_models.batches(network, ranges=ranges)
+        full = onnx_models.batches(network)
         kinds = {node.op_type for node in rounded.graph.node}
         self.assertIn("QuantizeLinear", kinds)
         scores = [
@@ -80,7 +80,7 @@ class Int8Test(parameterized.TestCase):
         pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
         ranges = int8.calibrate(network, [trial.Pair(pixels, pixels)])
         full, rounded = (
-            _run(pictures.batches(network, ranges=of, clip=False), pixels)
+            _run(onnx_models.batches(network, ranges=of, clip=False), pixels)
             for of in (None, ranges)
         )
         # Of random numbers, which no training made smooth.

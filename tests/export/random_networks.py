@@ -59,7 +59,7 @@ def variables(arguments: dict) -> dict:
     }
 
 
-def create(arguments: dict) -> network.Network:
+def create(arguments: dict) -> network.TrainedNetwork:
     """Returns the network as it is exported, without batch norm."""
     card = {"name": "net", "model": arguments, "degradation": "gaussian:1"}
     return network.of_variables("net", arguments, variables(arguments), card)

@@ -1,5 +1,6 @@
 """Picture files: what goes in comes out, but for its pixels."""
 
+import dataclasses
 import io
 import resource
 import struct
@@ -82,6 +83,43 @@ class DetailTest(parameterized.TestCase):
             np.testing.assert_allclose(
                 [float(dpi) for dpi in again.info["dpi"]], 240, atol=0.01
             )
+
+    @parameterized.parameters("raw", "tiff_lzw", "tiff_deflate", "packbits")
+    def test_tiffs_keep_exif_however_they_are_compressed(self, compression):
+        exif = _exif()
+        exif[0x010E] = "Mueller"
+        exif.get_ifd(0x8769)[0x927C] = b"made \0 by the maker"
+        exif.get_ifd(0x8825)[2] = (48.0, 8.0, 14.5)  # Latitude.
+        # Pillow writes no more than ASCII.
+        exif = exif.tobytes().replace(b"Mueller", "Müller".encode())
+        camera = _file(_photograph(), "JPEG", exif=exif)
+        stored = _file(_photograph(), "TIFF", compression=compression)
+        told = dataclasses.replace(
+            _read(camera).details,
+            format="TIFF",
+            dpi=None,
+            encoding=_read(stored).details.encoding,
+        )
+        picture = pictures.Picture(np.asarray(_photograph()), told)
+        file = io.BytesIO(pictures.encode(picture, "TIFF"))
+        # Once more, from a TIFF.
+        again = io.BytesIO(pictures.encode(_read(file), "TIFF"))
+        for written in (file, again):
+            with tifffile.TiffFile(written) as found:
+                tags = found.pages[0].tags
+                self.assertEqual(tags["Make"].value, "Maker")
+                self.assertEqual(tags["ImageDescription"].value, "Müller")
+                nested = tags["ExifTag"].value
+                self.assertAlmostEqual(nested["FNumber"], 2.8)
+                self.assertEqual(nested["MakerNote"], b"made \0 by the maker")
+                self.assertNotIn("XResolution", tags)
+                gps = tags["GPSTag"].value
+                self.assertEqual(gps["GPSLatitude"], (48, 1, 8, 1, 29, 2))
+            image = Image.open(written)
+            self.assertEqual(
+                image.info["compression"].replace("adobe_", ""), compression
+            )
+            np.testing.assert_array_equal(image, _photograph())
 
     @parameterized.product(
         orientation=tuple(range(1, 9)), formats=(("JPEG", "JPEG"), ("JPEG", "BMP"))

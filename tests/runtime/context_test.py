@@ -9,8 +9,9 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import ndimage
 
+from kdsharp.base import optional
 from kdsharp.data import dead_leaves
-from kdsharp.export import levels, packages
+from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.models import real_time
 from kdsharp.runtime import backends, planes, restore
@@ -39,7 +40,7 @@ def _network(backend: str, name: str) -> backends.Network:
     return backends.create(weights, backend=backend)
 
 
-def _trained() -> networks.Network:
+def _trained() -> networks.TrainedNetwork:
     """Returns a network that ships with a context of random numbers beside it."""
     weights = store.load("rt-s-call")
     model = {**weights.card["model"], "context": 8}
@@ -184,11 +185,11 @@ class PlanesTest(parameterized.TestCase):
     def test_all_convolutions_stay_in_eight_bits(self):
         import openvino
 
-        from kdsharp.export import int8, pictures
+        from kdsharp.export import int8, onnx_models
 
         network = _trained()
         ranges = int8.of_inputs(int8.ranges(network))
-        graph = pictures.planes(network, 160, 160, ranges=ranges)
+        graph = onnx_models.planes(network, 160, 160, ranges=ranges)
         core = openvino.Core()
         compiled = core.compile_model(
             core.read_model(graph.SerializeToString()),
@@ -205,14 +206,14 @@ class PlanesTest(parameterized.TestCase):
 
 
 @absltest.skipIf(
-    not packages.installed("av", "openvino"), "av and openvino are not installed"
+    not optional.installed("av", "openvino"), "av and openvino are not installed"
 )
 class VideoTest(absltest.TestCase):
     def test_a_file_is_restored_as_its_planes_are_in_their_order(self):
         import av
 
-        from kdsharp.media.video import files
         from kdsharp.media.video import planes as of_frames
+        from kdsharp.media.video import restore_file
         from kdsharp.media.video.encoding import Encoding
         from kdsharp.media.video.restoring import Restoring
 
@@ -231,7 +232,9 @@ class VideoTest(absltest.TestCase):
                 made.mux(stream.encode(frame))
             made.mux(stream.encode(None))
         for out in outs:
-            files.restore(source, out, Restoring(model=path), Encoding(codec="ffv1"))
+            restore_file.restore(
+                source, out, Restoring(model=path), Encoding(codec="ffv1")
+            )
         first, second = (
             [
                 of_frames.array(frame).copy()

@@ -146,7 +146,7 @@ class SharpeningTest(parameterized.TestCase):
         picture = np.dstack([picture, picture[..., 0] // 128 * 255])[..., :channels]
         told = []
         whole = _sharpener()(picture, unsharp=unsharp)
-        cut = _in_tiles()(picture, unsharp=unsharp, tell=told.append)
+        cut = _in_tiles()(picture, unsharp=unsharp, progress=told.append)
         np.testing.assert_array_equal(cut, whole)
         self.assertGreater(len(told), 1)
         self.assertEqual(told[-1], 1)

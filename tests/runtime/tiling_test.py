@@ -10,7 +10,7 @@ from kdsharp import models
 from kdsharp.runtime import jax_backend, tiling
 from kdsharp.weights import store
 from tests.models import fast
-from tests.models.reach_test import NETWORKS
+from tests.models.receptive_field_test import NETWORKS
 
 
 class CutTest(parameterized.TestCase):

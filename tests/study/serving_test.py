@@ -16,14 +16,14 @@ import time
 
 from absl.testing import absltest
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from kdsharp.study import answers, order
 from tests.study import studies
 from tests.web import browser
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _RATERS = 30
-_CAN = packages.installed("starlette", "uvicorn")
+_CAN = optional.installed("starlette", "uvicorn")
 
 _NONSENSE = (
     ("GET", "/api/raters/nobody", None, 404),

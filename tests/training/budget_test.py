@@ -44,7 +44,7 @@ class BudgetTest(parameterized.TestCase):
         clock = Clock()
         with mock.patch.object(budget, "time", clock):
             held = budget.Budget("100s")
-            held.recall(40.0)
+            held.resume(40.0)
             clock.now += 1000
             held.look()
             self.assertAlmostEqual(held.share, 0.4)

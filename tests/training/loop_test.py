@@ -22,7 +22,7 @@ class LoopTest(parameterized.TestCase):
         self.workdir = self.root / "run"
 
     def _run(self, **changes):
-        experiment.conduct(runs.small_config(self.photographs, **changes), self.workdir)
+        experiment.run(runs.small_config(self.photographs, **changes), self.workdir)
 
     def _teacher(self, **changes) -> str:
         folder = self.root / "teacher"
@@ -36,7 +36,7 @@ class LoopTest(parameterized.TestCase):
             },
             **changes,
         )
-        experiment.conduct(config, folder)
+        experiment.run(config, folder)
         return str(folder)
 
     def test_a_student_learns_from_a_teacher(self):

@@ -206,14 +206,14 @@ class PlateauTest(parameterized.TestCase):
         halves = [optimizers.Plateau(config, "psnr") for _ in range(2)]
         for score in scores[:3]:
             halves[0].update({"psnr": score})
-        halves[1].recall(halves[0].memory())
+        halves[1].load_state_dict(halves[0].state_dict())
         rest = [halves[1].update({"psnr": score}) for score in scores[3:]]
         self.assertEqual(rest, scales[3:])
 
     def test_other_schedules_have_none(self):
         plateau = optimizers.Plateau(_config(), "psnr")
         self.assertEqual([plateau.update({"psnr": 1.0}) for _ in range(5)], [1.0] * 5)
-        plateau.recall(plateau.memory())
+        plateau.load_state_dict(plateau.state_dict())
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ class PlacementTest(parameterized.TestCase):
     def test_a_card_and_a_report_tell_how_it_was_trained(self):
         workdir = self._folder_for_a_run()
         config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)
-        experiment.conduct(config, workdir)
+        experiment.run(config, workdir)
         told = store.load(str(workdir)).card["training"]
         self.assertEqual(told["placement"], "device")
         self.assertEqual(told["steps"], _STEPS)

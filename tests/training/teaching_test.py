@@ -67,7 +67,7 @@ class TeachingTest(parameterized.TestCase):
     def _run(self, name: str = "run", **changes) -> list[dict]:
         settings = {"objective.mse": 0.0, "epochs": 2, "data.crops_per_picture": 8}
         config = runs.small_config(self.photographs, **{**settings, **changes})
-        experiment.conduct(config, self.root / name)
+        experiment.run(config, self.root / name)
         return runs.curve(self.root / name)
 
     def _losses(self, curve: list[dict], term: str) -> list[float]:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
+from kdsharp.base import optional
 from kdsharp.evaluation.costs import browser_speed
-from kdsharp.export import packages
 
 PROGRAM = browser_speed.find_chromium()
-CAN = PROGRAM and shutil.which("npm") and packages.installed("playwright", "onnx")
+CAN = PROGRAM and shutil.which("npm") and optional.installed("playwright", "onnx")
 WHY_NOT = "needs chromium and npm (apt-get install chromium npm) and playwright"
 
 _PATIENCE = 60_000

@@ -8,12 +8,12 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from kdsharp.web import runtime
 from tests.cli.running import run
 
 
-@absltest.skipIf(not packages.installed("onnx"), "onnx is not installed")
+@absltest.skipIf(not optional.installed("onnx"), "onnx is not installed")
 class BuildTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()

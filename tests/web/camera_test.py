@@ -94,8 +94,8 @@ class TrackTest(browser.PageTest):
     )
     def test_luma_is_restored_and_colour_kept(self, name, threads, full, strength):
         luma, frame = _frame()
-        means = {"by": "wasm", "threads": threads}
-        options = {"network": name, "strength": strength, "means": means}
+        capabilities = {"by": "wasm", "threads": threads}
+        options = {"network": name, "strength": strength, "capabilities": capabilities}
         sharp, *colour = self._through(frame, full, options)
         restore = planes.create(
             networks.of_weights(self.files[name]),

@@ -8,8 +8,9 @@ import subprocess
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from kdsharp.base import optional
 from kdsharp.data import dead_leaves
-from kdsharp.export import gains, levels, packages
+from kdsharp.export import gains, levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import planes
 from kdsharp.runtime.following import Following
@@ -82,7 +83,7 @@ fs.writeFileSync(`${site}/runtime/ort.wasm.min.mjs`, RUNTIME);
 await import(`${site}/engine/worker.js`);
 const ask = (data) => self.onmessage({ data });
 const picture = { width: WIDTH, height: HEIGHT, pixels: new Uint8ClampedArray(frames) };
-await ask({ id: 1, task: "begin", means: { by: "wasm", threads: 1 } });
+await ask({ id: 1, task: "begin", capabilities: { by: "wasm", threads: 1 } });
 await ask({ id: 2, task: "picture", picture });
 await ask({ id: 3, task: "restore", network, strength: 1 });
 await done;
@@ -105,7 +106,7 @@ fs.writeFileSync(given, Buffer.concat(found));
 
 
 @absltest.skipIf(
-    _NODE is None or not packages.installed("onnx", "onnxruntime"),
+    _NODE is None or not optional.installed("onnx", "onnxruntime"),
     "needs Node.js, onnx and onnxruntime",
 )
 class ContextTest(parameterized.TestCase):

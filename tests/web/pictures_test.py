@@ -353,8 +353,8 @@ class PicturesTest(browser.PageTest):
                     const network = { url, channels: 1, radius: 8, multiple: 2 };
                     const pixels = new Uint8ClampedArray(16);
                     const picture = { width: 2, height: 2, pixels };
-                    const means = { by: "wasm", threads: 1 };
-                    worker.postMessage({ id: 1, task: "begin", means });
+                    const capabilities = { by: "wasm", threads: 1 };
+                    worker.postMessage({ id: 1, task: "begin", capabilities });
                     worker.postMessage({ id: 2, task: "picture", picture });
                     worker.onmessage = ({ data }) => {
                       if (data.id === 3) data.failed ? no() : yes("ran");

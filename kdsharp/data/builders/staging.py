@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, writer
 from tqdm import tqdm
 
-from kdsharp.data import pictures, workers
+from kdsharp.data import decoding, workers
 from kdsharp.data.paired import check_equal
 
 # To be raised with every change of what a shard holds.
@@ -133,7 +133,7 @@ def _write(job: _Job) -> int:
         for original in job.originals:
             try:
                 record, size = _read(original, set(job.features) - {"key"})
-            except (pictures.BadPictureError, FileNotFoundError) as error:
+            except (decoding.BadPictureError, FileNotFoundError) as error:
                 left_out.append((original.key, str(error)))
                 continue
             encoded = job.features.encode_example(record)
@@ -163,15 +163,15 @@ def _read(
     for role in roles:
         if role not in original.files:
             (only,) = original.files.values()
-            raise pictures.BadPictureError(f"{only.name} has no {role} partner")
+            raise decoding.BadPictureError(f"{only.name} has no {role} partner")
     record = {role: original.files[role].read_bytes() for role in sorted(roles)}
     sizes = {}
     for role, data in record.items():
         try:
-            sizes[role] = pictures.read(io.BytesIO(data)).shape[:2]
-        except pictures.BadPictureError as error:
+            sizes[role] = decoding.read(io.BytesIO(data)).shape[:2]
+        except decoding.BadPictureError as error:
             which = f"the {role} picture: " if len(record) > 1 else ""
-            raise pictures.BadPictureError(f"{which}{error}") from error
+            raise decoding.BadPictureError(f"{which}{error}") from error
     check_equal(sizes["sharp"], sizes.get("blurred", sizes["sharp"]))
     key = original.key.encode("utf-8", "surrogateescape")
     return {"key": key, **record}, sizes["sharp"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdsharp.data import packages
+from kdsharp.base import optional
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
@@ -246,10 +246,8 @@ def _number(timed) -> int | None:
 
 
 def need_av():
-    """PyAV, without its log, or the sentence that says which extra brings it."""
-    packages.need_av()
-    import av
-
+    """PyAV, without its log, or the sentence that says which extra installs it."""
+    (av,) = optional.require("av", purpose="video")
     av.logging.set_level(av.logging.PANIC)
     os.environ.setdefault("SVT_LOG", "1")  # Else SVT-AV1 prints its settings.
     return av

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from PIL import Image
 from tqdm import tqdm
 
-from kdsharp.data import folder, pictures
+from kdsharp.data import decoding, folder
 from kdsharp.data.clips.codecs import need_av
 from kdsharp.data.clips.recipes import FRAMES, HEIGHT, LEAST_REDUCED, WIDTH
 
@@ -29,7 +29,7 @@ def find(root: pathlib.Path) -> dict[str, int]:
     for name in tqdm(names, desc="Opening videos", delay=1, leave=False):
         try:
             _check(root / name)
-        except pictures.BadPictureError as error:
+        except decoding.BadPictureError as error:
             logger.warning("Skipping %s: %s", root / name, error)
             continue
         usable[name] = os.path.getsize(root / name)
@@ -54,8 +54,8 @@ def frames(path: pathlib.Path, place: float) -> Iterator[Image.Image]:
                 if count == FRAMES:
                     return
     except (av.error.FFmpegError, IndexError) as error:
-        raise pictures.BadPictureError(f"{path.name}: {error}") from error
-    raise pictures.BadPictureError(f"{path.name}: only {count} frames could be decoded")
+        raise decoding.BadPictureError(f"{path.name}: {error}") from error
+    raise decoding.BadPictureError(f"{path.name}: only {count} frames could be decoded")
 
 
 def _check(path: pathlib.Path) -> None:
@@ -67,11 +67,11 @@ def _check(path: pathlib.Path) -> None:
             width, height = stream.codec_context.width, stream.codec_context.height
             seconds, needed = _seconds(container), _length(stream) + 0.2
     except (av.error.FFmpegError, IndexError) as error:
-        raise pictures.BadPictureError(f"not a video: {error}") from error
+        raise decoding.BadPictureError(f"not a video: {error}") from error
     if width < LEAST_REDUCED * WIDTH or height < LEAST_REDUCED * HEIGHT:
-        raise pictures.BadPictureError(f"{width}x{height} is too small")
+        raise decoding.BadPictureError(f"{width}x{height} is too small")
     if seconds < needed:
-        raise pictures.BadPictureError(f"{seconds:.1f} seconds are too short")
+        raise decoding.BadPictureError(f"{seconds:.1f} seconds are too short")
 
 
 def _seconds(container) -> float:

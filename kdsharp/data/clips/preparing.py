@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
-from kdsharp.data import folder, pictures, workers
+from kdsharp.data import decoding, folder, workers
 from kdsharp.data.clips import codecs, footage, rebuilding, recipes, shards
 from kdsharp.errors import UserError
 
@@ -80,8 +80,8 @@ def _usable(origin: pathlib.Path) -> dict[str, int]:
     usable = {}
     for name in tqdm(names, desc="Reading picture headers", delay=1, leave=False):
         try:
-            height, width = pictures.size(origin / name)
-        except pictures.BadPictureError as error:
+            height, width = decoding.size(origin / name)
+        except decoding.BadPictureError as error:
             logger.warning("Skipping %s: %s", origin / name, error)
             continue
         if height < recipes.HEIGHT or width < recipes.WIDTH:
@@ -194,7 +194,7 @@ def _write(job: _Job) -> int:
         )
         try:
             clips.append((recipe, _stream(recipe, originals)))
-        except (pictures.BadPictureError, codecs.RefusedError) as error:
+        except (decoding.BadPictureError, codecs.RefusedError) as error:
             refused.append((number, str(error)))
     shards.write(job.out, job.name, clips, refused)
     return job.last - job.first + 1

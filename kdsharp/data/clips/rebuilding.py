@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kdsharp.data import pictures
+from kdsharp.data import decoding
 from kdsharp.data.clips import camera, codecs, footage, scenes
 from kdsharp.data.clips.recipes import HEIGHT, WIDTH, Recipe
 
@@ -67,9 +67,9 @@ class Originals:
                 self._kept.move_to_end(name)
                 return self._kept[name]
         try:
-            image = pictures.decode(self._photographs / name).image
-        except pictures.BadPictureError as error:
-            raise pictures.BadPictureError(f"{name}: {error}") from error
+            image = decoding.decode(self._photographs / name).image
+        except decoding.BadPictureError as error:
+            raise decoding.BadPictureError(f"{name}: {error}") from error
         with self._lock:
             if name not in self._kept:
                 self._kept[name] = image

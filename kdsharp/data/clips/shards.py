@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.data.clips.recipes import Recipe
 from kdsharp.errors import UserError
 
@@ -58,7 +58,7 @@ class Index:
     def write(self, folder: pathlib.Path) -> None:
         """Writes the index of a folder."""
         text = json.dumps(dataclasses.asdict(self), indent=1)
-        whole_files.write_text(folder / _INDEX, text + "\n")
+        atomic_files.write_text(folder / _INDEX, text + "\n")
 
 
 def read_index(folder: pathlib.Path) -> Index | None:
@@ -120,9 +120,9 @@ def write(
     sizes = [len(stream) for _, stream in clips]
     recipes = [recipe.to_json() for recipe, _ in clips]
     held = {"sizes": sizes, "refused": refused, "clips": recipes}
-    whole_files.write_text(folder / f"{name}.json", json.dumps(held))
+    atomic_files.write_text(folder / f"{name}.json", json.dumps(held))
     streams = b"".join(stream for _, stream in clips)
-    whole_files.write_bytes(folder / f"{name}.bin", streams)
+    atomic_files.write_bytes(folder / f"{name}.bin", streams)
 
 
 def read(folder: pathlib.Path, name: str) -> Shard:

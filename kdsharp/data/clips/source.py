@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from kdsharp.data import pictures
+from kdsharp.data import decoding
 from kdsharp.data.clips import codecs, rebuilding, recipes, shards
 from kdsharp.data.recent import Recent
 from kdsharp.errors import UserError
@@ -99,7 +99,7 @@ class Clips:
         entry = self._entries[clip]
         try:
             held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
-        except pictures.BadPictureError as error:
+        except decoding.BadPictureError as error:
             raise UserError(
                 f"the true frames of clip {entry.recipe.index} cannot be made: {error}"
             ) from error

@@ -2,21 +2,14 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from kdsharp.base import optional
 from kdsharp.errors import UserError
-
-Frames = np.ndarray
-"""uint8 `[batch, height, width, 3]`, of planes `[batch, height, width]`."""
-
-Run = Callable[[Frames], Frames]
-
-# Networks that are 3x3 convolutions, ReLU between, and whether they add to their input.
-CHAINS = {"dncnn": True, "light_cnn": True, "plain_cnn": False, "real_time": True}
+from kdsharp.evaluation.bench.frames import CHAINS, Frames, Run
 
 # What frames may be: a network of luma is given RGB, or the plane that holds luma.
 PIXELS = ("rgb", "plane")
@@ -54,7 +47,7 @@ class Backend:
 
     @property
     def installed(self) -> bool:
-        return all(importlib.util.find_spec(module) for module in self.needs)
+        return optional.installed(*self.needs)
 
 
 def check(name: str) -> None:
@@ -234,10 +227,11 @@ def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
 
 def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
     """Returns the exported file of uint8, run as its runtime does if nobody asks."""
-    from kdsharp.export import packages, pictures
+    from kdsharp.base import optional
+    from kdsharp.export import onnx_models
 
-    graph = pictures.batches(exportable(subject), "uint8").SerializeToString()
-    (runtime,) = packages.need(name)
+    graph = onnx_models.batches(exportable(subject), "uint8").SerializeToString()
+    (runtime,) = optional.require(name, purpose=f"backend {name}")
     if name == "openvino":
         compiled = runtime.Core().compile_model(runtime.Core().read_model(graph), "CPU")
         call = lambda pixels: compiled([pixels])[0]  # noqa: E731
@@ -245,7 +239,7 @@ def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
         session = runtime.InferenceSession(
             graph, providers=runtime.get_available_providers()
         )
-        call = lambda pixels: session.run(None, {pictures.INPUT: pixels})[0]  # noqa: E731
+        call = lambda pixels: session.run(None, {onnx_models.INPUT: pixels})[0]  # noqa: E731
     if settings.pixels == "plane":
         return lambda frames: call(frames[..., None])[..., 0]
     return call

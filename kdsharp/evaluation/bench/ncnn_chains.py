@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp.evaluation.bench import backends
-from kdsharp.export.network import Network
+from kdsharp.evaluation.bench.frames import CHAINS, Frames
+from kdsharp.export.network import TrainedNetwork
 
 _MAGIC = 7767517
 # Of a convolution's activation, by ncnn's numbers.
@@ -15,8 +15,8 @@ _RELU, _LEAKY_RELU = 1, 2
 
 
 def create(
-    network: Network, threads: int, *, planes: bool
-) -> Callable[[backends.Frames], backends.Frames]:
+    network: TrainedNetwork, threads: int, *, planes: bool
+) -> Callable[[Frames], Frames]:
     """Returns what restores frames, one at a time."""
     import ncnn
 
@@ -32,7 +32,7 @@ def create(
         content.write_bytes(numbers)
         runner.load_param(str(text))
         runner.load_model(str(content))
-    adds = backends.CHAINS[network.family]
+    adds = CHAINS[network.family]
     mean = np.float32(getattr(network.model, "mean", (0.0,))).reshape(-1, 1, 1)
 
     def restore(frame: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def create(
     return lambda frames: np.stack([restore(frame) for frame in frames])
 
 
-def _written(network: Network) -> tuple[str, bytes]:
+def _written(network: TrainedNetwork) -> tuple[str, bytes]:
     """Returns the layers as text, and their numbers."""
     factor = getattr(network.model, "factor", 1)
     lines = ["Input in 0 1 in"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from kdsharp.evaluation.bench import peak, turns
 from kdsharp.evaluation.bench.backends import Settings
-from kdsharp.evaluation.bench.worker import Contender, Lost, Worker
+from kdsharp.evaluation.bench.worker import Contender, Worker, WorkerLost
 
 _FEWEST = 5
 _PEAK = "peak"
@@ -41,7 +41,7 @@ def measure(
                 workers[name] = stack.enter_context(
                     contextlib.closing(Worker(contender))
                 )
-            except Lost as reason:
+            except WorkerLost as reason:
                 lost[name] = str(reason)
         takes = {name: _turn(name, worker, lost) for name, worker in workers.items()}
         slowest = max((take() for take in takes.values()), default=math.nan)
@@ -67,7 +67,7 @@ def _turn(name: str, worker: Worker, lost: dict[str, str]) -> turns.Turn:
         if name not in lost:
             try:
                 return worker.turn()
-            except Lost as reason:
+            except WorkerLost as reason:
                 lost[name] = str(reason)
         return np.nan
 

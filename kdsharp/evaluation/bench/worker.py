@@ -3,13 +3,10 @@
 import dataclasses
 import multiprocessing
 import os
-import re
-import resource
-import sys
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 
+from kdsharp.base import cores, machine
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench.backends import Settings, Subject
 
@@ -32,7 +29,7 @@ class Contender:
     width: int
 
 
-class Lost(Exception):
+class WorkerLost(Exception):
     """Says why a contender runs no more."""
 
 
@@ -53,7 +50,7 @@ class Worker:
         other.close()
         try:
             self._receive()
-        except Lost:
+        except WorkerLost:
             self.close()
             raise
         self.first = time.monotonic() - began
@@ -80,12 +77,12 @@ class Worker:
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
-            raise Lost(
+            raise WorkerLost(
                 f"its process ended with status {self._process.exitcode}; a negative "
                 "one is a signal, and -9 most often too little memory"
             ) from error
         if isinstance(answer, str):
-            raise Lost(answer)
+            raise WorkerLost(answer)
         return answer
 
 
@@ -97,7 +94,7 @@ def _serve(connection: Connection, contender: Contender) -> None:
         connection.send(0.0)
         while True:
             asked = connection.recv()
-            connection.send(take() if asked == "turn" else _peak_memory())
+            connection.send(take() if asked == "turn" else machine.peak_memory() / 1e6)
     except (EOFError, KeyboardInterrupt):
         return
     except UserError as error:
@@ -112,10 +109,10 @@ def _use_cores(count: int) -> None:
         return
     if not hasattr(os, "sched_setaffinity"):
         raise UserError("this system cannot keep a process to some cores: no --threads")
-    cores = sorted(os.sched_getaffinity(0))
-    if count > len(cores):
-        raise UserError(f"{count} threads are more than the {len(cores)} cores here")
-    os.sched_setaffinity(0, cores[:count])
+    here = cores.available()
+    if count > len(here):
+        raise UserError(f"{count} threads are more than the {len(here)} cores here")
+    os.sched_setaffinity(0, here[:count])
 
 
 def _frames(contender: Contender):
@@ -147,12 +144,3 @@ def _product():
 
     multiply, _ = peak.matrix_product()
     return turns.timed(multiply)
-
-
-def _peak_memory() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        # What Linux tells of resource usage counts the parent's memory at the start.
-        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]) / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kdsharp.data import folder, pictures
+from kdsharp.data import decoding, folder
 from kdsharp.data.clips import codecs, screens
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 
 STILL, PAN, FILM = "still", "pan", "film"
@@ -114,7 +114,7 @@ def _films(root: Path) -> list[str]:
 
 
 def _of_picture(path: Path, name: str, window: Window) -> list[Clip]:
-    height, width = pictures.size(path)
+    height, width = decoding.size(path)
     reduced, size, axis = _fitted((width, height), window)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return [
@@ -169,7 +169,7 @@ def _check(size: Sequence[int], given: Sequence[int], window: Window) -> None:
 
 
 def _picture_frames(path, reduced, size, window, motion, axis) -> Frames:
-    image = Image.fromarray(pictures.read(path))
+    image = Image.fromarray(decoding.read(path))
     if image.size != tuple(reduced):
         image = image.resize(reduced, Image.Resampling.LANCZOS)
     return _moved(image, size, window, motion, axis)

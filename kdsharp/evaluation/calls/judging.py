@@ -1,14 +1,14 @@
 """Cells are encoded, decoded, restored and measured; finished ones are passed over."""
 
 import concurrent.futures
-import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.base import cores
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.evaluation.calls import ladder, measures, vmaf
 from kdsharp.evaluation.calls.ladder import FIRST_SCORED, Cell
 from kdsharp.evaluation.calls.store import Rows, Store
@@ -40,7 +40,7 @@ def judge(
     Clips that turn out to be damaged join those `left_out`.
     """
     stopped = threading.Event()
-    workers = threads or len(os.sched_getaffinity(0))
+    workers = threads or cores.count()
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = {
             pool.submit(

@@ -57,7 +57,7 @@ class Nothing:
         yield from map(codecs.luma, frames)
 
 
-class Network:
+class NetworkRestorer:
     """A network as `kdsharp video` runs it, on several clips at a time.
 
     Each clip has a restoration of its own, on one core, until it is done.
@@ -109,7 +109,7 @@ def _copy(frame):
 
 def load(
     names: Iterable[str], *, backend: str, dtype: str
-) -> tuple[list[Network], dict[str, str]]:
+) -> tuple[list[NetworkRestorer], dict[str, str]]:
     """The networks, and why others are not among them.
 
     Where two are called the same, the second goes by its path.
@@ -117,7 +117,7 @@ def load(
     found, failed = [], {}
     for given in dict.fromkeys(names):
         try:
-            network = Network(given, backend=backend, dtype=dtype)
+            network = NetworkRestorer(given, backend=backend, dtype=dtype)
         except UserError as error:
             failed[given] = str(error)
             continue
@@ -128,7 +128,7 @@ def load(
     return found, failed
 
 
-def _digest(network: networks.Network) -> str:
+def _digest(network: networks.TrainedNetwork) -> str:
     """What tells networks with other numbers or another shape apart."""
     hashed = hashlib.sha256(json.dumps(network.card["model"], sort_keys=True).encode())
     for path, leaf in sorted(

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.data.clips import codecs
+from kdsharp.evaluation import samples
 from kdsharp.evaluation.calls import judging, ladder, measures
 from kdsharp.evaluation.calls.clips import PAN, STILL
 from kdsharp.evaluation.calls.ladder import Cell
-from kdsharp.evaluation.calls.restorers import Network
+from kdsharp.evaluation.calls.restorers import NetworkRestorer
 from kdsharp.evaluation.calls.store import Store
-from kdsharp.evaluation.plots import samples
 from kdsharp.evaluation.quality.restorers import INPUT
 
 _SIZE, _SCALE = 112, 2
@@ -24,7 +24,10 @@ _QUALITY = {"crf": "14", "preset": "veryfast"}
 
 
 def write(
-    cells: Sequence[Cell], networks: Sequence[Network], store: Store, folder: Path
+    cells: Sequence[Cell],
+    networks: Sequence[NetworkRestorer],
+    store: Store,
+    folder: Path,
 ) -> list[Path]:
     """Writes a sheet of crops a source and a video a network; returns their paths."""
     rates = sorted({cell.rate for cell in cells if cell.rate})
@@ -38,20 +41,20 @@ def write(
         here = [cell for cell in shown if cell.source == source]
         chosen = [cell for cell in here if cell.clip.motion != PAN][:_CROPS]
         path = folder / f"crops-{source}.png"
-        with whole_files.whole(path) as unfinished:
+        with atomic_files.atomic_write(path) as unfinished:
             _crops(chosen, networks, store).save(unfinished)
         written.append(path)
     for network in networks:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in network.name)
         path = folder / f"{name}.mp4"
-        with whole_files.whole(path) as unfinished:
+        with atomic_files.atomic_write(path) as unfinished:
             _video(_filmed(shown), network, store, unfinished)
         written.append(path)
     return written
 
 
 def _crops(
-    cells: Sequence[Cell], networks: Sequence[Network], store: Store
+    cells: Sequence[Cell], networks: Sequence[NetworkRestorer], store: Store
 ) -> Image.Image:
     """The last frames of clips where they have most to see, with PSNR below each."""
     rows, notes = [], []
@@ -93,7 +96,9 @@ def _filmed(cells: Sequence[Cell]) -> list[Cell]:
     return chosen
 
 
-def _video(cells: Sequence[Cell], network: Network, store: Store, path: Path) -> None:
+def _video(
+    cells: Sequence[Cell], network: NetworkRestorer, store: Store, path: Path
+) -> None:
     av = codecs.need_av()
     sizes = [cell.clip.size for cell in cells]
     width, height = (max(sides) for sides in zip(*sizes, strict=True))
@@ -112,14 +117,14 @@ def _video(cells: Sequence[Cell], network: Network, store: Store, path: Path) ->
         container.mux(stream.encode())
 
 
-def _pairs(cell: Cell, network: Network, store: Store) -> Iterator[tuple]:
+def _pairs(cell: Cell, network: NetworkRestorer, store: Store) -> Iterator[tuple]:
     """Decoded and restored frames."""
     played = judging.decoded(cell, ladder.sent(cell.clip.load(), cell.source), store)
     return zip(played, network.video(played), strict=True)
 
 
 def _side_by_side(
-    cell: Cell, network: Network, before, after, size: tuple[int, int]
+    cell: Cell, network: NetworkRestorer, before, after, size: tuple[int, int]
 ) -> np.ndarray:
     """Two captioned frames, each in the corner of its half."""
     width, height = size

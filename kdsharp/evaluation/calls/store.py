@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.evaluation.calls.ladder import Cell
 
@@ -33,7 +33,7 @@ class Store:
         """Adds to what is known of the cell."""
         found = {"version": _VERSION, "rows": self.rows(cell) | rows}
         path = self._cells / f"{cell.name}.json"
-        whole_files.write_text(path, json.dumps(found, indent=1) + "\n")
+        atomic_files.write_text(path, json.dumps(found, indent=1) + "\n")
 
     def stream(self, cell: Cell) -> bytes | None:
         """The stream, where the cell was encoded before."""
@@ -43,7 +43,7 @@ class Store:
     def keep_stream(self, cell: Cell, stream: bytes) -> None:
         """Keeps the stream."""
         if stream:
-            whole_files.write_bytes(self._streams / f"{cell.name}.mkv", stream)
+            atomic_files.write_bytes(self._streams / f"{cell.name}.mkv", stream)
 
     def speeds(self) -> dict[str, float]:
         """Milliseconds a frame by network and size."""
@@ -52,7 +52,7 @@ class Store:
     def keep_speeds(self, speeds: dict[str, float]) -> None:
         """Keeps milliseconds a frame."""
         found = {"version": _VERSION, "milliseconds": speeds}
-        whole_files.write_text(self._speed, json.dumps(found, indent=1) + "\n")
+        atomic_files.write_text(self._speed, json.dumps(found, indent=1) + "\n")
 
 
 def _read(path: Path) -> dict:

@@ -4,7 +4,6 @@ NEG is the model that does not reward plain sharpening.
 """
 
 import functools
-import importlib.util
 import json
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from kdsharp.base import optional
 from kdsharp.errors import UserError
 from kdsharp.evaluation.calls.measures import EVERY
 
@@ -24,7 +24,7 @@ _MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
 @functools.cache
 def program() -> str | None:
     """The FFmpeg that has libvmaf, or None."""
-    if not importlib.util.find_spec("imageio_ffmpeg"):
+    if not optional.installed("imageio_ffmpeg"):
         return None
     import imageio_ffmpeg
 

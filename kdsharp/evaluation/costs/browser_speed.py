@@ -13,8 +13,8 @@ import shutil
 import sys
 import threading
 
+from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.export import packages
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE = 600_000
@@ -38,8 +38,9 @@ def find_chromium() -> str | None:
 def measure(site: str) -> list[list[str]]:
     """Returns the page's table, a row for each network and way."""
     program = find_chromium()
-    if program is None or not packages.installed("playwright"):
-        raise UserError("measuring needs chromium and the package playwright")
+    if program is None:
+        raise UserError("measuring in a browser needs Chromium: install chromium")
+    optional.require("playwright", purpose="measuring in a browser")
     from playwright.sync_api import sync_playwright
 
     handler = functools.partial(_Host, directory=site)

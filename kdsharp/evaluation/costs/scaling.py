@@ -9,12 +9,11 @@ statistics) and wait for one another. The last line is a step of eight that are 
 program (`lax.scan`), on one device: what starting each by itself costs.
 """
 
-import os
-
 import jax
 import numpy as np
 from absl import app, flags
 
+from kdsharp.base import cores
 from kdsharp.evaluation.bench.turns import alternate, timed
 from kdsharp.evaluation.costs.jax_step import (
     NETWORKS,
@@ -36,7 +35,7 @@ def main(argv: list[str]) -> None:
     """Prints a row a number of devices."""
     del argv
     jax.config.update("jax_num_cpu_devices", max(_COUNTS))
-    cores = len(os.sched_getaffinity(0))
+    core_count = cores.count()
     network = NETWORKS[_NETWORK.value]
     side = _PATCH.value
     ways = {}
@@ -52,15 +51,15 @@ def main(argv: list[str]) -> None:
             {way: timed(take) for way, take in ways.items()}, _ROUNDS.value
         ).items()
     }
-    print(f"{_NETWORK.value}, {_BATCH.value} x {side} x {side}, {cores} cores")
+    print(f"{_NETWORK.value}, {_BATCH.value} x {side} x {side}, {core_count} cores")
     print("| devices | ms a step | speed | efficiency | compute, ms | rest, ms |")
     print("| ---: " * 6 + "|")
     for count in _COUNTS:
         speed = took[1] / took[count]
-        compute = took[f"share of {count}"] * max(1, count / cores)
+        compute = took[f"share of {count}"] * max(1, count / core_count)
         print(
             f"| {count} | {took[count]:.0f} | {speed:.2f} "
-            f"| {speed / min(count, cores):.0%} | {compute:.0f} "
+            f"| {speed / min(count, core_count):.0%} | {compute:.0f} "
             f"| {took[count] - compute:.0f} |"
         )
     print(f"a step of {_SCANNED} in one program: {took['scan'] / _SCANNED:.0f} ms")

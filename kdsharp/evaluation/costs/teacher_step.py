@@ -32,7 +32,8 @@ import numpy as np
 from absl import app, flags
 from ml_collections import config_dict
 
-from kdsharp import models, whole_files
+from kdsharp import models
+from kdsharp.base import atomic_files
 from kdsharp.core import degradations, objectives
 from kdsharp.data import crops, sheets
 from kdsharp.evaluation import text
@@ -461,7 +462,7 @@ def main(argv: list[str]) -> None:
     result = survey(*wanted)
     print(tables(result))
     if _JSON.value:
-        whole_files.write_text(Path(_JSON.value), json.dumps(result, indent=2) + "\n")
+        atomic_files.write_text(Path(_JSON.value), json.dumps(result, indent=2) + "\n")
     if result["left_out"]:
         hosts.end(0)  # What still compiles would be waited for.
 

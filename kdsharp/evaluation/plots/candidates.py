@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 
 
 class Candidate(NamedTuple):
@@ -30,7 +30,7 @@ def plot(candidates: Mapping[str, Candidate], path: Path) -> None:
         xlabel="GFLOP a frame of 1280x720", ylabel="gain over the input, dB of PSNR"
     )
     axes.grid(alpha=0.3)
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

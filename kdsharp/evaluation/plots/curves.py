@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.training.logs import read_metrics
 
@@ -80,7 +80,7 @@ def _save(figure, path: Path) -> None:
     for axes in figure.axes:
         if axes.lines:
             axes.legend()
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 from PIL import Image
 
-from kdsharp import whole_files
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.base import atomic_files
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
-from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation import samples
 from kdsharp.evaluation.quality import cases
 from kdsharp.evaluation.quality.restorers import Restorer
 
@@ -61,5 +61,5 @@ def write(pictures: cases.Cases, restorers: Sequence[Restorer], path: Path) -> N
     """Writes the sheet of a teacher and a student."""
     teacher, student = restorers
     drawn = sheet(pictures, teacher, student)
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         drawn.save(unfinished)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kdsharp import whole_files
+from kdsharp.base import atomic_files
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality.restorers import INPUT
@@ -105,7 +105,7 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
             xlabel="frames a second",
             ylabel=f"{metric.upper()}, {quality['protocol']}",
         )
-    with whole_files.whole(path) as unfinished:
+    with atomic_files.atomic_write(path) as unfinished:
         figure.savefig(unfinished, dpi=110)
 
 

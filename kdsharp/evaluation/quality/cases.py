@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageMode
 
 from kdsharp.core.degradations import Degradation
-from kdsharp.data import folder, paired, pictures
+from kdsharp.data import decoding, folder, paired
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
 from kdsharp.training.step import sharp_and_blurred, to_pixels
@@ -59,10 +59,10 @@ def of_sharp(
         raise UserError(f"the folder {path} holds no picture files")
 
     def load(name: str) -> Pair:
-        pixels = cut_to_multiple(pictures.read(root / name), degradation.factor)
+        pixels = cut_to_multiple(decoding.read(root / name), degradation.factor)
         sharp = to_pixels(pixels[None], 3)
         if min(sharp.shape[1:3]) <= shift:
-            raise pictures.BadPictureError("no larger than the shift")
+            raise decoding.BadPictureError("no larger than the shift")
         pair = (sharp, degradation(_keys(name, seed), sharp))
         return Pair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
 
@@ -93,7 +93,7 @@ def cut_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
     """Returns as much of a picture as is a multiple of the factor."""
     height, width = (side // factor * factor for side in pixels.shape[:2])
     if not height or not width:
-        raise pictures.BadPictureError("smaller than the degradation's factor")
+        raise decoding.BadPictureError("smaller than the degradation's factor")
     return pixels[:height, :width]
 
 
@@ -126,8 +126,8 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
 
     def load(name: str) -> Pair:
         files = sharp_files[name], blurred_files[name]
-        paired.check_equal(*(pictures.size(file) for file in files))
-        pair = (to_pixels(pictures.read(file)[None], 3) for file in files)
+        paired.check_equal(*(decoding.size(file) for file in files))
+        pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
         return Pair(*pair, _is_grey(sharp_files[name]))
 
     return Cases([_case(name, load) for name in names], left_out)

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kdsharp.core import metrics
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, scoring, statistics
 from kdsharp.evaluation.quality.gallery import Gallery

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from kdsharp.evaluation.plots import samples
+from kdsharp.evaluation import samples
 from kdsharp.evaluation.quality.restorers import INPUT, UNSHARP
 
 _SIZE = 96

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import clock, failures
+from kdsharp.media.video import failures, timestamps
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Reader:
                 logger.warning(
                     "%s: what follows %s cannot be read: %s",
                     self.path,
-                    clock.spelled(self.reached),
+                    timestamps.spelled(self.reached),
                     failures.words(error),
                 )
                 break
@@ -184,11 +184,11 @@ class Reader:
     def _seek(self, start: Fraction) -> None:
         if self.duration and start >= self.duration:
             raise UserError(
-                f"{self.path} ends at {clock.spelled(self.duration)}: let it start "
-                "before that"
+                f"{self.path} ends at {timestamps.spelled(self.duration)}: let it "
+                "start before that"
             )
         with failures.told(
-            f"{self.path} cannot be entered at {clock.spelled(start)}",
+            f"{self.path} cannot be entered at {timestamps.spelled(start)}",
             "leave out the start",
         ):
             self.container.seek(round(self.shift * av.time_base), backward=True)
@@ -202,8 +202,8 @@ class Reader:
             return found
         if self.reached + 2 / self.rate < self.length * _WHOLE:
             found.append(
-                f"{self.path} breaks off at {clock.spelled(self.reached)} of "
-                f"{clock.spelled(self.length)}"
+                f"{self.path} breaks off at {timestamps.spelled(self.reached)} of "
+                f"{timestamps.spelled(self.length)}"
             )
         return found
 

@@ -13,7 +13,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import carrying, encoding, failures, formats
+from kdsharp.media.video import encoding, failures, formats, remux
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ class Writer:
         self._codec = encoding.find(wanted, self._out)
         self.pixels = formats.taken(self._codec, frame.format.name)
         self._picture = self._add_picture(reader, frame, wanted)
-        self._carriers: dict[int, carrying.Carrier] = {}
-        for stream in carrying.streams(reader.container, reader.video):
-            if (added := carrying.add(self._out, stream)) is None:
+        self._carriers: dict[int, remux.Carrier] = {}
+        for stream in remux.streams(reader.container, reader.video):
+            if (added := remux.add(self._out, stream)) is None:
                 logger.warning(
                     "left out: stream %d (%s, %s), which %s cannot hold",
                     stream.index,
@@ -77,9 +77,9 @@ class Writer:
                 )
                 continue
             self._carriers[stream.index] = added[1]
-        self._out.metadata.update(carrying.container_tags(reader.container))
+        self._out.metadata.update(remux.container_tags(reader.container))
         self._out.set_chapters(
-            carrying.chapters(reader.container, reader.shift, reader.length)
+            remux.chapters(reader.container, reader.shift, reader.length)
         )
         self._last = -1
         self.frames = 0
@@ -126,7 +126,7 @@ class Writer:
         encoding.set_up(self._codec, context, wanted, rate)
         if turned := _display_matrix(frame):
             stream.set_display_matrix(turned)
-        stream.metadata.update(carrying.tags(reader.video.metadata))
+        stream.metadata.update(remux.tags(reader.video.metadata))
         stream.disposition = reader.video.disposition
         with failures.told(f"{self._codec.name} does not begin", _advice(context)):
             context.open()

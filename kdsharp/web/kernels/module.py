@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from kdsharp.export.network import Network
+from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks.real_time import UNGAINED
 from kdsharp.web.kernels import assembler, rows
 
@@ -32,7 +32,7 @@ class Kernel:
     scale: float
 
 
-def fits(network: Network) -> bool:
+def fits(network: TrainedNetwork) -> bool:
     """Whether a network is one of those that become modules."""
     model = network.model
     return (
@@ -44,7 +44,7 @@ def fits(network: Network) -> bool:
     )
 
 
-def create(network: Network, ranges: dict[str, tuple[float, float]]) -> Kernel:
+def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> Kernel:
     """Returns the module; `ranges` are of what goes into each convolution."""
     model = network.model
     steps = _steps(model, ranges)

@@ -1,7 +1,7 @@
 // The page: three tabs over one list of networks.
 
 import { Camera } from "./camera/view.js";
-import { means } from "./engine/means.js";
+import { capabilities } from "./engine/capabilities.js";
 import { isolate } from "./isolation.js";
 import { Pictures } from "./pictures/view.js";
 import * as site_ from "./site.js";
@@ -20,7 +20,7 @@ async function start() {
   tabs(document.querySelector('[role="tablist"]'));
   await isolate();
   const site = await site_.read();
-  const how = await means(site);
+  const how = await capabilities(site);
   document.getElementById("engine-told").textContent = how.told;
   if (site.engine === "server") {
     document.getElementById("where").textContent =

@@ -19,8 +19,8 @@ from kdsharp.web.serving import sharpening
 from kdsharp.web.serving.bodies import Bodies
 from kdsharp.web.serving.counts import Counts
 from kdsharp.web.serving.limits import Limits
-from kdsharp.web.serving.line import Late, Line
 from kdsharp.web.serving.refusals import Refusal
+from kdsharp.web.serving.work_queue import DeadlineExceeded, WorkQueue
 
 # As the page's service worker has them, for hosts that cannot send any.
 _POLICY = (
@@ -55,7 +55,7 @@ class Pictures:
     def __init__(self, models: tuple[str, ...], limits: Limits, **means):
         self._models = models
         self._bodies = Bodies(limits)
-        self._line = Line(limits)
+        self._queue = WorkQueue(limits)
         self._counts = Counts()
         self._load = functools.lru_cache(functools.partial(restore.load, **means))
 
@@ -75,21 +75,21 @@ class Pictures:
             response = JSONResponse(
                 {"error": str(refusal)}, refusal.status, headers=headers
             )
-        except (ClientDisconnect, Late):
+        except (ClientDisconnect, DeadlineExceeded):
             response = Response(status_code=400)
         self._counts.answered(response.status_code)
         return response
 
     async def _sharpen(self, request: Request) -> Response:
         _check_origin(request)
-        asked = sharpening.wish(dict(request.query_params), self._models)
+        asked = sharpening.parse_request(dict(request.query_params), self._models)
         body = await self._bodies.read(request)
         try:
             sharpening.check(body)
             start = time.perf_counter()
-            file, kind = await self._line.do(
-                lambda tell: sharpening.sharpen(
-                    body, asked, self._load(asked.model), tell
+            file, kind = await self._queue.do(
+                lambda progress: sharpening.sharpen(
+                    body, asked, self._load(asked.model), progress
                 )
             )
         finally:
@@ -99,15 +99,15 @@ class Pictures:
 
     async def health(self, request: Request) -> Response:
         return JSONResponse(
-            {"status": "ok", "models": self._models, "waiting": self._line.waiting}
+            {"status": "ok", "models": self._models, "waiting": self._queue.waiting}
         )
 
     async def metrics(self, request: Request) -> Response:
-        text = self._counts.text(waiting=self._line.waiting, held=self._bodies.held)
+        text = self._counts.text(waiting=self._queue.waiting, held=self._bodies.held)
         return PlainTextResponse(text)
 
     def close(self) -> None:
-        self._line.close()
+        self._queue.close()
 
 
 def create(

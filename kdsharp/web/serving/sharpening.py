@@ -24,7 +24,7 @@ _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class SharpenRequest:
     """A network, how strong, and the file wanted; no format is the picture's own."""
 
     model: str
@@ -33,7 +33,7 @@ class Wish:
     format: str
 
 
-def wish(words: Mapping[str, str], models: tuple[str, ...]) -> Wish:
+def parse_request(words: Mapping[str, str], models: tuple[str, ...]) -> SharpenRequest:
     """Returns what the words of an address ask for."""
     unknown = sorted(set(words) - set(_WORDS))
     if unknown:
@@ -46,7 +46,7 @@ def wish(words: Mapping[str, str], models: tuple[str, ...]) -> Wish:
         raise Refusal(
             400, f"no format {format_!r}; there are: {', '.join(sorted(_FORMATS))}"
         )
-    found = Wish(
+    found = SharpenRequest(
         model,
         _number(words, "strength", 1.0),
         _number(words, "unsharp", 0.0),
@@ -77,16 +77,19 @@ def check(body: bytes) -> None:
 
 def sharpen(
     body: bytes,
-    asked: Wish,
+    asked: SharpenRequest,
     sharpener: restore.Sharpener,
-    tell: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> tuple[bytes, str]:
     """Returns the file of the picture, sharpened, and its media type."""
     try:
         picture = pictures.read(body)
-        tell(0)
+        progress(0)
         sharp = sharpener(
-            picture.pixels, strength=asked.strength, unsharp=asked.unsharp, tell=tell
+            picture.pixels,
+            strength=asked.strength,
+            unsharp=asked.unsharp,
+            progress=progress,
         )
         format_ = asked.format or pictures.kept_format(picture.details.format)
         file = pictures.encode(pictures.Picture(sharp, picture.details), format_)

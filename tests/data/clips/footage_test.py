@@ -8,7 +8,7 @@ import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import pictures, sources, splits
+from kdsharp.data import decoding, sources, splits
 from kdsharp.data.clips import footage, preparing, rebuilding, recipes, scenes, shards
 from kdsharp.errors import UserError
 
@@ -77,7 +77,7 @@ class FootageTest(parameterized.TestCase):
         said = " ".join(logs.output)
         for reason in ("320x240 is too small", "are too short", "broken.mov: not a v"):
             self.assertIn(reason, said)
-        with self.assertRaisesRegex(pictures.BadPictureError, "only 20 frames"):
+        with self.assertRaisesRegex(decoding.BadPictureError, "only 20 frames"):
             list(footage.frames(self.root / "short.mkv", 0.0))
 
     def test_clips_are_made_of_photographs_and_videos(self):

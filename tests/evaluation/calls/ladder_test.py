@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from kdsharp.data.clips import codecs
-from kdsharp.data.pictures import BadPictureError
+from kdsharp.data.decoding import BadPictureError
 from kdsharp.evaluation.calls import clips, ladder
 from kdsharp.evaluation.calls.clips import Window
 

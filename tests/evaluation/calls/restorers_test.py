@@ -34,7 +34,7 @@ class NetworkTest(absltest.TestCase):
         soft = sharp.filter(ImageFilter.GaussianBlur(2))
 
         def network():
-            return restorers.Network(given, backend="jax", dtype="float32")
+            return restorers.NetworkRestorer(given, backend="jax", dtype="float32")
 
         used = network()
         first = list(used(_clip(sharp)))

@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 from scipy import ndimage
 
-from kdsharp.media.video import files, seam
+from kdsharp.media.video import restore_file, seam
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.restoring import Restoring
 from kdsharp.runtime import planes
@@ -31,7 +31,7 @@ class PixelsTest(parameterized.TestCase):
         """Returns the frames before and after."""
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
-        files.restore(
+        restore_file.restore(
             source, out, Restoring(model=_LUMA, **restoring), _FFV1, overwrite=True
         )
         return films.read(source), films.read(out)
@@ -82,7 +82,7 @@ class PixelsTest(parameterized.TestCase):
         picture = Picture(pixels=pixels, colour=(1, 1, 1, 1), durations=(3600,))
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
-        files.restore(source, out, Restoring(model=_RGB), _FFV1)
+        restore_file.restore(source, out, Restoring(model=_RGB), _FFV1)
         (old,), (new,) = films.read(source), films.read(out)
         ten = 4 if pixels.endswith("10le") else 1
         top = 1023 if ten > 1 else 255

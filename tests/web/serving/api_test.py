@@ -11,11 +11,11 @@ from PIL import Image
 from skimage import data
 
 import kdsharp
-from kdsharp.export import packages
+from kdsharp.base import optional
 from tests.cli.running import run
 from tests.web.serving import servers
 
-_CAN = packages.installed("starlette", "uvicorn", "onnx")
+_CAN = optional.installed("starlette", "uvicorn", "onnx")
 
 
 def _file(format_: str, width: int = 120, height: int = 90, **options) -> bytes:

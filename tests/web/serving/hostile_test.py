@@ -13,10 +13,10 @@ import zlib
 from absl.testing import absltest
 from PIL import Image
 
-from kdsharp.export import packages
+from kdsharp.base import optional
 from tests.web.serving import servers
 
-_CAN = packages.installed("starlette", "uvicorn", "onnx")
+_CAN = optional.installed("starlette", "uvicorn", "onnx")
 _COUNT = 1000
 _AT_ONCE = 60
 _SECONDS = 2

@@ -8,12 +8,12 @@ from PIL import Image
 from skimage import data
 
 import kdsharp
-from kdsharp.export import packages
+from kdsharp.base import optional
 from tests.web import browser
 from tests.web.serving import servers
 
 
-@absltest.skipIf(not packages.installed("starlette"), "starlette is not installed")
+@absltest.skipIf(not optional.installed("starlette"), "starlette is not installed")
 class PageTest(browser.PageTest):
     def test_pictures_go_to_the_server_and_come_back(self):
         photograph = Image.fromarray(data.astronaut()).resize((150, 110))

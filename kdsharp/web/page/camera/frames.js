@@ -8,7 +8,7 @@ const SEAM = 2;
 /** Restores frames of any size with one network. */
 export class Frames {
   #network;
-  #means;
+  #capabilities;
   #plane;
   #size = "";
   #canvas;
@@ -16,9 +16,9 @@ export class Frames {
   // Where frames as they came end and restored ones begin, or null.
   split = null;
 
-  constructor(network, means) {
+  constructor(network, capabilities) {
     this.#network = network;
-    this.#means = means;
+    this.#capabilities = capabilities;
   }
 
   get by() {
@@ -130,7 +130,7 @@ export class Frames {
     const size = `${width}x${height}`;
     if (size !== this.#size) {
       this.#plane?.close();
-      this.#plane = await open(this.#network, width, height, this.#means);
+      this.#plane = await open(this.#network, width, height, this.#capabilities);
       this.#size = size;
     }
     return this.#plane;

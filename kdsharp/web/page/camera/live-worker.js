@@ -54,7 +54,7 @@ async function stream({ readable, writable, rate }) {
 
 const TASKS = {
   open(message) {
-    frames = new Frames(message.network, message.means);
+    frames = new Frames(message.network, message.capabilities);
     TASKS.set(message.options);
     if (message.readable) return stream(message);
   },

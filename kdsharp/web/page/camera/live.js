@@ -1,6 +1,6 @@
 // A track in, a sharper track out.
 
-import { means } from "../engine/means.js";
+import { capabilities } from "../engine/capabilities.js";
 import * as site_ from "../site.js";
 import { Sentence } from "../words.js";
 
@@ -21,7 +21,7 @@ export async function open(track, options = {}) {
   if (network.channels !== 1)
     throw new Sentence(`${network.name} is no network of luma, which video needs.`);
   const live = new Live(track, options);
-  await live.open(network, options.means ?? (await means(site)));
+  await live.open(network, options.capabilities ?? (await capabilities(site)));
   return live;
 }
 
@@ -45,7 +45,7 @@ class Live {
     this.#worker.onerror = (event) => this.#fail(new Error(event.message));
     const { strength = 1, split = null } = this.#options;
     const rate = this.#source.getSettings().frameRate;
-    const message = { task: "open", network, means: how, rate };
+    const message = { task: "open", network, capabilities: how, rate };
     message.options = { strength, split };
     if (self.MediaStreamTrackProcessor && self.MediaStreamTrackGenerator) {
       // A buffer of one holds the newest frame, and none that is older.

@@ -6,9 +6,9 @@ const LEAST = 5;
 const MOST = 40;
 const SECONDS = 2;
 
-self.onmessage = async ({ data: { network, way, means, width, height } }) => {
+self.onmessage = async ({ data: { network, way, capabilities, width, height } }) => {
   try {
-    const plane = await ways[way](network, width, height, means);
+    const plane = await ways[way](network, width, height, capabilities);
     for (let n = 0; n < plane.input.length; n++) plane.input[n] = (n * 7 + (n >> 7) * 13) % 256;
     const times = [];
     // The first pays for what the rest is given.

@@ -15,14 +15,14 @@ export const STUDIO = { black: 16, span: 219 };
 export const FULL = { black: 0, span: 255 };
 
 /** Returns the fastest here that takes planes of that size, which are even. */
-export async function open(network, width, height, means) {
+export async function open(network, width, height, capabilities) {
   const kernel = network.kernel && ways.kernel;
-  if (!kernel) return ways[means.by](network, width, height, means);
-  if (means.by !== "webgpu") return kernel(network, width, height, means);
+  if (!kernel) return ways[capabilities.by](network, width, height, capabilities);
+  if (capabilities.by !== "webgpu") return kernel(network, width, height, capabilities);
   // Nobody knows how fast a graphics card is before it is tried.
-  const found = [await kernel(network, width, height, means)];
+  const found = [await kernel(network, width, height, capabilities)];
   try {
-    found.push(await ways.webgpu(network, width, height, means));
+    found.push(await ways.webgpu(network, width, height, capabilities));
   } catch (error) {
     console.warn(error);
     return found[0];
@@ -84,17 +84,17 @@ export const ways = {
       close: () => helpers.forEach((worker) => worker.terminate()),
     };
   },
-  wasm: (network, width, height, means) =>
-    session(network, width, height, { ...means, by: "wasm" }, "onnxruntime, WebAssembly"),
-  webgpu: (network, width, height, means) =>
-    session(network, width, height, { ...means, by: "webgpu" }, "onnxruntime, WebGPU"),
+  wasm: (network, width, height, capabilities) =>
+    session(network, width, height, { ...capabilities, by: "wasm" }, "onnxruntime, WebAssembly"),
+  webgpu: (network, width, height, capabilities) =>
+    session(network, width, height, { ...capabilities, by: "webgpu" }, "onnxruntime, WebGPU"),
   // Pictures go to the server, cameras do not.
-  server: (network, width, height, means) =>
-    session(network, width, height, { ...means, by: "wasm" }, "onnxruntime, WebAssembly"),
+  server: (network, width, height, capabilities) =>
+    session(network, width, height, { ...capabilities, by: "wasm" }, "onnxruntime, WebAssembly"),
 };
 
-async function session(network, width, height, means, by) {
-  const network_ = await openSession(network, means);
+async function session(network, width, height, capabilities, by) {
+  const network_ = await openSession(network, capabilities);
   const { context } = network;
   const following = context && new Following(await openContext(context), width, height);
   const pixels = width * height;

@@ -20,7 +20,7 @@ const REFUSED = {
 
 export class Camera {
   #site;
-  #means;
+  #capabilities;
   #complain;
   #camera;
   #live;
@@ -29,8 +29,8 @@ export class Camera {
   #call;
   #timer;
 
-  constructor(site, means, complain) {
-    [this.#site, this.#means, this.#complain] = [site, means, complain];
+  constructor(site, capabilities, complain) {
+    [this.#site, this.#capabilities, this.#complain] = [site, capabilities, complain];
     for (const { name } of live(site)) $("camera-student").add(new Option(name, name));
     const on = (id, name, act) =>
       $(id).addEventListener(name, async () => {
@@ -82,7 +82,7 @@ export class Camera {
     this.#live = await open(track, {
       ...this.#wishes(),
       network: $("camera-student").value,
-      means: this.#means,
+      capabilities: this.#capabilities,
       tell: (stats) => this.#tell(stats),
       failed: (error) => this.#stop("").then(() => this.#complain(error)),
     });
@@ -169,7 +169,7 @@ export class Camera {
     table.hidden = false;
     button.disabled = true;
     $("call-status").textContent = "Measuring";
-    await measure(this.#site, this.#means, ({ network, by, milliseconds }) => {
+    await measure(this.#site, this.#capabilities, ({ network, by, milliseconds }) => {
       const row = body.insertRow();
       for (const text of [network, by, ...milliseconds.map((ms) => ms?.toFixed(1) ?? "–")])
         row.insertCell().textContent = text;

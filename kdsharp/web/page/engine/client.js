@@ -6,14 +6,14 @@ export class Cancelled extends Error {}
 
 /** Restores one picture after another, in a worker that a cancelled one ends with. */
 export class Engine {
-  #means;
+  #capabilities;
   #worker;
   #picture;
   #waiting = new Map();
   #count = 0;
 
-  constructor(means) {
-    this.#means = means;
+  constructor(capabilities) {
+    this.#capabilities = capabilities;
   }
 
   /** Takes the picture that is restored from now on. */
@@ -23,9 +23,9 @@ export class Engine {
   }
 
   /** Returns what the network makes of it: its pixels, and the seconds, if it ran. */
-  async restore(network, strength, tell) {
+  async restore(network, strength, progress) {
     if (!this.#worker) await this.#begin();
-    return this.#ask({ task: "restore", network, strength }, tell);
+    return this.#ask({ task: "restore", network, strength }, progress);
   }
 
   /** Ends what runs at once. */
@@ -45,15 +45,15 @@ export class Engine {
       for (const { reject } of this.#waiting.values()) reject(error);
       this.#waiting.clear();
     };
-    this.#ask({ task: "begin", means: this.#means });
+    this.#ask({ task: "begin", capabilities: this.#capabilities });
     this.#ask({ task: "picture", picture: this.#picture });
   }
 
-  #ask(message, tell = () => {}) {
+  #ask(message, progress = () => {}) {
     const id = ++this.#count;
     this.#worker.postMessage({ ...message, id });
     const answer = new Promise((resolve, reject) =>
-      this.#waiting.set(id, { resolve, reject, tell }),
+      this.#waiting.set(id, { resolve, reject, progress }),
     );
     // Of what nobody waits for, a failure is told by what comes next.
     answer.catch(() => {});
@@ -63,7 +63,7 @@ export class Engine {
   #hear({ id, part, done, failed }) {
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    if (part !== undefined) return waiting.tell(part);
+    if (part !== undefined) return waiting.progress(part);
     this.#waiting.delete(id);
     if (done) waiting.resolve(done);
     else waiting.reject(new (failed.sentence ? Sentence : Error)(failed.message));

@@ -14,17 +14,17 @@ const SIDES = [512, 384, 256, 192];
 const MOST_KEPT = 40e6;
 
 let picture;
-let means;
+let capabilities;
 let residuals = new Map();
 const opened = new Map();
 const contexts = new Map();
 
 function session(network) {
-  if (!opened.has(network.url)) opened.set(network.url, sessions.open(network, means));
+  if (!opened.has(network.url)) opened.set(network.url, sessions.open(network, capabilities));
   return opened.get(network.url);
 }
 
-async function restore({ network, strength }, tell) {
+async function restore({ network, strength }, progress) {
   const { channels } = network;
   const start = performance.now();
   let residual = residuals.get(network.url);
@@ -32,7 +32,7 @@ async function restore({ network, strength }, tell) {
   if (!residual) {
     const run = await session(network);
     const began = performance.now();
-    residual = await residualOf(network, run, tell);
+    residual = await residualOf(network, run, progress);
     seconds = (performance.now() - began) / 1000;
     if (residual.length <= MOST_KEPT) residuals.set(network.url, residual);
   }
@@ -40,7 +40,7 @@ async function restore({ network, strength }, tell) {
   return { sharp, seconds, all: (performance.now() - start) / 1000 };
 }
 
-async function residualOf(network, run, tell) {
+async function residualOf(network, run, progress) {
   const { width, height } = picture;
   const { channels, radius, multiple, parameters } = network;
   const work = parameters / multiple ** 2;
@@ -52,7 +52,7 @@ async function residualOf(network, run, tell) {
     const before = pixels.seen(picture, tile, channels);
     const after = await run(before, tile.row.length, tile.column.length, gains);
     pixels.keep(residual, width, tile, before, after, channels);
-    tell((number + 1) / tiles.length);
+    progress((number + 1) / tiles.length);
   }
   return residual;
 }
@@ -67,7 +67,7 @@ async function gainsOf({ context }) {
 
 const TASKS = {
   begin(message) {
-    means = message.means;
+    capabilities = message.capabilities;
     return {};
   },
   picture(message) {

@@ -25,10 +25,10 @@ export class Pictures {
   #running = false;
   #again = false;
 
-  constructor(site, means, complain) {
+  constructor(site, capabilities, complain) {
     this.#site = site;
     this.#complain = complain;
-    this.#engine = site.engine === "server" ? new Server() : new Engine(means);
+    this.#engine = site.engine === "server" ? new Server() : new Engine(capabilities);
     this.#stage = new Stage($("stage"), {
       tell: (scale) => ($("zoom-told").textContent = `${Math.round(100 * scale)} %`),
       slid: (part) => {

@@ -1,0 +1,38 @@
+"""Locks between processes: held by one at a time, released when it ends."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`, made where absent; raises LockedError if it is held.
+
+    The file stays: removing it would let two processes hold locks of the same name.
+    """
+    with path.open("w") as file:
+        try:
+            _lock(file)
+        except OSError as error:
+            raise LockedError(path) from error
+        yield
+
+
+def _lock(file: IO) -> None:
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    import msvcrt
+
+    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

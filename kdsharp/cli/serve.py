@@ -1,0 +1,62 @@
+"""`kdsharp serve`: the page and an API, on this machine."""
+
+import argparse
+import pathlib
+
+from kdsharp.cli import options
+from kdsharp.cli.verbs import Verbs, add_verb
+
+
+def add(verbs: Verbs) -> None:
+    """Adds `kdsharp serve`."""
+    verb = add_verb(verbs, "serve", _serve, "serve the page and an API on this machine")
+    verb.add_argument(
+        "--site",
+        metavar="DIR",
+        type=pathlib.Path,
+        help="what kdsharp web build wrote (default: a page whose pictures this server "
+        "sharpens)",
+    )
+    options.add_host(verb)
+    for name, type_, default, words in (
+        ("port", int, 8000, "where to listen; 0 takes one that is free"),
+        ("megabytes", float, 32, "refuse files of more"),
+        ("megapixels", float, 64, "refuse pictures of more"),
+        ("waiting", int, 8, "pictures in line; others are told to come again"),
+        ("seconds", float, 60, "for a file to arrive, and again to be sharpened"),
+        ("connections", int, 256, "open at once"),
+    ):
+        verb.add_argument(
+            f"--{name}",
+            metavar="N",
+            type=type_,
+            default=default,
+            help=f"{words} (default: %(default)s)",
+        )
+    verb.add_argument(
+        "--models",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="networks on offer (default: all that ship)",
+    )
+    options.add_backend(verb)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    options.need_server()
+    from kdsharp.base import compilation
+    from kdsharp.commands import serve
+    from kdsharp.web.serving import limits
+
+    compilation.enable_cache()
+    names = ("megabytes", "megapixels", "waiting", "seconds", "connections")
+    serve.run(
+        arguments.site,
+        host=arguments.host,
+        port=arguments.port,
+        wished=arguments.models,
+        limits=limits.Limits(**{name: getattr(arguments, name) for name in names}),
+        backend=arguments.backend,
+        threads=arguments.threads,
+    )

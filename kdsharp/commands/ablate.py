@@ -1,0 +1,37 @@
+"""`kdsharp ablate`: a student trained by every method, and compared."""
+
+from pathlib import Path
+
+from kdsharp import ablation, experiment
+from kdsharp.config_files import load_config
+from kdsharp.errors import UserError
+
+
+def run(
+    config: str,
+    out: Path,
+    *,
+    source: str | None,
+    methods: str | None,
+    seeds: int | None,
+    steps: int | None,
+) -> None:
+    """Trains what the ablation lists and prints the table of it."""
+    for name, value in (("seeds", seeds), ("steps", steps)):
+        if value is not None and value < 1:
+            raise UserError(f"--{name} is {value}: it must be at least 1.")
+    spec = load_config(config)
+    base = ablation.load_base(spec, Path(config.partition(":")[0]))
+    if seeds:
+        spec.seeds = tuple(range(seeds))
+    if steps:
+        spec.steps = steps
+    if methods:
+        ablation.choose(spec, [name.strip() for name in methods.split(",")])
+    if source:
+        base.data.source = source
+    experiment.set_up(base)
+    print(ablation.run(spec, base, out))
+    print(f"\ntable     {out / 'ablation.md'}")
+    if (out / "ablation.png").exists():
+        print(f"plot      {out / 'ablation.png'}")

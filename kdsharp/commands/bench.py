@@ -1,0 +1,183 @@
+"""`kdsharp bench`: what was asked for, timed, printed and written."""
+
+import itertools
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jax
+
+from kdsharp.base import atomic_files, machine
+from kdsharp.errors import UserError
+from kdsharp.evaluation.bench import backends, claims, operations, speed_report, timing
+from kdsharp.evaluation.bench.backends import Settings, Subject
+from kdsharp.evaluation.bench.worker import Contender
+from kdsharp.evaluation.quality.restorers import row_name
+from kdsharp.weights import store
+
+logger = logging.getLogger(__name__)
+
+_HEIGHTS = (360, 480, 720, 1080, 1440, 2160)
+_SIZES = {f"{height}p": (round(height * 16 / 9), height) for height in _HEIGHTS}
+_SIZES["480p"] = (854, 480)
+
+
+def run(
+    weights: Sequence[str],
+    models: Mapping[str, dict] | None = None,
+    *,
+    sizes: Sequence[str] = ("720p",),
+    batch: int = 1,
+    threads: int = 0,
+    dtypes: Sequence[str] = ("float32",),
+    backends: Sequence[str] | None = None,
+    pixels: str = "rgb",
+    frames: int = 50,
+    seconds: float = 30,
+    out: Path | None = None,
+) -> int:
+    """Returns the exit status: 0 only if everything asked for was timed."""
+    if backends and "all" in backends:
+        backends = None
+    _check(batch, frames, seconds, dtypes, backends, pixels)
+    resolved = [resolution(size) for size in sizes]
+    found, missing = _networks(weights, models or {})
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+    timed = []
+    texts = []
+    for width, height in resolved:
+        size, lost = _time(
+            *(found, width, height, batch),
+            *(threads, dtypes, backends, pixels, frames, seconds),
+        )
+        missing |= lost
+        timed.append(size)
+        said = [
+            speed_report.heading(size, Settings(threads)),
+            "",
+            speed_report.table(size),
+            "",
+        ]
+        texts.append("\n".join([*said, *size.claims]))
+        print(texts[-1], end="\n\n", flush=True)
+    here = _machine()
+    print(", ".join(f"{name} {value}" for name, value in here.items()))
+    if out:
+        written = speed_report.as_json(timed, Settings(threads), here)
+        atomic_files.write_text(out / "speed.json", written)
+        atomic_files.write_text(
+            out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n"
+        )
+        print(out / "speed.md", out / "speed.json", sep="\n")
+    for name, reason in missing.items():
+        logger.error("not timed: %s: %s", name, reason)
+    return 1 if missing else 0
+
+
+def resolution(name: str) -> tuple[int, int]:
+    """Returns the width and height that a size's name stands for."""
+    if name in _SIZES:
+        return _SIZES[name]
+    if match := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name):
+        return int(match[1]), int(match[2])
+    raise UserError(
+        f"unknown size {name!r}; there are: {', '.join(_SIZES)}, or WIDTHxHEIGHT"
+    )
+
+
+def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
+    for option, value in (("--batch", batch), ("--frames", frames)):
+        if value < 1:
+            raise UserError(f"{option} is {value}: it must be at least 1")
+    if not seconds > 0:
+        raise UserError(f"--seconds is {seconds}: it must be more than 0")
+    for dtype in dtypes:
+        if dtype not in backends.DTYPES:
+            raise UserError(
+                f"unknown dtype {dtype!r}; there are: {', '.join(backends.DTYPES)}"
+            )
+    if pixels not in backends.PIXELS:
+        raise UserError(
+            f"unknown pixels {pixels!r}; there are: {', '.join(backends.PIXELS)}"
+        )
+    for name in names or ():
+        backends.check(name)
+
+
+def _networks(
+    weights: Sequence[str], models: Mapping[str, dict]
+) -> tuple[dict[str, tuple[Subject, dict]], dict[str, str]]:
+    """Returns what is to be timed with its arguments, and why the rest is not."""
+    if not weights and not models:
+        raise UserError("nothing to time: give --weights or --config")
+    found, failed = {}, {}
+    for name, model in models.items():
+        found[name] = Subject(name, model=model)
+    for given in weights:
+        try:
+            name = row_name(given, store.load(given).card)
+        except UserError as error:
+            failed[given] = str(error)
+        else:
+            name = given if name in found else name
+            found[name] = Subject(name, weights=given)
+    if not found:
+        raise UserError("; ".join(failed.values()))
+    return {
+        name: (subject, backends.network(subject)[2]) for name, subject in found.items()
+    }, failed
+
+
+def _time(
+    found, width, height, batch, threads, dtypes, names, pixels, frames, seconds
+) -> tuple[speed_report.Size, dict[str, str]]:
+    contenders, lost = {}, {}
+    for network, (subject, arguments) in found.items():
+        # Only luma has a plane of its own.
+        seen = pixels if arguments.get("channels", 3) == 1 else "rgb"
+        for backend, dtype in itertools.product(names or backends.BACKENDS, dtypes):
+            entry = backends.BACKENDS[backend]
+            settings = Settings(threads, dtype, seen)
+            reason = entry.refuses(arguments, settings)
+            if dtype not in entry.dtypes:
+                reason = f"it does not compute in {dtype}"
+            if reason and names:
+                lost[f"{network} by {backend}"] = reason
+            if reason or not entry.installed:
+                continue
+            contenders[network, backend, dtype] = Contender(
+                backend, subject, settings, batch, height, width
+            )
+    if not contenders:
+        raise UserError("; ".join(lost.values()))
+    timed, failed, peak = timing.measure(contenders, frames=frames, seconds=seconds)
+    lost |= {
+        name if isinstance(name, str) else " by ".join(name[:2]) + f" in {name[2]}": why
+        for name, why in failed.items()
+    }
+    costs = {
+        network: operations.per_frame(arguments, height, width)
+        for network, (_, arguments) in found.items()
+    }
+    rows = [
+        speed_report.Row(*name, times, costs[name[0]]) for name, times in timed.items()
+    ]
+    claimed = claims.sentences(height, width, peak)
+    return speed_report.Size(width, height, batch, rows, peak, claimed), lost
+
+
+def _machine() -> dict[str, str]:
+    """Returns what a reader needs to know of it."""
+    found = {
+        "processor": machine.processor(),
+        "cores": str(os.cpu_count()),
+        "device": jax.devices()[0].device_kind,
+        "JAX": jax.__version__,
+    }
+    if hasattr(os, "getloadavg"):
+        # More than the cores means that others were at work.
+        found["load of the last minute"] = f"{os.getloadavg()[0]:.1f}"
+    return found

@@ -1,0 +1,120 @@
+"""`kdsharp data`: data sets prepared, described and previewed."""
+
+import pathlib
+from collections import Counter
+from typing import Any
+
+from kdsharp.base import atomic_files
+from kdsharp.config_files import load_config
+from kdsharp.data import decoding
+from kdsharp.errors import UserError
+
+# Of what was left out, so much is named; `pictures.json` has the rest.
+_NAMED = 10
+
+
+def prepare(
+    name: str,
+    origin: str,
+    *,
+    data_dir: str | None,
+    processes: int,
+    of_clips: dict[str, Any],
+) -> None:
+    """Copies a data set into one that loads fast, and prints what it holds.
+
+    `of_clips` are the options that were given for clips: out, videos, count, seed.
+    """
+    if name == "clips":
+        _prepare_clips(origin, data_dir, processes, dict(of_clips))
+        return
+    if of_clips:
+        raise UserError(
+            f"--{next(iter(of_clips))} is for 'kdsharp data prepare clips' only"
+        )
+    from kdsharp.data import prepared
+
+    held = prepared.prepare(name, origin, data_dir=data_dir, processes=processes)
+    print(_summary(name, held))
+    print(f"read it by  tfds:{name}")
+
+
+def _prepare_clips(
+    origin: str, data_dir: str | None, processes: int, options: dict[str, Any]
+) -> None:
+    from kdsharp.data.clips import preparing
+
+    if data_dir is not None:
+        raise UserError("--data-dir is not for clips: name their folder by --out")
+    out = options.pop("out", "clips")
+    held = preparing.prepare(
+        pathlib.Path(origin), pathlib.Path(out), processes=processes, **options
+    )
+    lines = [f"{'clips':11} {held.path}, {held.size / 1e6:,.1f} MB"]
+    for split in ("train", "valid", "test"):
+        lines.append(f"{split:11} {held.clips.get(split, 0):,}")
+    named = [f"{count:,} {name}" for name, count in sorted(held.codecs.items())]
+    lines.append(f"{'codecs':11} {', '.join(named)}")
+    lines.append(f"{'refused':11} {sum(held.refused.values()):,}")
+    most = sorted(held.refused.items(), key=lambda item: -item[1])
+    lines += [f"{'':11} - {count:,} x {reason}" for reason, count in most[:_NAMED]]
+    print("\n".join(lines))
+    print(f"read them by  clips:{out}")
+
+
+def info(name: str, data_dir: str | None) -> None:
+    """Prints what is prepared, or what to get."""
+    from kdsharp.data import builders, prepared
+
+    builder = builders.load(name)
+    held = prepared.contents(name, data_dir)
+    print(_summary(name, held))
+    print(f"homepage    {builder.HOMEPAGE}")
+    print(f"licence     {builder.LICENCE}")
+
+
+def preview(
+    config_file: str,
+    out: pathlib.Path,
+    *,
+    count: int,
+    source: str | None,
+    degradation: str | None,
+) -> None:
+    """Writes a picture of what training would see."""
+    decoding.check_name(out)
+    if count < 1:
+        raise UserError(f"--count is {count}: it must be at least 1.")
+    config = load_config(config_file)
+    from kdsharp.data import preview as previews
+    from kdsharp.data import sources
+
+    pictures = sources.create(source or config.data.source, "train", seed=config.seed)
+    if degradation:
+        config.degradation = degradation
+    rows = previews.rows(config, pictures, count)
+    sheet = previews.sheet(rows, scale=previews.scale_of(config))
+    with atomic_files.atomic_write(out) as unfinished:
+        sheet.save(unfinished)
+    print(out)
+
+
+def _summary(name: str, held) -> str:
+    """Returns what there is, and what is missing and why."""
+    counts = Counter(split for split, _ in held.places.values())
+    lines = [f"{name:11} {held.path}"]
+    for split in dict.fromkeys([*counts, *held.left_out]):
+        missing = held.left_out.get(split, [])
+        words = f"{counts[split]:,} pictures"
+        if missing:
+            words += f", {len(missing):,} left out"
+        lines.append(f"{split:11} {words}")
+        lines += [f"{'':11} - {key}: {reason}" for key, reason in missing[:_NAMED]]
+        if len(missing) > _NAMED:
+            lines.append(f"{'':11} - and {len(missing) - _NAMED:,} more")
+    if held.sizes:
+        ((height, width), _), *others = Counter(held.sizes.values()).most_common()
+        plural = "s" if len(others) > 1 else ""
+        several = f", and {len(others):,} other size{plural}" if others else ""
+        lines.append(f"{'size':11} {width}x{height}{several}")
+    return "\n".join(lines)

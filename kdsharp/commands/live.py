@@ -1,0 +1,48 @@
+"""`kdsharp live`: a stream restored while it comes."""
+
+from collections.abc import Sequence
+
+from kdsharp.errors import UserError
+from kdsharp.media.video import timestamps
+from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.live import streaming
+from kdsharp.media.video.restoring import Restoring
+
+
+def run(
+    source: str,
+    out: str,
+    frames: Restoring,
+    encoding: Encoding,
+    *,
+    input_format: str | None,
+    input_options: Sequence[str],
+    output_format: str | None,
+    duration: str | None,
+    patience: float,
+    overwrite: bool,
+) -> None:
+    """Restores the stream until it ends, and prints how it went.
+
+    `input_options` are of ffmpeg, as video_size=1280x720.
+    """
+    options = {}
+    for text in input_options:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--input-option {text!r} is no NAME=VALUE")
+        options[name] = value
+    seconds = duration and timestamps.seconds(duration, "--duration")
+    report = streaming.restore(
+        source,
+        out,
+        frames,
+        encoding,
+        input_format=input_format,
+        input_options=options,
+        output_format=output_format,
+        duration=None if seconds is None else float(seconds),
+        patience=patience,
+        overwrite=overwrite,
+    )
+    print(f"{out}, restored by {frames.model}\n{report}")

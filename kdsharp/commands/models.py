@@ -1,0 +1,36 @@
+"""The networks that ship, side by side: what they cost and what they score."""
+
+from pathlib import Path
+
+from kdsharp.evaluation.bench import operations
+from kdsharp.runtime import restore
+from kdsharp.weights import cards, store
+
+_HEIGHT, _WIDTH = 720, 1280
+
+
+def run() -> None:
+    """Prints the table."""
+    print(table())
+
+
+def table() -> str:
+    """An entry for each network, those taken by default first."""
+    defaults = {restore.DEFAULT: "pictures", restore.DEFAULT_VIDEO: "video"}
+    names = sorted(store.shipped(), key=lambda name: (name not in defaults, name))
+    return "\n\n".join(
+        _entry(store.locate(name), defaults.get(name, "")) for name in names
+    )
+
+
+def _entry(file: Path, default_for: str) -> str:
+    card = store.read_card(file)
+    gflop = operations.per_frame(card["model"], _HEIGHT, _WIDTH) / 1e9
+    lines = [
+        cards.line(file) + (f"  (default for {default_for})" if default_for else ""),
+        f"    {gflop:.1f} GFLOP per 720p frame",
+        f"    data: {card.get('data_licence') or 'licence not told'}",
+    ]
+    for test, gain in cards.gains(card).items():
+        lines.append(f"    {test}: {gain}")
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""`kdsharp mos`: people asked how sharp pictures are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdsharp.base import compilation
+from kdsharp.errors import UserError
+
+
+def new(
+    study: Path,
+    *,
+    images: Path,
+    models: Sequence[str],
+    degradation: str,
+    size: str,
+    training: int,
+    repeats: int,
+    title: str,
+    seed: int,
+) -> None:
+    """Writes a study; `size` is of its pictures, as 640x480."""
+    from kdsharp.study import plan
+
+    width, x, height = size.partition("x")
+    if not (
+        x and width.isdecimal() and height.isdecimal() and int(width) * int(height)
+    ):
+        raise UserError(f"--size {size!r} is no WIDTHxHEIGHT, as 640x480")
+    compilation.enable_cache()
+    plan.run(
+        study,
+        images=images,
+        models=models,
+        degradation=degradation,
+        size=(int(width), int(height)),
+        training=training,
+        repeats=repeats,
+        title=title,
+        seed=seed,
+    )
+
+
+def serve(study: Path, *, host: str, port: int) -> None:
+    """Asks raters until it is stopped."""
+    from kdsharp.study import serving
+
+    serving.run(study, host=host, port=port)
+
+
+def report(study: Path, out: Path | None) -> None:
+    """Writes what raters said, as tables and plots."""
+    from kdsharp.study import rating_report
+
+    rating_report.run(study, out or study / "report")
+
+
+def try_(study: Path, raters: int, *, seed: int) -> None:
+    """Answers as synthetic raters would, and prints the truth that they follow."""
+    from kdsharp.study import synthetic
+
+    if raters < 1:
+        raise UserError(f"{raters} raters are none: give 1 or more")
+    truth = synthetic.play(study, raters, seed=seed)
+    told = ", ".join(f"{model} {value:.2f}" for model, value in truth.items())
+    print(f"{raters} synthetic raters; the truth that they follow: {told}")

@@ -1,0 +1,42 @@
+"""`kdsharp plot`: what was asked for, drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kdsharp.core import degradations
+from kdsharp.data import decoding
+from kdsharp.errors import UserError
+from kdsharp.evaluation.plots import curves, residuals, tradeoff
+from kdsharp.evaluation.quality import cases, restorers
+
+
+def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
+    """Writes the curves of runs, by the names of their folders."""
+    decoding.check_name(out)
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [str(folder) for folder in folders]
+    curves.compare(dict(zip(names, folders, strict=True)), metric, out)
+    print(out)
+
+
+def of_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
+    """Writes quality against speed."""
+    decoding.check_name(out)
+    tradeoff.plot(found, out, metric)
+    print(out)
+
+
+def of_residuals(
+    teacher: str, student: str, data: Path, degradation: str, out: Path
+) -> None:
+    """Writes residual maps of two networks side by side."""
+    decoding.check_name(out)
+    sharp = cases.of_sharp(data, degradations.create(degradation))
+    networks, failed = restorers.load([teacher, student])
+    if failed:
+        raise UserError("; ".join(failed.values()))
+    if len(networks) < 2:
+        raise UserError(f"{teacher} and {student} are the same: give two networks")
+    residuals.write(sharp, list(networks.values()), out)
+    print(out)

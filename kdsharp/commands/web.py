@@ -1,0 +1,71 @@
+"""`kdsharp web`: a folder that any host serves."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from kdsharp.errors import UserError
+from kdsharp.web import build as site_files
+from kdsharp.web import networks, runtime
+
+
+def build(out: Path, *, wished: list[str], runtime_copy: Path | None) -> None:
+    """Writes the site and prints what it weighs."""
+    _check(out)
+    above = out.absolute().parent
+    try:
+        above.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=above))
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}): check {above}"
+        ) from error
+    try:
+        site = folder / "site"
+        # First what may fail.
+        if runtime_copy:
+            runtime.copy(runtime_copy, site / "runtime")
+        else:
+            runtime.fetch(site / "runtime")
+        entries = site_files.write(site, networks.names(wished), engine="browser")
+        _replace(site, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _tell(out, entries)
+
+
+def _check(out: Path) -> None:
+    """Refuses to replace anything that is no site."""
+    if out.is_file():
+        raise UserError(f"{out} is a file: give the name of a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / site_files.LIST).is_file():
+        raise UserError(
+            f"{out} holds other things than a site: give a new folder, or an empty one"
+        )
+
+
+def _replace(site: Path, out: Path) -> None:
+    if out.exists():
+        out.replace(site.with_name("old"))
+    site.replace(out)
+    out.chmod(0o755)
+
+
+def _tell(out: Path, entries: list[networks.Entry]) -> None:
+    def size(paths) -> int:
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+    parts = ("networks", "runtime")
+    page = size(
+        path for path in out.rglob("*") if path.relative_to(out).parts[0] not in parts
+    )
+    first = entries[0]
+    beside = size((out / "networks").glob(f"{first.name}.*"))
+    runtime_ = size((out / "runtime").iterdir())
+    print(out)
+    print(f"page        {page / 1e3:,.0f} kB")
+    print(
+        f"networks    {len(entries)}; the first, {first.name}, {beside / 1e3:,.0f} kB"
+    )
+    print(f"runtime     onnxruntime-web {runtime.VERSION}, {runtime_ / 1e6:.1f} MB")
+    print(f"to look at  python -m http.server -b 127.0.0.1 -d {out}")

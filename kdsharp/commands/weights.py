@@ -1,0 +1,48 @@
+"""`kdsharp weights`: what ships, what a card says, weights from PyTorch."""
+
+from pathlib import Path
+
+from kdsharp.errors import UserError
+from kdsharp.weights import cards, store
+
+
+def list_shipped() -> None:
+    """Prints a line for each network that ships."""
+    for name in store.shipped():
+        print(cards.line(store.locate(name)))
+
+
+def info(weights: str) -> None:
+    """Prints what a card says."""
+    print(cards.describe(store.locate(weights)))
+
+
+def import_(
+    architecture: str,
+    file: Path,
+    out: Path,
+    *,
+    source: str,
+    degradation: str,
+    settings: dict[str, object],
+    overwrite: bool,
+) -> None:
+    """Writes weights that PyTorch trained as weights of this project."""
+    _check_out(out, overwrite)
+    from kdsharp.core import degradations
+    from kdsharp.weights import torch_import
+
+    if degradation:
+        degradations.create(degradation)  # Says so where it is none.
+    torch_import.convert(
+        architecture, file, out, source=source, degradation=degradation, **settings
+    )
+    print(cards.describe(out))
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    if out.suffix != ".safetensors":
+        raise UserError(f"{out} is no name of weights: let it end in .safetensors")
+    for path in (out, out.with_suffix(".json")):
+        if path.exists() and not overwrite:
+            raise UserError(f"{path} exists: give another name, or --overwrite")

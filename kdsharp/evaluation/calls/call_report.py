@@ -1,0 +1,288 @@
+"""What was found as Markdown, CSV, JSON and a plot of gain over rate."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kdsharp.base import atomic_files
+from kdsharp.evaluation import text
+from kdsharp.evaluation.calls.ladder import TEXT, Ladder
+from kdsharp.evaluation.calls.summary import MASKS, Judged, Row, Setting
+from kdsharp.evaluation.quality.restorers import INPUT
+
+_BEST = "best unsharp"
+_MASK_STYLE = {"color": "black", "linestyle": ":"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """All that was found, and of what; `identities` are the restorers' by name."""
+
+    ladder: Ladder
+    judged: Judged
+    settings: Sequence[Setting]
+    rows: Sequence[Row]
+    texts: Mapping[str, Mapping[str, float | None]]
+    identities: Mapping[str, str]
+    backend: str
+    dtype: str
+    left_out: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """What gains or loses anything, networks first."""
+        names = [name for name in self.identities if name != INPUT]
+        return sorted(names, key=lambda name: name in MASKS)
+
+    @property
+    def networks(self) -> list[str]:
+        """The networks alone."""
+        return [name for name in self.names if name not in MASKS]
+
+
+def tables(found: Found) -> list[str]:
+    """The restorers over all settings, the sources, the settings, and text."""
+    made = []
+    if found.rows:
+        columns = {
+            head: cell
+            for head, cell in _columns(found).items()
+            if any(cell(row) for row in found.rows)
+        }
+        order = [INPUT, *found.names]
+        lines = [["", *columns]]
+        for row in sorted(found.rows, key=lambda row: order.index(row.name)):
+            lines.append([row.name, *(cell(row) for cell in columns.values())])
+        made.append(text.table(lines))
+    made += [_sources(found), _settings(found)]
+    if found.texts:
+        lines = [["text", "PSNR to itself, dB", "gain where coded, dB"]]
+        for name in found.names:
+            cells = found.texts[name]
+            lines.append(
+                [name, _form(cells["to_itself"], ".2f"), _form(cells["gain"], "+.2f")]
+            )
+        made.append(text.table(lines))
+    return made
+
+
+def notes(found: Found) -> list[str]:
+    """What a reader has to know to compare the tables with others."""
+    window = found.ladder.window
+    clips = {(cell.clip.name, cell.clip.is_page) for cell, _ in found.judged}
+    pages = sum(is_page for _, is_page in clips)
+    of_pages = f" and {pages} pages of text" if pages else ""
+    return [
+        f"{len(clips) - pages} pictures or videos{of_pages}, {window.frames} frames "
+        f"each; codecs: {', '.join(found.ladder.codecs)}. Rates are kbit/s for 368x448 "
+        "at 30 frames a second; other sizes get as many bits a pixel. Half size is "
+        f"enlarged by {found.ladder.player} interpolation.",
+        "Compared is luma of 8 bits in studio range, from the sixth frame on; SSIM, "
+        "VMAF, sharpness and blocking on every eighth of these frames. Gains are over "
+        "the decoded frame.",
+        f"The best unsharp mask is the best of {', '.join(MASKS)} (radius 1) in each "
+        "setting.",
+        "Sharpness: energy of edges, 1 is the truth's. Blocking: steps across borders "
+        "of blocks over steps beside them, 1 is none. Flicker: change from frame to "
+        "frame that the truth does not have, 1 is the decoded frames'.",
+        f"Networks ran through {found.backend} in {found.dtype}.",
+    ]
+
+
+def write(found: Found, folder: Path) -> list[Path]:
+    """Writes calls.md, calls.csv, calls.json and gains.png; returns their paths."""
+    texts = {
+        "calls.md": _markdown(found),
+        "calls.csv": _csv(found),
+        "calls.json": _json(found),
+    }
+    for name, written in texts.items():
+        atomic_files.write_text(folder / name, written)
+    plot(found, folder / "gains.png")
+    return [folder / name for name in (*texts, "gains.png")]
+
+
+def plot(found: Found, path: Path) -> None:
+    """Draws gain over rate, a panel a source and a line a network."""
+    from matplotlib.figure import Figure
+
+    sources = _rates(_coded(found))
+    figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
+    lines: dict[str, Callable[[Setting], float]] = {
+        name: lambda setting, name=name: setting.gain(name) for name in found.networks
+    }
+    lines[_BEST] = lambda setting: setting.best_mask
+    panels = figure.subplots(1, len(sources), squeeze=False)[0]
+    for axes, (source, by_rate) in zip(panels, sources.items(), strict=True):
+        rates = list(by_rate)
+        for name, gain in lines.items():
+            style = _MASK_STYLE if name == _BEST else {}
+            means = [np.mean([gain(s) for s in here]) for here in by_rate.values()]
+            axes.plot(rates, means, marker="o", label=name, **style)
+        axes.axhline(0, color="grey", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xticks(rates, [str(rate) for rate in rates], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set(title=source, xlabel="kbit/s")
+    figure.axes[0].set_ylabel("gain in PSNR of luma, dB")
+    figure.axes[0].legend(fontsize=7)
+    with atomic_files.atomic_write(path) as unfinished:
+        figure.savefig(unfinished, dpi=110)
+
+
+def _sources(found: Found) -> str:
+    """Gains of each source at all rates, the mean of the motions."""
+    lines = [["gain, dB", "kbit/s", *found.names]]
+    for source, rates in _rates(_coded(found)).items():
+        gains = [
+            " / ".join(
+                f"{np.mean([s.gain(n) for s in here]):+.2f}" for here in rates.values()
+            )
+            for n in found.names
+        ]
+        lines.append([source, " / ".join(map(str, rates)), *gains])
+    return text.table(lines, words=2)
+
+
+def _rates(settings: Sequence[Setting]) -> dict[str, dict[int, list[Setting]]]:
+    """The settings by source and, the lowest first, by rate."""
+    found: dict[str, dict[int, list[Setting]]] = {}
+    for setting in sorted(settings, key=lambda setting: setting.rate):
+        found.setdefault(setting.source, {}).setdefault(setting.rate, []).append(
+            setting
+        )
+    return {s.source: found[s.source] for s in settings}
+
+
+def _settings(found: Found) -> str:
+    lines = [["source", "motion", "kbit/s", "input, dB", *found.networks, _BEST]]
+    for setting in _coded(found):
+        lines.append(
+            [
+                setting.source,
+                setting.motion,
+                str(setting.rate),
+                _form(setting.rows[INPUT]["psnr"], ".2f"),
+                *(_form(setting.gain(name), "+.2f") for name in found.networks),
+                _form(setting.best_mask, "+.2f"),
+            ]
+        )
+    return text.table(lines, words=2)
+
+
+def _coded(found: Found) -> list[Setting]:
+    """The settings that an encoder has a part in."""
+    return [setting for setting in found.settings if setting.rate]
+
+
+def _columns(found: Found) -> dict[str, Callable[[Row], str]]:
+    count = sum(setting.source != TEXT for setting in found.settings)
+
+    def gain(measure: str, form: str) -> Callable[[Row], str]:
+        return lambda row: "" if row.name == INPUT else _form(row.gains[measure], form)
+
+    def but_input(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+        return lambda row: "" if row.name == INPUT else cell(row)
+
+    return {
+        "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
+        "gain, dB": gain("psnr", "+.2f"),
+        "worst, dB": but_input(lambda row: _form(row.worst, "+.2f")),
+        "in": but_input(lambda row: row.worst_at),
+        f"beats unsharp, of {count}": but_input(lambda row: str(row.beats)),
+        "SSIM": gain("ssim", "+.4f"),
+        "VMAF": gain("vmaf", "+.1f"),
+        "VMAF-NEG": gain("vmaf_neg", "+.1f"),
+        "sharpness": lambda row: _form(row.sharpness, ".2f"),
+        "blocking": lambda row: _form(row.blocking, ".2f"),
+        "flicker still": but_input(lambda row: _form(row.flicker_still, ".2f")),
+        "flicker pan": but_input(lambda row: _form(row.flicker_pan, ".2f")),
+        "ms a frame": lambda row: _form(row.milliseconds, ".1f"),
+    }
+
+
+def _form(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
+def _markdown(found: Found) -> str:
+    lines = ["# Calls", ""]
+    for table in tables(found):
+        lines += [table, ""]
+    lines += [f"- {note}" for note in notes(found)]
+    lines += ["", "![gain over rate](gains.png)"]
+    if found.left_out:
+        lines += ["", "Left out:", ""]
+        lines += [f"- {name}: {why}" for name, why in found.left_out.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(found: Found) -> list[dict]:
+    names = {identity: name for name, identity in found.identities.items()}
+    return [
+        {
+            "clip": cell.clip.name,
+            "width": cell.clip.size[0],
+            "height": cell.clip.size[1],
+            "motion": cell.clip.motion,
+            "source": cell.source,
+            "rate": cell.rate,
+            "bits": cell.bits,
+            "codec": cell.codec,
+            "rows": {names[i]: row for i, row in rows.items() if i in names},
+        }
+        for cell, rows in found.judged
+    ]
+
+
+def _csv(found: Found) -> str:
+    cells = _cells(found)
+    measures = list(
+        dict.fromkeys(m for cell in cells for row in cell["rows"].values() for m in row)
+    )
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    heads = [head for head in cells[0] if head != "rows"]
+    writer.writerow([*heads, "restorer", *measures])
+    for cell in cells:
+        for name in found.identities:
+            row = cell["rows"][name]
+            values = ["" if row.get(m) is None else row[m] for m in measures]
+            writer.writerow([*(cell[head] for head in heads), name, *values])
+    return written.getvalue()
+
+
+def _json(found: Found) -> str:
+    shown = {
+        "kind": "calls",
+        "ladder": dataclasses.asdict(found.ladder),
+        "backend": found.backend,
+        "dtype": found.dtype,
+        "rows": {row.name: _without_name(row) for row in found.rows},
+        "settings": [
+            {
+                "source": setting.source,
+                "motion": setting.motion,
+                "rate": setting.rate,
+                "best_mask": setting.best_mask,
+                "gain": {name: setting.gain(name) for name in found.names},
+                "rows": setting.rows,
+            }
+            for setting in found.settings
+        ],
+        "text": found.texts,
+        "cells": _cells(found),
+        "left_out": found.left_out,
+    }
+    return json.dumps(shown, indent=1, allow_nan=False) + "\n"
+
+
+def _without_name(row: Row) -> dict:
+    return {
+        key: value for key, value in dataclasses.asdict(row).items() if key != "name"
+    }

@@ -1,0 +1,251 @@
+"""A network as a whole graph: pixels in, restored pixels out, of whatever kind.
+
+What a graph is fed and gives:
+
+    float   float32 `[batch, height, width, channel]` in [0, 1]
+    uint8   the same shape, 0 to 255
+    plane   uint8 or uint16 `[height, width]`, or `[height, width, 3]`, as video has it
+
+Conversions, padding, the mean, the residual and the clip are nodes of the graph. So is
+the context of networks that have one, or their gains are a second input, `GAINS`, of
+float32 `[1, filter, 1, 1]`, for all pictures.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from kdsharp.core import color
+from kdsharp.export import levels, networks
+from kdsharp.export.graph import Gains, Graph, Size, Value
+from kdsharp.export.levels import Levels
+from kdsharp.export.network import TrainedNetwork
+from kdsharp.export.networks import context
+
+OPSET = 20
+# What onnx 1.16 wrote: old enough for every runtime that knows the opset.
+_IR_VERSION = 10
+
+Ranges = Mapping[str, tuple[float, float]]
+
+INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
+_GIVEN = Gains(GAINS, shared=True)
+
+_ELEMENTS = {
+    "float32": TensorProto.FLOAT,
+    "uint8": TensorProto.UINT8,
+    "uint16": TensorProto.UINT16,
+}
+
+
+def batches(
+    network: TrainedNetwork,
+    interface: str = "float",
+    *,
+    dtype: str = "float32",
+    ranges: Ranges | None = None,
+    clip: bool = True,
+    gains_given: bool = False,
+) -> onnx.ModelProto:
+    """Returns a graph of any batch, height and width; `interface` float or uint8.
+
+    Without `clip` floats may come out beyond 0 and 1. With `gains_given` networks that
+    have a context take their gains as an input.
+    """
+    graph = Graph(dtype, ranges)
+    gains = _GIVEN if gains_given and network.has_context else None
+    return _batches(graph, network, interface, clip=clip, gains=gains)
+
+
+def watched(network: TrainedNetwork) -> tuple[onnx.ModelProto, dict[str, Value]]:
+    """Returns a graph that gives what can have a range, too: its outputs by name."""
+    graph = Graph()
+    model = _batches(graph, network, "float")
+    for value in dict.fromkeys(graph.watched.values()):
+        model.graph.output.append(
+            helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
+        )
+    return model, graph.watched
+
+
+def _batches(
+    graph: Graph,
+    network: TrainedNetwork,
+    interface: str,
+    *,
+    clip: bool = True,
+    gains: Gains | None = None,
+) -> onnx.ModelProto:
+    sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
+    x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
+    pixels = levels.of_video(8, "full") if interface == "uint8" else None
+    if network.has_context and not gains:
+        floats = _scaled(graph, x, pixels) if pixels else x
+        found = context.gains(graph, floats, sizes, network.model, network.params)
+        gains = Gains(found, shared=False)
+    x = _restored(graph, x, sizes, network, pixels, clip=clip, gains=gains)
+    graph.node("Transpose", x, perm=[0, 2, 3, 1])
+    shape = ["batch", "height", "width", network.model.channels]
+    return _model(graph, "uint8" if pixels else "float32", shape, network, gains)
+
+
+def planes(
+    network: TrainedNetwork,
+    width: int,
+    height: int,
+    *,
+    range_: str = "studio",
+    depth: int = 8,
+    strength: float = 1.0,
+    rgb: bool = False,
+    ranges: Ranges | None = None,
+) -> onnx.ModelProto:
+    """Returns a graph of one size, for one plane of video or one RGB picture.
+
+    What lies outside of studio range is kept, being there for sharp edges to overshoot.
+    With `rgb` a network of luma is given RGB, too, and lets colour pass. A network with
+    a context takes its gains as an input.
+    """
+    graph = Graph(ranges=ranges)
+    gains = _GIVEN if network.has_context else None
+    pixels = levels.of_video(depth, range_)
+    sizes = height, width
+    channels = 3 if rgb else network.model.channels
+    if channels == 1:
+        x = graph.node("Unsqueeze", INPUT, graph.integers(0, 1))
+    else:
+        x = graph.node("Transpose", INPUT, perm=[2, 0, 1])
+        x = graph.node("Unsqueeze", x, graph.integers(0))
+    if channels == network.model.channels:
+        x = _restored(graph, x, sizes, network, pixels, strength, gains=gains)
+    else:
+        x = _scaled(graph, x, pixels)
+        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
+        sharp = _restored(
+            graph, luma, sizes, network, None, strength, clip=False, gains=gains
+        )
+        x = graph.node("Add", x, graph.node("Sub", sharp, luma))
+        x = _rounded(graph, x, pixels)
+    if channels == 1:
+        graph.node("Squeeze", x, graph.integers(0, 1))
+        return _model(graph, pixels.dtype, [*sizes], network, gains)
+    x = graph.node("Squeeze", x, graph.integers(0))
+    graph.node("Transpose", x, perm=[1, 2, 0])
+    return _model(graph, pixels.dtype, [*sizes, channels], network, gains)
+
+
+def _restored(
+    graph: Graph,
+    x: Value,
+    sizes: tuple[Size, Size],
+    network: TrainedNetwork,
+    pixels: Levels | None,
+    strength: float = 1.0,
+    clip: bool = True,
+    gains: Gains | None = None,
+) -> Value:
+    """Returns planes of the same size, of integers if the input is."""
+    family, model = networks.find(network.family), network.model
+    multiple, factor = family.multiple(model), family.folds(model)
+    padded = tuple(graph.to_multiple(size, multiple) for size in sizes)
+    x = graph.pad_below_right(x, sizes, padded)
+    # Bytes are the lightest to fold; runtimes cannot fold integers of two.
+    bytes_ = pixels is not None and pixels.dtype == "uint8"
+    if bytes_:
+        x = _folded(graph, x, factor)
+    if pixels:
+        x = _scaled(graph, x, pixels)
+    if not bytes_:
+        x = _folded(graph, x, factor)
+    blurred = x
+    if bytes_:
+        span = pixels.white - pixels.black
+        graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
+    x = graph.enter(x)
+    more = {}
+    if gains:
+        more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
+    x = graph.leave(family.emit(graph, x, padded, model, network.params, **more))
+    if strength != 1 and family.draws_picture:
+        x = graph.node("Sub", x, blurred)
+    if strength != 1:
+        x = graph.node("Mul", x, graph.number(strength))
+    if strength != 1 or not family.draws_picture:
+        x = graph.node("Add", blurred, x)
+    if clip and not pixels:
+        x = graph.node("Clip", x, graph.number(0), graph.number(1))
+    if not bytes_:
+        x = _unfolded(graph, x, factor)
+    if pixels:
+        x = _rounded(graph, x, pixels)
+    if bytes_:
+        x = _unfolded(graph, x, factor)
+    return graph.crop(x, sizes, padded)
+
+
+def _folded(graph: Graph, x: Value, factor: int) -> Value:
+    """Returns each square of pixels as one.
+
+    ONNX numbers channels as `kdsharp.models.real_time.fold` does: the pixels of a
+    square row by row, each with its channels.
+    """
+    return graph.node("SpaceToDepth", x, blocksize=factor) if factor > 1 else x
+
+
+def _unfolded(graph: Graph, x: Value, factor: int) -> Value:
+    """Returns what was folded as it was."""
+    if factor == 1:
+        return x
+    return graph.node("DepthToSpace", x, blocksize=factor, mode="DCR")
+
+
+def _scaled(graph: Graph, x: Value, pixels: Levels) -> Value:
+    """Returns integers as float32, black 0 and white 1."""
+    x = graph.node("Cast", x, to=TensorProto.FLOAT)
+    if pixels.black:
+        x = graph.node("Sub", x, graph.number(pixels.black))
+    return graph.node("Div", x, graph.number(pixels.white - pixels.black))
+
+
+def _rounded(graph: Graph, x: Value, pixels: Levels) -> Value:
+    """Returns the nearest of a plane's integers."""
+    x = graph.node("Mul", x, graph.number(pixels.white - pixels.black))
+    if pixels.black:
+        x = graph.node("Add", x, graph.number(pixels.black))
+    x = graph.node("Clip", x, graph.number(0), graph.number(pixels.top))
+    x = graph.node("Round", x)
+    return graph.node("Cast", x, to=_ELEMENTS[pixels.dtype])
+
+
+def _model(
+    graph: Graph,
+    dtype: str,
+    shape: list,
+    network: TrainedNetwork,
+    gains: Gains | None = None,
+) -> onnx.ModelProto:
+    graph.name_last(OUTPUT)
+    inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
+    if gains is _GIVEN:
+        of_gains = [1, network.model.width, 1, 1]
+        inputs.append(helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains))
+    body = helper.make_graph(
+        graph.nodes,
+        "kdsharp",
+        inputs,
+        [helper.make_tensor_value_info(OUTPUT, _ELEMENTS[dtype], shape)],
+        graph.constants,
+    )
+    model = helper.make_model(
+        body,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="kdsharp",
+        producer_version=network.version,
+        doc_string=f"{network.name}: blurred pixels in, sharp pixels out",
+    )
+    helper.set_model_props(model, network.metadata())
+    return model

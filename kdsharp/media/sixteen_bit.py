@@ -1,0 +1,172 @@
+"""Sixteen bits a channel, which Pillow reads as eight and does not write.
+
+Read, a picture is decoded twice: once as it is, which gives the upper bytes, and once
+as if its bytes stood in the other order, which gives the lower ones. Written, a PNG or
+TIFF is put together here, from what Pillow writes of its head.
+"""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from jaxtyping import UInt8, UInt16
+from PIL import Image
+
+from kdsharp.media import details as detail
+from kdsharp.media import tags
+
+Deep = UInt16[np.ndarray, "h w *c"]
+
+# What gives the lower bytes for what gives the upper ones.
+_SWAPPED = {"B": "L", "L": "B", "N": "B"}
+_LEVEL = 6
+_ROWS = 64
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether decoding this opened picture would lose the lower of two bytes."""
+    modes = {_raw_mode(tile) for tile in image.tile}
+    return bool(modes) and all(
+        mode[:-1] in ("LA;16", "RGB;16", "RGBA;16") and mode[-1] in "BLN"
+        for mode in modes
+    )
+
+
+def read(first: Image.Image, second: Image.Image) -> Deep:
+    """Returns the pixels of a picture that was opened twice and not yet decoded."""
+    if _raw_mode(first.tile[0]) == "LA;16B":
+        # Four bytes a pixel, of whatever meaning.
+        first.tile = [_with_raw_mode(tile, "RGBA") for tile in first.tile]
+        first.load()
+        return np.ascontiguousarray(first).view(">u2").astype(np.uint16)
+    second.tile = [
+        _with_raw_mode(tile, mode[:-1] + _SWAPPED[mode[-1]])
+        for tile in second.tile
+        for mode in [_raw_mode(tile)]
+    ]
+    first.load()
+    second.load()
+    upper, lower = np.asarray(first), np.asarray(second)
+    return upper.astype(np.uint16) << 8 | lower
+
+
+def png(pixels: Deep, details: detail.Details) -> bytes:
+    """Returns the file of a PNG."""
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    height, width, channels = pixels.shape
+    head = _png_head(channels, details)
+    colour = head[25:26]
+    content = zlib.compressobj(_LEVEL)
+    parts = []
+    before = np.zeros(width * channels * 2, np.uint8)
+    for start in range(0, height, _ROWS):
+        rows = pixels[start : start + _ROWS].astype(">u2").view(np.uint8)
+        rows = rows.reshape(len(rows), -1)
+        parts.append(content.compress(_filtered(rows, before, 2 * channels)))
+        before = rows[-1]
+    parts.append(content.flush())
+    size = struct.pack(">LLB", width, height, 16) + colour + b"\0\0\0"
+    chunks = []
+    for name, body in _png_chunks(head):
+        if name == b"IHDR":
+            body = size
+        elif name == b"IDAT":
+            body = b"".join(parts)
+        checksum = zlib.crc32(name + body)
+        chunks += [
+            struct.pack(">L", len(body)),
+            name,
+            body,
+            struct.pack(">L", checksum),
+        ]
+    return b"".join([head[:8], *chunks])
+
+
+def tiff(pixels: Deep, details: detail.Details) -> bytes:
+    """Returns the file of a TIFF, compressed by Deflate over horizontal differences."""
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    height, width, channels = pixels.shape
+    strips = [_strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
+    lengths = [len(strip) for strip in strips]
+    offsets = [8, *(8 + np.cumsum(lengths)[:-1])]
+    across, down = details.dpi or (72, 72)
+    directory = detail.for_tiff(details) | {
+        256: tags.longs(width),
+        257: tags.longs(height),
+        258: tags.shorts(*[16] * channels),
+        259: tags.shorts(8),  # Deflate.
+        262: tags.shorts(1 if channels < 3 else 2),
+        273: tags.longs(*map(int, offsets)),
+        277: tags.shorts(channels),
+        278: tags.longs(_ROWS),
+        279: tags.longs(*lengths),
+        282: tags.rational(across),
+        283: tags.rational(down),
+        284: tags.shorts(1),
+        296: tags.shorts(2),  # Inches.
+        317: tags.shorts(2),  # Differences.
+    }
+    if channels in (2, 4):
+        directory[338] = tags.shorts(2)  # Alpha, not multiplied in.
+    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
+    tags.append(file, directory)
+    return file.getvalue()
+
+
+def _raw_mode(tile) -> str:
+    arguments = tile.args
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _with_raw_mode(tile, mode: str):
+    rest = tile.args[1:] if isinstance(tile.args, tuple) else None
+    return tile._replace(args=mode if rest is None else (mode, *rest))
+
+
+def _png_head(channels: int, details: detail.Details) -> bytes:
+    """Returns a PNG of one pixel that says all that this one shall say."""
+    file = io.BytesIO()
+    Image.new({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels], (1, 1)).save(
+        file,
+        "PNG",
+        exif=detail.with_prefix(details.exif),
+        icc_profile=details.icc or None,
+        dpi=details.dpi,
+        pnginfo=detail.png_texts(details),
+    )
+    return file.getvalue()
+
+
+def _png_chunks(file: bytes):
+    at = 8
+    while at < len(file):
+        length, name = struct.unpack_from(">L4s", file, at)
+        yield name, file[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _filtered(
+    rows: UInt8[np.ndarray, "n bytes"], before: UInt8[np.ndarray, " bytes"], step: int
+) -> bytes:
+    """Returns rows as differences to what Paeth predicts from three neighbours."""
+    up = np.vstack([before, rows[:-1]]).astype(np.int16)
+    left = np.zeros_like(up)
+    left[:, step:] = rows[:, :-step]
+    corner = np.zeros_like(up)
+    corner[:, step:] = up[:, :-step]
+    to_left, to_up = np.abs(up - corner), np.abs(left - corner)
+    to_corner = np.abs(up + left - 2 * corner)
+    predicted = np.where(
+        (to_left <= to_up) & (to_left <= to_corner),
+        left,
+        np.where(to_up <= to_corner, up, corner),
+    )
+    differences = (rows - predicted).astype(np.uint8)
+    return np.insert(differences, 0, 4, axis=1).tobytes()
+
+
+def _strip(rows: Deep) -> bytes:
+    differences = rows.astype("<u2")
+    differences[:, 1:] -= rows[:, :-1]
+    return zlib.compress(differences.tobytes(), _LEVEL)

@@ -1,0 +1,37 @@
+"""Files that are complete or absent."""
+
+from pathlib import Path
+
+from absl.testing import absltest
+
+from kdsharp.base import atomic_files
+
+
+class AtomicFilesTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.create_tempdir())
+        self.path = self.folder / "below" / "note.txt"
+
+    def test_nothing_is_seen_before_the_block_ends(self):
+        with atomic_files.atomic_write(self.path) as unfinished:
+            unfinished.write_text("half")
+            self.assertFalse(self.path.exists())
+            self.assertEqual(unfinished.suffix, ".txt")
+        self.assertEqual(self.path.read_text(), "half")
+        self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
+
+    def test_a_failure_leaves_what_was_there(self):
+        atomic_files.write_text(self.path, "before")
+        with (
+            self.assertRaises(ZeroDivisionError),
+            atomic_files.atomic_write(self.path) as unfinished,
+        ):
+            unfinished.write_text("after")
+            _ = 1 / 0
+        self.assertEqual(self.path.read_text(), "before")
+        self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
+
+
+if __name__ == "__main__":
+    absltest.main()
