@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from kdsharp import models
 from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
@@ -19,9 +20,11 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation import samples, table
 from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
-from kdsharp.training import hosts, loop, parallel, workdir
+from kdsharp.training import hosts, loop, parallel, validation, workdir
+from kdsharp.training.building import create_model
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
+from kdsharp.training.teaching import Teacher
 from kdsharp.weights import features, fold, store
 
 logger = logging.getLogger(__name__)
@@ -85,7 +88,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
 
     Trains the teacher first where the config describes that too.
     """
-    loop.create_model(config)  # A config that names no network fails here, cheaply.
+    create_model(config)  # A config that names no network fails here, cheaply.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):
         with workdir.claim(folder, config):
@@ -147,7 +150,7 @@ def _load_teachers(config: ConfigDict, folder: Path) -> dict[str, store.Weights 
     return teachers
 
 
-def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
+def _with_shares(config: ConfigDict, teachers: dict) -> list[Teacher]:
     """Returns the teachers with the part that each has in every term of a teacher."""
     shares = tuple(config.teacher.shares) or (1 / max(1, len(teachers)),) * len(
         teachers
@@ -158,7 +161,7 @@ def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
             "teachers; give one for each, or none"
         )
     return [
-        loop.Teacher(teacher and teacher.model, teacher and teacher.variables, share)
+        Teacher(teacher and teacher.model, teacher and teacher.variables, share)
         for teacher, share in zip(teachers.values(), shares, strict=True)
     ]
 
@@ -184,7 +187,7 @@ def _load_initial(config: ConfigDict) -> dict | None:
     if not config.init:
         return None
     if config.init == _IDENTITY:
-        model = loop.create_model(config)
+        model = create_model(config)
         key = jax.random.key(config.seed)
         first = init_variables(model, config.model.channels, key)
         return identity.begin(model, first)
@@ -200,7 +203,7 @@ def _load_initial(config: ConfigDict) -> dict | None:
 
 def _finish(config, folder, result, teachers, test) -> None:
     """Scores the best network on pictures it never saw, and writes all that stays."""
-    model = loop.create_model(config)
+    model = create_model(config)
     networks = _teachers_to_score(teachers)
     role = "student" if teachers else config.name
     networks[role] = (model, result.variables)
@@ -233,7 +236,7 @@ def _finish(config, folder, result, teachers, test) -> None:
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    no_gain = loop.validation.no_gain(scores[role], scores[table.INPUT])
+    no_gain = validation.no_gain(scores[role], scores[table.INPUT])
     verdict = _NO_GAIN if no_gain else ""
     report = _report(config, result, written, verdict, weights, test, blur)
     atomic_files.write_text(folder / "report.md", report)
@@ -264,7 +267,7 @@ def _teachers_to_score(teachers: dict) -> dict:
 
 def restorer(model: nn.Module, variables: dict) -> table.Restore:
     """Returns a network as a function of blurred pixels to restored ones."""
-    return jax.jit(lambda blurred: blurred + model.apply(variables, blurred))
+    return jax.jit(lambda blurred: models.restore(model, variables, blurred))
 
 
 def _card(config, model, result, scores, blur) -> dict:

@@ -1,11 +1,13 @@
 """`kdsharp export`: a file written, tried out and told about."""
 
+import functools
 import importlib.metadata
 from pathlib import Path
 
 import jax
 import numpy as np
 
+from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, network, shader_runs, trial
 from kdsharp.runtime.restore import check_strength
@@ -115,7 +117,8 @@ def _by_jax(whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "flo
     """Returns what the network itself makes of float or uint8 pixels, of that kind."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     model = whole.model.clone(dtype=dtype)
-    restored = np.clip(blurred + jax.jit(model.apply)(whole.variables, blurred), 0, 1)
+    restore = jax.jit(functools.partial(models.restore, model))
+    restored = np.clip(restore(whole.variables, blurred), 0, 1)
     return np.round(restored * 255) if pixels.dtype == np.uint8 else restored
 
 

@@ -1,54 +1,91 @@
 """Flax networks, one family a file; `create(name, **arguments)` builds one.
 
 A module maps blurred pixels `[batch, height, width, channels]` to a residual of the
-same shape: `restored = blurred + residual`. It clips nothing, carries the constants it
-needs, and takes any height and width. In training, those with batch norm give new
-`batch_stats`, and those that drop out ask for a key named `dropout`, the same on every
-device. `vgg` stands apart: it does not restore, it looks, for a loss. `identity.begin`
-changes a network's first weights so that it returns its input.
+same shape; `restore` adds it to the pixels. It clips nothing, contains the constants it
+needs, and takes any height and width. In training, networks with batch norm return new
+`batch_stats`, and those with dropout need a key named `dropout`, the same on every
+device.
+
+To add a network, write a file with its module and its `Family`, the record of what the
+rest of the project has to know of it, and enter that in `FAMILIES`.
+
+`vgg` is no network that restores: a loss compares its features. `identity.begin`
+changes the first weights of a network so that it returns its input.
 """
 
 import inspect
 
 import flax.linen as nn
+from jaxtyping import Array, Float
 
+from kdsharp.core import color
 from kdsharp.errors import UserError
-from kdsharp.models.dncnn import DnCNN
-from kdsharp.models.encoder_decoder import EncoderDecoder
-from kdsharp.models.light_cnn import LightCNN
-from kdsharp.models.plain_cnn import PlainCNN
-from kdsharp.models.real_time import RealTime
-from kdsharp.models.swinir import SwinIR
-from kdsharp.models.unet import SeparableUNet, UNet
+from kdsharp.models import (
+    dncnn,
+    encoder_decoder,
+    light_cnn,
+    plain_cnn,
+    real_time,
+    swinir,
+    unet,
+)
+from kdsharp.models.family import Family, ReceptiveField
 
-MODELS: dict[str, type[nn.Module]] = {
-    "dncnn": DnCNN,
-    "plain_cnn": PlainCNN,
-    "light_cnn": LightCNN,
-    "unet": UNet,
-    "separable_unet": SeparableUNet,
-    "encoder_decoder": EncoderDecoder,
-    "swinir": SwinIR,
-    "real_time": RealTime,
+FAMILIES: dict[str, Family] = {
+    "dncnn": dncnn.FAMILY,
+    "plain_cnn": plain_cnn.FAMILY,
+    "light_cnn": light_cnn.FAMILY,
+    "unet": unet.FAMILY,
+    "separable_unet": unet.SEPARABLE_FAMILY,
+    "encoder_decoder": encoder_decoder.FAMILY,
+    "swinir": swinir.FAMILY,
+    "real_time": real_time.FAMILY,
 }
 
 # Arguments that every Flax module has and that no config sets.
-_OF_FLAX = frozenset({"parent", "name"})
+_FLAX_ARGUMENTS = frozenset({"parent", "name"})
 
 
 def create(name: str, **arguments) -> nn.Module:
-    """Returns the network of that name, built with those arguments."""
-    if name not in MODELS:
-        raise UserError(f"unknown model {name!r}; there are: {', '.join(MODELS)}")
-    family = MODELS[name]
-    known = [a for a in inspect.signature(family).parameters if a not in _OF_FLAX]
+    """Build the network of that name with those arguments."""
+    module = find(name).module
+    known = [
+        a for a in inspect.signature(module).parameters if a not in _FLAX_ARGUMENTS
+    ]
     for argument in arguments:
         if argument not in known:
             raise UserError(
-                f"model {name!r} has no argument {argument!r}; there are: "
+                f"model {name!r} has no argument {argument!r}; choose one of: "
                 f"{', '.join(known)}"
             )
-    return family(**{k: _hashable(v) for k, v in arguments.items()})
+    return module(**{k: _hashable(v) for k, v in arguments.items()})
+
+
+def find(name: str) -> Family:
+    """The family of that name."""
+    if name not in FAMILIES:
+        raise UserError(f"unknown model {name!r}; choose one of: {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def receptive_field(model: nn.Module) -> ReceptiveField:
+    """The receptive field of a network that `create` built."""
+    families = (f for f in FAMILIES.values() if type(model) is f.module)
+    return next(families).receptive_field(model)
+
+
+def restore(
+    model: nn.Module, variables: dict, blurred: Float[Array, "b h w c"], **inputs
+) -> Float[Array, "b h w c"]:
+    """Restored pixels, not clipped: `blurred` plus the network's residual.
+
+    A network of luma sees the luma of RGB, and lets chroma pass. `inputs` go to the
+    network, as `gains` to one that has a context.
+    """
+    luma = model.channels == 1 and blurred.shape[-1] == 3
+    seen = color.luma(blurred) if luma else blurred
+    # A residual of luma, added to each of red, green and blue, changes luma alone.
+    return blurred + model.apply(variables, seen, **inputs)
 
 
 def _hashable(value):

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 
 from kdsharp.core import color
 from kdsharp.errors import UserError
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
 
 CONVOLUTIONS = ("plain", "expanded", "separable")
 
@@ -212,3 +213,23 @@ def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
     x = x.reshape(count, height, width, factor, factor, channels // factor**2)
     x = x.transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(count, height * factor, width * factor, -1)
+
+
+def _receptive_field(model: RealTime) -> ReceptiveField:
+    factor = model.factor
+    around = 2 * (model.ends // 2) + model.depth - 2
+    widest = max(model.width, model.channels * factor**2)
+    held = 2 * widest + (model.width if model.skip else 0)
+    return spans.receptive_field(
+        lambda span: span.halved(factor).convolved(around).doubled(factor),
+        factor,
+        held / factor**2,
+    )
+
+
+FAMILY = Family(
+    RealTime,
+    receptive_field=_receptive_field,
+    export="kdsharp.export.networks.real_time:real_time",
+    folded=True,
+)

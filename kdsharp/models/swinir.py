@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from kdsharp.errors import UserError
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
 
 # The size that trains on little hardware: 905,283 parameters, the default 11,504,163.
 LIGHT = {"depths": (6, 6, 6, 6), "width": 60, "heads": (6, 6, 6, 6)}
@@ -205,3 +206,27 @@ def _dense(features, dtype, name):
         dtype=dtype,
         name=name,
     )
+
+
+def _receptive_field(model: SwinIR) -> ReceptiveField:
+    window = model.window
+
+    def look(span: spans.Span) -> spans.Span:
+        # The last layer, and the one after the body.
+        span = span.convolved(2)
+        for depth in reversed(model.depths):
+            span = span.convolved(1)
+            for block in reversed(range(depth)):
+                span = span.windowed(window, window // 2 if block % 2 else 0)
+        return span.convolved(1)
+
+    logits = 2 * max(model.heads) * window**2
+    inner = (4 + model.mlp_ratio) * model.width
+    return spans.receptive_field(look, window, logits + inner)
+
+
+FAMILY = Family(
+    SwinIR,
+    receptive_field=_receptive_field,
+    export="kdsharp.export.networks.swinir:swinir",
+)

@@ -15,7 +15,7 @@ from kdsharp.base import optional
 from kdsharp.core import color
 from kdsharp.errors import UserError
 from kdsharp.export import gains as context
-from kdsharp.models.receptive_field import ReceptiveField
+from kdsharp.models.family import ReceptiveField
 from kdsharp.weights import store
 
 # What a piece may take while it is restored. Larger ones are no faster on a CPU.

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kdsharp import models
 from kdsharp.export import network, onnx_models
-from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import backends
 from kdsharp.weights import store
 
@@ -22,7 +22,7 @@ def create(
     ranges = _ranges(whole, rounds_once) if in_8_bits else None
     graph = onnx_models.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString())
-    looks = receptive_field(whole.model)
+    looks = models.receptive_field(whole.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
         blurred = np.asarray(blurred, np.float32)

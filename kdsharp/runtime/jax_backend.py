@@ -8,7 +8,6 @@ import numpy as np
 
 from kdsharp import models
 from kdsharp.errors import UserError
-from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime.backends import Network, side
 from kdsharp.weights import fold, store
 
@@ -30,7 +29,7 @@ def create(weights: store.Weights, dtype: str, threads: int) -> Network:
         more = {} if gains is None else {"gains": gains}
         return blurred + model.apply(variables, blurred, **more)
 
-    looks = receptive_field(model)
+    looks = models.receptive_field(model)
     return Network(
         run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
         channels=model.channels,

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
+from kdsharp import models
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
 from kdsharp.data.sources import Source
@@ -66,7 +67,7 @@ def _middle(picture: np.ndarray, size: int) -> np.ndarray:
 def _score(model, variables, blurred, sharp):
     def one(pair):
         blurred, sharp = (p[None] for p in pair)
-        restored = blurred + model.apply(variables, blurred)
+        restored = models.restore(model, variables, blurred)
         return jax.tree.map(lambda x: x[0], _measure(restored, sharp))
 
     return jax.lax.map(one, (blurred, sharp))

@@ -9,14 +9,8 @@ import flax.linen as nn
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from kdsharp import models
 from kdsharp.errors import UserError
-
-# What tells a network of `models.MODELS` that it has no batch norm.
-_WITHOUT_NORM = {
-    "dncnn": {"norm_after": ()},
-    "light_cnn": {"norm": False},
-    "unet": {"norm": False},
-}
 
 
 def fold(model: dict, variables: dict) -> tuple[dict, dict]:
@@ -29,9 +23,10 @@ def fold(model: dict, variables: dict) -> tuple[dict, dict]:
     folded = fold_variables(variables)
     if not variables.get("batch_stats"):
         return dict(model), folded
-    if model["name"] not in _WITHOUT_NORM:
-        raise UserError(f"model {model['name']!r} cannot do without its batch norm")
-    return {**model, **_WITHOUT_NORM[model["name"]]}, folded
+    without_norm = models.find(model["name"]).without_norm
+    if without_norm is None:
+        raise UserError(f"model {model['name']!r} has no form without batch norm")
+    return {**model, **without_norm}, folded
 
 
 def collapse(model: dict, variables: dict) -> tuple[dict, dict]:

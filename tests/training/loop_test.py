@@ -124,7 +124,7 @@ class LoopTest(parameterized.TestCase):
         ("schedule", {"optimizer.schedule": "linear"}, "'linear'.*constant, cosine"),
         ("metric", {"stopping.metric": "lpips"}, "'lpips'.*psnr, ssim, mse"),
         ("parallel", {"parallel": "tpu"}, "'tpu'; there are: jit, pmap"),
-        ("dtype", {"dtype": "float8"}, "'float8'; there are: float32, bfloat16"),
+        ("dtype", {"dtype": "float8"}, "'float8'; choose one of: float32, bfloat16"),
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),
         ("epochs", {"epochs": 0}, "epochs"),

@@ -14,6 +14,8 @@ from kdsharp.errors import UserError
 
 NEEDS = ("teacher", "features", "adapters", "views", "vgg")
 
+_declared: dict[Callable, frozenset[str]] = {}
+
 Loss = TypeVar("Loss", bound=Callable)
 
 
@@ -24,7 +26,7 @@ def needs(*names: str) -> Callable[[Loss], Loss]:
             raise UserError(f"unknown need {name!r}; choose one of: {', '.join(NEEDS)}")
 
     def declare(loss: Loss) -> Loss:
-        setattr(loss, "needs", frozenset(names))
+        _declared[loss] = frozenset(names)
         return loss
 
     return declare
@@ -32,4 +34,4 @@ def needs(*names: str) -> Callable[[Loss], Loss]:
 
 def of(loss: Callable) -> frozenset[str]:
     """What a loss was declared to need."""
-    return getattr(loss, "needs", frozenset())
+    return _declared.get(loss, frozenset())

@@ -84,18 +84,16 @@ def _jax(subject: Subject, settings: Settings) -> Run:
     import jax
     import jax.numpy as jnp
 
-    from kdsharp.core import color
+    from kdsharp import models
 
-    model, variables, arguments = network(subject, settings.dtype)
-    of_luma = arguments.get("channels", 3) == 1
+    model, variables, _ = network(subject, settings.dtype)
     planes = settings.pixels == "plane"
 
     @jax.jit
     def restore(variables, frames):
         blurred = frames.astype(jnp.float32) / 255
         blurred = blurred[..., None] if planes else blurred
-        seen = color.luma(blurred) if of_luma and not planes else blurred
-        restored = blurred + model.apply(variables, seen)
+        restored = models.restore(model, variables, blurred)
         restored = jnp.round(jnp.clip(restored, 0, 1) * 255).astype(jnp.uint8)
         return restored[..., 0] if planes else restored
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageFilter
 
-from kdsharp.core import color
+from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.weights import store
 
@@ -36,13 +36,10 @@ class Restorer:
 
 def of_weights(weights: store.Weights, name: str) -> Restorer:
     """Returns a network as a restorer; one of luma lets chroma pass."""
-    channels = weights.card["model"].get("channels", 3)
 
     @jax.jit
     def restore(variables, blurred):
-        seen = color.luma(blurred) if channels == 1 else blurred
-        # A residual of luma, added to each of red, green and blue, is all luma.
-        return blurred + weights.model.apply(variables, seen)
+        return models.restore(weights.model, variables, blurred)
 
     return Restorer(
         name,
