@@ -7,12 +7,13 @@ needs, and takes any height and width. In training, networks with batch norm ret
 device.
 
 To add a network, write a file with its module and its `Family`, the record of what the
-rest of the project has to know of it, and enter that in `FAMILIES`.
+rest of the project has to know of it, and enter the file in `_FILES`.
 
 `vgg` is no network that restores: a loss compares its features. `identity.begin`
 changes the first weights of a network so that it returns its input.
 """
 
+import importlib
 import inspect
 
 import flax.linen as nn
@@ -20,27 +21,22 @@ from jaxtyping import Array, Float
 
 from kdsharp.core import color
 from kdsharp.errors import UserError
-from kdsharp.models import (
-    dncnn,
-    encoder_decoder,
-    light_cnn,
-    plain_cnn,
-    real_time,
-    swinir,
-    unet,
-)
 from kdsharp.models.family import Family, ReceptiveField
 
-FAMILIES: dict[str, Family] = {
-    "dncnn": dncnn.FAMILY,
-    "plain_cnn": plain_cnn.FAMILY,
-    "light_cnn": light_cnn.FAMILY,
-    "unet": unet.FAMILY,
-    "separable_unet": unet.SEPARABLE_FAMILY,
-    "encoder_decoder": encoder_decoder.FAMILY,
-    "swinir": swinir.FAMILY,
-    "real_time": real_time.FAMILY,
-}
+# The files that networks are in, each with a table `FAMILIES` of its own.
+_FILES = (
+    "dncnn",
+    "plain_cnn",
+    "light_cnn",
+    "unet",
+    "encoder_decoder",
+    "swinir",
+    "real_time",
+)
+
+FAMILIES: dict[str, Family] = {}
+for _file in _FILES:
+    FAMILIES |= importlib.import_module(f"{__name__}.{_file}").FAMILIES
 
 # Arguments that every Flax module has and that no config sets.
 _FLAX_ARGUMENTS = frozenset({"parent", "name"})

@@ -48,9 +48,11 @@ class DnCNN(nn.Module):
         return head(x).astype(blurred.dtype)
 
 
-FAMILY = Family(
-    DnCNN,
-    receptive_field=lambda model: spans.of_chain(model.depth, model.width),
-    export="kdsharp.export.networks.chains:dncnn",
-    without_norm={"norm_after": ()},
-)
+FAMILIES = {
+    "dncnn": Family(
+        DnCNN,
+        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        export="kdsharp.export.networks.chains:dncnn",
+        without_norm={"norm_after": ()},
+    ),
+}

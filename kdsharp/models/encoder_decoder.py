@@ -68,9 +68,11 @@ def _receptive_field(model: EncoderDecoder) -> ReceptiveField:
     return spans.receptive_field(look, _MULTIPLE, 3 * model.width)
 
 
-FAMILY = Family(
-    EncoderDecoder,
-    receptive_field=_receptive_field,
-    export="kdsharp.export.networks.encoder_decoder:encoder_decoder",
-    draws_picture=True,
-)
+FAMILIES = {
+    "encoder_decoder": Family(
+        EncoderDecoder,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.encoder_decoder:encoder_decoder",
+        draws_picture=True,
+    ),
+}

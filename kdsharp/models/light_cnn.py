@@ -42,11 +42,13 @@ class LightCNN(nn.Module):
         return head(x).astype(blurred.dtype)
 
 
-FAMILY = Family(
-    LightCNN,
-    receptive_field=lambda model: spans.of_chain(
-        len(model.widths) + 1, max(model.widths)
+FAMILIES = {
+    "light_cnn": Family(
+        LightCNN,
+        receptive_field=lambda model: spans.of_chain(
+            len(model.widths) + 1, max(model.widths)
+        ),
+        export="kdsharp.export.networks.chains:light_cnn",
+        without_norm={"norm": False},
     ),
-    export="kdsharp.export.networks.chains:light_cnn",
-    without_norm={"norm": False},
-)
+}

@@ -34,9 +34,11 @@ class PlainCNN(nn.Module):
         return layers.to_residual(picture, blurred)
 
 
-FAMILY = Family(
-    PlainCNN,
-    receptive_field=lambda model: spans.of_chain(model.depth, model.width),
-    export="kdsharp.export.networks.chains:plain_cnn",
-    draws_picture=True,
-)
+FAMILIES = {
+    "plain_cnn": Family(
+        PlainCNN,
+        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        export="kdsharp.export.networks.chains:plain_cnn",
+        draws_picture=True,
+    ),
+}

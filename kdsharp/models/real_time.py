@@ -227,9 +227,11 @@ def _receptive_field(model: RealTime) -> ReceptiveField:
     )
 
 
-FAMILY = Family(
-    RealTime,
-    receptive_field=_receptive_field,
-    export="kdsharp.export.networks.real_time:real_time",
-    folded=True,
-)
+FAMILIES = {
+    "real_time": Family(
+        RealTime,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.real_time:real_time",
+        folded=True,
+    ),
+}

@@ -225,8 +225,10 @@ def _receptive_field(model: SwinIR) -> ReceptiveField:
     return spans.receptive_field(look, window, logits + inner)
 
 
-FAMILY = Family(
-    SwinIR,
-    receptive_field=_receptive_field,
-    export="kdsharp.export.networks.swinir:swinir",
-)
+FAMILIES = {
+    "swinir": Family(
+        SwinIR,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.swinir:swinir",
+    ),
+}

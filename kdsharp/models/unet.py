@@ -204,17 +204,18 @@ def _separable_receptive_field(model: SeparableUNet) -> ReceptiveField:
     return spans.receptive_field(look, model.multiple, 4 * model.widths[0])
 
 
-FAMILY = Family(
-    UNet,
-    receptive_field=_receptive_field,
-    export="kdsharp.export.networks.unets:unet",
-    draws_picture=True,
-    without_norm={"norm": False},
-)
-
-SEPARABLE_FAMILY = Family(
-    SeparableUNet,
-    receptive_field=_separable_receptive_field,
-    export="kdsharp.export.networks.unets:separable_unet",
-    draws_picture=True,
-)
+FAMILIES = {
+    "unet": Family(
+        UNet,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.unets:unet",
+        draws_picture=True,
+        without_norm={"norm": False},
+    ),
+    "separable_unet": Family(
+        SeparableUNet,
+        receptive_field=_separable_receptive_field,
+        export="kdsharp.export.networks.unets:separable_unet",
+        draws_picture=True,
+    ),
+}
