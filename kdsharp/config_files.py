@@ -1,37 +1,193 @@
-"""Reads an experiment from the file that a person names."""
+"""Loads an experiment's config: a Python file, whose values flags may override.
 
+Whatever is wrong with the file is one sentence, with the line where it happened.
+"""
+
+import contextlib
 import importlib.util
-import pathlib
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kdsharp import config_checks
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
+_FOLDER = "configs"
+# What other configs begin from.
+_BASES = ("base", "common")
+_CLONE = Path(__file__).parents[1]
+# Terms may be added to the loss; anything else must be in the config already.
+_EXTENSIBLE = "objective."
+
+
+def load_experiment(spec: str, overrides: Sequence[str] = ()) -> "ConfigDict":
+    """The checked config of `PATH`, `PATH:VARIANT`, or `NAME` in a clone's configs/.
+
+    `overrides` are flags, such as `--config.batch_size=32`.
+    """
+    config = override(load_config(spec), overrides) if overrides else load_config(spec)
+    config_checks.check(config)
+    return config
+
 
 def load_config(spec: str) -> "ConfigDict":
-    """Returns the experiment that `PATH` or `PATH:VARIANT` names."""
-    path, colon, variant = spec.partition(":")
-    module = _run_file(pathlib.Path(path))
+    """What `get_config()` returns: an experiment, or an ablation's plan; unchecked."""
+    path, variant = find(spec)
+    with _neighbours(path):
+        try:
+            config = _get_config(path, variant)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        except Exception as error:  # The file is a person's own code.
+            raise UserError(_locate(error, path)) from error
+    return config
+
+
+def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
+    """The config with the values of flags such as `--config.data.workers=4`."""
+    from absl import flags
+    from ml_collections import config_flags
+
+    values, argv = flags.FlagValues(), ["", *arguments]
+    values.set_gnu_getopt()
+    known = config.copy_and_resolve_references()
     try:
-        return module.get_config(*([variant] if colon else []))
-    except AttributeError as error:
-        raise UserError(
-            f"{path} is no experiment, having no get_config(): give one such as "
-            "configs/student.py."
-        ) from error
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _run_file(path: pathlib.Path) -> ModuleType:
-    if not path.is_file() or path.suffix != ".py":
-        raise UserError(
-            f"There is no experiment {path}: give one such as configs/student.py."
+        config_flags.DEFINE_config_dict(
+            "config",
+            config,
+            flag_values=values,
+            lock_config=False,
+            accept_new_attributes=True,
+            sys_argv=argv,
         )
+        strays = values(argv)[1:]
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(_gist(error)) from error
+    if strays:
+        raise UserError(f"{strays[0]!r} is not a flag")
+    for name in config_flags.get_override_values(values["config"]):
+        holder, _, entry = name.rpartition(".")
+        held = known
+        for part in holder.split(".") if holder else ():
+            held = held.get(part, {})
+        if entry not in held and not name.startswith(_EXTENSIBLE):
+            raise UserError(config_checks.unknown(name, known))
+    return values["config"].value
+
+
+def find(spec: str) -> tuple[Path, str | None]:
+    """The file and the variant that a spec names."""
+    if found := re.fullmatch(r"(.+\.py)(?::(.*))?", spec):
+        path = Path(found[1]).expanduser()
+        if not path.is_file():
+            raise UserError(
+                f"there is no config {path}; give one such as configs/student.py"
+            )
+        return path, found[2]
+    name, colon, variant = spec.partition(":")
+    return _find_by_name(name), variant if colon else None
+
+
+def _find_by_name(name: str) -> Path:
+    """The file of a config in the clone at hand: here, or where kdsharp lies."""
+    known = {}
+    for root in (_CLONE, Path()):
+        if _has_base(root):
+            files = sorted((root / _FOLDER).rglob("*.py"))
+            known |= {
+                path.relative_to(root / _FOLDER).with_suffix("").as_posix(): path
+                for path in files
+                if path.stem not in _BASES
+            }
+    matches = [known[name]] if name in known else []
+    matches = matches or [p for key, p in known.items() if key.split("/")[-1] == name]
+    if len(matches) == 1:
+        return matches[0]
+    if not known:
+        raise UserError(f"there is no config {name!r}; give the path of its .py file")
+    raise UserError(
+        f"unknown config {name!r}; give the path of a .py file, or choose one of: "
+        f"{', '.join(known)}"
+    )
+
+
+@contextlib.contextmanager
+def _neighbours(path: Path) -> Iterator[None]:
+    """Lets a config import from `configs`, its own clone's or that of kdsharp.
+
+    What else a program knows by that name is hidden meanwhile.
+    """
+    above = [*path.absolute().parents, _CLONE]
+    folders = [root / _FOLDER for root in above if _has_base(root)]
+    hidden = _take_modules()
+    if folders:
+        package = sys.modules[_FOLDER] = ModuleType(_FOLDER)
+        package.__path__ = [str(folders[0])]
+    try:
+        yield
+    finally:
+        _take_modules()
+        sys.modules.update(hidden)
+
+
+def _has_base(root: Path) -> bool:
+    return (root / _FOLDER / "base.py").is_file()
+
+
+def _take_modules() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] == _FOLDER]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _get_config(path: Path, variant: str | None) -> "ConfigDict":
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    get_config = getattr(module, "get_config", None)
+    if get_config is None:
+        raise UserError("this is not a config, since it has no get_config()")
+    arguments = () if variant is None else (variant,)
+    if arguments and not inspect.signature(get_config).parameters:
+        raise UserError(f"it has no variants; leave out ':{variant}'")
+    config = get_config(*arguments)
+    from ml_collections import ConfigDict
+
+    if not isinstance(config, ConfigDict):
+        kind = type(config).__name__
+        raise UserError(f"get_config() must return a ConfigDict, not a {kind}")
+    return config
+
+
+def _locate(error: Exception, path: Path) -> str:
+    """The sentence for a fault inside a config: file, line and message."""
+    place, line = str(path), None
+    if isinstance(error, SyntaxError):
+        place, line, message = error.filename or place, error.lineno, error.msg
+    else:
+        message = " ".join(str(error).split())
+        ours = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == str(path) or _FOLDER in Path(frame.filename).parts
+        ]
+        if ours:
+            place, line = ours[-1].filename, ours[-1].lineno
+    where = f"{place}, line {line}" if line else place
+    return f"{where}: {type(error).__name__}" + (f": {message}" if message else "")
+
+
+def _gist(error: Exception) -> str:
+    """The one line of a flag's error that a person needs."""
+    if isinstance(error, AttributeError | KeyError):
+        name = str(error).strip("\"'")
+        return f"the config has no entry {name!r}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].partition("] ")[2] or lines[-1]

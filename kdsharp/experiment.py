@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp import models
+from kdsharp import config_checks, models
 from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
@@ -88,6 +88,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
 
     Trains the teacher first where the config describes that too.
     """
+    config_checks.check(config)
     create_model(config)  # A config that names no network fails here, cheaply.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):

@@ -1,57 +1,66 @@
 """Trains: `python -m kdsharp.main --config=configs/student.py`.
 
-Flags become a config, the config goes to one call.
+Flags become a config, the config goes to one call; `kdsharp train` makes the same.
 """
 
+import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
-from ml_collections import config_flags
 
 from kdsharp.base import terminal
-from kdsharp.config_files import load_config
+from kdsharp.config_files import load_experiment
 from kdsharp.errors import Stopped, UserError
 
-_CONFIG = config_flags.DEFINE_config_file(
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+_CONFIG = flags.DEFINE_string(
     "config",
     None,
-    "An experiment, such as configs/student.py:full",
-    # Terms join an objective by a flag; what else is new, `_check_entries` refuses.
-    accept_new_attributes=True,
-    lock_config=False,
+    "An experiment, such as configs/student.py:full; --config.NAME=VALUE changes one "
+    "of its values",
 )
-_OPEN = ("objective.", "profile")
-_QUOTES = "\"'"
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where the run is kept; runs/NAME if not given"
 )
-
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed", False, "Whether this is one of several hosts; see launch/"
 )
+_OVERRIDE = re.compile(r"--?(no)?config\.[^=]+(=.*)?", re.DOTALL)
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit status."""
+    """Returns the exit status; `argv` has the config's own flags alone."""
     terminal.configure_logging()
-    if len(argv) > 1:
-        return terminal.fail(f"{argv[1]!r} is not a flag; try --help", 2)
+    try:
+        config = load_experiment(_CONFIG.value, argv[1:])
+    except UserError as error:
+        return terminal.fail(error, 2)
+    return train(config, _WORKDIR.value, distributed=_DISTRIBUTED.value)
+
+
+def train(
+    config: "ConfigDict", workdir: str | None = None, *, distributed: bool = False
+) -> int:
+    """Returns the exit status of one experiment, as one of several hosts if asked."""
+    folder = Path(workdir or Path("runs") / config.name)
+    if not distributed:
+        return _train(config, folder)
     # Late, so that --help and a mistyped flag need not wait for JAX.
-    if _DISTRIBUTED.value:
-        from kdsharp import cluster
+    from kdsharp import cluster
 
-        return cluster.run(_train)
-    return _train()
+    return cluster.run(lambda: _train(config, folder))
 
 
-def _train() -> int:
+def _train(config: "ConfigDict", folder: Path) -> int:
     from kdsharp import experiment
 
-    config = _CONFIG.value
     try:
         experiment.set_up(config)
-        experiment.run(config, Path(_WORKDIR.value or Path("runs") / config.name))
+        experiment.run(config, folder)
     except UserError as error:
         return terminal.fail(error, 2)
     except Stopped as stop:
@@ -65,44 +74,33 @@ def _train() -> int:
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Returns what is left of the command line once the flags are taken."""
+    """Returns the program's name and the flags that change the config."""
     try:
-        rest = flags.FLAGS(argv)
-        _ = _CONFIG.value.name  # A config that did not load says so when asked.
-        _check_entries()
-        return rest
-    except UserError as error:
-        sys.exit(terminal.fail(error, 2))
-    # What ml_collections raises depends on what is wrong with the config.
-    except (flags.Error, AttributeError, KeyError, OSError, TypeError) as error:
-        sys.exit(terminal.fail(f"{_gist(error)}; see --help", 2))
+        flags.FLAGS.set_gnu_getopt()
+        overrides, strays = _divide(flags.FLAGS(argv, known_only=True)[1:])
+        if strays:  # A mistyped flag is told with the one that is meant.
+            strays = flags.FLAGS([argv[0], *strays])[1:]
+    except flags.Error as error:
+        message = str(error).splitlines()[-1]
+        if "config=None" in message:
+            message = "no --config given, such as --config=configs/student.py"
+        sys.exit(terminal.fail(f"{message}; see --help", 2))
+    if strays:
+        sys.exit(terminal.fail(f"{strays[0]!r} is not a flag; try --help", 2))
+    return [argv[0], *overrides]
 
 
-def _check_entries() -> None:
-    """Says which flag sets what the config does not have."""
-    flag = flags.FLAGS["config"]
-    known = load_config(config_flags.get_config_filename(flag))
-    for name in config_flags.get_override_values(flag):
-        holder, _, entry = name.rpartition(".")
-        held = known
-        for part in holder.split(".") if holder else ():
-            held = held.get(part, {})
-        if entry not in held and not name.startswith(_OPEN):
-            raise UserError(f"the config has no entry {name!r}")
-
-
-def _gist(error: Exception) -> str:
-    """Returns the one line of a flag's error that a person needs."""
-    if isinstance(error, AttributeError | KeyError):
-        return f"the config has no entry {str(error).strip(_QUOTES)!r}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, flags.Error) and "config=None" in lines[0]:
-        return "no --config given, such as --config=configs/student.py"
-    for line in reversed(lines):
-        kind, colon, reason = line.partition("Error: ")
-        if colon and kind.isidentifier():
-            return reason
-    return lines[-1].partition("] ")[2] or lines[-1]
+def _divide(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The flags that change the config, with their values, and what else there is."""
+    overrides, strays, waiting = [], [], False
+    for argument in arguments:
+        found = _OVERRIDE.fullmatch(argument)
+        if found or (waiting and not argument.startswith("--")):
+            overrides.append(argument)
+        else:
+            strays.append(argument)
+        waiting = bool(found and found[2] is None)
+    return overrides, strays
 
 
 if __name__ == "__main__":

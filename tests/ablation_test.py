@@ -8,7 +8,6 @@ from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
 from kdsharp import ablation
-from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
 from tests.training import runs
 
@@ -95,16 +94,44 @@ class AblationTest(parameterized.TestCase):
 
     def test_the_ablation_that_ships_names_what_there_is(self):
         for variant in ("full", "smoke"):
-            config = load_config(f"{_CONFIG}:{variant}")
-            base = ablation.load_base(config, _CONFIG)
+            config, base = ablation.load(f"{_CONFIG}:{variant}")
             self.assertEqual(base.model.name, "dncnn")
             self.assertGreater(len(config.methods), 1)
 
     def test_what_is_no_ablation_is_told(self):
         student = runs.ROOT / "configs" / "student.py"
-        config = load_config(str(student))
-        with self.assertRaisesRegex(UserError, "student.py is no ablation: give one"):
-            ablation.load_base(config, student)
+        with self.assertRaisesRegex(UserError, "student.py is no ablation; give one"):
+            ablation.load(str(student))
+
+    @parameterized.parameters(1, 3)
+    def test_few_steps_are_timed_where_they_can_be(self, steps):
+        self.ablation.update(steps=steps, evaluations=1, seeds=(0,))
+        self.ablation.methods = {"alone": {}}
+        self.base.update(log_every=64, batch_size=48)
+        self.base.data.crops_per_picture = 8
+        text = self._conduct()
+        (trial,) = json.loads((self.root / "out" / "ablation.json").read_text())
+        curve = runs.curve(self.root / "out" / "alone" / "seed0")
+        self.assertEqual(curve[-1]["step"], steps)
+        if steps == 1:
+            self.assertIsNone(trial["milliseconds_a_step"])
+        else:
+            self.assertGreater(trial["milliseconds_a_step"], 0)
+        self.assertIn("| `alone`", text)
+
+    @parameterized.parameters(
+        ({"optimizer": {"learning_rate": -1.0}}, "learning_rate must be at least 0"),
+        ({"batchsize": 4}, "no entry 'batchsize'; did you mean 'batch_size'"),
+        ({"epochs": "many"}, "the ablation's method 'last': "),
+        ({"objective": {"l3": 1.0}}, "unknown loss term 'l3'"),
+    )
+    def test_a_mistake_in_the_last_method_is_told_before_the_first_trains(
+        self, change, message
+    ):
+        self.ablation.methods = {"alone": {}, "last": change}
+        with self.assertRaisesRegex(UserError, message):
+            self._conduct()
+        self.assertFalse((self.root / "out").exists())
 
     def test_methods_are_chosen_by_name(self):
         ablation.choose(self.ablation, ["still"])

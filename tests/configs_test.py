@@ -10,8 +10,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
-from configs import student
-from kdsharp import ablation, models
+from configs import base
+from kdsharp import ablation, config_checks, models
 from kdsharp.config_files import load_config
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline, sources
@@ -22,7 +22,11 @@ from kdsharp.training.stopping import Patience
 from kdsharp.weights import fold, store
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_REPORTS = sorted(path.stem for path in (_ROOT / "configs" / "reports").glob("*.py"))
+_REPORTS = sorted(
+    path.stem
+    for path in (_ROOT / "configs" / "reports").glob("*.py")
+    if path.stem != "common"
+)
 _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
 _ZOO = (
     "zoo/photographs:rt-l-photo",
@@ -83,7 +87,8 @@ class ConfigsTest(parameterized.TestCase):
     @parameterized.parameters(*_specs())
     def test_is_complete_and_made_of_what_there_is(self, spec):
         for config in _experiments(_load(spec)):
-            self.assertEqual(_entries(config), _entries(student.get_config()))
+            self.assertEqual(_entries(config), _entries(base.get_config()))
+            config_checks.check(config)
             models.create(**config.model, dtype=config.dtype)
             taught = config.teacher.weights or config.teacher.get("experiment")
             objectives.create(config.objective, [1.0] if taught else [])
@@ -120,11 +125,9 @@ class ConfigsTest(parameterized.TestCase):
 
     @parameterized.parameters("rt-s", "rt-m")
     def test_candidates_may_take_so_many_operations(self, size):
-        search = _load(f"zoo/search:{size}")
-        base = ablation.load_base(search, _ROOT / "configs" / "zoo" / "search.py")
-        self.assertIn(search.baseline, search.methods)
+        search, shared = ablation.load(f"{_ROOT}/configs/zoo/search.py:{size}")
         for name, change in search.methods.items():
-            config = base.copy_and_resolve_references()
+            config = shared.copy_and_resolve_references()
             config.update(change)
             arguments, _ = fold.collapse(
                 json.loads(config.model.to_json()), {"params": {}}

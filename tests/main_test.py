@@ -7,8 +7,12 @@ from tests.training import runs
 
 class FlagsTest(parameterized.TestCase):
     @parameterized.parameters(
-        ("batchsize=3", "the config has no entry 'batchsize'"),
+        (
+            "batchsize=3",
+            "the config has no entry 'batchsize'; did you mean 'batch_size'?",
+        ),
         ("data.patch=3", "the config has no entry 'data.patch'"),
+        ("log_every=0", "config.log_every must be at least 1, not 0"),
         ("epochs=many", "flag --config.epochs=many: invalid literal"),
         # A new term of the loss is taken, and looked up only then.
         ("objective.l3=0.5", "unknown loss term 'l3'; there are: mse, l1, "),

@@ -5,8 +5,14 @@ import re
 from pathlib import Path
 
 import nbformat
+import pytest
 from absl.testing import absltest
 from nbclient import NotebookClient
+
+from tests import waiting
+
+# Seconds: several processes, one after another, on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
 
 _FOLDER = Path(__file__).parents[1] / "notebooks"
 _LARGEST = 1_000_000
@@ -59,6 +65,7 @@ class _Notebook(absltest.TestCase):
         client = NotebookClient(
             notebook,
             timeout=300,
+            startup_timeout=waiting.PATIENCE,
             kernel_name="python3",
             resources={"metadata": {"path": str(_FOLDER)}},
         )

@@ -23,83 +23,23 @@ Three layers, 40,451 parameters, teach four of 16 filters, 5,523.
 
 from ml_collections import ConfigDict, config_dict
 
-VARIANTS = (
-    "student",
-    "teacher",
-    "standin-student",
-    "standin-teacher",
-    "quick",
-    "smoke",
-)
+from configs import base
+from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
     """Returns the experiment that the docstring above describes."""
-    match variant:
-        case "student":
-            return _student()
-        case "teacher":
-            return _teacher()
-        case "standin-student":
-            return _standin(_student())
-        case "standin-teacher":
-            return _standin(_teacher())
-        case "quick":
-            return _quick()
-        case "smoke":
-            return _smoke()
-    raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(VARIANTS)}")
+    base.check_variant(variant, VARIANTS)
+    return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
-    """Returns what teacher and student share."""
-    config = ConfigDict()
-    config.seed = 0
-    # Weights to begin from (a name, a file, a run's folder), or `identity`: those with
-    # which the network returns its input; empty begins anew.
+    config = common.get_config()
     config.init = "identity"
-    # For terms of the loss that are not used here: see configs/student.py.
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
-
     # 1920x1080 reduced to 480x270 and enlarged again.
     config.degradation = "bicubic:4"
-    config.data = config_dict.create(
-        source="folder:photographs",
-        licence="of the photographs in that folder",
-        patch_size=256,
-        # Pixels, at most, by which the grid of the blur is off the patch.
-        grid_shift=0,
-        crops_per_picture=1,
-        augment="flip",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
-        placement="auto",
-    )
-    config.batch_size = 8
     config.epochs = 10
-    config.budget = ""
-    config.optimizer = config_dict.create(
-        rule="adam",
-        learning_rate=1e-3,
-        schedule="constant",
-        warmup_steps=0,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        accumulate=1,
-        average=0.0,
-    )
-    config.stopping = config_dict.create(metric="ssim", patience=0)
-    config.validation = config_dict.create(size=256, pictures=20)
-
-    config.log_every = 50
-    config.checkpoint_every = 250
-    config.steps_per_call = 0
-    config.parallel = "jit"
-    config.devices = 0
-    config.dtype = "float32"
+    config.stopping.metric = "ssim"
     return config
 
 
@@ -107,7 +47,6 @@ def _teacher() -> ConfigDict:
     config = _common()
     config.name = "bicubic4_cnn_teacher"
     config.model = config_dict.create(name="plain_cnn", depth=3, width=64, channels=3)
-    config.teacher = config_dict.create(weights="", shares=())
     config.objective = config_dict.create(mse=1.0)
     return config
 
@@ -117,65 +56,39 @@ def _student() -> ConfigDict:
     config.name = "bicubic4_cnn"
     config.model = config_dict.create(name="plain_cnn", depth=4, width=16, channels=3)
     # The folder that `:teacher` leaves.
-    config.teacher = config_dict.create(weights="runs/bicubic4_cnn_teacher", shares=())
+    config.teacher.weights = "runs/bicubic4_cnn_teacher"
     config.objective = config_dict.create(residual_kd=1.0, ssim_kd=1.0)
     return config
 
 
 def _standin(config: ConfigDict) -> ConfigDict:
-    """Returns the recipe for other photographs and minutes of an accelerator."""
-    config.name += "_standin"
-    config.data.update(
-        # Reduced, so that pixels are sharp; scored on the middles.
-        source="folder:photographs?short=720&crop=720",
-        licence="of the photographs in that folder",
-        crops_per_picture=40,
-        augment="dihedral",
-        shrink=0.5,
-    )
-    config.epochs = 20
-    config.optimizer.update(
-        rule="muon",
-        learning_rate=3e-3,
-        schedule="cosine",
-        warmup_steps=200,
-        weight_decay=0.0,
-        average=0.999,
-    )
-    config.stopping.patience = 0
-    config.validation.update(size=512, pictures=20)
-    if config.teacher.weights:
-        config.teacher.weights += "_standin"
-    return config
+    return common.standin(config, pixels=720)
 
 
 def _quick() -> ConfigDict:
-    student, teacher = _student(), _teacher()
-    student.name, teacher.name = "bicubic4_cnn_quick", "teacher"
+    student = common.quick(_student(), _teacher())
+    teacher = student.teacher.experiment
     for config in (student, teacher):
-        config.data.update(
-            # Scored on the middles of photographs.
-            source="embedded?crop=256",
-            licence="generated pictures, no rights reserved",
-            patch_size=32,
-            crops_per_picture=8,
-            augment="dihedral",
-        )
-        config.optimizer.update(schedule="cosine", warmup_steps=50)
+        config.data.crops_per_picture = 8
+        config.stopping.metric = "ssim"
     teacher.epochs = 12
     student.epochs = 2
     student.optimizer.update(rule="muon", learning_rate=3e-3)
-    student.teacher.weights = ""
-    student.teacher.experiment = teacher
     return student
 
 
 def _smoke() -> ConfigDict:
-    student = _quick()
-    student.name = "bicubic4_cnn_smoke"
+    student = common.smoke(_quick())
     for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", crops_per_picture=2)
-        config.optimizer.warmup_steps = 0
-        config.epochs = 2
-        config.validation.size = 96
+        config.data.update(patch_size=32, crops_per_picture=2)
     return student
+
+
+VARIANTS = {
+    "student": _student,
+    "teacher": _teacher,
+    "standin-student": lambda: _standin(_student()),
+    "standin-teacher": lambda: _standin(_teacher()),
+    "quick": _quick,
+    "smoke": _smoke,
+}

@@ -27,83 +27,29 @@ its batch statistics, as the report counts), the student 20,190.
 
 from ml_collections import ConfigDict, config_dict
 
-VARIANTS = (
-    "student",
-    "teacher",
-    "standin-student",
-    "standin-teacher",
-    "quick",
-    "smoke",
-)
+from configs import base
+from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
     """Returns the experiment that the docstring above describes."""
-    match variant:
-        case "student":
-            return _student()
-        case "teacher":
-            return _teacher()
-        case "standin-student":
-            return _standin(_student())
-        case "standin-teacher":
-            return _standin(_teacher())
-        case "quick":
-            return _quick()
-        case "smoke":
-            return _smoke()
-    raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(VARIANTS)}")
+    base.check_variant(variant, VARIANTS)
+    return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
-    """Returns what teacher and student share."""
-    config = ConfigDict()
-    config.seed = 0
-    # Weights to begin from (a name, a file, a run's folder), or `identity`: those with
-    # which the network returns its input; empty begins anew.
+    config = common.get_config()
     config.init = "identity"
-    # For terms of the loss that are not used here: see configs/student.py.
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
-
     # One of them, drawn for each picture.
     config.degradation = "gaussian:0.5-3/motion:3-15"
-    config.data = config_dict.create(
+    config.data.update(
         source="tfds:celeba?first=6400&crop=128",
         licence="CelebA: non-commercial research only",
         patch_size=128,
-        # Pixels, at most, by which the grid of the blur is off the patch.
-        grid_shift=0,
-        crops_per_picture=1,
-        augment="flip",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
-        placement="auto",
     )
     config.epochs = 50
-    config.budget = ""
-    config.optimizer = config_dict.create(
-        rule="adam",
-        learning_rate=1e-3,
-        # To be set below: lowered when validation has stood still for so long.
-        schedule="",
-        warmup_steps=0,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        accumulate=1,
-        average=0.0,
-    )
-    config.stopping = config_dict.create(metric="ssim", patience=0)
-    config.validation = config_dict.create(size=128, pictures=400)
-
-    config.log_every = 50
-    config.checkpoint_every = 250
-    config.steps_per_call = 0
-    config.parallel = "jit"
-    config.devices = 0
-    config.dtype = "float32"
+    config.stopping.metric = "ssim"
+    config.validation.update(size=128, pictures=400)
     return config
 
 
@@ -113,7 +59,6 @@ def _teacher() -> ConfigDict:
     config.model = config_dict.create(
         name="unet", widths=(32, 64, 128), channels=3, dropout=0.3, slope=0.1
     )
-    config.teacher = config_dict.create(weights="", shares=())
     config.objective = config_dict.create(mse=0.5, ssim=0.5)
     config.batch_size = 16
     config.stopping.patience = 5
@@ -129,7 +74,7 @@ def _student() -> ConfigDict:
         name="separable_unet", widths=(32, 64), refinement=8, channels=3, slope=0.1
     )
     # The folder that `:teacher` leaves.
-    config.teacher = config_dict.create(weights="runs/celeba_unet_teacher", shares=())
+    config.teacher.weights = "runs/celeba_unet_teacher"
     config.objective = config_dict.create(residual_kd=0.7, mse=0.3, ssim=0.1)
     config.batch_size = 32
     config.stopping.patience = 8
@@ -138,76 +83,43 @@ def _student() -> ConfigDict:
 
 
 def _standin(config: ConfigDict) -> ConfigDict:
-    """Returns the recipe for other photographs and minutes of an accelerator."""
-    config.name += "_standin"
-    config.data.update(
-        # Reduced, so that pixels are sharp; scored on the middles.
-        source="folder:photographs?short=512&crop=512",
-        licence="of the photographs in that folder",
-        crops_per_picture=80,
-        augment="dihedral",
-        # Faces fill their pictures: half of the crops show up to three times as much.
-        shrink=0.5,
-    )
-    config.epochs = 20
-    config.optimizer.update(
-        rule="muon",
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=200,
-        weight_decay=0.0,
-        average=0.999,
-    )
-    config.stopping.patience = 0
-    config.validation.update(size=512, pictures=20)
-    if config.teacher.weights:
-        config.teacher.weights += "_standin"
+    config = common.standin(config, pixels=512)
+    # Faces fill their pictures: half of the crops show up to three times as much.
+    config.data.update(crops_per_picture=80, shrink=0.5)
+    config.optimizer.learning_rate = 2e-3
     return config
 
 
 def _quick() -> ConfigDict:
-    student, teacher = _student(), _teacher()
-    student.name, teacher.name = "celeba_unet_quick", "teacher"
+    student = common.quick(_student(), _teacher())
+    teacher = student.teacher.experiment
     for config in (student, teacher):
-        config.data.update(
-            # Scored on the middles of photographs.
-            source="embedded?crop=256",
-            licence="generated pictures, no rights reserved",
-            # A long motion needs more around it than 32 pixels.
-            patch_size=64,
-            crops_per_picture=2,
-            augment="dihedral",
-        )
+        # A long motion needs more around it than 32 pixels.
+        config.data.patch_size = 64
         config.batch_size = 8
         config.optimizer.update(
             rule="muon",
             learning_rate=5e-4,
-            schedule="cosine",
             warmup_steps=20,
             # Of the batches' statistics too, each of which tells of few pictures.
             average=0.98,
         )
-        config.stopping.update(metric="psnr", patience=0)
+        config.epochs = 3
         config.validation.size = 256
     # Few crops a batch: what is left of their brightness depends on the others there.
     teacher.model.renorm = True
     # Within minutes, structure is learned at the expense of brightness.
     teacher.objective = config_dict.create(mse=1.0)
     student.objective = config_dict.create(residual_kd=0.7, mse=0.3)
-    teacher.epochs = 3
-    student.epochs = 3
     student.optimizer.update(learning_rate=2e-3, average=0.99)
-    student.teacher.weights = ""
-    student.teacher.experiment = teacher
     return student
 
 
-def _smoke() -> ConfigDict:
-    student = _quick()
-    student.name = "celeba_unet_smoke"
-    for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=16)
-        config.optimizer.warmup_steps = 0
-        config.epochs = 2
-        config.validation.size = 96
-    return student
+VARIANTS = {
+    "student": _student,
+    "teacher": _teacher,
+    "standin-student": lambda: _standin(_student()),
+    "standin-teacher": lambda: _standin(_teacher()),
+    "quick": _quick,
+    "smoke": lambda: common.smoke(_quick()),
+}

@@ -24,106 +24,33 @@ one that its listing trains, three layers that draw the picture: 11,011.
 
 from ml_collections import ConfigDict, config_dict
 
-VARIANTS = (
-    "student",
-    "teacher",
-    "listing",
-    "standin-student",
-    "standin-teacher",
-    "quick",
-    "smoke",
-)
-
-# Of DIV2K's photographs (EDSR, 2017): subtracted inside the network.
-_MEAN_RGB = (0.4488, 0.4371, 0.4040)
+from configs import base
+from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
     """Returns the experiment that the docstring above describes."""
-    match variant:
-        case "student":
-            return _student()
-        case "teacher":
-            return _teacher()
-        case "listing":
-            return _listing()
-        case "standin-student":
-            return _standin(_student())
-        case "standin-teacher":
-            return _standin(_teacher())
-        case "quick":
-            return _quick()
-        case "smoke":
-            return _smoke()
-    raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(VARIANTS)}")
+    base.check_variant(variant, VARIANTS)
+    return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
-    """Returns what teacher and students share."""
-    config = ConfigDict()
-    config.seed = 0
-    # Weights to begin from (a name, a file, a run's folder), or `identity`: those with
-    # which the network returns its input; empty begins anew.
-    config.init = ""
-    # For terms of the loss that are not used here: see configs/student.py.
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
-
+    config = common.get_config()
     # Or `bicubic:4`: the report reduces by 0.5 or by 0.25, and enlarges again.
     config.degradation = "bicubic:2"
-    config.data = config_dict.create(
-        # A tenth of the photographs is kept for the test, the rest divided 80/20.
-        source="folder:photographs?split=80/20+10",
-        licence="of the photographs in that folder",
-        patch_size=256,
-        # Pixels, at most, by which the grid of the blur is off the patch.
-        grid_shift=0,
-        crops_per_picture=1,
-        augment="flip",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
-        placement="auto",
-    )
-    config.batch_size = 8
+    # A tenth of the photographs is kept for the test, the rest divided 80/20.
+    config.data.source = "folder:photographs?split=80/20+10"
     config.epochs = 100
-    config.budget = ""
-    config.optimizer = config_dict.create(
-        rule="adam",
-        learning_rate=1e-4,
-        schedule="constant",
-        warmup_steps=0,
-        weight_decay=1e-5,
-        clip_norm=0.0,
-        accumulate=1,
-        average=0.0,
-    )
+    config.optimizer.update(learning_rate=1e-4, weight_decay=1e-5)
     # The validation loss is the mean squared error.
-    config.stopping = config_dict.create(metric="mse", patience=10)
-    config.validation = config_dict.create(size=256, pictures=20)
-
-    config.log_every = 50
-    config.checkpoint_every = 250
-    config.steps_per_call = 0
-    config.parallel = "jit"
-    config.devices = 0
-    config.dtype = "float32"
+    config.stopping.update(metric="mse", patience=10)
     return config
 
 
 def _teacher() -> ConfigDict:
     config = _common()
     config.name = "conference_dncnn_teacher"
-    config.model = config_dict.create(
-        name="dncnn",
-        depth=17,
-        width=64,
-        channels=3,
-        norm_after="inner",
-        mean=_MEAN_RGB,
-    )
-    config.teacher = config_dict.create(weights="", shares=())
+    config.model = ConfigDict(base.DNCNN17)
     config.objective = config_dict.create(mse=1.0)
     return config
 
@@ -131,18 +58,9 @@ def _teacher() -> ConfigDict:
 def _student() -> ConfigDict:
     config = _common()
     config.name = "conference_dncnn"
-    config.model = config_dict.create(
-        name="dncnn",
-        depth=8,
-        width=32,
-        channels=3,
-        norm_after=(3, 6),
-        mean=_MEAN_RGB,
-    )
+    config.model = ConfigDict(base.DNCNN8)
     # The folder that `:teacher` leaves; or the teacher that ships, `dncnn17-bicubic2`.
-    config.teacher = config_dict.create(
-        weights="runs/conference_dncnn_teacher", shares=()
-    )
+    config.teacher.weights = "runs/conference_dncnn_teacher"
     config.objective = config_dict.create(residual_kd=1.0, mse=1.0)
     return config
 
@@ -160,62 +78,27 @@ def _listing() -> ConfigDict:
 
 
 def _standin(config: ConfigDict) -> ConfigDict:
-    """Returns the recipe for other photographs and minutes of an accelerator."""
-    config.name += "_standin"
-    config.data.update(
-        # Reduced, so that pixels are sharp; scored on the middles.
-        source="folder:photographs?short=512&crop=512",
-        licence="of the photographs in that folder",
-        crops_per_picture=40,
-        augment="dihedral",
-        shrink=0.5,
-    )
-    config.epochs = 20
-    config.optimizer.update(
-        rule="muon",
-        learning_rate=3e-3,
-        schedule="cosine",
-        warmup_steps=200,
-        weight_decay=0.0,
-        average=0.999,
-    )
-    config.stopping.update(metric="psnr", patience=0)
-    config.validation.update(size=512, pictures=20)
-    if config.teacher.weights:
-        config.teacher.weights += "_standin"
+    config = common.standin(config, pixels=512)
+    config.stopping.metric = "psnr"
     return config
 
 
 def _quick() -> ConfigDict:
-    student, teacher = _student(), _teacher()
-    student.name, teacher.name = "conference_dncnn_quick", "teacher"
-    for config in (student, teacher):
-        config.data.update(
-            # Scored on the middles of photographs.
-            source="embedded?crop=256",
-            licence="generated pictures, no rights reserved",
-            patch_size=32,
-            crops_per_picture=2,
-            augment="dihedral",
-        )
-        config.optimizer.update(
-            learning_rate=1e-3, schedule="cosine", warmup_steps=50, weight_decay=0.0
-        )
-        config.stopping.update(metric="psnr", patience=0)
+    student = common.quick(_student(), _teacher())
+    teacher = student.teacher.experiment
     teacher.epochs = 4
+    teacher.optimizer.learning_rate = 1e-3
     student.epochs = 6
     student.optimizer.learning_rate = 2e-3
-    student.teacher.weights = ""
-    student.teacher.experiment = teacher
     return student
 
 
-def _smoke() -> ConfigDict:
-    student = _quick()
-    student.name = "conference_dncnn_smoke"
-    for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=16)
-        config.optimizer.warmup_steps = 0
-        config.epochs = 2
-        config.validation.size = 96
-    return student
+VARIANTS = {
+    "student": _student,
+    "teacher": _teacher,
+    "listing": _listing,
+    "standin-student": lambda: _standin(_student()),
+    "standin-teacher": lambda: _standin(_teacher()),
+    "quick": _quick,
+    "smoke": lambda: common.smoke(_quick()),
+}

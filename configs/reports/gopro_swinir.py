@@ -32,86 +32,30 @@ The published SwinIR of upscale 1 takes away noise or JPEG's artifacts, not blur
 
 from ml_collections import ConfigDict, config_dict
 
-VARIANTS = (
-    "student",
-    "teacher",
-    "standin-student",
-    "standin-teacher",
-    "quick",
-    "smoke",
-)
+from configs import base
+from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
     """Returns the experiment that the docstring above describes."""
-    match variant:
-        case "student":
-            return _student()
-        case "teacher":
-            return _teacher()
-        case "standin-student":
-            return _standin(_student())
-        case "standin-teacher":
-            return _standin(_teacher())
-        case "quick":
-            return _quick()
-        case "smoke":
-            return _smoke()
-    raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(VARIANTS)}")
+    base.check_variant(variant, VARIANTS)
+    return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
-    """Returns what teacher and student share."""
-    config = ConfigDict()
-    config.seed = 0
-    # Weights to begin from (a name, a file, a run's folder), or `identity`: those with
-    # which the network returns its input; empty begins anew.
-    config.init = ""
-    # For terms of the loss that are not used here: see configs/student.py.
-    config.features = ""
-    config.views = ""
+    config = common.get_config()
     # What the perceptual loss sees with: torchvision's file.
     config.vgg = "vgg16-397923af.pth"
-
     # What a call of low bandwidth does to sharp pictures; GoPro's come in pairs, and
     # keep the blur that they have.
     config.degradation = "video_call"
-    config.data = config_dict.create(
-        source="tfds:gopro",
-        licence="GoPro: CC BY 4.0",
-        patch_size=64,
-        # Pixels, at most, by which the grid of the blur is off the patch.
-        grid_shift=0,
-        crops_per_picture=1,
-        augment="flip",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
-        placement="auto",
-    )
+    config.data.update(source="tfds:gopro", licence="GoPro: CC BY 4.0", patch_size=64)
     config.batch_size = 4
     config.epochs = 30
-    config.budget = ""
-    config.optimizer = config_dict.create(
-        rule="adam",
-        learning_rate=1e-4,
-        # Halved every 50 epochs, says the report, which ends after 30.
-        schedule="step:50,0.5",
-        warmup_steps=0,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        accumulate=1,
-        average=0.0,
-    )
-    config.stopping = config_dict.create(metric="ssim", patience=0)
-    config.validation = config_dict.create(size=256, pictures=100)
-
-    config.log_every = 50
-    config.checkpoint_every = 250
-    config.steps_per_call = 0
-    config.parallel = "jit"
-    config.devices = 0
-    config.dtype = "float32"
+    # Halved every 50 epochs, says the report, which ends after 30.
+    config.optimizer.update(learning_rate=1e-4, schedule="step:50,0.5")
+    config.stopping.metric = "ssim"
+    config.validation.pictures = 100
     return config
 
 
@@ -128,7 +72,6 @@ def _teacher() -> ConfigDict:
         mlp_ratio=2.0,
         channels=3,
     )
-    config.teacher = config_dict.create(weights="", shares=())
     config.objective = config_dict.create(l1=1.0, perceptual=0.01)
     return config
 
@@ -139,7 +82,7 @@ def _student() -> ConfigDict:
     config.init = "identity"
     config.model = config_dict.create(name="encoder_decoder", width=64, channels=3)
     # The folder that `:teacher` leaves.
-    config.teacher = config_dict.create(weights="runs/gopro_swinir_teacher", shares=())
+    config.teacher.weights = "runs/gopro_swinir_teacher"
     config.objective = config_dict.create(
         l1=1.0, perceptual=0.01, l1_kd=1.0, perceptual_kd=0.01
     )
@@ -147,27 +90,11 @@ def _student() -> ConfigDict:
 
 
 def _standin(config: ConfigDict) -> ConfigDict:
-    """Returns the recipe for other photographs and minutes of an accelerator."""
-    config.name += "_standin"
-    config.data.update(
-        # Reduced, so that pixels are sharp; scored on the middles.
-        source="folder:photographs?short=720&crop=720",
-        licence="of the photographs in that folder",
-        crops_per_picture=16,
-        augment="dihedral",
-        shrink=0.0,
-    )
-    config.epochs = 20
-    config.optimizer.update(
-        rule="muon",
-        learning_rate=2e-3,
-        schedule="cosine",
-        warmup_steps=200,
-        weight_decay=0.0,
-        average=0.999,
-    )
+    config = common.standin(config, pixels=720)
+    config.data.update(crops_per_picture=16, shrink=0.0)
+    config.optimizer.learning_rate = 2e-3
     config.stopping.metric = "psnr"
-    config.validation.update(size=256, pictures=20)
+    config.validation.size = 256
     # The report's camera moves while its shutter is open, or the call is narrow.
     config.degradation = "shake:3-20/video_call"
     # Without published weights and VGG16: neither is needed to see it work.
@@ -176,31 +103,16 @@ def _standin(config: ConfigDict) -> ConfigDict:
     for term in ("perceptual", "perceptual_kd"):
         if term in config.objective:
             del config.objective[term]
-    if config.teacher.weights:
-        config.teacher.weights += "_standin"
     return config
 
 
 def _quick() -> ConfigDict:
-    student, teacher = _student(), _teacher()
-    student.name, teacher.name = "gopro_swinir_quick", "teacher"
+    student = common.quick(_student(), _teacher())
+    teacher = student.teacher.experiment
     for config in (student, teacher):
-        config.data.update(
-            # Scored on the middles of photographs.
-            source="embedded?crop=256",
-            licence="generated pictures, no rights reserved",
-            crops_per_picture=1,
-            augment="dihedral",
-        )
-        config.optimizer.update(
-            rule="muon",
-            learning_rate=1e-3,
-            schedule="cosine",
-            warmup_steps=50,
-            average=0.98,
-        )
+        config.data.update(patch_size=64, crops_per_picture=1)
+        config.optimizer.update(rule="muon", learning_rate=1e-3, average=0.98)
         config.vgg = ""
-        config.stopping.metric = "psnr"
     teacher.init = ""
     teacher.model.update(depths=(2, 2), width=24, heads=(2, 2))
     # Structure stands in for what VGG16 sees.
@@ -208,18 +120,20 @@ def _quick() -> ConfigDict:
     teacher.epochs = 6
     student.objective = config_dict.create(l1=1.0, ssim=0.1, l1_kd=1.0)
     student.epochs = 3
-    student.teacher.weights = ""
-    student.teacher.experiment = teacher
     return student
 
 
 def _smoke() -> ConfigDict:
-    student = _quick()
-    student.name = "gopro_swinir_smoke"
-    for config in (student, student.teacher.experiment):
-        config.data.update(source="embedded?first=16&crop=96", patch_size=16)
-        config.optimizer.warmup_steps = 0
-        config.epochs = 2
-        config.validation.size = 96
+    student = common.smoke(_quick())
     student.teacher.experiment.model.update(depths=(2,), width=12, heads=(2,))
     return student
+
+
+VARIANTS = {
+    "student": _student,
+    "teacher": _teacher,
+    "standin-student": lambda: _standin(_student()),
+    "standin-teacher": lambda: _standin(_teacher()),
+    "quick": _quick,
+    "smoke": _smoke,
+}

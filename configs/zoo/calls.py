@@ -18,6 +18,8 @@ BSDS500 too: their cards have the recipe that they learned by.
 
 from ml_collections import ConfigDict, config_dict
 
+from configs import base
+
 # Operations of a 1280x720 frame: 3.8, 11 and 308 billion.
 _SIZES = {
     "rt-s-call": {"depth": 5, "width": 16, "convolution": "expanded"},
@@ -38,12 +40,9 @@ _DECAY = {"rt-s-call": 0.0, "rt-s-codec": 0.0, "rt-m-call": 0.1, "rt-xl-call": 0
 
 def get_config(variant: str = "rt-s-call") -> ConfigDict:
     """Returns the experiment; `variant` is the name of the weights."""
-    if variant not in _SIZES:
-        raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(_SIZES)}")
-    config = ConfigDict()
+    base.check_variant(variant, _SIZES)
+    config = base.get_config()
     config.name = variant
-    config.seed = 0
-
     config.model = config_dict.create(
         name="real_time",
         channels=1,
@@ -58,54 +57,33 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
         context=0,
         **_SIZES[variant],
     )
-    # Empty trains alone; see configs/student.py for what else there is.
-    config.teacher = config_dict.create(weights="", shares=())
-    config.init = ""
     # By `psnr` a decibel counts as much where the damage is mild as where it is strong.
     config.objective = config_dict.create(psnr=1.0)
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
 
     # For tests on other pictures: clips are pairs already.
     config.degradation = "video_call@0.9"
-    config.data = config_dict.create(
+    config.data.update(
         source="clips:clips",
         licence="free photographs: CC0, CC BY and the Unsplash licence",
         patch_size=192,
-        grid_shift=0,
-        # Crops from each frame in one epoch.
         crops_per_picture=1,
-        augment="dihedral",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
         placement="device",
     )
     config.batch_size = 16
     config.epochs = 1
     # In place of epochs.
     config.budget = _BUDGETS[variant]
-
-    config.optimizer = config_dict.create(
-        rule="muon",
+    config.optimizer.update(
         learning_rate=5e-3,
-        schedule="cosine",
         warmup_steps=300,
         weight_decay=_DECAY[variant],
-        clip_norm=0.0,
-        accumulate=1,
         average=0.999,
     )
     # A mean PSNR would be one of the frames that are sharp already.
-    config.stopping = config_dict.create(metric="mae", patience=0)
-    config.validation = config_dict.create(size=192, pictures=400)
-
+    config.stopping.metric = "mae"
+    config.validation.update(size=192, pictures=400)
     config.log_every = 100
     config.checkpoint_every = 2000
-
-    config.steps_per_call = 0
-    config.parallel = "jit"
     config.devices = 1
     config.dtype = "bfloat16"
     return config

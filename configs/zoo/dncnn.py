@@ -19,10 +19,9 @@ for 61.
 
 from ml_collections import ConfigDict, config_dict
 
-_NETWORKS = {
-    "dncnn17": {"depth": 17, "width": 64, "norm_after": "inner"},
-    "dncnn8": {"depth": 8, "width": 32, "norm_after": (3, 6)},
-}
+from configs import base
+
+_NETWORKS = {"dncnn17": base.DNCNN17, "dncnn8": base.DNCNN8}
 # Of 1,000 steps on 421 photographs.
 _EPOCHS = {
     "dncnn17-bicubic2": 35,
@@ -41,27 +40,15 @@ _CROPS = {64: 152, 96: 228, 128: 304}
 
 def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
     """Returns the experiment; `variant` is the name of the weights."""
-    if variant not in _EPOCHS:
-        raise ValueError(
-            f"unknown variant {variant!r}; there are: {', '.join(_EPOCHS)}"
-        )
+    base.check_variant(variant, _EPOCHS)
     network, blur = variant.removesuffix("-alone").split("-")
     call = blur == "call"
     teacher = _TAUGHT.get(variant, "")
     batch = _BATCHES.get(f"{network}-{blur}", _BATCH)
-    config = ConfigDict()
+    config = base.get_config()
     config.name = variant
-    config.seed = 0
-
-    config.model = config_dict.create(
-        name="dncnn",
-        channels=3,
-        # Subtracted inside the network: the mean of DIV2K's photographs (EDSR, 2017).
-        mean=(0.4488, 0.4371, 0.4040),
-        **_NETWORKS[network],
-    )
-    # Empty trains alone; see configs/student.py for what else there is.
-    config.teacher = config_dict.create(weights=teacher, shares=())
+    config.model = ConfigDict(_NETWORKS[network])
+    config.teacher.weights = teacher
     config.init = f"{network}-bicubic2" if call else ""
     if call:
         # By `psnr` a decibel counts as much where the blur is mild as where it is
@@ -72,51 +59,28 @@ def get_config(variant: str = "dncnn8-bicubic2") -> ConfigDict:
         config.objective = config_dict.create(residual_kd=1.0, mse=1.0)
     else:
         config.objective = config_dict.create(mse=1.0)
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
 
     # As files of 8 bits hold it, and as published tests have it.
     config.degradation = "video_call@0.9" if call else "bicubic:2/bicubic:2,exact=1"
-    config.data = config_dict.create(
+    config.data.update(
         source="folder:photographs",
         licence="BSDS500: non-commercial research and education",
         patch_size=64,
-        # So many pixels, at most, the blur's grid is off the patch.
         grid_shift=8 if call else 0,
         crops_per_picture=_CROPS[batch],
-        augment="dihedral",
-        # The share of crops that are cut up to three times as large and reduced.
         shrink=0.0 if call else 0.5,
-        # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.1 if call else 0.05,
-        workers=0,
-        placement="auto",
     )
     config.batch_size = batch
     config.epochs = _EPOCHS[variant]
-    config.budget = ""
-
-    config.optimizer = config_dict.create(
-        rule="muon",
+    config.optimizer.update(
         learning_rate=3e-3 if call else 6e-3,
-        schedule="cosine",
         warmup_steps=500,
-        weight_decay=0.0,
-        clip_norm=0.0,
-        accumulate=1,
         average=0.999,
     )
     # A mean PSNR would be one of the pictures that are sharp already.
-    config.stopping = config_dict.create(metric="mae" if call else "psnr", patience=0)
-    config.validation = config_dict.create(size=256, pictures=20)
-
-    config.log_every = 50
+    config.stopping.metric = "mae" if call else "psnr"
     config.checkpoint_every = 1000
-
-    config.steps_per_call = 0
-    config.parallel = "jit"
-    config.devices = 0
     # On a CPU bfloat16 gains no time.
     config.dtype = "bfloat16"
     return config

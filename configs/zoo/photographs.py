@@ -11,6 +11,8 @@ comes as it is. Twelve megapixels take `rt-l-photo` some seconds on two cores;
 
 from ml_collections import ConfigDict, config_dict
 
+from configs import base
+
 _SIZES = {
     "rt-l-photo": {"depth": 10, "width": 24},
     # With a way around the middle.
@@ -22,13 +24,10 @@ _BUDGETS = {"rt-l-photo": "280s", "rt-xl-photo": "330s"}
 
 def get_config(variant: str = "rt-l-photo") -> ConfigDict:
     """Returns the experiment; `variant` is the name of the weights."""
-    if variant not in _SIZES:
-        raise ValueError(f"unknown variant {variant!r}; there are: {', '.join(_SIZES)}")
+    base.check_variant(variant, _SIZES)
     large = variant == "rt-xl-photo"
-    config = ConfigDict()
+    config = base.get_config()
     config.name = variant
-    config.seed = 0
-
     config.model = config_dict.create(
         name="real_time",
         channels=3,
@@ -43,55 +42,34 @@ def get_config(variant: str = "rt-l-photo") -> ConfigDict:
         context=8,
         **_SIZES[variant],
     )
-    # Empty trains alone; see configs/student.py for what else there is.
-    config.teacher = config_dict.create(weights="", shares=())
-    config.init = ""
     # By `psnr` a decibel counts as much where the damage is mild as where it is strong;
     # `ssim` keeps the texture that it would smooth away.
     config.objective = config_dict.create(psnr=1.0, ssim=10.0)
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
 
     # For tests on other pictures: snapshots are pairs already.
     config.degradation = "gaussian:1.5-3" if large else "photo"
-    config.data = config_dict.create(
+    config.data.update(
         source="snapshots:photographs",
         licence="free photographs: CC0, CC BY and the Unsplash licence",
         patch_size=192,
-        grid_shift=0,
-        # Crops from each snapshot in one epoch.
         crops_per_picture=1,
-        augment="dihedral",
-        shrink=0.0,
-        extremes=0.0,
-        workers=0,
         placement="device",
     )
     config.batch_size = 16
     config.epochs = 1
     # In place of epochs, on one H100.
     config.budget = _BUDGETS[variant]
-
-    config.optimizer = config_dict.create(
-        rule="muon",
+    config.optimizer.update(
         learning_rate=1.5e-3 if large else 5e-3,
-        schedule="cosine",
         warmup_steps=1000 if large else 300,
         weight_decay=0.05,
-        clip_norm=0.0,
-        accumulate=1,
         average=0.999,
     )
     # A mean PSNR would be one of the pictures that are sharp already.
-    config.stopping = config_dict.create(metric="mae", patience=0)
-    config.validation = config_dict.create(size=256, pictures=400)
-
+    config.stopping.metric = "mae"
+    config.validation.pictures = 400
     config.log_every = 100
     config.checkpoint_every = 2000
-
-    config.steps_per_call = 0
-    config.parallel = "jit"
     config.devices = 1
     config.dtype = "bfloat16"
     return config

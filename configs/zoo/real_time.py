@@ -19,6 +19,8 @@ core, without a teacher, 15 minutes of batches of 16 x 64 x 64 in float32 took `
 
 from ml_collections import ConfigDict, config_dict
 
+from configs import base
+
 # Operations of a 1280x720 frame: 3.8, 11 and 308 billion.
 _SIZES = {
     "rt-s": {"depth": 5, "width": 16},
@@ -40,16 +42,11 @@ _DECAY = {"rt-s": 0.0, "rt-m": 0.2, "rt-xl": 0.1}
 
 def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
     """Returns the experiment; `variant` is the name of the weights."""
-    if variant not in _EPOCHS:
-        raise ValueError(
-            f"unknown variant {variant!r}; there are: {', '.join(_EPOCHS)}"
-        )
+    base.check_variant(variant, _EPOCHS)
     size = variant.removesuffix("-alone").removesuffix("-bicubic2")
     teacher = _TAUGHT.get(variant, "")
-    config = ConfigDict()
+    config = base.get_config()
     config.name = variant
-    config.seed = 0
-
     config.model = config_dict.create(
         name="real_time",
         channels=1,
@@ -65,58 +62,33 @@ def get_config(variant: str = "rt-s-bicubic2") -> ConfigDict:
         learned_slope=False,
         **_SIZES[size],
     )
-    # Empty trains alone; see configs/student.py for what else there is.
-    config.teacher = config_dict.create(weights=teacher, shares=())
-    config.init = ""
+    config.teacher.weights = teacher
     if teacher:
         config.objective = config_dict.create(l1=1.0, l1_kd=1.0)
     else:
         config.objective = config_dict.create(l1=1.0)
-    config.features = ""
-    config.views = ""
-    config.vgg = ""
 
     # As files of 8 bits hold it, and as published tests have it.
     config.degradation = "bicubic:2/bicubic:2,exact=1"
-    config.data = config_dict.create(
+    config.data.update(
         source="folder:photographs",
         licence="BSDS500: non-commercial research and education",
         patch_size=96,
-        # So many pixels, at most, the blur's grid is off the patch.
-        grid_shift=0,
-        # Crops from each picture in one epoch.
         crops_per_picture=152,
-        augment="dihedral",
-        # The share of crops that are cut up to three times as large and reduced, as
-        # the photographs of benchmarks were.
+        # As the photographs of benchmarks were reduced.
         shrink=0.5,
-        # The share of crops that are stretched until they clip: as print, as screens.
         extremes=0.05,
-        workers=0,
-        placement="auto",
     )
     config.batch_size = 64
     config.epochs = _EPOCHS[variant]
-    config.budget = ""
-
-    config.optimizer = config_dict.create(
-        rule="muon",
+    config.optimizer.update(
         learning_rate=4e-3 if size == "rt-xl" else 6e-3,
-        schedule="cosine",
         warmup_steps=500,
         weight_decay=_DECAY[size],
-        clip_norm=0.0,
-        accumulate=1,
         average=0.999,
     )
-    config.stopping = config_dict.create(metric="psnr", patience=0)
-    config.validation = config_dict.create(size=256, pictures=20)
-
     config.log_every = 100
     config.checkpoint_every = 500
-
-    config.steps_per_call = 0
-    config.parallel = "jit"
     # On a CPU one device trains networks as small as these faster than two do.
     config.devices = 1
     # On a CPU bfloat16 gains no time; the `rt-s` that ships learned in float32.

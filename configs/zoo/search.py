@@ -7,6 +7,8 @@
 
 from ml_collections import ConfigDict
 
+from configs import base
+
 _PLAIN = {
     "depth": 5,
     "width": 16,
@@ -57,10 +59,7 @@ _CANDIDATES = {
 
 def get_config(variant: str = "rt-s") -> ConfigDict:
     """Returns the comparison; `variant` is `rt-s` or `rt-m`."""
-    if variant not in _CANDIDATES:
-        raise ValueError(
-            f"unknown variant {variant!r}; there are: {', '.join(_CANDIDATES)}"
-        )
+    base.check_variant(variant, _CANDIDATES)
     config = ConfigDict()
     config.experiment = "real_time.py:rt-s-bicubic2-alone"
     config.seeds = (0,)

@@ -1,7 +1,9 @@
 """Files that are complete or absent, even if the program is killed while it writes."""
 
 import contextlib
+import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Returns what runs that were killed left of `path`; not what others write now."""
+    found = path.parent.glob(f".unfinished-*-{glob.escape(path.name)}")
+    return [left for left in sorted(found) if not _is_written(left, path)]
+
+
+def _is_written(unfinished: Path, path: Path) -> bool:
+    name = re.escape(path.name)
+    writer = re.fullmatch(rf"\.unfinished-(\d+)-{name}", unfinished.name)
+    if writer is None:
+        # Of a longer name that ends like this one.
+        return True
+    try:
+        os.kill(int(writer[1]), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A container gives every run the same number.
+    return int(writer[1]) != os.getpid()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from kdsharp.cli import (
     plot,
     serve,
     sharpen,
+    train,
     video,
     web,
     weights,
@@ -41,6 +42,7 @@ _GROUPS = (
     mos,
     data,
     weights,
+    train,
     ablate,
     eval,
     bench,
@@ -51,7 +53,7 @@ _GROUPS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(argv)
     terminal.configure_logging()
     try:
         status = arguments.call(arguments) or 0
@@ -70,6 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{error}: what is done stays; mend that and run the same command again", 1
         )
     return status
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; where a verb takes values of a config, also those `overrides`."""
+    parser = _parser()
+    arguments, others = parser.parse_known_args(argv)
+    if others and not getattr(arguments, "takes_overrides", False):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    arguments.overrides = others
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,11 +78,11 @@ def _bench(arguments: argparse.Namespace) -> int:
     # Several processes share a graphics card: none may take all its memory at once.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     from kdsharp.commands import bench
-    from kdsharp.config_files import load_config
+    from kdsharp.config_files import load_experiment
 
     configs = {}
     for path in arguments.config:
-        config = load_config(path)
+        config = load_experiment(path)
         configs[config.name] = json.loads(config.model.to_json())
     return bench.run(
         arguments.weights,

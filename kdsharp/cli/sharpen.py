@@ -49,6 +49,12 @@ def add(verbs: Verbs) -> None:
         help="also write NAME.compare.EXT: before | after, a seam between",
     )
     verb.add_argument(
+        "--format",
+        metavar="F",
+        default="",
+        help="jpg, png, webp, tif, bmp or avif (default: as each picture came, or png)",
+    )
+    verb.add_argument(
         "--overwrite", action="store_true", help="replace files that are there"
     )
     options.add_megapixels(verb)
@@ -69,6 +75,7 @@ def _sharpen(arguments: argparse.Namespace) -> int:
         unsharp=arguments.unsharp,
         compare=arguments.compare,
         overwrite=arguments.overwrite,
+        format_=arguments.format,
         megapixels=arguments.megapixels,
         backend=arguments.backend,
         threads=arguments.threads,

@@ -27,9 +27,24 @@ def add(verbs: Verbs) -> None:
         type=pathlib.Path,
         help="a copy of the npm package onnxruntime-web (default: npm brings it)",
     )
+    extension = add_verb(
+        web, "extension", _extension, "write an extension of Chromium and Firefox"
+    )
+    extension.add_argument(
+        "out", metavar="OUT", type=pathlib.Path, help="the folder; OUT.zip comes beside"
+    )
+    extension.add_argument(
+        "--model", metavar="NAME", help="a network of luma (default: that of video)"
+    )
 
 
 def _build(arguments: argparse.Namespace) -> None:
     from kdsharp.commands import web
 
     web.build(arguments.out, wished=arguments.models, runtime_copy=arguments.runtime)
+
+
+def _extension(arguments: argparse.Namespace) -> None:
+    from kdsharp.commands import web
+
+    web.extension(arguments.out, model=arguments.model)

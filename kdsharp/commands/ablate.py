@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from kdsharp import ablation, experiment
-from kdsharp.config_files import load_config
 from kdsharp.errors import UserError
 
 
@@ -19,9 +18,8 @@ def run(
     """Trains what the ablation lists and prints the table of it."""
     for name, value in (("seeds", seeds), ("steps", steps)):
         if value is not None and value < 1:
-            raise UserError(f"--{name} is {value}: it must be at least 1.")
-    spec = load_config(config)
-    base = ablation.load_base(spec, Path(config.partition(":")[0]))
+            raise UserError(f"--{name} must be at least 1, not {value}")
+    spec, base = ablation.load(config)
     if seeds:
         spec.seeds = tuple(range(seeds))
     if steps:

@@ -195,8 +195,8 @@ def _agree(own: str, asked: dict, out: str) -> None:
     ]
     if changes:
         raise UserError(
-            f"{out} holds pictures of another options ({'; '.join(changes)}): name "
-            "another folder"
+            f"{out} holds pictures made with other options ({'; '.join(changes)}): "
+            "name another folder"
         )
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from kdsharp.base import atomic_files
-from kdsharp.config_files import load_config
+from kdsharp.config_files import load_experiment
 from kdsharp.data import decoding
 from kdsharp.errors import UserError
 
@@ -85,7 +85,7 @@ def preview(
     decoding.check_name(out)
     if count < 1:
         raise UserError(f"--count is {count}: it must be at least 1.")
-    config = load_config(config_file)
+    config = load_experiment(config_file)
     from kdsharp.data import preview as previews
     from kdsharp.data import sources
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -119,7 +119,7 @@ class Sharpening:
         sharp, before, target = made
         with self.stopwatch.spent("encode"):
             if target is None:
-                kept = pictures.kept_format(sharp.details.format)
+                kept = job.format_for(sharp.details.format)
                 sys.stdout.buffer.write(pictures.encode(sharp, kept))
                 sys.stdout.buffer.flush()
                 return
@@ -152,6 +152,7 @@ def run(
     unsharp: float,
     compare: bool,
     overwrite: bool,
+    format_: str = "",
     megapixels: float,
     backend: str,
     threads: int,
@@ -161,7 +162,8 @@ def run(
     began = time.perf_counter() - _seconds_since_start()
     signal.signal(signal.SIGTERM, _end)
     pictures.allow(megapixels)
-    jobs = names.plan(inputs, out)
+    plan = names.plan(inputs, out, format_ and pictures.named_format(format_))
+    jobs = plan.jobs
     if jobs[0].target is None:
         if compare:
             raise UserError("--compare writes a second file: name the first with -o")
@@ -182,10 +184,8 @@ def run(
     failed = _run(jobs, sharpening)
     if timing:
         _tell(sharpening.stopwatch.seconds, start, time.perf_counter() - began)
-    for sentence in failed:
-        terminal.fail(sentence, 1)
-    if failed and len(jobs) > 1:
-        terminal.fail(f"{len(failed)} of {len(jobs)} pictures were not sharpened", 1)
+    if len(jobs) > 1 or plan.skipped:
+        logger.info("%s", _summary(len(jobs), failed, plan.skipped))
     return 1 if failed else 0
 
 
@@ -200,9 +200,9 @@ def beside(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return joined
 
 
-def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> list[str]:
-    """Returns a sentence for each picture that was not sharpened."""
-    failed = []
+def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
+    """Returns how many pictures were not sharpened; a sentence tells why of each."""
+    failed = 0
     # Of one picture, tiles are counted instead.
     bar = tqdm(
         total=len(jobs),
@@ -228,17 +228,38 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> list[str]:
         for job, error in done:
             bar.update()
             if error is not None:
-                failed.append(_sentence(job, error))
+                failed += 1
+                with tqdm.external_write_mode(sys.stderr):
+                    terminal.fail(_sentence(job, error), 1)
     return failed
 
 
 def _sentence(job: names.Job, error: Exception) -> str:
+    """Returns what went wrong with a picture, whatever it was."""
     words = str(error)
     if isinstance(error, UserError | OSError):
         return words if job.name in words else f"{job.name}: {words}"
     if isinstance(error, MemoryError):
         return f"{job.name}: it does not fit into memory"
-    raise error
+    kind = type(error).__name__
+    return f"{job.name}: it was not sharpened ({kind}{': ' if words else ''}{words})"
+
+
+def _summary(asked: int, failed: int, skipped: Sequence[Path]) -> str:
+    """Returns how many pictures were made and refused, and what was no picture."""
+    parts = [f"{asked - failed} of {asked} pictures sharpened"]
+    if failed:
+        parts.append(f"{failed} refused, for the reasons above")
+    if skipped:
+        kinds = Counter(path.suffix.lower() or "no ending" for path in skipped)
+        told = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        are = (
+            "file that is no picture"
+            if len(skipped) == 1
+            else ("files that are no pictures")
+        )
+        parts.append(f"skipped {len(skipped)} {are} ({told})")
+    return "; ".join(parts)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,13 @@ def build(out: Path, *, wished: list[str], runtime_copy: Path | None) -> None:
     _tell(out, entries)
 
 
+def extension(out: Path, *, model: str | None) -> None:
+    """Writes an extension of browsers and prints what it weighs."""
+    from kdsharp.web import build_extension
+
+    build_extension.run(out, **({"model": model} if model else {}))
+
+
 def _check(out: Path) -> None:
     """Refuses to replace anything that is no site."""
     if out.is_file():

@@ -11,6 +11,8 @@ from kdsharp.media import tags
 
 _PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
+# What a JPEG can say; of more, a mistake is likelier than a scanner.
+_MOST_DPI = 65535
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 # Of a TIFF, the entries that speak of the picture and not of how it is stored.
@@ -58,7 +60,7 @@ def of_image(image: Image.Image, content: bytes) -> Details:
         exif=_upright(_exif(image, content)),
         icc=info.get("icc_profile") or b"",
         xmp=_xmp(info),
-        dpi=dpi if dpi and min(dpi) > 0 else None,
+        dpi=dpi if dpi and all(0 < value <= _MOST_DPI for value in dpi) else None,
         comment=_bytes(info.get("comment", b"")),
         texts=_texts(image),
         encoding=_encoding(image, content),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kdsharp.errors import UserError
@@ -16,12 +16,13 @@ class Job:
     """One picture: where it is, and where it goes.
 
     None is standard input or output. Unless `exact`, the picture's format decides how
-    the target's name ends.
+    the target's name ends, or `format` does, which is empty or one that is written.
     """
 
     source: Path | None
     target: Path | None
     exact: bool = False
+    format: str = ""
 
     @property
     def name(self) -> str:
@@ -31,25 +32,44 @@ class Job:
         """Returns where a picture that came in that format goes."""
         if self.exact or self.target is None:
             return self.target
-        kept = pictures.kept_format(format_)
+        kept = self.format_for(format_)
         return self.target.with_suffix(pictures.ending_for(self.target, kept))
 
+    def format_for(self, format_: str) -> str:
+        """Returns what a picture that came in that format is written as."""
+        return self.format or pictures.kept_format(format_)
 
-def plan(inputs: Sequence[str], out: str | None) -> list[Job]:
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The pictures that are meant, and the files of folders that are none."""
+
+    jobs: list[Job]
+    skipped: list[Path]
+
+
+def plan(inputs: Sequence[str], out: str | None, format_: str = "") -> Plan:
     """Returns a job for every picture that files, patterns and folders name.
 
     Without `out`, a file's stands beside it as `NAME.sharp.EXT`, a folder's in a folder
     beside it, `NAME.sharp`, that keeps its tree.
     """
     if STREAM in inputs or out == STREAM:
-        return [_stream(inputs, out)]
+        return Plan([_stream(inputs, out, format_)], [])
     sources = [path for given in inputs for path in _expand(given)]
     if out is not None and _is_one_file(sources, out):
-        pictures.format_of(Path(out))
-        return [Job(sources[0], Path(out), exact=True)]
+        return Plan([Job(sources[0], _exact(Path(out), format_), exact=True)], [])
     folder = None if out is None else Path(out)
-    jobs = [job for source in sources for job in _jobs(source, folder)]
-    return list(dict.fromkeys(jobs))
+    jobs: list[Job] = []
+    skipped: list[Path] = []
+    for source in sources:
+        if source.is_dir():
+            found, left = _of_folder(source, folder, format_)
+            jobs += found
+            skipped += left
+        else:
+            jobs.append(_of_file(source, folder, format_))
+    return Plan(list(dict.fromkeys(jobs)), list(dict.fromkeys(skipped)))
 
 
 def comparison(target: Path) -> Path:
@@ -58,19 +78,25 @@ def comparison(target: Path) -> Path:
     return target.with_name(f"{stem}.compare{target.suffix}")
 
 
-def _stream(inputs: Sequence[str], out: str | None) -> Job:
+def _stream(inputs: Sequence[str], out: str | None, format_: str) -> Job:
     if len(inputs) != 1:
         raise UserError("standard input and output hold one picture: give one")
     source = None if inputs[0] == STREAM else Path(inputs[0])
     if source is not None and source.is_dir():
         raise UserError(f"{source} is a folder: standard output holds one picture")
     if out in (None, STREAM):
-        return Job(source, None)
+        return Job(source, None, format=format_)
     target = Path(out)
     if target.is_dir():
         raise UserError(f"{target} is a folder: name a file for standard input")
-    pictures.format_of(target)
-    return Job(source, target, exact=True)
+    return Job(source, _exact(target, format_), exact=True)
+
+
+def _exact(target: Path, format_: str) -> Path:
+    """Returns the name of a file that somebody gave."""
+    if format_ not in ("", pictures.format_of(target)):
+        raise UserError(f"{target} is no {format_}: give its name or --format")
+    return target
 
 
 def _expand(given: str) -> list[Path]:
@@ -94,26 +120,34 @@ def _is_one_file(sources: Sequence[Path], out: str) -> bool:
     return False
 
 
-def _jobs(source: Path, folder: Path | None) -> Iterator[Job]:
-    if not source.is_dir():
-        if folder is None:
-            target = source.with_name(f"{source.stem}.sharp{source.suffix}")
-        else:
-            target = folder / source.name
-        yield Job(source, target)
-        return
+def _of_file(source: Path, folder: Path | None, format_: str) -> Job:
+    if folder is None:
+        target = source.with_name(f"{source.stem}.sharp{source.suffix}")
+    else:
+        target = folder / source.name
+    return Job(source, target, format=format_)
+
+
+def _of_folder(
+    source: Path, folder: Path | None, format_: str
+) -> tuple[list[Job], list[Path]]:
+    """Returns jobs for the pictures below a folder, and what else lies there."""
     # Of `.`, too, a name is needed.
     folder = folder or source.resolve().with_name(source.resolve().name + ".sharp")
     # What was written into the folder by an earlier call is no picture of its own.
-    found = [
+    files = [
         path
         for path in sorted(source.rglob("*"))
-        if pictures.is_named_like_one(path)
-        and path.is_file()
+        if path.is_file()
         and not path.name.startswith(".")
         and not path.resolve().is_relative_to(folder.resolve())
     ]
-    if not found:
+    found = {path: pictures.is_one(path) for path in files}
+    if not any(found.values()):
         raise UserError(f"{source} holds no pictures")
-    for path in found:
-        yield Job(path, folder / path.relative_to(source))
+    jobs = [
+        Job(path, folder / path.relative_to(source), format=format_)
+        for path, is_one in found.items()
+        if is_one
+    ]
+    return jobs, [path for path, is_one in found.items() if not is_one]

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -17,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.media import details as detail
-from kdsharp.media import sixteen_bit, tags
+from kdsharp.media import kinds, sixteen_bit, tags
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class Picture:
 
 def allow(megapixels: float) -> None:
     """Lets Pillow open pictures of so many pixels and none of more."""
-    if not megapixels > 0:
-        raise UserError(f"{megapixels:g} megapixels are no picture: give more than 0")
+    if not 0 < megapixels < math.inf:
+        raise UserError(
+            f"--megapixels {megapixels:g} is out of range: give a number above 0"
+        )
     # It warns of one and refuses two times that.
     Image.MAX_IMAGE_PIXELS = round(megapixels * 1e6 / 2)
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -84,6 +87,7 @@ def allow(megapixels: float) -> None:
 def size(source: Path) -> tuple[int, int]:
     """Returns width and height as stored; of what is no picture, nothing."""
     try:
+        kinds.prepare(kinds.head(source))
         with Image.open(source) as image:
             return image.size
     except Exception:  # To read it will say why.
@@ -94,6 +98,7 @@ def read(source: Path | bytes) -> Picture:
     """Returns the picture in a file, or that a file's bytes are, upright."""
     with _sentences(source):
         content = _content(source)
+        kinds.prepare(kinds.head(content))
         with Image.open(io.BytesIO(content)) as image:
             _check(image)
             # To ask a PNG for its EXIF is to load it: what loading loses comes first.
@@ -119,7 +124,8 @@ def encode(picture: Picture, format_: str) -> bytes:
         pixels = _to_bytes(pixels)
     if format_ in _OPAQUE and pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
         raise UserError(
-            f"{format_} has no transparency, and the picture has: write .png or .webp"
+            f"{format_} has no transparency, and the picture has: write .png or .webp "
+            "(of a folder: --format png or --format webp)"
         )
     image = images.to_image(pixels)
     file = io.BytesIO()
@@ -170,10 +176,45 @@ def ending_for(name: PurePath, format_: str) -> str:
     return _USUAL_ENDINGS[format_]
 
 
-def is_named_like_one(path: PurePath) -> bool:
-    """Whether the end of a name promises a picture that Pillow can open."""
+def named_format(name: str) -> str:
+    """Returns the format that a person names, as jpg or PNG."""
+    try:
+        return ENDINGS["." + name.lower().removeprefix(".")]
+    except KeyError:
+        raise UserError(
+            f"unknown format {name!r}; choose one of: "
+            f"{', '.join(ending[1:] for ending in _USUAL_ENDINGS.values())}"
+        ) from None
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file's name promises a picture, or its content begins as one does.
+
+    That does not say that it can be read: to read it says why not.
+    """
     kind = Image.registered_extensions().get(path.suffix.lower())
-    return kind in Image.OPEN and kind not in _NOT_READ
+    if kind in Image.OPEN and kind not in _NOT_READ:
+        return True
+    try:
+        start = kinds.head(path)
+        if kinds.why_unread(start) or kinds.is_heif(start):
+            return True
+        with Image.open(path, formats=_told_by_content()):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # Nearly anything, of what is no picture.
+        return False
+
+
+def _told_by_content() -> list[str]:
+    """Returns the formats that begin as nothing else does."""
+    Image.init()
+    return [
+        name
+        for name, (_, begins) in Image.OPEN.items()
+        if begins is not None and name not in _NOT_READ
+    ]
 
 
 def _content(source: Path | bytes) -> bytes:

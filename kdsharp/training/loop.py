@@ -92,7 +92,7 @@ class Run:
         self._parts = building.build(
             config, sources=sources, teachers=teachers, initial=initial, vgg=vgg
         )
-        self._profile = Profile(config.get("profile", ""), workdir / "profile")
+        self._profile = Profile(config.profile, workdir / "profile")
         self._interruption = Interruption()
         self._state = self._parts.state
         self._like = building.as_host_arrays(self._state)

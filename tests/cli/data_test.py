@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import scipy.ndimage
@@ -16,6 +15,7 @@ from PIL import Image
 
 from kdsharp.config_files import load_config
 from kdsharp.data import pipeline, preview, sources
+from tests import waiting
 from tests.cli.running import run
 from tests.data import layouts
 
@@ -32,7 +32,7 @@ class DataTest(parameterized.TestCase):
         (("data", "prepare", "helen", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
-        (("data", "preview", "nothing.py", "--out", "a.png"), "experiment nothing.py"),
+        (("data", "preview", "nothing.py", "--out", "a.png"), "no config nothing.py"),
         (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )
@@ -120,10 +120,13 @@ class DataTest(parameterized.TestCase):
             process_group=0,
         ) as process:
             staged = self.root / "data/helen/preparing-1.0.0"
-            while process.poll() is None and not list(staged.glob("*.unfinished-*")):
-                time.sleep(0.01)
+            waiting.until(
+                lambda: list(staged.glob("*.unfinished-*")),
+                "a shard that is being written",
+                ended=lambda: process.poll() is not None,
+            )
             os.killpg(process.pid, signal.SIGINT)
-            _, complaints = process.communicate(timeout=25)
+            _, complaints = process.communicate(timeout=waiting.PATIENCE)
         self.assertEqual(process.returncode, 130, complaints)
         self.assertNotIn("Traceback", complaints)
         self.assertIn("kdsharp: interrupted", complaints)

@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import skimage.data
@@ -13,6 +14,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 import kdsharp
+from kdsharp.media import pictures, tags
 from kdsharp.weights import store
 from tests.cli.running import run
 
@@ -161,7 +163,10 @@ class MistakeTest(_Files):
             (2, "strength 2 is out of range", photo, "--strength", 2),
             (2, "unsharp -1 is out of range", photo, "--unsharp", -1),
             (2, "unknown backend 'abacus'", photo, "--backend", "abacus"),
-            (2, "0 megapixels are no picture", photo, "--megapixels", 0),
+            (2, "--megapixels 0 is out of range", photo, "--megapixels", 0),
+            (2, "--megapixels inf is out of range", photo, "--megapixels", "inf"),
+            (2, "unknown format 'gif'; choose one of: jpg", photo, "--format", "gif"),
+            (2, "is no WEBP", photo, "--format", "webp", "-o", "out.png"),
             (1, "more than 0.001 megapixels", photo, "--megapixels", 0.001),
             (2, r"out.txt is no name of a picture", photo, "-o", "out.txt"),
             (2, "name a folder for several", photo, other, "-o", "out.png"),
@@ -193,8 +198,65 @@ class MistakeTest(_Files):
         self.assertEqual(status, 1)
         self.assertIn("bad.jpg: it is no picture", complaints)
         self.assertIn("empty.jpg: it is empty", complaints)
-        self.assertIn("2 of 4 pictures were not sharpened", complaints)
+        self.assertEndsWith(
+            complaints, "2 of 4 pictures sharpened; 2 refused, for the reasons above\n"
+        )
         self.assertContainsSubset({"in.sharp/a.png", "in.sharp/z.png"}, self.written())
+
+    def test_what_nobody_foresaw_does_not_stop_the_others(self):
+        self.save("in/a.png")
+        self.save("in/b.png")
+        self.save("in/c.png")
+        write = pictures.write
+
+        def fail_once(picture, path, **options):
+            if path.name == "b.png":
+                raise OverflowError("cannot convert float infinity to integer")
+            write(picture, path, **options)
+
+        with mock.patch.object(pictures, "write", fail_once):
+            status, complaints = self.sharpen(self.folder / "in")
+        self.assertEqual(status, 1)
+        self.assertIn(
+            "in/b.png: it was not sharpened (OverflowError: cannot convert", complaints
+        )
+        self.assertIn("2 of 3 pictures sharpened; 1 refused", complaints)
+        self.assertContainsSubset({"in.sharp/a.png", "in.sharp/c.png"}, self.written())
+
+    def test_a_folder_says_what_it_skips_and_looks_into_files(self):
+        self.save("in/a.png").rename(self.folder / "in/without")
+        mpo = self.save("in/b.jpg").rename(self.folder / "in/b.mpo")
+        raw = {254: tags.longs(1), 330: tags.longs(8), 256: tags.longs(160)}
+        (self.folder / "in/c.nef").write_bytes(tags.pack(raw))
+        (self.folder / "in/d.exr").write_bytes(b"\x76\x2f\x31\x01" + bytes(99))
+        for name in ("notes.txt", "more.txt", "film.mp4", "README"):
+            (self.folder / "in" / name).write_text("no picture")
+        status, complaints = self.sharpen(self.folder / "in")
+        self.assertEqual(status, 1)
+        self.assertIn("c.nef: it is a camera's raw file: develop it", complaints)
+        self.assertIn("d.exr: OpenEXR is not read", complaints)
+        self.assertEndsWith(
+            complaints,
+            "2 of 4 pictures sharpened; 2 refused, for the reasons above; skipped 4 "
+            "files that are no pictures (2 .txt, 1 no ending, 1 .mp4)\n",
+        )
+        self.assertTrue(mpo.exists())
+        made = {name for name in self.written() if name.startswith("in.sharp/")}
+        self.assertEqual(made, {"in.sharp/without.png", "in.sharp/b.jpg"})
+
+    def test_a_folder_is_written_in_one_format(self):
+        clear = np.dstack([_photograph(), np.full((60, 80, 1), 99, np.uint8)])
+        self.save("in/a.jpg")
+        self.save("in/deep/b.png", clear)
+        status, complaints = self.sharpen(self.folder / "in", "--format", "bmp")
+        self.assertEqual(status, 1)
+        self.assertIn("BMP has no transparency", complaints)
+        status, complaints = self.sharpen(
+            self.folder / "in", "--format", "webp", "-o", self.folder / "out"
+        )
+        self.assertEqual(status, 0, complaints)
+        for name in ("out/a.webp", "out/deep/b.webp"):
+            self.assertEqual(Image.open(self.folder / name).format, "WEBP")
 
     def test_two_pictures_do_not_become_one(self):
         self.save("a/photo.png")

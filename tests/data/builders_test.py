@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,6 +18,7 @@ from absl.testing import absltest, parameterized
 from kdsharp.data import pipeline, prepared, sources, splits, workers
 from kdsharp.data.builders import originals
 from kdsharp.errors import UserError
+from tests import waiting
 from tests.data import layouts
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -433,14 +433,17 @@ class KillTest(parameterized.TestCase):
 
         staged = root / "data/celeba/preparing-1.0.0"
         with start() as killed:
-            while killed.poll() is None and len(_shards(staged)) < 5:
-                time.sleep(0.002)
+            waiting.until(
+                lambda: len(_shards(staged)) >= 5,
+                "five shards",
+                ended=lambda: killed.poll() is not None,
+            )
             killed.send_signal(signal.SIGKILL)
             kept = {path.stat().st_ino for path in _shards(staged)}
             with contextlib.suppress(OSError):  # Nobody waits at the pipe any more.
                 os.close(os.open(waits, os.O_WRONLY | os.O_NONBLOCK))
             # The pipes close when the last process of it has ended.
-            killed.communicate(timeout=20)
+            killed.communicate(timeout=waiting.PATIENCE)
         self.assertEqual(killed.returncode, -signal.SIGKILL)
         self.assertBetween(len(kept), 5, 299)
         self.assertFalse((root / "data/celeba/1.0.0").exists())
@@ -448,7 +451,7 @@ class KillTest(parameterized.TestCase):
         os.link(folder / "000012.jpg", waits)
 
         with start() as again:
-            out, complaints = again.communicate(timeout=30)
+            out, complaints = again.communicate(timeout=waiting.PATIENCE)
         self.assertEqual(out.split("\n")[0], "300 (218, 178, 3)", complaints)
         self.assertEqual(again.returncode, 0, complaints)
         whole = {path.stat().st_ino for path in _shards(root / "data/celeba/1.0.0")}

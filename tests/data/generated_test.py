@@ -13,6 +13,7 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.data import dead_leaves, generated
 from kdsharp.errors import UserError
+from tests import waiting
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _COUNT = 40
@@ -46,7 +47,9 @@ class GeneratedTest(parameterized.TestCase):
             )
             for _ in range(2)
         ]
-        printed = [program.communicate(timeout=120)[0] for program in programs]
+        printed = [
+            program.communicate(timeout=waiting.PATIENCE)[0] for program in programs
+        ]
         self.assertEqual([program.returncode for program in programs], [0, 0])
         self.assertEqual(printed[0], printed[1])
         self.assertLen(list(self.cache.iterdir()), 1)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from kdsharp.data import pipeline
 from kdsharp.errors import UserError
+from tests import waiting
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -322,7 +323,7 @@ class ProcessesTest(absltest.TestCase):
                 cwd=folder,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=waiting.PATIENCE,
                 check=True,
             )
             self.assertEqual(ended.stdout.split(), expected, module)

@@ -6,8 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
+
+from tests import waiting
 
 # What Debian's slurmctld, slurmd, slurm-client and munge bring.
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
@@ -90,18 +91,15 @@ class Slurm:
         self.run("munged", "--force", f"--socket={folder}/munge.socket", *options)
         self.run("slurmctld")
         self.run("slurmd", "-N", _NODE)
-        deadline = time.monotonic() + 30
-        while "idle" not in self.run("sinfo", "-h", "-o", "%T"):
-            assert time.monotonic() < deadline, self.run("sinfo", "-R")
-            time.sleep(0.2)
+        waiting.until(
+            lambda: "idle" in self.run("sinfo", "-h", "-o", "%T"), "an idle node"
+        )
         return self
 
     def __exit__(self, *_) -> None:
         # In good order: what still runs would outlive its daemons.
         self.run("scancel", f"--user={getpass.getuser()}")
-        deadline = time.monotonic() + 60
-        while self.run("squeue", "-h") and time.monotonic() < deadline:
-            time.sleep(0.2)
+        waiting.until(lambda: not self.run("squeue", "-h"), "an empty queue")
         for name in ("slurmctld.pid", "slurmd.pid", "munge/pid"):
             file = self._folder / name
             if file.exists():
@@ -116,7 +114,7 @@ class Slurm:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=waiting.PATIENCE,
             check=False,
         )
         assert done.returncode == 0, (command, done.stdout)
@@ -126,9 +124,7 @@ class Slurm:
 def _end(process: int) -> None:
     """Returns when the process has written its last."""
     os.kill(process, signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{process}").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    waiting.until(lambda: not Path(f"/proc/{process}").exists(), f"{process} to end")
 
 
 def _free_ports(count: int) -> list[int]:

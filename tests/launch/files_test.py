@@ -9,6 +9,8 @@ import kubeflow_trainer_api.models as kubernetes
 import yaml
 from absl.testing import absltest, parameterized
 
+from tests import waiting
+
 _LAUNCH = Path(__file__).parents[2] / "launch"
 
 
@@ -17,7 +19,7 @@ def _run(*command: object, **options) -> subprocess.CompletedProcess:
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=waiting.PATIENCE,
         check=False,
         **options,
     )

@@ -3,16 +3,18 @@
 import re
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
+from tests import waiting
 from tests.launch import cluster
 from tests.training import runs
 
-_PATIENCE = 150
+# Seconds: several processes, one after another, on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
 
 
 @unittest.skipIf(cluster.missing(), f"not installed: {', '.join(cluster.missing())}")
@@ -66,11 +68,10 @@ class SlurmTest(absltest.TestCase):
         )
 
     def _wait(self, happened, log: Path) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while not happened():
-            told = log.read_text() if log.exists() else ""
-            self.assertLess(time.monotonic(), deadline, told)
-            time.sleep(0.2)
+        try:
+            waiting.until(happened, "Slurm")
+        except AssertionError:
+            self.fail(log.read_text() if log.exists() else "no log")
 
 
 def _curve(workdir: Path) -> list[dict]:

@@ -4,8 +4,10 @@ import dataclasses
 import io
 import resource
 import struct
+import unittest
 import zlib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import skimage.data
@@ -14,7 +16,12 @@ from absl.testing import absltest, parameterized
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
 from kdsharp.errors import UserError
-from kdsharp.media import pictures
+from kdsharp.media import kinds, pictures, tags
+
+try:
+    import pillow_heif
+except ImportError:
+    pillow_heif = None
 
 _ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
@@ -329,6 +336,52 @@ class DamageTest(parameterized.TestCase):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.assertEmpty(list(folder.iterdir()))
+
+    def test_an_absurd_resolution_is_none(self):
+        file = _file(_photograph(), "JPEG2000").getvalue()
+        at = file.index(b"jp2h") - 4
+        length = int.from_bytes(file[at : at + 4], "big")
+        # Pixels a metre: 1 / 1, times ten to the power of 127.
+        box = struct.pack(
+            ">L4sL4sHHHHBB", 26, b"res ", 18, b"resc", 1, 1, 1, 1, 127, 127
+        )
+        head = file[at + 4 : at + length] + box
+        file = file[:at] + struct.pack(">L", 4 + len(head)) + head + file[at + length :]
+        read = pictures.read(file)
+        self.assertGreater(Image.open(io.BytesIO(file)).info["dpi"][0], 1e100)
+        for format_ in (*_KEEPS_ALL, "BMP"):
+            self.assertNotEmpty(pictures.encode(read, format_))
+
+    def test_what_is_a_picture_and_not_read_is_named(self):
+        brands = struct.pack(">L4s4sL4s", 20, b"ftyp", b"heic", 0, b"mif1")
+        with mock.patch.object(kinds.importlib.util, "find_spec", lambda name: None):
+            self._refused(brands + bytes(99), r"install 'kdsharp\[heif\]' reads it")
+        self._refused(b"#?RADIANCE\n" + bytes(99), "Radiance HDR is not read")
+        dng = {50706: tags.Entry(tags.BYTE, bytes([1, 4, 0, 0]))}
+        self._refused(tags.pack(dng, b"MM"), "a camera's raw file")
+
+    @unittest.skipIf(pillow_heif is None, "pillow-heif is not installed")
+    def test_heic_is_read_with_its_details(self):
+        pillow_heif.register_heif_opener()
+        file = _file(
+            _photograph(),
+            "HEIF",
+            quality=100,
+            chroma=444,
+            exif=_exif(),
+            xmp=_XMP,
+            icc_profile=_ICC,
+        )
+        read = _read(file)
+        # What is written turns as the XMP says, and says no more of it.
+        upright = np.rot90(np.asarray(_photograph(), int), -1)
+        self.assertEqual(read.pixels.shape, upright.shape)
+        difference = read.pixels.astype(int) - upright
+        self.assertLess(np.abs(difference).mean(), 2)
+        again = Image.open(io.BytesIO(pictures.encode(read, "JPEG")))
+        self.assertEqual(again.getexif()[0x010F], "Maker")
+        self.assertEqual(again.info["icc_profile"], _ICC)
+        self.assertIn(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">', again.info["xmp"])
 
     def test_the_first_picture_of_a_stack_from_a_camera_is_read(self):
         file = io.BytesIO()

@@ -1,17 +1,24 @@
 """Networks for video, against PyTorch's pixel shuffles and convolutions."""
 
+import unittest
+
 import jax
 import numpy as np
-import torch
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.models import real_time
 
+try:
+    import torch
+except ImportError:
+    torch = None
+
 
 class FoldTest(parameterized.TestCase):
     @parameterized.parameters(2, 3, 4)
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_folding_is_pytorchs_pixel_unshuffle(self, factor):
         x = np.random.default_rng(0).random((2, 12, 24, 1), np.float32)
         expected = torch.nn.functional.pixel_unshuffle(
@@ -44,6 +51,7 @@ class NetworkTest(parameterized.TestCase):
         # Untrained, the residual is nothing.
         np.testing.assert_array_equal(network.apply(variables, x), np.zeros_like(x))
 
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_an_expanded_convolution_is_its_parts_one_after_another(self):
         random = np.random.default_rng(0)
         wide = random.normal(size=(3, 3, 4, 7)).astype(np.float32)

@@ -18,6 +18,7 @@ from absl.testing import absltest
 
 from kdsharp.base import optional
 from kdsharp.study import answers, order
+from tests import waiting
 from tests.study import studies
 from tests.web import browser
 
@@ -62,7 +63,9 @@ class Server:
 
     def ask(self, method: str, path: str, body: bytes | None = None):
         """Returns status and content, None where nobody answered."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=waiting.PATIENCE
+        )
         try:
             connection.request(method, path, body)
             answer = connection.getresponse()
@@ -134,7 +137,7 @@ class KillTest(absltest.TestCase):
     def _wait_for_answers(self, more: int) -> None:
         def count() -> int:
             with contextlib.closing(
-                sqlite3.connect(self.study / answers.FILE, timeout=10)
+                sqlite3.connect(self.study / answers.FILE, timeout=waiting.PATIENCE)
             ) as database:
                 return database.execute("select count(*) from answers").fetchone()[0]
 

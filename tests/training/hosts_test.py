@@ -1,23 +1,26 @@
 """Real processes train as one: two, four, killed, told to stop, again as others."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import safetensors.numpy
 from absl.testing import absltest
 
 from kdsharp.data import sources
 from kdsharp.training import loop
+from tests import waiting
 from tests.training import runs
 
-# Four hosts on two cores that others use, too, take their time.
-_PATIENCE = 280
+# Seconds: several processes, one after another, on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
+
 _EPOCHS = 2
 _CHANGES = {"epochs": _EPOCHS, "data.crops_per_picture": 16}
 _STEPS = 24
@@ -43,7 +46,8 @@ def _end(process: subprocess.Popen) -> None:
     for _ in range(2):
         if process.poll() is None:
             process.terminate()
-            time.sleep(5)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
 
 
 def _hosts(process: subprocess.Popen) -> list[int]:
@@ -92,16 +96,16 @@ class HostsTest(absltest.TestCase):
     def test_killed_with_two_hosts_it_ends_with_four_as_with_one(self):
         workdir, log = self.root / "killed", self.root / "killed.log"
         process = _launch(self, 2, self.photographs, workdir, log)
-        runs.wait_for_steps(workdir, 8, process, _PATIENCE)
+        runs.wait_for_steps(workdir, 8, process)
         self._assert_cores_are_shared_out(process)
         os.kill(_hosts(process)[1], signal.SIGKILL)
-        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGKILL)
+        self.assertEqual(process.wait(waiting.PATIENCE), 128 + signal.SIGKILL)
         words = log.read_text()
         self.assertRegex(words, r"kdsharp: host 0 of 2: .* is gone.*: all stop; the ")
         self.assertNotIn("Traceback", words)
 
         process = _launch(self, 4, self.photographs, workdir, self.root / "four.log")
-        status = process.wait(_PATIENCE)
+        status = process.wait(waiting.PATIENCE)
         words = (self.root / "four.log").read_text()
         self.assertEqual(status, 0, words)
         self.assertRegex(words, r"goes on from step \d+ of 24")
@@ -123,9 +127,9 @@ class HostsTest(absltest.TestCase):
     def test_sigterm_to_one_of_two_hosts_saves_all_and_one_goes_on(self):
         workdir, log = self.root / "told", self.root / "told.log"
         process = _launch(self, 2, self.photographs, workdir, log, parallel="pmap")
-        runs.wait_for_steps(workdir, 3, process, _PATIENCE)
+        runs.wait_for_steps(workdir, 3, process)
         os.kill(_hosts(process)[1], signal.SIGTERM)
-        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
+        self.assertEqual(process.wait(waiting.PATIENCE), 128 + signal.SIGTERM)
         self.assertRegex(log.read_text(), r"kdsharp: SIGTERM at step \d+: saved")
         finished = runs.run(
             runs.command(self.photographs, workdir, **_CHANGES, parallel="pmap")
@@ -144,7 +148,7 @@ class HostsTest(absltest.TestCase):
         loop.Run(config, alone, sources=pictures).train()
         workdir, log = self.root / "on_device", self.root / "on_device.log"
         process = _launch(self, 2, self.photographs, workdir, log, **changes)
-        self.assertEqual(process.wait(_PATIENCE), 0, log.read_text())
+        self.assertEqual(process.wait(waiting.PATIENCE), 0, log.read_text())
         self.assert_same_curve(workdir, runs.curve(alone))
 
     def test_what_a_person_did_wrong_is_a_sentence(self):
@@ -152,7 +156,7 @@ class HostsTest(absltest.TestCase):
         process = _launch(
             self, 2, self.photographs, self.root / "wrong", log, batch_size=9, devices=1
         )
-        self.assertEqual(process.wait(_PATIENCE), 2)
+        self.assertEqual(process.wait(waiting.PATIENCE), 2)
         self.assertRegex(log.read_text(), "batch_size 9 does not divide by 2 devices")
 
     def test_without_hosts_it_says_how_to_get_them(self):

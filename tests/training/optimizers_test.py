@@ -1,14 +1,20 @@
 """Optimisers and learning rates, against PyTorch and closed forms."""
 
+import unittest
+
 import jax
 import numpy as np
 import optax
-import torch
 from absl.testing import absltest, parameterized
 from ml_collections import config_dict
 
 from kdsharp.errors import UserError
 from kdsharp.training import optimizers
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 
 def _config(**changes):
@@ -59,6 +65,7 @@ def _gradients(count: int) -> np.ndarray:
 
 
 class OptimizersTest(parameterized.TestCase):
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_adam_is_pytorchs(self):
         gradients = _gradients(5)
         np.testing.assert_allclose(
@@ -118,6 +125,7 @@ class OptimizersTest(parameterized.TestCase):
 
 class MuonTest(parameterized.TestCase):
     @parameterized.parameters(0.0, 0.5)
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_a_matrix_goes_where_pytorchs_goes(self, decay):
         gradients = np.random.default_rng(0).normal(size=(8, 48, 12))
         gradients = np.asarray(gradients + gradients[:1], np.float32)
@@ -187,6 +195,7 @@ class PlateauTest(parameterized.TestCase):
         ("psnr", "max", [30, 31, 31, 30.5, 32, 31, 31, 31, 31, 33]),
         ("mse", "min", [0.3, 0.2, 0.3, 0.3, 0.1, 0.1, 0.1, 0.05, 0.06, 0.07]),
     )
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_as_pytorch(self, metric, mode, scores):
         plateau = optimizers.Plateau(_config(schedule="plateau:2,0.5"), metric)
         theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from configs import student
+from tests import waiting
 
 ROOT = Path(__file__).parents[2]
 # In this process: of the eight devices that the tests see, one will do.
@@ -82,7 +82,7 @@ def run(arguments: list[str], **options) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=waiting.PATIENCE,
         **options,
     )
 
@@ -101,13 +101,11 @@ def losses(workdir: Path) -> np.ndarray:
     return np.array([r["train/loss"] for r in curve(workdir) if "train/loss" in r])
 
 
-def wait_for_steps(
-    workdir: Path, steps: int, process: subprocess.Popen, patience: float
-) -> None:
+def wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
     """Returns when that many lines of metrics stand in the folder."""
     metrics = workdir / "metrics.jsonl"
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and metrics.read_bytes().count(b"\n") >= steps:
-            return
-        time.sleep(0.01)
+    waiting.until(
+        lambda: metrics.exists() and metrics.read_bytes().count(b"\n") >= steps,
+        f"{steps} lines in {metrics}",
+        ended=lambda: process.poll() is not None,
+    )

@@ -8,9 +8,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
+from tests import waiting
 from tests.training import runs
+
+# Seconds: several processes, one after another, on a machine that others use.
+pytestmark = pytest.mark.timeout(600)
 
 # All that a run carries: a moving average, which teaches; adapters; a falling rate.
 _CARRIED = {
@@ -21,9 +26,6 @@ _CARRIED = {
     "optimizer.average": 0.9,
     "optimizer.schedule": "plateau:1,0.5",
 }
-
-# The longest a run may take to begin.
-_PATIENCE = 90
 
 
 def _start(arguments: list[str], log: Path) -> subprocess.Popen:
@@ -69,7 +71,7 @@ class SurvivalTest(absltest.TestCase):
         chance = random.Random(os.urandom(8))
         for kill in range(3):
             process = _start(command, self.root / f"killed-{kill}.log")
-            runs.wait_for_steps(workdir, 1 + 50 * kill, process, _PATIENCE)
+            runs.wait_for_steps(workdir, 1 + 50 * kill, process)
             time.sleep(chance.uniform(0, 0.3))
             process.kill()
             self.assertEqual(process.wait(), -signal.SIGKILL)
@@ -82,9 +84,9 @@ class SurvivalTest(absltest.TestCase):
         command = _command(self.photographs, workdir)
         log = self.root / "terminated.log"
         process = _start(command, log)
-        runs.wait_for_steps(workdir, 3, process, _PATIENCE)
+        runs.wait_for_steps(workdir, 3, process)
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(_PATIENCE), 128 + signal.SIGTERM)
+        self.assertEqual(process.wait(waiting.PATIENCE), 128 + signal.SIGTERM)
         self.assertRegex(
             log.read_text(), r"kdsharp: SIGTERM at step \d+: saved; the same command"
         )
@@ -105,7 +107,7 @@ class SurvivalTest(absltest.TestCase):
         self.assertEqual(finished.returncode, 0, finished.stderr)
         command = _command(self.photographs, workdir, **changes)
         process = _start(command, self.root / "killed_on_device.log")
-        runs.wait_for_steps(workdir, 8, process, _PATIENCE)
+        runs.wait_for_steps(workdir, 8, process)
         process.kill()
         self.assertEqual(process.wait(), -signal.SIGKILL)
         finished = runs.run(command)
@@ -134,7 +136,7 @@ class SurvivalTest(absltest.TestCase):
         workdir = self.root / "shared"
         command = _command(self.photographs, workdir, epochs=400)
         process = _start(command, self.root / "shared.log")
-        runs.wait_for_steps(workdir, 1, process, _PATIENCE)
+        runs.wait_for_steps(workdir, 1, process)
         second = runs.run(command)
         process.kill()
         process.wait()

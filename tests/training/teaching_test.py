@@ -1,10 +1,10 @@
 """Runs under teachers of every kind: what they show, and what that changes."""
 
+import unittest
 from pathlib import Path
 
 import jax
 import numpy as np
-import torch
 from absl.testing import absltest, parameterized
 from safetensors.numpy import save_file
 
@@ -14,6 +14,11 @@ from kdsharp.models import vgg
 from kdsharp.training import teaching
 from kdsharp.weights import store
 from tests.training import runs
+
+try:
+    import torch
+except ImportError:
+    torch = None
 
 
 def _save_teacher(path: Path, seed: int, **network) -> str:
@@ -29,6 +34,7 @@ def _save_teacher(path: Path, seed: int, **network) -> str:
 
 
 class CaptureTest(parameterized.TestCase):
+    @unittest.skipIf(torch is None, "PyTorch is not installed")
     def test_features_are_what_a_layer_gives(self):
         model = models.create("dncnn", depth=3, width=4, norm_after=())
         x = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)

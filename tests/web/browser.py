@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -21,7 +22,11 @@ PROGRAM = browser_speed.find_chromium()
 CAN = PROGRAM and shutil.which("npm") and optional.installed("playwright", "onnx")
 WHY_NOT = "needs chromium and npm (apt-get install chromium npm) and playwright"
 
-_PATIENCE = 60_000
+# Milliseconds for what the page shows by itself.
+_PATIENCE = 120_000
+# Seconds after which a browser is ended that holds a test up even after pytest gave up
+# on it: playwright knows no limit for calls such as `evaluate` and `close`.
+_LONGEST = 330
 
 
 class Host(http.server.SimpleHTTPRequestHandler):
@@ -56,17 +61,44 @@ def chromium(*arguments: str) -> Iterator:
     """Yields a browser, which runs as long."""
     from playwright.sync_api import sync_playwright
 
+    before = _children()
     # Two tests side by side must not take each other's profile.
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as home:
+        drivers = _children() - before
         browser = playwright.chromium.launch(
             executable_path=PROGRAM,
             args=["--no-sandbox", *arguments],
             env={**os.environ, "HOME": home},
         )
+        browser.drivers = drivers
         try:
             yield browser
         finally:
-            browser.close()
+            with _ended_after(_LONGEST, browser):
+                browser.close()
+
+
+def _children() -> set[int]:
+    """Returns the processes that this one began, where the system tells."""
+    files = pathlib.Path("/proc/self/task").glob("*/children")
+    return {int(child) for file in files for child in file.read_text().split()}
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: float, browser) -> Iterator[None]:
+    """Ends playwright then, which ends the browser: what waits for them fails."""
+
+    def end():
+        for process in browser.drivers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @absltest.skipIf(not CAN, WHY_NOT)
@@ -80,6 +112,11 @@ class PageTest(parameterized.TestCase):
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(_folder()))
         cls.browser = cls.enterClassContext(chromium(*cls.ARGUMENTS))
+
+    def setUp(self):
+        super().setUp()
+        # Entered first, left last: it holds for closing pages, too.
+        self.enterContext(_ended_after(_LONGEST, self.browser))
 
     def open(self, address: str, *, until: str = "body[data-ready]", **wishes):
         """Returns a page of the test's own once it shows what `until` selects."""
@@ -118,8 +155,15 @@ class PageTest(parameterized.TestCase):
                 return text
             if selector != "#problem" and page.is_visible("#problem"):
                 self.fail(page.inner_text("#problem"))
-            time.sleep(0.05)
+            page.wait_for_timeout(50)
         self.fail(f"{selector} still says {text!r}, not {pattern!r}")
+
+    def wait_until_painted(self, page) -> None:
+        """Returns when all that was to be drawn by now is drawn."""
+        page.evaluate(
+            """() => new Promise((done) =>
+              requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
+        )
 
     def tab_to(self, page, selector: str, key: str = "Tab") -> None:
         """Presses the key until that has the focus."""
@@ -133,7 +177,7 @@ class PageTest(parameterized.TestCase):
         """Presses the key until it has had its effect, as a person would again."""
         for _ in range(5):
             page.keyboard.press(key)
-            for _ in range(20):
+            for _ in range(100):
                 if done():
                     return
                 page.wait_for_timeout(50)

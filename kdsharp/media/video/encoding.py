@@ -1,6 +1,7 @@
 """Encoders: which one, how good, how fast, and what each of them calls that."""
 
 import dataclasses
+import math
 from fractions import Fraction
 
 import av
@@ -32,6 +33,15 @@ _OTHERWISE = {
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
     "libvpx": {"deadline": "realtime", "cpu-used": "6"},
     "libx265": {"x265-params": "log-level=error"},
+}
+
+# The worst quality that each of them knows by that name.
+_WORST = {
+    "libx264": 51,
+    "libx265": 51,
+    "libsvtav1": 63,
+    "libvpx-vp9": 63,
+    "libvpx": 63,
 }
 
 # What holds back no frame.
@@ -99,6 +109,8 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
         value = getattr(wanted, name)
         if value is not None and name not in known:
             raise UserError(f"{codec.name} knows no {name}: leave out --{name}")
+        if name == "crf" and value is not None:
+            _check_crf(codec.name, value)
         if value is None:
             value = default.get(codec.name)
         if value is not None:
@@ -106,6 +118,14 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
     if wanted.live:
         chosen.update(_LIVE.get(codec.name, {}))
     return chosen
+
+
+def _check_crf(codec: str, value: float) -> None:
+    worst = _WORST.get(codec, math.inf)
+    if not 0 <= value <= worst:
+        raise UserError(
+            f"--crf {value:g} is out of range: {codec} takes 0 (the best) to {worst:g}"
+        )
 
 
 def set_up(

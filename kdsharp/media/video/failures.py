@@ -10,7 +10,11 @@ from kdsharp.errors import UserError
 
 
 def words(error: Exception) -> str:
-    """Returns what is wrong, in FFmpeg's words."""
+    """Returns what is wrong, in FFmpeg's words where those say it."""
+    if isinstance(error, av.ExitError):
+        return "nothing came in time"
+    if isinstance(error, av.ArgumentError):
+        return "FFmpeg refuses a setting"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

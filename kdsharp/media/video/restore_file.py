@@ -66,6 +66,7 @@ def restore(
     if out.exists() and source.exists() and out.samefile(source):
         raise UserError(f"{out} is the video itself: give OUT another name")
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
+    writing.clear(out)
     try:
         with atomic_files.atomic_write(out) as unfinished:
             try:

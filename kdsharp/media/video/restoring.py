@@ -54,6 +54,8 @@ class Restoration:
         self._shrink, self._enlarge = VideoReformatter(), VideoReformatter()
         self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
         self._like: tuple[int, int, str] | None = None
+        # Those that were met: each is told once.
+        self._sizes: set[tuple[int, int]] = set()
 
     @property
     def name(self) -> str:
@@ -96,6 +98,7 @@ class Restoration:
         if self._like is None:
             name = formats.working(frame.format)
             self._like = frame.width, frame.height, name
+            self._sizes.add(self._like[:2])
             deepest = max(component.bits for component in frame.format.components)
             if deepest > 10:
                 logger.warning("the video's %d bits become 10", deepest)
@@ -106,7 +109,8 @@ class Restoration:
         if given == (width, height, name.replace("yuv", "yuvj")):
             return planes.renamed(frame, name)
         rgb = frame.format.is_rgb or frame.format.name == "pal8"
-        if given[:2] != self._like[:2]:
+        if given[:2] not in self._sizes:
+            self._sizes.add(given[:2])
             logger.info("frames of %dx%d become %dx%d", *given[:2], *self._like[:2])
         made = self._conform.reformat(
             frame,

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import struct
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -12,15 +13,20 @@ from av.codec.context import Flags
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
+from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.media.video import encoding, failures, formats, remux
 
 logger = logging.getLogger(__name__)
 
-# In fragments, so that what is written can be played whatever happens next; at the end
-# they become one index, as of any other file.
-_FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov"}
-_OF_THAT_KIND = ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv")
+# In pieces of a second that reach the disk at once, so that what is written can be
+# played whatever happens next; at the end MP4's become one index, as of any other file.
+_AT_ONCE = {"flush_packets": "1"}
+_FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
+_CLUSTERS = {"cluster_time_limit": "1000"}
+_PIECES = dict.fromkeys(
+    ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS
+) | dict.fromkeys(("matroska", "webm"), _CLUSTERS)
 
 # FFmpeg's flag of a container whose frames may last as long as they like.
 _VARIABLE_RATE = 0x0400
@@ -59,9 +65,8 @@ class Writer:
     ):
         with failures.told(f"{target.name} cannot be written", target.advice):
             self._out = av.open(target.url, "w", format=target.format)
-        self._out.container_options.update(target.options)
-        if self._out.format.name in _OF_THAT_KIND:
-            self._out.container_options.update(_FRAGMENTS)
+        pieces = _PIECES.get(self._out.format.name, {})
+        self._out.container_options.update(_AT_ONCE | pieces | dict(target.options))
         self._codec = encoding.find(wanted, self._out)
         self.pixels = formats.taken(self._codec, frame.format.name)
         self._picture = self._add_picture(reader, frame, wanted)
@@ -198,6 +203,13 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
         return None
 
 
+def clear(path: Path) -> None:
+    """Removes what runs that were killed left of that file, and says so."""
+    for left in atomic_files.leftovers(path):
+        left.unlink(missing_ok=True)
+        logger.info("removed %s, which a run that was killed left behind", left)
+
+
 def check_free(path: Path, overwrite: bool) -> None:
     """Says so where there is a file of that name already, or no place for one."""
     if path.is_dir():
@@ -206,3 +218,14 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     if not path.suffix:
         raise UserError(f"{path} has no ending: name OUT as .mp4, .mkv, .mov, .webm")
+    # Folders on the way to it are made once there is something to put there.
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if failures.disk_is_full(error):
+            raise
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): name another place for OUT"
+        ) from error

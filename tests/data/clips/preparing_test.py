@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 import numpy as np
 import skimage.data
@@ -18,6 +17,7 @@ from PIL import Image
 from kdsharp.data import pipeline, sheets, sources, splits
 from kdsharp.data.clips import codecs, preparing, rebuilding, recipes, shards, source
 from kdsharp.errors import UserError
+from tests import waiting
 
 _ROOT = pathlib.Path(__file__).parents[3]
 
@@ -233,9 +233,22 @@ _PREPARE = """
 import pathlib, sys
 from kdsharp.data.clips import preparing, shards
 
+photos, out, processes, gate = sys.argv[1:]
+write = shards.write
+
+
+def write_until_half(folder, *content):
+    # Opening a pipe that nobody writes to waits.
+    if pathlib.Path(gate).exists() and len(list(folder.glob("[0-9]*.bin"))) >= 10:
+        open(gate).close()
+    write(folder, *content)
+
+
+# Workers import this file, too.
+shards.write = write_until_half
+
 if __name__ == "__main__":
     shards.SIZE = 2
-    photos, out, processes = sys.argv[1:]
     preparing.prepare(
         pathlib.Path(photos), pathlib.Path(out), count=40, processes=int(processes)
     )
@@ -248,10 +261,14 @@ class KillTest(absltest.TestCase):
         _photographs(root / "photos", 3)
         (root / "script.py").write_text(_PREPARE)
 
+        # Whoever has made half of it waits here, however fast, until it is killed.
+        gate = root / "gate"
+        os.mkfifo(gate)
+
         def start(out: str, processes: int) -> subprocess.Popen:
             arguments = (root / "script.py", root / "photos", root / out)
             return subprocess.Popen(
-                [sys.executable, *arguments, str(processes)],
+                [sys.executable, *arguments, str(processes), gate],
                 env=os.environ | {"PYTHONPATH": str(_ROOT)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -259,10 +276,14 @@ class KillTest(absltest.TestCase):
             )
 
         with start("killed", 2) as killed:
-            while killed.poll() is None and len(_whole(root / "killed")) < 3:
-                time.sleep(0.002)
+            waiting.until(
+                lambda: len(_whole(root / "killed")) >= 3,
+                "three files of clips",
+                ended=lambda: killed.poll() is not None,
+            )
             killed.send_signal(signal.SIGKILL)
-            killed.communicate(timeout=30)
+            killed.communicate(timeout=waiting.PATIENCE)
+        gate.unlink()
         self.assertEqual(killed.returncode, -signal.SIGKILL)
         kept = {path: path.stat().st_mtime_ns for path in _whole(root / "killed")}
         self.assertBetween(len(kept), 3, 19)
@@ -273,7 +294,7 @@ class KillTest(absltest.TestCase):
             sources.create(f"clips:{root}/killed", "train")
         with start("killed", 2) as again, start("whole", 1) as whole:
             for process in (again, whole):
-                _, complaints = process.communicate(timeout=60)
+                _, complaints = process.communicate(timeout=waiting.PATIENCE)
                 self.assertEqual(process.returncode, 0, complaints)
         self.assertEqual(_bytes(root / "killed"), _bytes(root / "whole"))
         self.assertLen(_whole(root / "killed"), 20)

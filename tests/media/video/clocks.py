@@ -1,6 +1,7 @@
 """Frames that show when they were made, and processes that send and receive them.
 
     python -m tests.media.video.clocks send URL FRAMES RATE WIDTH HEIGHT
+    python -m tests.media.video.clocks send-when-asked URL FRAMES RATE WIDTH HEIGHT
     python -m tests.media.video.clocks receive URL [OPTION=VALUE ...]
 
 The time is drawn in columns, black and white, that survive restoring and encoding.
@@ -102,7 +103,9 @@ def receive(url: str, options: dict[str, str]) -> Iterator[tuple[int, int, int, 
 
 if __name__ == "__main__":
     _job, _url, *_rest = sys.argv[1:]
-    if _job == "send":
+    if _job.startswith("send"):
+        if _job == "send-when-asked":
+            sys.stdin.readline()
         _frames, _rate, _width, _height = map(int, _rest)
         send(_url, _frames, _rate, _width, _height)
     else:

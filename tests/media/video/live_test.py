@@ -1,7 +1,9 @@
 """Live streams between processes on this machine."""
 
+import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -17,9 +19,10 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.live import inputs, outputs, streaming
+from kdsharp.media.video.live import inputs, outputs, reading, streaming
 from kdsharp.media.video.live.newest import Newest
 from kdsharp.media.video.restoring import Restoring
+from tests import waiting
 from tests.media.video import clocks, films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
 
@@ -33,6 +36,7 @@ def _process(*arguments) -> subprocess.Popen:
     return subprocess.Popen(
         command + [str(argument) for argument in arguments],
         cwd=_ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -50,12 +54,15 @@ class LiveTest(parameterized.TestCase):
 
     def start(self, *arguments):
         process = _process(*arguments)
-        for end in (process.stdout.close, process.wait, process.terminate):
+        pipes = (process.stdin.close, process.stdout.close)
+        for end in (*pipes, process.wait, process.terminate):
             self.addCleanup(end)
         return process
 
-    def send(self, url, frames, width=WIDTH, height=HEIGHT):
-        return self.start("send", url, frames, 25, width, height)
+    def send(self, url, frames, width=WIDTH, height=HEIGHT, asked=False):
+        """Sends; with `asked`, once a line was written to it."""
+        verb = "send-when-asked" if asked else "send"
+        return self.start(verb, url, frames, 25, width, height)
 
     @parameterized.parameters("udp", "rtp", "rtsp")
     def test_a_stream_is_restored_on_its_way(self, scheme):
@@ -87,32 +94,60 @@ class LiveTest(parameterized.TestCase):
         receiver = subprocess.Popen(
             [*quiet, *soon, "-i", f"{onward}?mode=listener", "-c", "copy", str(got)]
         )
-        sender = subprocess.Popen(
-            # Who calls before anybody listens calls in vain.
-            f"sleep 1; exec ffmpeg -v quiet -re -stream_loop -1 -i {source} "
-            f"-c copy -f mpegts {into}",
-            shell=True,
+        self.addCleanup(receiver.wait)
+        self.addCleanup(receiver.kill)
+        self._call_again_and_again(
+            [
+                *(*quiet, "-re", "-stream_loop", "-1", "-i", source),
+                *("-c", "copy", "-f", "mpegts", into),
+            ]
         )
-        for process in (receiver, sender):
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
         report = self.restore(f"{into}?mode=listener", onward, duration=4)
         self.assertGreater(report.frames, 40)
-        receiver.wait(20)
+        receiver.wait(waiting.PATIENCE)
         frames = films.read(got)
         self.assertEqual({(f.width, f.height) for f in frames}, _SIZES)
         self.assertBetween(len(frames), 10, report.frames)
 
+    def _call_again_and_again(self, command: list) -> None:
+        """Runs a program until the test ends: who calls too soon calls in vain."""
+        over, running = threading.Event(), []
+
+        def call():
+            while not over.wait(0.1):
+                running.append(subprocess.Popen(command))
+                running[-1].wait()
+
+        thread = threading.Thread(target=call)
+        thread.start()
+
+        def end():
+            over.set()
+            while thread.is_alive():
+                for process in running[-1:]:
+                    process.kill()
+                thread.join(0.1)
+
+        self.addCleanup(end)
+
     @unittest.skipUnless(shutil.which("ffmpeg"), "needs ffmpeg")
     def test_a_caller_who_never_comes_leaves_no_program_waiting(self):
         url = f"srt://127.0.0.1:{clocks.free_port()}?mode=listener"
-        stop = threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
-        stop.start()
-        self.addCleanup(stop.cancel)
+
+        def programs() -> bytes:
+            pgrep = ["pgrep", "-f", re.escape(url)]
+            return subprocess.run(pgrep, check=False, capture_output=True).stdout
+
+        def stop():
+            waiting.until(programs, "a program that listens")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
         with self.assertRaises(KeyboardInterrupt):
-            self.restore(url, self.folder / "out.mkv", patience=60)
-        found = subprocess.run(["pgrep", "-f", url], check=False, capture_output=True)
-        self.assertEqual(found.stdout, b"")
+            self.restore(url, self.folder / "out.mkv", patience=waiting.PATIENCE)
+        stopping.join()
+        self.assertEqual(programs(), b"")
 
     @unittest.skipUnless(shutil.which("ffplay"), "needs ffplay")
     def test_a_window_may_be_closed(self):
@@ -121,11 +156,15 @@ class LiveTest(parameterized.TestCase):
         self.enterContext(mock.patch.dict(os.environ, {"SDL_VIDEODRIVER": "dummy"}))
 
         def close():
-            window = ["pkill", "-P", str(os.getpid()), "ffplay"]
-            while subprocess.run(window, check=False).returncode:
+            window = ["-P", str(os.getpid()), "ffplay"]
+            seen = ["pgrep", *window]
+            while subprocess.run(seen, check=False, capture_output=True).returncode:
                 time.sleep(0.2)
+            # It shows some frames first.
+            time.sleep(1)
+            subprocess.run(["pkill", *window], check=True)
 
-        closing = threading.Timer(1.5, close)
+        closing = threading.Thread(target=close)
         closing.start()
         report = self.restore(source, "window")
         closing.join()
@@ -133,13 +172,14 @@ class LiveTest(parameterized.TestCase):
 
     def test_a_stream_that_stops_and_returns_goes_on_in_the_same_file(self):
         port, out = clocks.free_port(), self.folder / "out.mkv"
-        listening = f"tcp://127.0.0.1:{port}?listen=1&listen_timeout=20000"
-        senders = [self.send(listening, 30)]
+        listening = f"tcp://127.0.0.1:{port}?listen=1&listen_timeout=120000"
+        first = self.send(listening, 30)
+        # Ready to go: how long it takes to start is no part of how long it was away.
+        second = self.send(listening, 30, width=96, height=80, asked=True)
 
         def again():
-            senders[0].wait()
-            senders.append(self.send(listening, 30, width=96, height=80))
-            senders[1].wait()
+            first.wait()
+            second.communicate("go\n")
 
         thread = threading.Thread(target=again)
         thread.start()
@@ -188,6 +228,50 @@ class LiveTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "neither window"):
             self.restore("testsrc=s=64x48", "nowhere", input_format="lavfi")
         self.assertEmpty(list(self.folder.iterdir()))
+
+    def test_who_waits_is_told_at_once_for_what_and_how_long(self):
+        out = self.folder / "out.mkv"
+        with (
+            self.assertLogs("kdsharp", "INFO") as logs,
+            self.assertRaisesRegex(UserError, "plug one in, or name another"),
+        ):
+            self.restore("/dev/video77", out, patience=0)
+        self.assertEqual(
+            logs.records[0].getMessage(), "waiting for /dev/video77, 0 s at most"
+        )
+
+    def test_what_is_not_there_yet_is_told_once(self):
+        camera, asked = inputs.find("/dev/video77", None, {}), itertools.count()
+        arrivals = reading.Arrivals(camera, 60, lambda: next(asked) >= 4)
+        with (
+            mock.patch.object(time, "sleep") as sleep,
+            self.assertLogs("kdsharp", "INFO") as logs,
+        ):
+            self.assertEmpty(list(arrivals.items()))
+        self.assertGreater(sleep.call_count, 1)
+        (record,) = logs.records
+        self.assertIn("not there yet: No such file", record.getMessage())
+
+    def test_patience_counts_from_when_the_person_began_to_wait(self):
+        camera = inputs.find("/dev/video77", None, {})
+        since = time.monotonic() - 60
+        late = reading.Arrivals(camera, 60, lambda: False, since)
+        with (
+            mock.patch.object(time, "sleep", side_effect=AssertionError),
+            self.assertRaisesRegex(UserError, "cannot be opened: No such file"),
+        ):
+            list(late.items())
+
+    def test_silence_is_told_in_words_of_this_program(self):
+        port, out = clocks.free_port(), self.folder / "out.mkv"
+        words = "nothing came in time; check the address, and that somebody sends"
+        with self.assertRaisesRegex(UserError, words):
+            self.restore(f"udp://127.0.0.1:{port}", out, patience=0)
+
+    @parameterized.parameters(float("nan"), float("inf"), -1)
+    def test_patience_has_an_end(self, seconds):
+        with self.assertRaisesRegex(UserError, "give seconds, 0 or more"):
+            self.restore("camera", self.folder / "out.mkv", patience=seconds)
 
     def test_a_file_that_is_there_is_kept(self):
         out = self.folder / "out.mkv"

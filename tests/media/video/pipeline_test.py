@@ -7,6 +7,7 @@ from absl.testing import absltest
 
 from kdsharp.media.video import pipeline
 from kdsharp.media.video.pipeline import Stage
+from tests import waiting
 
 
 class PipelineTest(absltest.TestCase):
@@ -47,7 +48,7 @@ class PipelineTest(absltest.TestCase):
 
     def test_stages_work_at_the_same_time(self):
         # Each waits for the other, which a pipeline of one thread could never do.
-        meeting = threading.Barrier(2, timeout=30)
+        meeting = threading.Barrier(2, timeout=waiting.PATIENCE)
 
         def first(number):
             if number > 0:
@@ -90,10 +91,11 @@ class PipelineTest(absltest.TestCase):
     def test_waiting_is_no_work(self):
         stages = [
             Stage("rest", lambda x: x),
-            Stage("sleep", lambda _: time.sleep(0.02)),
+            # So long that the rest is idle beside it on a busy machine, too.
+            Stage("sleep", lambda _: time.sleep(0.1)),
         ]
-        count, rest, sleep = pipeline.run(range(20), "count", stages)
-        self.assertGreater(sleep.busy, 0.4)
+        count, rest, sleep = pipeline.run(range(10), "count", stages)
+        self.assertGreater(sleep.busy, 1)
         self.assertLess(rest.busy, sleep.busy / 4)
         self.assertLess(count.busy, sleep.busy / 4)
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from kdsharp.media.video import restore_file, seam
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.media.video.restoring import Restoration, Restoring
 from kdsharp.runtime import planes
 from tests.media.video import films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
@@ -76,6 +76,19 @@ class PixelsTest(parameterized.TestCase):
             self.assertEqual((new.format.name, new.color_range), ("yuv420p", 2))
             for index in range(3):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
+
+    def test_frames_of_another_size_are_told_of_once(self):
+        restoration = Restoration(Restoring(model=_LUMA, strength=0))
+        usual = films.frames(Picture(durations=(3600,) * 4))
+        large = films.frames(Picture(width=96, height=80, durations=(3600,) * 4))
+        with self.assertLogs("kdsharp", "INFO") as logs:
+            for pair in zip(usual, large, strict=True):
+                for frame in map(restoration, pair):
+                    self.assertEqual((frame.width, frame.height), (WIDTH, HEIGHT))
+        self.assertEqual(
+            [record.getMessage() for record in logs.records],
+            [f"frames of 96x80 become {WIDTH}x{HEIGHT}"],
+        )
 
     @parameterized.parameters("yuv444p", "yuv444p10le")
     def test_a_network_of_rgb_sees_rgb(self, pixels):

@@ -12,6 +12,7 @@ from skimage import data
 
 import kdsharp
 from kdsharp.base import optional
+from tests import waiting
 from tests.cli.running import run
 from tests.web.serving import servers
 
@@ -48,7 +49,9 @@ class ApiTest(parameterized.TestCase):
         )
 
     def _ask(self, path: str, body: bytes | None = None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=waiting.PATIENCE
+        )
         method = "GET" if body is None else "POST"
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

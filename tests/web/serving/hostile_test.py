@@ -14,6 +14,7 @@ from absl.testing import absltest
 from PIL import Image
 
 from kdsharp.base import optional
+from tests import waiting
 from tests.web.serving import servers
 
 _CAN = optional.installed("starlette", "uvicorn", "onnx")
@@ -130,7 +131,7 @@ async def _send(port: int, way: str, body: bytes) -> int:
             if way == "leaves":
                 return 0
         await writer.drain()
-        return _status(await asyncio.wait_for(reader.readline(), 60))
+        return _status(await asyncio.wait_for(reader.readline(), waiting.PATIENCE))
     except (ConnectionError, IndexError):
         return 0
     finally:
@@ -159,7 +160,9 @@ class HostileTest(absltest.TestCase):
             self.assertContainsSubset({400, 408, 413, 415, 422}, statuses)
             self._good(port)
             self.assertLess(_memory(process.pid) - before, 300e6)
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", port, timeout=waiting.PATIENCE
+            )
             connection.request("GET", "/api/metrics")
             told = connection.getresponse().read().decode()
             self.assertRegex(told, "(?m)^kdsharp_waiting 0$")
@@ -177,7 +180,9 @@ class HostileTest(absltest.TestCase):
         return await asyncio.gather(*(one(*attack) for attack in drawn))
 
     def _good(self, port: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=waiting.PATIENCE
+        )
         for _ in range(20):
             connection.request("POST", "/api/sharpen", _file("PNG"))
             answer = connection.getresponse()

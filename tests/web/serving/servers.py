@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tests import waiting
+
 _ROOT = pathlib.Path(__file__).parents[3]
 
 
@@ -27,5 +29,5 @@ def serving(*arguments: object) -> Iterator[tuple[str, int, subprocess.Popen]]:
             yield f"http://127.0.0.1:{port}/", port, process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(waiting.PATIENCE)
             process.stdout.close()

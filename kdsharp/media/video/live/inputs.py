@@ -17,7 +17,7 @@ class Input:
     """What is opened, and how it behaves.
 
     `paced` plays what would come at once, at its own pace; `returns` says that it may
-    stop and come back.
+    stop and come back. `advice` is for who cannot open it.
     """
 
     url: str
@@ -27,6 +27,7 @@ class Input:
     paced: bool = False
     returns: bool = True
     program: bool = False
+    advice: str = "check it, and what --input-format and --input-option say of it"
 
 
 def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
@@ -34,12 +35,14 @@ def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
 
     def made(url, kind=None, own=(), **how) -> Input:
         together = tuple({**dict(own), **options}.items())
-        return Input(url, name, format_ or kind, together, **how)
+        told = name if url.endswith(name) else f"{name} ({url})"
+        return Input(url, told, format_ or kind, together, **how)
 
     if format_ is not None:
         return made(name, paced=format_ == "lavfi", returns=format_ != "lavfi")
     if name == "screen":
-        return made(*_SCREENS.get(sys.platform, _X11))
+        advice = "a screen is taken from a display, which DISPLAY names under X11"
+        return made(*_SCREENS.get(sys.platform, _X11), advice=advice)
     if name == "camera" or name.startswith("/dev/video"):
         if name == "camera" and sys.platform not in _CAMERAS:
             raise UserError(
@@ -47,11 +50,13 @@ def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
                 "'video=NAME'"
             )
         url, kind = _CAMERAS.get(sys.platform, ("", "v4l2"))
-        return made(url if name == "camera" else name, kind)
+        advice = "plug one in, or name another, such as /dev/video1"
+        return made(url if name == "camera" else name, kind, advice=advice)
     scheme = name.partition("://")[0] if "://" in name else ""
     if scheme and scheme != "file":
         own = {**_PROBE, **(_UDP if scheme == "udp" else {})}
-        return made(name, own=own.items(), program=scheme == "srt")
+        advice = "check the address, and that somebody sends there"
+        return made(name, own=own.items(), program=scheme == "srt", advice=advice)
     path = Path(name.removeprefix("file://"))
     if not path.is_file():
         raise UserError(

@@ -16,6 +16,8 @@ from kdsharp.media.video.live.inputs import Input
 logger = logging.getLogger(__name__)
 
 BASE = Fraction(1, 90000)
+# Frames are a millisecond apart at least: Matroska counts in these.
+_APART = 90
 """What frames count their time in, whatever their stream does."""
 
 # Seconds: between attempts to open, and for which an open stream may be silent.
@@ -34,8 +36,15 @@ class Arrivals:
 
     shift, length = Fraction(0), None
 
-    def __init__(self, wanted: Input, patience: float, stopped: Callable[[], bool]):
+    def __init__(
+        self,
+        wanted: Input,
+        patience: float,
+        stopped: Callable[[], bool],
+        since: float | None = None,
+    ):
         self._wanted, self._patience, self._stopped = wanted, patience, stopped
+        self._since = since
         self.container: av.container.InputContainer | None = None
         self.video: av.VideoStream | None = None
         self._program = None
@@ -80,10 +89,14 @@ class Arrivals:
 
     def _open(self) -> bool:
         """Returns whether the input opened before patience, or the work, ended."""
-        until = time.monotonic() + self._patience
+        now = time.monotonic()
+        until = (self._since or now) + self._patience
+        # Who was slow to begin still makes one attempt.
+        timeout, self._since = max(until - now, _SILENCE), None
+        told = self._begin is not None
         while not self._stopped():
             try:
-                self._open_now()
+                self._open_now(timeout)
             except (av.FFmpegError, UserError) as error:
                 self._close()
                 late = time.monotonic() > until or not self._wanted.returns
@@ -92,10 +105,17 @@ class Arrivals:
                 if late or isinstance(error, av.OptionNotFoundError):
                     raise UserError(
                         f"{self._wanted.name} cannot be opened: "
-                        f"{failures.words(error)}; check it, and what --input-format "
-                        "and --input-option say of it"
+                        f"{failures.words(error)}; {self._wanted.advice}"
                     ) from error
+                if not told:
+                    logger.info(
+                        "%s is not there yet: %s",
+                        self._wanted.name,
+                        failures.words(error),
+                    )
+                told = True
                 time.sleep(_ATTEMPT)
+                timeout = max(until - time.monotonic(), _ATTEMPT)
                 continue
             if self._begin is not None:
                 self.returned += 1
@@ -103,7 +123,7 @@ class Arrivals:
             return True
         return False
 
-    def _open_now(self) -> None:
+    def _open_now(self, timeout: float) -> None:
         url = self._wanted.url
         if self._wanted.program:
             self._program = programs.receiver(url)
@@ -112,7 +132,7 @@ class Arrivals:
             url,
             format=self._wanted.format,
             options=dict(self._wanted.options),
-            timeout=(max(self._patience, _SILENCE), _SILENCE),
+            timeout=(timeout, _SILENCE),
             metadata_errors="replace",
         )
         self.video = self.container.streams.best("video")
@@ -184,7 +204,7 @@ class Arrivals:
         else:
             stamp = float(frame.pts * base)
             elapsed = stamp + self._offset_of(stamp, moment)
-        ticks = max(round(elapsed / BASE), self._last.get(-1, -1) + 1)
+        ticks = max(round(elapsed / BASE), self._last.get(-1, -_APART) + _APART)
         frame.duration = round(frame.duration * base / BASE)
         frame.pts, frame.time_base = ticks, BASE
         self._last[-1] = ticks

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import math
 import subprocess
 import threading
 import time
@@ -64,13 +65,14 @@ class Live:
         restoring: Restoring,
         encoding: Encoding,
         patience: float,
+        since: float | None = None,
     ):
         self.name = source.name
         self._output = output
         self._encoding = outputs.encoding(output, encoding)
         self._restoration = Restoration(restoring)
         self._stop = threading.Event()
-        self._arrivals = Arrivals(source, patience, self._stop.is_set)
+        self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = Newest(), Newest()
         self._writer: writing.Writer | None = None
         self._program: subprocess.Popen | None = None
@@ -257,20 +259,28 @@ def restore(
 ) -> Report:
     """Restores until the stream ends, `duration` is over, or a signal comes.
 
-    A file is whole up to that frame, as is one whose disk is full.
+    A file is whole up to that frame, as is one whose disk is full. `patience` counts
+    from the call on.
     """
+    since = time.monotonic()
+    if not 0 <= patience < math.inf:
+        raise UserError(f"--patience is {patience:g}: give seconds, 0 or more")
     found = inputs.find(source, input_format, input_options or {})
     output = outputs.find(out, output_format)
     with contextlib.ExitStack() as stack:
         stopped = None
         if output.kind == "file":
+            writing.check_free(Path(output.url), overwrite)
+        if found.returns:
+            logger.info("waiting for %s, %g s at most", found.name, patience)
+        if output.kind == "file":
             path = Path(output.url)
-            writing.check_free(path, overwrite)
+            writing.clear(path)
             unfinished = stack.enter_context(atomic_files.atomic_write(path))
             output = dataclasses.replace(output, url=str(unfinished))
         try:
             report = _watched(
-                Live(found, output, restoring, encoding, patience), duration
+                Live(found, output, restoring, encoding, patience, since), duration
             )
         except (OSError, av.FFmpegError) as error:
             full = output.kind == "file" and failures.disk_is_full(error)

@@ -1,0 +1,24 @@
+"""`kdsharp train`: one experiment from its config to its report."""
+
+import json
+from collections.abc import Sequence
+
+from kdsharp.config_files import load_experiment
+
+
+def run(
+    config_file: str,
+    overrides: Sequence[str],
+    *,
+    workdir: str | None,
+    distributed: bool,
+    show: bool,
+) -> int:
+    """Trains what the config describes, or prints the complete config (`show`)."""
+    config = load_experiment(config_file, overrides)
+    if show:
+        print(json.dumps(json.loads(config.to_json()), indent=2))
+        return 0
+    from kdsharp import main
+
+    return main.train(config, workdir, distributed=distributed)

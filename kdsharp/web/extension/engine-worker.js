@@ -1,0 +1,23 @@
+// Restores the pictures that come through a port, one after another.
+
+import { Frames } from "./page/camera/frames.js";
+import * as site from "./page/site.js";
+import { told } from "./page/words.js";
+
+self.onmessage = async ({ ports: [port] }) => {
+  const [network] = (await site.read()).networks;
+  // Threads would take a page that is isolated, and this is a frame in any page.
+  const frames = new Frames(network, { by: "wasm", threads: 1 });
+  port.onmessage = async ({ data: { close, pixels, width, height, strength, split } }) => {
+    if (close) return self.close();
+    try {
+      Object.assign(frames, { strength, split });
+      const start = performance.now();
+      await frames.colours(pixels, width, height);
+      const milliseconds = performance.now() - start;
+      port.postMessage({ pixels, width, height, milliseconds }, [pixels.buffer]);
+    } catch (error) {
+      port.postMessage({ failed: told(error) });
+    }
+  };
+};
