@@ -51,7 +51,7 @@ class PublicNamesTest(absltest.TestCase):
         loaded = _loaded_by(
             "import kdsharp, numpy; "
             "kdsharp.load('rt-s-bicubic2')(numpy.zeros((9, 9, 3), 'uint8')); "
-            "from kdsharp import sharpening"
+            "from kdsharp.commands import sharpen"
         )
         self.assertIn("jax", loaded)
         self.assertNoCommonElements(loaded, set(_TRAINING_ALONE))
