@@ -48,6 +48,11 @@ setup(
         # JAX's own extras: with the accelerator's libraries.
         "cuda12": ["jax[cuda12]>=0.10"],
         "cuda13": ["jax[cuda13]>=0.10"],
+        "docs": [
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.6",
+            "mkdocstrings[python]>=1.0",
+        ],
         "heif": ["pillow-heif>=1.1"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],

@@ -77,7 +77,9 @@ class Sharpening:
     def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
         """Returns the picture, and where it goes."""
         with self.stopwatch.spent("decode"):
-            picture = pictures.read(job.source or sys.stdin.buffer.read())
+            picture = pictures.read(
+                job.source or sys.stdin.buffer.read(), animated=True
+            )
         target = job.target_for(picture.details.format)
         if target is not None:
             self._claim(target)
@@ -109,8 +111,12 @@ class Sharpening:
             picture, target = found
             with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
                 sharp = sharpener(picture.pixels, **self._options, progress=progress)
+                frames = tuple(
+                    sharpener(frame, **self._options) for frame in picture.frames
+                )
             before = picture.pixels if self._compare else None
-            return pictures.Picture(sharp, picture.details), before, target
+            made = pictures.Picture(sharp, picture.details, frames)
+            return made, before, target
 
         return compute
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from kdsharp.media import tags
+from kdsharp.media import gain_maps, jpeg, tags
 
 _PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
@@ -24,6 +24,12 @@ _DESCRIPTIVE = frozenset(
     }
 )
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+# Profiles that are written where they belong; others stay in words.
+_RAW_XMP = ("Raw profile type xmp", "Raw profile type APP1")
+_RAW = (
+    *_RAW_XMP,
+    *(f"Raw profile type {name}" for name in ("exif", "icc", "icm")),
+)
 _XMP_TAG, _ICC_TAG, _RESOLUTION = 700, 34675, 282
 
 
@@ -34,9 +40,14 @@ class Details:
     format: str
     exif: bytes = b""
     icc: bytes = b""
+    # Whether pixels were made of inks by the profile, and are to be again.
+    inks: bool = False
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     comment: bytes = b""
+    # Of JPEG alone: the rest of a long XMP, as segments, and what makes it HDR.
+    extended_xmp: bytes = b""
+    gain_map: bytes = b""
     texts: dict[str, str] = dataclasses.field(default_factory=dict)
     # How the file was encoded, by Pillow's names: for the same format only.
     encoding: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -54,16 +65,29 @@ def of_image(image: Image.Image, content: bytes) -> Details:
         dpi = None  # Pillow says 1 then.
     if dpi is not None:
         dpi = tuple(float(value) for value in (dpi[::-1] if turned else dpi))
-    return Details(
+    icc = info.get("icc_profile") or b""
+    told = Details(
         # A camera's JPEG with a second picture behind the first.
         format="JPEG" if image.format == "MPO" else image.format,
         exif=_upright(_exif(image, content)),
-        icc=info.get("icc_profile") or b"",
-        xmp=_xmp(info),
+        icc=icc,
+        xmp=_xmp(image),
         dpi=dpi if dpi and all(0 < value <= _MOST_DPI for value in dpi) else None,
         comment=_bytes(info.get("comment", b"")),
         texts=_texts(image),
         encoding=_encoding(image, content),
+    )
+    return _with_rest_of_jpeg(told, image, content) if told.format == "JPEG" else told
+
+
+def _with_rest_of_jpeg(told: Details, image: Image.Image, content: bytes) -> Details:
+    found = gain_maps.find(content)
+    gain_map = gain_maps.turned(found, image.getexif().get(ORIENTATION, 1))
+    return dataclasses.replace(
+        told,
+        xmp=gain_maps.with_length(told.xmp, len(found), len(gain_map)),
+        extended_xmp=jpeg.extended_xmp(content),
+        gain_map=gain_map,
     )
 
 
@@ -128,10 +152,24 @@ def _upright(exif: bytes) -> bytes:
     return bytes(changed)
 
 
-def _xmp(info: dict) -> bytes:
-    # A PNG's has another name in older Pillows.
+def _xmp(image: Image.Image) -> bytes:
+    info = image.info
+    # A PNG's has another name in older Pillows, and others from ImageMagick.
     found = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp") or b"")
+    if not found and image.format == "PNG":
+        found = next(filter(None, map(_raw_xmp, _RAW_XMP, [info] * len(_RAW_XMP))), b"")
     return _XMP_ORIENTATION.sub(rb"\g<1>1", found)
+
+
+def _raw_xmp(name: str, info: dict) -> bytes:
+    """Returns the XMP that ImageMagick wrote into a PNG as hexadecimal digits."""
+    # A line without words, the profile's name and length, and its bytes.
+    try:
+        found = bytes.fromhex("".join(str(info.get(name, "")).split("\n")[3:]))
+    except ValueError:
+        return b""
+    found = found.removeprefix(b"http://ns.adobe.com/xap/1.0/\0")
+    return found if found.lstrip().startswith(b"<") else b""
 
 
 def _bytes(text: str | bytes) -> bytes:
@@ -144,7 +182,7 @@ def _texts(image: Image.Image) -> dict[str, str]:
     return {
         name: str(words)
         for name, words in getattr(image, "text", {}).items()
-        if name != "XML:com.adobe.xmp" and not name.startswith("Raw profile type")
+        if name != "XML:com.adobe.xmp" and name not in _RAW
     }
 
 
@@ -170,5 +208,8 @@ def _is_lossless_webp(content: bytes) -> bool:
         name, length = struct.unpack("<4sL", head)
         if name in (b"VP8 ", b"VP8L"):
             return name == b"VP8L"
+        if name == b"ANMF":  # A frame: its place and time, and then such chunks.
+            at += 24
+            continue
         at += 8 + length + length % 2
     return False

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.media import details as detail
-from kdsharp.media import kinds, sixteen_bit, tags
+from kdsharp.media import gain_maps, inks, kinds, light, sixteen_bit, tags
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,10 @@ ENDINGS = {
 }
 # What has several pictures of which the first is the one to see.
 _STILL = {"MPO", "PSD"}
+_MOVING = {"GIF", "PNG", "WEBP", "AVIF"}
+_ANIMATED = ("PNG", "WEBP", "AVIF")
+_OF_INKS = ("JPEG", "TIFF")
+_PNG_BITS = 24  # Where a PNG says how many bits a channel has.
 # What other formats become, and the ending of those that are.
 _FALLBACK = "PNG"
 _USUAL_ENDINGS = {
@@ -67,10 +71,14 @@ _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """Pixels `[h, w]` or `[h, w, 2..4]`, uint8, uint16 or float32, and details."""
+    """Pixels `[h, w]` or `[h, w, 2..4]`, uint8, uint16 or float32, and details.
+
+    If it is animated, further frames follow.
+    """
 
     pixels: images.Pixels
     details: detail.Details
+    frames: tuple[images.Pixels, ...] = ()
 
 
 def allow(megapixels: float) -> None:
@@ -94,19 +102,21 @@ def size(source: Path) -> tuple[int, int]:
         return 0, 0
 
 
-def read(source: Path | bytes) -> Picture:
-    """Returns the picture in a file, or that a file's bytes are, upright."""
+def read(source: Path | bytes, *, animated: bool = False) -> Picture:
+    """Returns the picture in a file, or that a file's bytes are, upright.
+
+    One that is animated is refused unless somebody asks for its frames.
+    """
     with _sentences(source):
         content = _content(source)
         kinds.prepare(kinds.head(content))
         with Image.open(io.BytesIO(content)) as image:
-            _check(image)
+            _check(image, content, animated)
+            if animated and _is_animated(image):
+                return _frames(image, content)
             # To ask a PNG for its EXIF is to load it: what loading loses comes first.
             if not sixteen_bit.is_deep(image):
-                image.load()
-                told = detail.of_image(image, content)
-                ImageOps.exif_transpose(image, in_place=True)
-                return Picture(images.to_pixels(image), told)
+                return _shallow(image, content)
             with Image.open(io.BytesIO(content)) as again:
                 pixels = sixteen_bit.read(image, again)
             told = detail.of_image(image, content)
@@ -115,9 +125,54 @@ def read(source: Path | bytes) -> Picture:
             return Picture(_upright(pixels, orientation), told)
 
 
+def _shallow(image: Image.Image, content: bytes) -> Picture:
+    clear = image.palette is not None and "A" in (image.palette.rawmode or "")
+    if clear:  # Which Pillow would leave out.
+        image.palette.mode = "RGBA"
+    image.load()
+    hidden = image.info.get("transparency")
+    if image.format == "PNG" and isinstance(hidden, int) and image.mode in ("1", "L"):
+        # Told in the levels that are stored, of 1, 2, 4 or 8 bits.
+        most = 2 ** content[_PNG_BITS] - 1
+        image.info["transparency"] = min(hidden, most) * (255 // most)
+    told = detail.of_image(image, content)
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "CMYK" and inks.is_of_inks(told.icc):
+        image = inks.to_rgb(image, told.icc)
+        told = dataclasses.replace(told, inks=True)
+    pixels = images.to_pixels(image)
+    if clear and not pixels[..., 3].any():  # Then its bit of alpha means nothing.
+        pixels = np.ascontiguousarray(pixels[..., :3])
+    return Picture(pixels, told)
+
+
+def _frames(image: Image.Image, content: bytes) -> Picture:
+    """Returns an animation, each frame as it is seen, all with alpha or none."""
+    first = 1 if image.info.get("default_image") else 0  # Of PNG: not among them.
+    seen, seconds = [], []
+    for number in range(first, image.n_frames):
+        image.seek(number)
+        frame = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        seen.append(frame)
+        seconds.append(image.info.get("duration", 0))
+    mode = "RGBA" if any(frame.mode == "RGBA" for frame in seen) else "RGB"
+    image.seek(first)
+    image.load()
+    told = detail.of_image(image, content)
+    timing = {"duration": seconds, "loop": image.info.get("loop", 1)}
+    told = dataclasses.replace(told, encoding=told.encoding | {"timing": timing})
+    pixels = [np.asarray(frame.convert(mode)) for frame in seen]
+    return Picture(pixels[0], told, tuple(pixels[1:]))
+
+
 def encode(picture: Picture, format_: str) -> bytes:
     """Returns the file of a picture in that format."""
     pixels, told = picture.pixels, picture.details
+    if picture.frames and format_ not in _ANIMATED:
+        raise UserError(
+            f"{format_} holds one picture, and this one is animated: write .png, "
+            ".webp or .avif"
+        )
     if pixels.dtype == np.uint16 and format_ in _DEEP:
         return _DEEP[format_](pixels, told)
     if format_ != "TIFF" or pixels.dtype == np.uint16:
@@ -128,15 +183,36 @@ def encode(picture: Picture, format_: str) -> bytes:
             "(of a folder: --format png or --format webp)"
         )
     image = images.to_image(pixels)
+    if told.inks:
+        if format_ in _OF_INKS and image.mode == "RGB":
+            image = inks.to_inks(image, told.icc)
+        else:  # What inks look like, in sRGB.
+            told = dataclasses.replace(told, icc=b"")
+    if told.gain_map and format_ != "JPEG":
+        logger.warning("the gain map, by which it is HDR, is left out: JPEG keeps it")
+    options = _options(told, format_)
+    if picture.frames:
+        options |= _of_frames(picture, format_)
     file = io.BytesIO()
     try:
-        image.save(file, format_, **_options(told, format_))
+        image.save(file, format_, **options)
     except KeyError as error:  # A format that this Pillow was built without.
         raise UserError(f"this Pillow does not write {format_}") from error
     if format_ == "TIFF":
         # Pillow loses EXIF, or fails, where libtiff compresses.
         tags.append(file, tags.parse(file.getvalue()) | detail.for_tiff(told))
+    if format_ == "JPEG" and told.gain_map:
+        return gain_maps.append(file.getvalue(), told.gain_map)
     return file.getvalue()
+
+
+def _of_frames(picture: Picture, format_: str) -> dict:
+    timing = picture.details.encoding["timing"]
+    frames = [images.to_image(_to_bytes(frame)) for frame in picture.frames]
+    options = {"save_all": True, "append_images": frames, **timing}
+    if format_ == "PNG":  # Each frame is whole.
+        options |= {"disposal": 0, "blend": 0}
+    return options
 
 
 def write(
@@ -224,14 +300,30 @@ def _content(source: Path | bytes) -> bytes:
     return content
 
 
-def _check(image: Image.Image) -> None:
+def _is_animated(image: Image.Image) -> bool:
+    return getattr(image, "n_frames", 1) > 1 and image.format in _MOVING
+
+
+def _check(image: Image.Image, content: bytes, animated: bool) -> None:
     if image.format in _NOT_READ:
         raise UserError(f"{image.format} files are not read")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format == "TIFF":
         raise UserError(f"it has {frames} pages: split them first")
     if frames > 1 and image.format not in _STILL:
-        raise UserError(f"it is animated ({frames} frames): that is a video")
+        if not animated or image.format not in _MOVING:
+            raise UserError(
+                f"it is animated ({frames} frames): kdsharp sharpen takes GIF, PNG, "
+                "WebP and AVIF"
+            )
+        if image.width * image.height * frames > 2 * (Image.MAX_IMAGE_PIXELS or 0):
+            raise Image.DecompressionBombError
+    if image.format in ("AVIF", "HEIF", "PNG"):
+        why = light.why_not_shown(content, bool(image.info.get("icc_profile")))
+        if why:
+            raise UserError(why)
+        if light.bits(content) > 8:
+            logger.warning("%d bits a channel become 8", light.bits(content))
 
 
 @contextlib.contextmanager
@@ -310,6 +402,8 @@ def _options(told: detail.Details, format_: str) -> dict:
                 "EXIF of %d bytes is left out: JPEG has no room", len(told.exif)
             )
             del options["exif"]
+        if told.extended_xmp:
+            options["extra"] = told.extended_xmp
         if told.comment:
             options["comment"] = told.comment
         return options | (told.encoding if same else _JPEG)

@@ -19,6 +19,8 @@ from kdsharp.media import tags
 Deep = UInt16[np.ndarray, "h w *c"]
 
 # What gives the lower bytes for what gives the upper ones.
+# With colours that alpha was multiplied into.
+_MULTIPLIED = "RGBa;16"
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}
 _LEVEL = 6
 _ROWS = 64
@@ -28,7 +30,7 @@ def is_deep(image: Image.Image) -> bool:
     """Whether decoding this opened picture would lose the lower of two bytes."""
     modes = {_raw_mode(tile) for tile in image.tile}
     return bool(modes) and all(
-        mode[:-1] in ("LA;16", "RGB;16", "RGBA;16") and mode[-1] in "BLN"
+        mode[:-1] in ("LA;16", "RGB;16", "RGBA;16", _MULTIPLIED) and mode[-1] in "BLN"
         for mode in modes
     )
 
@@ -40,15 +42,38 @@ def read(first: Image.Image, second: Image.Image) -> Deep:
         first.tile = [_with_raw_mode(tile, "RGBA") for tile in first.tile]
         first.load()
         return np.ascontiguousarray(first).view(">u2").astype(np.uint16)
+    multiplied = _raw_mode(first.tile[0]).startswith(_MULTIPLIED)
+    if multiplied:
+        first.tile = [
+            _with_raw_mode(tile, "RGBA;16" + _raw_mode(tile)[-1]) for tile in first.tile
+        ]
     second.tile = [
         _with_raw_mode(tile, mode[:-1] + _SWAPPED[mode[-1]])
-        for tile in second.tile
-        for mode in [_raw_mode(tile)]
+        for tile, mode in zip(second.tile, map(_raw_mode, first.tile), strict=True)
     ]
     first.load()
     second.load()
     upper, lower = np.asarray(first), np.asarray(second)
-    return upper.astype(np.uint16) << 8 | lower
+    pixels = upper.astype(np.uint16) << 8 | lower
+    if multiplied:
+        return _divided(pixels)
+    return _with_alpha(pixels, first.info.get("transparency"))
+
+
+def _divided(pixels: Deep) -> Deep:
+    """Returns colours that alpha is not multiplied into; hidden ones are black."""
+    alpha = pixels[..., 3:].astype(np.float64)
+    colours = pixels[..., :3] * (65535 / np.maximum(alpha, 1))
+    colours = np.rint(np.minimum(colours, 65535)).astype(np.uint16)
+    return np.concatenate([colours, pixels[..., 3:]], axis=-1)
+
+
+def _with_alpha(pixels: Deep, hidden: tuple[int, ...] | None) -> Deep:
+    """Returns pixels of which one colour is transparent."""
+    if not isinstance(hidden, tuple) or pixels.shape[-1] != 3:
+        return pixels
+    seen = (pixels != np.array(hidden, np.uint16)).any(axis=-1)
+    return np.dstack([pixels, np.where(seen, 65535, 0).astype(np.uint16)])
 
 
 def png(pixels: Deep, details: detail.Details) -> bytes:

@@ -10,7 +10,7 @@ Pixels = Shaped[np.ndarray, "h w *c"]
 """uint8, uint16 or float; grey has no third axis or one of 1 or 2, colour of 3 or 4."""
 
 # What is sharpened as another mode, which is what comes out.
-_AS = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
+_AS = {"La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
 _KEPT = ("L", "LA", "RGB", "RGBA")
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 
@@ -18,8 +18,11 @@ _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 def to_pixels(image: Image.Image) -> Pixels:
     """Returns what the image holds, its palette and marked transparency resolved."""
     mode = image.mode
+    hidden = image.info.get("transparency")
     if mode in _SIXTEEN:
-        return np.asarray(image).astype(np.uint16)
+        return _with_alpha(np.asarray(image).astype(np.uint16), hidden)
+    if mode == "1":
+        return _with_alpha(np.asarray(image.convert("L")), hidden)
     if mode in ("I", "F"):
         return _wide(np.asarray(image), mode)
     if mode not in _KEPT:
@@ -34,6 +37,14 @@ def to_image(pixels: Pixels) -> Image.Image:
     if pixels.dtype == np.float64:
         pixels = pixels.astype(np.float32)
     return Image.fromarray(pixels)
+
+
+def _with_alpha(grey: np.ndarray, hidden: int | None) -> np.ndarray:
+    """Returns grey of which one level is transparent, if one is."""
+    if not isinstance(hidden, int):
+        return grey
+    alpha = np.where(grey == hidden, 0, np.iinfo(grey.dtype).max).astype(grey.dtype)
+    return np.dstack([grey, alpha])
 
 
 def _of_palette(image: Image.Image) -> str:

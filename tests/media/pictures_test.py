@@ -13,7 +13,7 @@ import numpy as np
 import skimage.data
 import tifffile
 from absl.testing import absltest, parameterized
-from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from kdsharp.errors import UserError
 from kdsharp.media import kinds, pictures, tags
@@ -23,7 +23,8 @@ try:
 except ImportError:
     pillow_heif = None
 
-_ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_ICC_OBJECT = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+_ICC = _ICC_OBJECT.tobytes()
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6"/></x:xmpmeta>'
 _KEEPS_ALL = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 
@@ -293,6 +294,265 @@ class ModeTest(parameterized.TestCase):
         for format_ in ("JPEG", "BMP"):
             with self.assertRaisesRegex(UserError, f"{format_} has no transparency"):
                 pictures.encode(clear, format_)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(name + body)
+    return struct.pack(">L", len(body)) + name + body + struct.pack(">L", checksum)
+
+
+def _png(width: int, bits: int, colour: int, row: bytes, *chunks: bytes) -> bytes:
+    """Returns a PNG of one row."""
+    head = struct.pack(">LLBBBBB", width, 1, bits, colour, 0, 0, 0)
+    parts = [
+        _chunk(b"IHDR", head),
+        *chunks,
+        _chunk(b"IDAT", zlib.compress(b"\0" + row)),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts) + _chunk(b"IEND", b"")
+
+
+class TransparencyTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (1, b"\x40", 1, [[0, 255], [255, 0]]),
+        (2, b"\x60", 2, [[85, 255], [170, 0]]),
+        (4, b"\x3c", 12, [[51, 255], [204, 0]]),
+        (8, b"\x07\x08", 8, [[7, 255], [8, 0]]),
+        (16, b"\x01\x07\x01\x08", 0x108, [[0x107, 65535], [0x108, 0]]),
+    )
+    def test_a_grey_marked_transparent_is(self, bits, row, hidden, wanted):
+        file = _png(2, bits, 0, row, _chunk(b"tRNS", struct.pack(">H", hidden)))
+        read = pictures.read(file)
+        np.testing.assert_array_equal(read.pixels[0], wanted)
+        again = pictures.read(pictures.encode(read, "PNG"))
+        np.testing.assert_array_equal(again.pixels, read.pixels)
+
+    def test_a_deep_colour_marked_transparent_is(self):
+        row = struct.pack(">6H", 1, 2, 3, 1, 2, 259)  # Alike in what is low, or high.
+        file = _png(2, 16, 2, row, _chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))
+        np.testing.assert_array_equal(
+            pictures.read(file).pixels[0], [[1, 2, 3, 0], [1, 2, 259, 65535]]
+        )
+
+    def test_palettes_of_tga_and_dds_keep_theirs(self):
+        head = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 2, 1, 8, 0x28)
+        tga = head + bytes([10, 20, 30, 40, 50, 60, 70, 255]) + bytes([0, 1])
+        wanted = [[[30, 20, 10, 40], [70, 60, 50, 255]]]
+        np.testing.assert_array_equal(pictures.read(tga).pixels, wanted)
+        palette = bytes([30, 20, 10, 40, 70, 60, 50, 255]).ljust(1024, b"\0")
+        dds = struct.pack("<4s7L44x", b"DDS ", 124, 0x1007, 1, 2, 2, 0, 0)
+        dds += (
+            struct.pack("<8L20x", 32, 0x20, 0, 8, 0, 0, 0, 0) + palette + bytes([0, 1])
+        )
+        np.testing.assert_array_equal(pictures.read(dds).pixels, wanted)
+
+    def test_a_palette_whose_alpha_is_unused_is_opaque(self):
+        head = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 2, 1, 8, 0x28)
+        tga = head + bytes([10, 20, 30, 0, 50, 60, 70, 0]) + bytes([0, 1])
+        read = pictures.read(tga).pixels
+        np.testing.assert_array_equal(read, [[[30, 20, 10], [70, 60, 50]]])
+
+    def test_deep_colours_come_out_of_their_alpha(self):
+        straight = _deep(4)
+        straight[..., 3] |= 0x4000
+        alpha = straight[..., 3:] / 65535
+        multiplied = np.rint(straight[..., :3] * alpha).astype(np.uint16)
+        file = io.BytesIO()
+        tifffile.imwrite(
+            file,
+            np.dstack([multiplied, straight[..., 3]]),
+            photometric="rgb",
+            extrasamples=["assocalpha"],
+        )
+        read = _read(file).pixels.astype(int)
+        # What rounding lost was at most half a step of what alpha left.
+        np.testing.assert_allclose(read[..., :3], straight[..., :3], atol=2.5)
+        np.testing.assert_array_equal(read[..., 3], straight[..., 3])
+
+
+class HiddenXmpTest(absltest.TestCase):
+    def test_that_of_imagemagick_is_found(self):
+        lines = [_XMP.hex()[at : at + 72] for at in range(0, 2 * len(_XMP), 72)]
+        words = "\n".join(["", "xmp", f"{len(_XMP):8}", *lines, ""])
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Raw profile type xmp", words, zip=True)
+        read = _read(_file(_photograph(), "PNG", pnginfo=info))
+        self.assertEqual(read.details.xmp, _XMP.replace(b"6", b"1"))
+
+    def test_what_is_too_long_for_one_segment_stays(self):
+        name = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
+        long = name + struct.pack(">LL", 5, 0) + b"<r/>\n"
+        long = b"\xff\xe1" + struct.pack(">H", 2 + len(long)) + long
+        file = _file(_photograph(), "JPEG", xmp=_XMP, extra=long).getvalue()
+        self.assertIn(long, pictures.encode(pictures.read(file), "JPEG"))
+
+
+class AnimationTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("GIF", "PNG"), ("PNG", "WEBP"), ("WEBP", "WEBP"), ("AVIF", "PNG")
+    )
+    def test_frames_and_their_times_are_kept(self, before, after):
+        frames = [_photograph().rotate(90 * turn) for turn in (0, 2, 1)]
+        lossless = {"lossless": True} if before == "WEBP" else {}
+        file = _file(
+            frames[0],
+            before,
+            save_all=True,
+            append_images=frames[1:],
+            duration=[40, 80, 120],
+            loop=3,
+            **lossless,
+        )
+        with self.assertRaisesRegex(UserError, r"animated \(3 frames\)"):
+            _read(file)
+        read = pictures.read(file.getvalue(), animated=True)
+        again = Image.open(io.BytesIO(pictures.encode(read, after)))
+        self.assertEqual((again.format, again.n_frames), (after, 3))
+        original = Image.open(file)
+        for number, duration in enumerate((40, 80, 120)):
+            again.seek(number)
+            original.seek(number)
+            again.load()
+            self.assertEqual(again.info["duration"], duration)
+            np.testing.assert_allclose(
+                again.convert("RGB"),
+                np.asarray(original.convert("RGB"), float),
+                atol=0 if (after, before) != ("WEBP", "PNG") else 60,
+            )
+        if before != "AVIF":
+            self.assertEqual(again.info["loop"], 3)
+
+    def test_what_holds_one_picture_gets_none_of_several(self):
+        frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
+        file = _file(_photograph(), "PNG", **frames).getvalue()
+        read = pictures.read(file, animated=True)
+        with self.assertRaisesRegex(UserError, "JPEG holds one picture"):
+            pictures.encode(read, "JPEG")
+
+
+class LightTest(parameterized.TestCase):
+    @parameterized.parameters(
+        (9, 16, "it is HDR \\(PQ\\)"), (9, 18, "HLG"), (12, 13, "Display P3 without")
+    )
+    def test_light_that_would_be_lost_is_refused(self, primaries, transfer, words):
+        avif = _file(_photograph(), "AVIF").getvalue()
+        at = avif.index(b"colrnclx") + 8
+        avif = avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
+        points = _chunk(b"cICP", bytes([primaries, transfer, 0, 1]))
+        for file in (avif, _png(1, 16, 2, bytes(6), points)):
+            with self.assertRaisesRegex(UserError, words):
+                pictures.read(file)
+
+    @parameterized.parameters(1, 6, 8)
+    def test_a_gain_map_stays_behind_its_picture(self, orientation):
+        small = _photograph().resize((25, 20))
+        small.info["comment"] = b"http://ns.adobe.com/hdr-gain-map/1.0/"
+        file = _file(
+            _photograph(),
+            "MPO",
+            save_all=True,
+            append_images=[small],
+            exif=_exif(orientation),
+            quality=95,
+        )
+        image = Image.open(file)
+        self.assertEqual((image.format, image.n_frames), ("MPO", 2))
+        image.seek(1)
+        image.getexif()[0x0112] = orientation
+        wanted = ImageOps.exif_transpose(image)
+        again = _again(file, "JPEG")
+        self.assertEqual((again.format, again.n_frames), ("MPO", 2))
+        self.assertEqual(again.getexif().get(0x0112, 1), 1)
+        again.seek(1)
+        self.assertEqual(again.size, wanted.size)
+        difference = np.asarray(again, int) - np.asarray(wanted, int)
+        self.assertLess(np.abs(difference).mean(), 3)
+        with self.assertLogs("kdsharp", "WARNING") as told:
+            _again(file, "PNG")
+        self.assertIn("gain map", told.output[0])
+
+
+def _profile_of_inks() -> bytes:
+    """Returns an ICC profile of four inks that multiply, as tables of 16 bits."""
+
+    def table(inputs: int, outputs: int, grid: int, values: np.ndarray) -> bytes:
+        unit = np.eye(3) * 65536
+        head = struct.pack(
+            ">4sLBBBx9lHH",
+            b"mft2",
+            0,
+            inputs,
+            outputs,
+            grid,
+            *unit.astype(int).ravel(),
+            2,
+            2,
+        )
+        line = struct.pack(">HH", 0, 65535)
+        return head + line * inputs + values.astype(">u2").tobytes() + line * outputs
+
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
+    to_rgb = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
+    )
+
+    def seen(mode: str, values: np.ndarray, transform) -> np.ndarray:
+        image = Image.frombytes(
+            mode, (len(values), 1), values.astype(np.uint8).tobytes()
+        )
+        found = np.frombuffer(transform.apply(image).tobytes(), np.uint8)
+        return found.reshape(-1, 3).astype(int)
+
+    inks = np.stack(np.meshgrid(*[np.linspace(0, 1, 9)] * 4, indexing="ij"), -1)
+    inks = inks.reshape(-1, 4)
+    lab = seen("RGB", np.rint(255 * (1 - inks[:, :3]) * (1 - inks[:, 3:])), to_lab)
+    lab[:, 1:] = (lab[:, 1:] + 128) % 256
+    forth = table(4, 3, 9, lab * 256)
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 255, 17)] * 3, indexing="ij"), -1)
+    grid = np.rint(grid.reshape(-1, 3)).astype(int)
+    grid[:, 1:] = (grid[:, 1:] - 128) % 256
+    rgb = seen("LAB", grid, to_rgb) / 255
+    black = 1 - rgb.max(axis=-1, keepdims=True)
+    rest = (1 - black - rgb) / np.maximum(1 - black, 1e-6)
+    back = table(3, 4, 17, np.rint(65535 * np.hstack([rest, black])))
+    words = b"desc\0\0\0\0\0\0\0\x05inks\0".ljust(12 + 5 + 80, b"\0")
+    white = b"XYZ \0\0\0\0" + struct.pack(">3l", 63190, 65536, 54061)
+    tags = {b"desc": words, b"wtpt": white, b"A2B0": forth, b"B2A0": back}
+    tags |= {b"A2B1": forth, b"B2A1": back}
+    index, body, at = b"", b"", 132 + 12 * len(tags)
+    for name, content in tags.items():
+        content += bytes(-len(content) % 4)
+        index += struct.pack(">4sLL", name, at + len(body), len(content))
+        body += content
+    head = struct.pack(
+        ">L4sL4s4s4s12s4s28xL3l48x", at + len(body), b"", 0x02400000, b"prtr", b"CMYK",
+        b"Lab ", b"", b"acsp", 0, 63190, 65536, 54061,
+    )  # fmt: skip
+    return head[:128] + struct.pack(">L", len(tags)) + index + body
+
+
+class InkTest(absltest.TestCase):
+    def test_inks_come_back_by_their_profile(self):
+        icc = _profile_of_inks()
+        before = ImageCms.profileToProfile(
+            _photograph(), _ICC_OBJECT, io.BytesIO(icc), outputMode="CMYK"
+        )
+        for format_ in ("TIFF", "JPEG"):
+            quality = {"quality": 100} if format_ == "JPEG" else {}
+            file = _file(before, format_, icc_profile=icc, **quality)
+            read = _read(file)
+            # What was printed is what the photograph looked like.
+            difference = read.pixels.astype(int) - np.asarray(_photograph(), int)
+            self.assertLess(np.abs(difference).mean(), 6)
+            again = Image.open(io.BytesIO(pictures.encode(read, format_)))
+            self.assertEqual((again.mode, again.info["icc_profile"]), ("CMYK", icc))
+            difference = np.asarray(again, int) - np.asarray(before, int)
+            self.assertLess(np.abs(difference).mean(), 6)
+            shown = Image.open(io.BytesIO(pictures.encode(read, "PNG")))
+            self.assertEqual(shown.mode, "RGB")
+            self.assertNotIn("icc_profile", shown.info)
 
 
 class DamageTest(parameterized.TestCase):
