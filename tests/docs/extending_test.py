@@ -12,8 +12,11 @@ from absl.testing import absltest
 
 _ROOT = Path(__file__).parents[2]
 _PAGE = _ROOT / "docs" / "inside" / "extending.md"
-_BLOCK = re.compile(r'^```(?:python|diff) title="([^"]+)"\n(.*?)^```$', re.M | re.S)
-_TRY = "try it"
+# Where the code goes, a file or a table in it, or nowhere: it is tried.
+_BLOCK = re.compile(
+    r"^(?:`([\w/.]+)`(?:, in `(\w+)`)?|Try it):\n\n```(?:py|diff)\n(.*?)^```$",
+    re.M | re.S,
+)
 # Weights that an example loads; the others are large.
 _WEIGHTS = "rt-s-bicubic2."
 
@@ -54,9 +57,8 @@ class ExtendingTest(absltest.TestCase):
         copy = Path(self.create_tempdir().full_path)
         shutil.copytree(_ROOT / "kdsharp", copy / "kdsharp", ignore=_leave_out)
         examples = []
-        for title, code in _BLOCK.findall(_PAGE.read_text()):
-            path, _, table = title.partition(", in ")
-            if title == _TRY:
+        for path, table, code in _BLOCK.findall(_PAGE.read_text()):
+            if not path:
                 examples.append(code)
             elif (copy / path).exists():
                 _insert(copy / path, table, code)

@@ -12,8 +12,8 @@ from absl.testing import absltest, parameterized
 from kdsharp import models
 from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.export import network as networks_of
 from kdsharp.export import file_formats, networks, runs
+from kdsharp.export import network as networks_of
 from tests.export import random_networks
 from tests.models import fast
 
