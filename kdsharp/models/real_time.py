@@ -172,7 +172,7 @@ class Expanded(nn.Module):
 def collapsed(
     wide: Float[Array, "3 3 f p"], narrow: Float[Array, "p f"]
 ) -> Float[Array, "3 3 f f"]:
-    """Returns the one kernel of an expanded convolution, its shortcut included."""
+    """The single kernel of an expanded convolution, including its shortcut."""
     return (
         jnp.einsum("hwip,po->hwio", wide, narrow)
         .at[1, 1]
@@ -200,7 +200,7 @@ class Separable(nn.Module):
 
 
 def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
-    """Returns each square of pixels as one, its rows one after another in channels."""
+    """Fold each square of pixels into the channels of one, row by row."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     x = x.transpose(0, 1, 3, 2, 4, 5)
@@ -208,7 +208,7 @@ def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
 
 
 def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
-    """Returns what was folded as it was."""
+    """Undo `fold`."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height, width, factor, factor, channels // factor**2)
     x = x.transpose(0, 1, 3, 2, 4, 5)

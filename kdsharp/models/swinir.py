@@ -86,7 +86,7 @@ class SwinIR(nn.Module):
         return layers.crop_like(x.astype(blurred.dtype) / self.img_range, blurred)
 
     def mean_color(self) -> Sequence[float]:
-        """Returns what is subtracted first, a number a channel or one for all."""
+        """The mean that is subtracted first, a number a channel or one for all."""
         if self.mean is None:
             return _MEAN_RGB if self.channels == 3 else (0.0,)
         return self.mean
@@ -153,7 +153,7 @@ class _Attention(nn.Module):
 
 
 def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c"]:
-    """Returns the picture's windows, row by row, each a row of pixels."""
+    """Cut the picture into windows, row by row, each a row of pixels."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // window, window, w // window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
@@ -162,14 +162,14 @@ def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c
 def from_windows(
     x: Float[Array, "b n p c"], window: int, height: int, width: int
 ) -> Float[Array, "b h w c"]:
-    """Returns the picture that these are the windows of."""
+    """Put windows together again."""
     b, c = x.shape[0], x.shape[-1]
     x = x.reshape(b, height // window, width // window, window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, height, width, c)
 
 
 def offset_index(window: int) -> Int[np.ndarray, "p p"]:
-    """Returns for each pair of pixels the row of the bias table, by their offset."""
+    """The row of the bias table for each pair of pixels, by their offset."""
     y, x = np.divmod(np.arange(window * window), window)
     down = y[:, None] - y[None, :] + window - 1
     right = x[:, None] - x[None, :] + window - 1
@@ -177,7 +177,7 @@ def offset_index(window: int) -> Int[np.ndarray, "p p"]:
 
 
 def shifted_apart(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
-    """Returns which pairs of pixels meet in a shifted window from opposite borders.
+    """Pairs of pixels that meet in a shifted window from opposite borders.
 
     Computed from coordinates where it is used, it takes no room in an exported graph,
     where the table of one 1080p frame would weigh 132 MB.

@@ -51,14 +51,14 @@ def save(path: Path, variables: dict, card: dict) -> None:
 
 
 def shipped() -> list[str]:
-    """Returns the names of the weights inside the package."""
+    """The names of the weights that ship with the package."""
     folder = resources.files(__package__) / "zoo"
     names = (Path(file.name) for file in folder.iterdir()) if folder.is_dir() else ()
     return sorted(name.stem for name in names if name.suffix == _TENSORS)
 
 
 def locate(name: str) -> Path:
-    """Returns the file of shipped weights, of a file's name, or of a run's folder."""
+    """Find the file of shipped weights, of a path, or of a run's folder."""
     if name in shipped():
         return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
     path = Path(name)
@@ -79,7 +79,7 @@ def locate(name: str) -> Path:
 
 
 def read_card(path: Path) -> dict:
-    """Returns the card beside weights, which names at least the network."""
+    """Read the card beside weights, which names at least the network."""
     card_path = path.with_suffix(_CARD)
     try:
         card = json.loads(card_path.read_text())
@@ -93,7 +93,7 @@ def read_card(path: Path) -> dict:
 
 
 def load(name: str, *, dtype: str = "float32") -> Weights:
-    """Returns the weights of that name, checked against their architecture."""
+    """Load the weights of that name, checked against their architecture."""
     path = locate(name)
     card = read_card(path)
     try:
@@ -143,7 +143,7 @@ def _flat(tree: dict, above: str = "") -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _nested(tensors: dict[str, np.ndarray]) -> dict:
-    """Returns the tree that these were the paths of."""
+    """Rebuild a tree from its paths."""
     tree: dict = {}
     for path, value in tensors.items():
         *above, name = path.split("/")
