@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 
 from absl.testing import absltest, parameterized
 
+from benchmarks import browser_speed
 from kdsharp.base import optional
-from kdsharp.evaluation.costs import browser_speed
 
 PROGRAM = browser_speed.find_chromium()
 CAN = PROGRAM and shutil.which("npm") and optional.installed("playwright", "onnx")

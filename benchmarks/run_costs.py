@@ -1,11 +1,13 @@
 """What a run costs beside its steps: the way to the first, waiting for input, memory.
 
-    python -m kdsharp.evaluation.costs.run_costs configs/student.py configs/teacher.py
+    python -m benchmarks.run_costs configs/student.py configs/teacher.py
 
 Each config is started for real, twice: with empty caches, then with what the first
 start left there (generated pictures, compiled programs), and stopped after some steps.
 """
 
+import argparse
+import itertools
 import json
 import os
 import signal
@@ -15,9 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from absl import app, flags
+from tqdm import tqdm
 
-_STEPS = flags.DEFINE_integer("steps", 40, "Steps to watch")
+from benchmarks import command
+from kdsharp.errors import UserError
+from kdsharp.evaluation import text
 
 
 def start(config: str, cache: Path, workdir: Path, steps: int) -> dict[str, float]:
@@ -38,7 +42,7 @@ def start(config: str, cache: Path, workdir: Path, steps: int) -> dict[str, floa
     lines: list[str] = []
     while len(lines) < steps:
         if process.poll() is not None:
-            raise SystemExit(process.stderr.read())
+            raise UserError(f"{config} ended too soon: {process.stderr.read().strip()}")
         time.sleep(0.02)
         lines = metrics.read_text().splitlines() if metrics.exists() else []
         if lines and not first:
@@ -64,22 +68,35 @@ def _is_step(record: dict) -> bool:
     return "time/images_per_second" in record
 
 
-def main(argv: list[str]) -> None:
-    """Prints a line a start."""
-    print("| config                | caches | first step, s | waiting, % | peak MB |")
-    print("| --------------------- | ------ | ------------: | ---------: | ------: |")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("configs", nargs="+", metavar="CONFIG")
+    parser.add_argument(
+        "--steps", type=int, default=40, help="steps to watch (%(default)s)"
+    )
+
+
+def measure(arguments: argparse.Namespace) -> list[dict]:
+    """Returns a row a start."""
+    rows = []
     with tempfile.TemporaryDirectory() as root:
-        for config in argv[1:]:
-            cache = Path(root) / f"cache-{Path(config).stem}"
-            for state in ("empty", "warm"):
-                workdir = Path(root) / f"{Path(config).stem}-{state}"
-                cost = start(config, cache, workdir, _STEPS.value)
-                print(
-                    f"| {config:21} | {state:6} | {cost['first']:13.1f} "
-                    f"| {100 * cost['waited']:10.2f} | {cost['memory']:7.0f} |",
-                    flush=True,
-                )
+        starts = list(itertools.product(arguments.configs, ("empty", "warm")))
+        for config, state in tqdm(starts, leave=False):
+            stem = Path(config).stem
+            cache, workdir = (Path(root, f"{stem}-{kind}") for kind in ("cache", state))
+            cost = start(config, cache, workdir, arguments.steps)
+            rows.append({"config": config, "caches": state, **cost})
+    return rows
+
+
+def report(results: list[dict]) -> str:
+    """Returns a line a start."""
+    lines = [["config", "caches", "first step, s", "waiting, %", "peak MB"]]
+    for row in results:
+        numbers = f"{row['first']:.1f}", f"{100 * row['waited']:.2f}"
+        memory = f"{row['memory']:.0f}"
+        lines.append([row["config"], row["caches"], *numbers, memory])
+    return text.table(lines, words=2)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command.run(__name__))

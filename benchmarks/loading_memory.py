@@ -1,12 +1,13 @@
 """What memory loading takes while it goes through 10,000 pictures, twice.
 
-    python -m kdsharp.evaluation.costs.loading_memory
+    python -m benchmarks.loading_memory
 
 Resident megabytes of the process and its workers together, by Linux' count, from a
 folder of JPEGs of 128x128 to 481x321 and from the same prepared as CelebA is. "Kept" is
 what decoded pictures may take in all; every row is measured in a fresh process.
 """
 
+import argparse
 import contextlib
 import itertools
 import multiprocessing
@@ -17,7 +18,11 @@ import tempfile
 from collections.abc import Iterator
 from concurrent import futures
 
+from tqdm import tqdm
+
+from benchmarks import command, jpegs
 from kdsharp.data import files, pipeline, prepared, sources
+from kdsharp.evaluation import text
 
 _COUNT = 10_000
 _SIZES = ((128, 128), (218, 178), (256, 256), (321, 481))
@@ -27,24 +32,36 @@ _MARKS = (0.1, 0.5, 1.0, 1.5, 2.0)
 _KEPT = (0, files.DEFAULT_CACHE_BYTES)
 
 
-def main() -> int:
-    """Prints a row a way of loading and returns the exit status."""
-    marks = " | ".join(f"{mark:4.0%}" for mark in _MARKS)
-    print(f"| source      | workers | kept, MB | {marks} | peak |")
-    print("| ----------- | ------: | -------: |" + " ---: |" * (len(_MARKS) + 1))
+def measure(arguments: argparse.Namespace) -> list[dict]:
+    """Returns a row a way of loading."""
+    del arguments
+    rows = []
     with tempfile.TemporaryDirectory() as made:
         os.environ["TFDS_DATA_DIR"] = f"{made}/data"
         origin = pathlib.Path(made, "celeba")
         with _alone() as pool:
             pool.submit(_prepare, origin).result()
-        specs = f"folder:{origin}?split=99/1", "tfds:celeba"
-        for spec, workers, kept in itertools.product(specs, (0, 2), _KEPT):
+        specs = {"folder": f"folder:{origin}?split=99/1", "tfds": "tfds:celeba"}
+        ways = list(itertools.product(specs, (0, 2), _KEPT))
+        for source, workers, kept in tqdm(ways, leave=False):
             with _alone() as pool:
-                seen = pool.submit(_watch, spec, workers, kept).result()
-            cells = " | ".join(f"{megabytes:4.0f}" for megabytes in seen)
-            kind = spec.partition("?")[0] if spec.startswith("tfds") else "folder"
-            print(f"| {kind:11} | {workers:7} | {kept >> 20:8} | {cells} |", flush=True)
-    return 0
+                seen = pool.submit(_watch, specs[source], workers, kept).result()
+            row = {"source": source, "workers": workers, "kept_bytes": kept}
+            rows.append(
+                {**row, "marks": _MARKS, "megabytes": seen[:-1], "peak": seen[-1]}
+            )
+    return rows
+
+
+def report(results: list[dict]) -> str:
+    """Returns a row a way of loading."""
+    marks = (f"{mark:.0%}" for mark in _MARKS)
+    lines = [["source", "workers", "kept, MB", *marks, "peak"]]
+    for row in results:
+        numbers = (f"{megabytes:.0f}" for megabytes in (*row["megabytes"], row["peak"]))
+        kept = str(row["kept_bytes"] >> 20)
+        lines.append([row["source"], str(row["workers"]), kept, *numbers])
+    return text.table(lines)
 
 
 def _alone() -> futures.ProcessPoolExecutor:
@@ -54,8 +71,6 @@ def _alone() -> futures.ProcessPoolExecutor:
 
 
 def _prepare(origin: pathlib.Path) -> None:
-    from kdsharp.evaluation.costs import jpegs
-
     pictures = origin / "img_align_celeba"
     pictures.mkdir(parents=True)
     names = [f"{i:06d}.jpg" for i in range(1, _COUNT + 1)]
@@ -97,4 +112,4 @@ def _children() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(__name__))

@@ -1,31 +1,32 @@
 """How fast a training step is here, beside the same step in PyTorch.
 
     pip install -e '.[torch]'
-    python -m kdsharp.evaluation.costs.training_speed
+    python -m benchmarks.training_speed
 
 GFLOP/s count three passes of direct convolution (forward, gradient of the input, of
 the weights).
 """
 
+import argparse
 import importlib.util
+import sys
 from collections.abc import Callable
 from functools import partial
 
 import jax
 import numpy as np
-from absl import app, flags
 
+from benchmarks import command, step_flags
+from benchmarks.jax_step import NETWORKS, jax_step, random_batch
+from kdsharp.evaluation import text
 from kdsharp.evaluation.bench.peak import matrix_product
 from kdsharp.evaluation.bench.turns import alternate, timed
-from kdsharp.evaluation.costs.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.training import parallel
 
-_BATCH = flags.DEFINE_integer("batch", 16, "Crops in a batch")
-_PATCH = flags.DEFINE_integer("patch", 64, "Pixels along a side of a crop")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of each contender")
-_NETWORKS = flags.DEFINE_list("networks", ["teacher", "student"], "Which to time")
-
 Contender = Callable[[], object]
+
+_PRODUCT = "matrix product"
+_REFERENCE = "PyTorch eager"
 
 
 def operations(depth: int, width: int, pixels: int) -> int:
@@ -90,34 +91,65 @@ def contenders_for(network: dict, batch: np.ndarray) -> dict[str, Contender]:
     return ways
 
 
-def main(argv: list[str]) -> None:
-    """Prints a table a network."""
-    del argv
-    parallel.show_cores(_BATCH.value)
-    shape = (_BATCH.value, _PATCH.value, _PATCH.value, 3)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    step_flags.add(parser, batch=16, patch=64)
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        choices=list(NETWORKS),
+        default=["teacher", "student"],
+        metavar="NETWORK",
+        help=f"which to time: {', '.join(NETWORKS)}",
+    )
+
+
+def measure(arguments: argparse.Namespace) -> list[dict]:
+    """Returns the seconds of every contender's step, a network at a time."""
+    parallel.show_cores(arguments.batch)
+    shape = (arguments.batch, arguments.patch, arguments.patch, 3)
     batch = random_batch(*shape)
     product, product_operations = matrix_product()
-    for name in _NETWORKS.value:
+    found = []
+    for name in arguments.networks:
         network = NETWORKS[name]
-        count = operations(network["depth"], network["width"], batch.size // 3)
-        ways = {"matrix product": product, **contenders_for(network, batch)}
+        ways = {_PRODUCT: product, **contenders_for(network, batch)}
         turns = {way: timed(take) for way, take in ways.items()}
-        seconds = alternate(turns, _ROUNDS.value)
-        reference = "PyTorch eager" if "PyTorch eager" in ways else "JAX, one device"
-        print(
-            f"\n{name}, {count / 1e9:.0f} GFLOP a step of {'x'.join(map(str, shape))}"
+        count = operations(network["depth"], network["width"], batch.size // 3)
+        found.append(
+            {
+                "network": name,
+                "shape": shape,
+                "operations": count,
+                "product_operations": product_operations,
+                "seconds": alternate(turns, arguments.rounds),
+            }
         )
-        print(f"| {'':30} |     ms | GFLOP/s | speed / {reference} |")
-        print(f"| {'-' * 30} | -----: | ------: | --: |")
+    return found
+
+
+def report(results: list[dict]) -> str:
+    """Returns a table a network."""
+    parts = []
+    for found in results:
+        seconds, count = found["seconds"], found["operations"]
+        reference = _REFERENCE if _REFERENCE in seconds else "JAX, one device"
+        lines = [["", "ms", "GFLOP/s", f"speed / {reference}"]]
         for way, times in seconds.items():
-            work = product_operations if way == "matrix product" else count
+            work = found["product_operations"] if way == _PRODUCT else count
             ratio = np.median(np.divide(seconds[reference], times))
-            ratio = "" if way == "matrix product" else f"{ratio:.2f}"
-            print(
-                f"| {way:30} | {1e3 * np.median(times):6.0f} "
-                f"| {work / np.median(times) / 1e9:7.0f} | {ratio} |"
+            lines.append(
+                [
+                    way,
+                    f"{1e3 * np.median(times):.0f}",
+                    f"{work / np.median(times) / 1e9:.0f}",
+                    "" if way == _PRODUCT else f"{ratio:.2f}",
+                ]
             )
+        shape = "x".join(map(str, found["shape"]))
+        title = f"{found['network']}, {count / 1e9:.0f} GFLOP a step of {shape}"
+        parts.append(f"{title}\n{text.table(lines)}")
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command.run(__name__))

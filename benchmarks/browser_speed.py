@@ -1,18 +1,20 @@
 """How long a frame takes in this machine's Chromium, by every way that a page has.
 
-    python -m kdsharp.evaluation.costs.browser_speed SITE
+    python -m benchmarks.browser_speed SITE
 
-SITE is what `kdsharp web build` wrote. It needs playwright and a Chromium; the page
-itself measures the same under "Measure this machine", on any device and browser.
+Milliseconds a frame, medians. SITE is what `kdsharp web build` wrote. It needs
+playwright and a Chromium; the page itself measures the same under "Measure this
+machine", on any device and browser.
 """
 
+import argparse
 import functools
 import http.server
-import os
 import shutil
 import sys
 import threading
 
+from benchmarks import command
 from kdsharp.base import optional
 from kdsharp.errors import UserError
 
@@ -35,7 +37,11 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
-def measure(site: str) -> list[list[str]]:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("site", metavar="SITE", help="the folder of a site")
+
+
+def measure(arguments: argparse.Namespace) -> list[list[str]]:
     """Returns the page's table, a row for each network and way."""
     program = find_chromium()
     if program is None:
@@ -43,7 +49,7 @@ def measure(site: str) -> list[list[str]]:
     optional.require("playwright", purpose="measuring in a browser")
     from playwright.sync_api import sync_playwright
 
-    handler = functools.partial(_Host, directory=site)
+    handler = functools.partial(_Host, directory=arguments.site)
     with (
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
         sync_playwright() as playwright,
@@ -65,22 +71,10 @@ def measure(site: str) -> list[list[str]]:
     return found
 
 
-def main() -> None:
-    """Prints the table, and how busy the machine was."""
-    if len(sys.argv) != 2:
-        sys.exit("give the folder of a site, as kdsharp web build writes it")
-    before = os.getloadavg()[0]
-    try:
-        rows = measure(sys.argv[1])
-    except UserError as error:
-        sys.exit(f"kdsharp: {error}")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-    print(
-        f"ms a frame, medians; {os.cpu_count()} cores, on average {before:.1f} to "
-        f"{os.getloadavg()[0]:.1f} processes wanted them"
-    )
+def report(results: list[list[str]]) -> str:
+    """Returns the table, milliseconds a frame, medians."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in results)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(command.run(__name__))

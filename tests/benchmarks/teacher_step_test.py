@@ -5,12 +5,12 @@ import threading
 
 from absl.testing import absltest
 
-from kdsharp.evaluation.costs import teacher_step
+from benchmarks import programs, teacher_parts, teacher_step
 
 
 class TeacherStepTest(absltest.TestCase):
     def test_the_operations_are_those_of_the_convolutions(self):
-        found = teacher_step.paper(teacher_step.Size(), 128, "bfloat16", 790e12, 3e12)
+        found = teacher_parts.paper(teacher_parts.Size(), 128, "bfloat16", 790e12, 3e12)
         # Three passes, but for the gradient of the picture, which nobody needs.
         weights = 9 * (15 * 3 * 64 * 64 + 3 * 64 * 3 + 2 * 3 * 64)
         expected = 2 * 128 * 64 * 64 * weights / 1e9
@@ -21,7 +21,7 @@ class TeacherStepTest(absltest.TestCase):
         self.assertAlmostEqual(found["norms_ms"], 15 * 8 * features / 3e9, delta=0.01)
 
     def test_a_quick_survey_measures_all_there_is(self):
-        result = teacher_step.survey(teacher_step.QUICK, math.inf)
+        result = teacher_step.survey(teacher_parts.QUICK, math.inf)
         self.assertEmpty(result["left_out"])
         measured = {(s["batch"], s["dtype"], s["variant"]) for s in result["steps"]}
         self.assertEqual(
@@ -45,7 +45,7 @@ class TeacherStepTest(absltest.TestCase):
         self.assertEqual(times["batch norm"], 1)
         self.assertEqual(times["update by Muon"], 1)
         self.assertEqual(times["update by Adam"], 0)
-        words = teacher_step.tables(result)
+        words = teacher_step.report(result)
         self.assertIn("| 4, bfloat16, without batch norm", words)
 
     def test_what_there_is_no_time_for_is_named(self):
@@ -56,8 +56,8 @@ class TeacherStepTest(absltest.TestCase):
             enough.wait()
             return x
 
-        works = {"a": teacher_step.Work(slow, (1.0,))}
-        self.assertEmpty(teacher_step.compile_all(works, until=-math.inf))
+        works = {"a": programs.Work(slow, (1.0,))}
+        self.assertEmpty(programs.compile_all(works, until=-math.inf))
 
 
 if __name__ == "__main__":

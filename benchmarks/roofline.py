@@ -1,6 +1,6 @@
 """What an accelerator could do at most, on paper: nothing here is measured.
 
-    python -m kdsharp.evaluation.costs.roofline
+    python -m benchmarks.roofline
 
 For every network, operations and bytes of a frame of 1280x720 (forward) and of a
 training step of 16 x 64 x 64 (forward and gradients), in bfloat16, and how many a
@@ -12,15 +12,17 @@ degradation, starting kernels and talking between devices count as nothing, so t
 numbers are lower.
 """
 
+import argparse
 import dataclasses
+import sys
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from absl import app
 
+from benchmarks import command, layers
 from kdsharp import models
-from kdsharp.evaluation.costs import layers
+from kdsharp.evaluation import text
 from kdsharp.training.state import init_variables
 
 _BYTES = 2
@@ -100,42 +102,65 @@ def _network(arguments: dict, size: tuple[int, int, int]):
     return model, dict(variables), jax.ShapeDtypeStruct((*size, channels), jnp.float32)
 
 
-def table(title: str, of: Callable[[dict], list[layers.Layer]], images: int) -> str:
-    """Returns a row a network, as Markdown."""
-    names = [device.name for device in DEVICES]
-    lines = [
-        f"| {title} | GFLOP | MB | FLOP a byte | "
-        + " | ".join(f"{name}: images/s | bound by | of its peak" for name in names)
-        + " |",
-        "| --- " + "| ---: " * (3 + 3 * len(names)) + "|",
-    ]
+def measure(arguments: argparse.Namespace) -> dict[str, list[dict]]:
+    """Returns a row a network, for frames and for steps."""
+    del arguments
+    return {"frame": _rows(of_frame, 1), "step": _rows(of_step, _BATCH[0])}
+
+
+def _rows(of: Callable[[dict], list[layers.Layer]], images: int) -> list[dict]:
+    rows = []
     for network, arguments in NETWORKS.items():
         found = of(arguments)
-        work = sum(layer.operations for layer in found)
-        moved = sum(layer.elements for layer in found) * _BYTES
-        cells = [f"{work / 1e9:,.1f}", f"{moved / 1e6:,.0f}", f"{work / moved:,.0f}"]
+        rows.append(
+            {
+                "network": network,
+                "operations": sum(layer.operations for layer in found),
+                "bytes": sum(layer.elements for layer in found) * _BYTES,
+                "devices": {d.name: _on(d, found, images) for d in DEVICES},
+            }
+        )
+    return rows
+
+
+def _on(device: Device, found: list[layers.Layer], images: int) -> dict:
+    took = sum(seconds(layer, device) for layer in found)
+    waiting = sum(
+        seconds(layer, device)
+        for layer in found
+        if seconds(layer, device) == layer.elements * _BYTES / device.bytes
+    )
+    work = sum(layer.operations for layer in found)
+    return {
+        "images_per_second": images / took,
+        "bound_by": "memory" if waiting > took / 2 else "operations",
+        "of_its_peak": work / took / device.operations,
+    }
+
+
+def report(results: dict[str, list[dict]]) -> str:
+    """Returns both tables."""
+    parts = ["Estimates on paper, in bfloat16; nothing was measured on these devices."]
+    titles = {"frame": "a frame of 1280x720", "step": "a step of 16 x 64 x 64"}
+    for kind, title in titles.items():
+        head = [title, "GFLOP", "MB", "FLOP a byte"]
         for device in DEVICES:
-            took = sum(seconds(layer, device) for layer in found)
-            waiting = sum(
-                seconds(layer, device)
-                for layer in found
-                if seconds(layer, device) == layer.elements * _BYTES / device.bytes
-            )
-            bound = "memory" if waiting > took / 2 else "operations"
-            share = work / took / device.operations
-            cells += [f"{images / took:,.0f}", bound, f"{share:.0%}"]
-        lines.append(f"| {network} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def main(argv: list[str]) -> None:
-    """Prints both tables."""
-    del argv
-    print("Estimates on paper, in bfloat16; nothing was measured on these devices.\n")
-    print(table("a frame of 1280x720", of_frame, 1))
-    print()
-    print(table("a step of 16 x 64 x 64", of_step, _BATCH[0]))
+            head += [f"{device.name}: images/s", "bound by", "of its peak"]
+        lines = [head]
+        for row in results[kind]:
+            work, moved = row["operations"], row["bytes"]
+            cells = [
+                f"{work / 1e9:,.1f}",
+                f"{moved / 1e6:,.0f}",
+                f"{work / moved:,.0f}",
+            ]
+            for held in row["devices"].values():
+                cells.append(f"{held['images_per_second']:,.0f}")
+                cells += [held["bound_by"], f"{held['of_its_peak']:.0%}"]
+            lines.append([row["network"], *cells])
+        parts.append(text.table(lines))
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(command.run(__name__))

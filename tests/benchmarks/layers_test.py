@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from benchmarks import layers, roofline
 from kdsharp import models
-from kdsharp.evaluation.costs import layers, roofline
 from kdsharp.training.state import init_variables
 
 _SMALL = {

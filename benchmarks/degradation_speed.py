@@ -1,21 +1,23 @@
 """What degradations cost beside the training step that they feed.
 
-    python -m kdsharp.evaluation.costs.degradation_speed [SPEC ...]
+    python -m benchmarks.degradation_speed [SPEC ...]
 
 Prints milliseconds for a batch of 16 pictures of 128x128 in RGB, over all devices, as
 in training.
 """
 
+import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
+from benchmarks import command
+from benchmarks.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.core import degradations
-from kdsharp.errors import UserError
+from kdsharp.evaluation import text
 from kdsharp.evaluation.bench.turns import alternate, timed
-from kdsharp.evaluation.costs.jax_step import NETWORKS, jax_step, random_batch
 from kdsharp.training import parallel
 
 _SHAPE = (16, 128, 128, 3)
@@ -46,26 +48,30 @@ SPECS = (
 )
 
 
-def main(specs: Iterable[str] = ()) -> int:
-    """Prints the table and returns the exit status."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "specs", nargs="*", metavar="SPEC", help="one of each otherwise"
+    )
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Returns the seconds of the step and of every degradation, medians."""
     parallel.show_cores(_SHAPE[0])
-    try:
-        blurs = {spec: _degradation(spec) for spec in specs or SPECS}
-    except UserError as error:
-        print(f"kdsharp: {error}", file=sys.stderr)
-        return 2
+    blurs = {spec: _degradation(spec) for spec in arguments.specs or SPECS}
     train = jax_step(NETWORKS["student"], random_batch(*_SHAPE))
     turns = {name: timed(work) for name, work in {_STEP: train, **blurs}.items()}
     measured = alternate(turns, _ROUNDS)
-    seconds = {name: float(np.median(times)) for name, times in measured.items()}
-    step = seconds[_STEP]
-    print(f"{_STEP}, 8x32 student: {1e3 * step:.0f} ms\n")
-    print("| degradation                    |   ms | share of the step |")
-    print("| ------------------------------ | ---: | ----------------: |")
-    for spec in blurs:
-        share = seconds[spec] / step
-        print(f"| {f'`{spec}`':30} | {1e3 * seconds[spec]:4.0f} | {share:17.3f} |")
-    return 0
+    return {name: float(np.median(times)) for name, times in measured.items()}
+
+
+def report(results: dict[str, float]) -> str:
+    """Returns a row a degradation."""
+    step = results[_STEP]
+    lines = [["degradation", "ms", "share of the step"]]
+    for spec, seconds in results.items():
+        if spec != _STEP:
+            lines.append([f"`{spec}`", f"{1e3 * seconds:.0f}", f"{seconds / step:.3f}"])
+    return f"{_STEP}, 8x32 student: {1e3 * step:.0f} ms\n\n{text.table(lines)}"
 
 
 def _degradation(spec: str) -> Callable[[], object]:
@@ -77,4 +83,4 @@ def _degradation(spec: str) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command.run(__name__))

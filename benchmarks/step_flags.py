@@ -1,0 +1,14 @@
+"""The flags of benchmarks that time a training step."""
+
+import argparse
+
+
+def add(parser: argparse.ArgumentParser, *, batch: int, patch: int) -> None:
+    """Adds size and number of crops, and how often each contender has a turn."""
+    for name, default, words in (
+        ("batch", batch, "crops in a batch"),
+        ("patch", patch, "pixels along a side of a crop"),
+        ("rounds", 5, "turns of each contender"),
+    ):
+        words = f"{words} (%(default)s)"
+        parser.add_argument(f"--{name}", type=int, default=default, help=words)

@@ -1,1 +1,0 @@
-"""What things cost: loading, steps, whole runs, a browser; each file is a command."""
