@@ -15,7 +15,7 @@ class FlagsTest(parameterized.TestCase):
         ("log_every=0", "config.log_every must be at least 1, not 0"),
         ("epochs=many", "flag --config.epochs=many: invalid literal"),
         # A new term of the loss is taken, and looked up only then.
-        ("objective.l3=0.5", "unknown loss term 'l3'; there are: mse, l1, "),
+        ("objective.l3=0.5", "unknown loss term 'l3'; choose one of: mse, l1, "),
     )
     def test_what_a_config_does_not_have_is_told(self, flag, message):
         workdir = self.create_tempdir().full_path

@@ -84,7 +84,7 @@ def compared(
     """
     if protocol not in PROTOCOLS:
         raise UserError(
-            f"unknown protocol {protocol!r}; there are: {', '.join(PROTOCOLS)}"
+            f"unknown protocol {protocol!r}; choose one of: {', '.join(PROTOCOLS)}"
         )
     height, width = picture.shape[1:3]
     if not 0 <= shave < min(height, width) / 2:

@@ -89,7 +89,7 @@ def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
     """Similarity of the windows' means, and of their contrasts."""
     if window not in _WINDOWS:
         raise UserError(
-            f"unknown SSIM window {window!r}; there are: {', '.join(_WINDOWS)}"
+            f"unknown SSIM window {window!r}; choose one of: {', '.join(_WINDOWS)}"
         )
     taps, covariance_scale = _WINDOWS[window]
     if min(a.shape[1:3]) < len(taps):

@@ -89,7 +89,7 @@ def _create_one(spec: str) -> View:
     for name in names:
         if name not in _ZOOMS and name not in _TURNS:
             raise UserError(
-                f"unknown view {name!r}; there are: {', '.join([*_ZOOMS, *_TURNS])}"
+                f"unknown view {name!r}; choose one of: {', '.join([*_ZOOMS, *_TURNS])}"
             )
     return View(
         zooms=tuple(name for name in names if name in _ZOOMS),

@@ -76,7 +76,7 @@ class RealTime(nn.Module):
     def _inner(self, name: str) -> nn.Module:
         if self.convolution not in CONVOLUTIONS:
             raise UserError(
-                f"unknown convolution {self.convolution!r}; there are: "
+                f"unknown convolution {self.convolution!r}; choose one of: "
                 f"{', '.join(CONVOLUTIONS)}"
             )
         if self.convolution == "expanded":

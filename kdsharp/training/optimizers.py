@@ -35,7 +35,7 @@ def create(
     """
     if config.rule not in RULES:
         raise UserError(
-            f"unknown rule {config.rule!r} of the optimizer; there are: "
+            f"unknown rule {config.rule!r} of the optimizer; choose one of: "
             f"{', '.join(RULES)}"
         )
     rate = _by_update(config, steps, steps_per_epoch)
@@ -188,7 +188,7 @@ def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
         numbers = None
     wanted = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
     if numbers is None or wanted != len(numbers):
-        raise UserError(f"unknown schedule {schedule!r}; there are: {_SCHEDULES}")
+        raise UserError(f"unknown schedule {schedule!r}; choose one of: {_SCHEDULES}")
     if numbers and not (numbers[0] >= 1 and 0 < numbers[1] < 1):
         raise UserError(
             f"schedule {schedule!r}: after at least 1, by a factor between 0 and 1"

@@ -19,7 +19,7 @@ class Patience:
     def __post_init__(self):
         if self.metric not in metrics.METRICS:
             raise UserError(
-                f"unknown metric {self.metric!r}; there are: "
+                f"unknown metric {self.metric!r}; choose one of: "
                 f"{', '.join(metrics.METRICS)}"
             )
 

@@ -181,7 +181,7 @@ def _shapes(model, variables, pixels, layers, whose) -> dict[str, int]:
     for layer in layers:
         if layer not in known:
             raise UserError(
-                f"config.features: {whose} has no layer {layer!r}; there are: "
+                f"config.features: {whose} has no layer {layer!r}; choose one of: "
                 f"{', '.join(known)}"
             )
     return known

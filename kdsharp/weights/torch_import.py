@@ -99,7 +99,7 @@ def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
     """
     if arch not in _ARCHITECTURES:
         raise UserError(
-            f"no weights of {arch!r} can be imported; there are: "
+            f"no weights of {arch!r} can be imported; choose one of: "
             f"{', '.join(_ARCHITECTURES)}"
         )
     known = {

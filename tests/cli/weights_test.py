@@ -166,7 +166,7 @@ class ImportTest(_Files):
 
     @parameterized.parameters(
         ("dncnn", ("--degradation", "bicubik"), "unknown degradation 'bicubik'"),
-        ("resnet", (), "no weights of 'resnet' can be imported; there are: swinir"),
+        ("resnet", (), "no weights of 'resnet' can be imported; choose one of: swinir"),
         ("dncnn", ("--set", "depth=9"), "not what was told: {'depth': 9}"),
         ("dncnn", ("--set", "epsilon=(1, 2)"), r"as told: {'epsilon': \(1, 2\)}"),
         ("dncnn", ("--set", "mean={1}"), "cannot be built as told"),

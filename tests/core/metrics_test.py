@@ -106,7 +106,7 @@ class ProtocolTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(
-        ("yuv", 0, "'yuv'; there are: rgb, luma"),
+        ("yuv", 0, "'yuv'; choose one of: rgb, luma"),
         ("rgb", 40, "40 pixels cannot be left out of a picture of 100x80"),
         ("rgb", -1, "-1 pixels cannot"),
     )

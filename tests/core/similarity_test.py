@@ -69,7 +69,9 @@ class SsimTest(parameterized.TestCase):
             similarity.ssim(np.zeros((1, 10, 20, 3)), np.zeros((1, 10, 20, 3)))
 
     def test_an_unknown_window_gets_a_sentence(self):
-        with self.assertRaisesRegex(UserError, "'box'; there are: gaussian, uniform"):
+        with self.assertRaisesRegex(
+            UserError, "'box'; choose one of: gaussian, uniform"
+        ):
             similarity.ssim(*_pair(32, 32), window="box")
 
 

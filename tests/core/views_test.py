@@ -60,7 +60,7 @@ class ViewsTest(parameterized.TestCase):
         self.assertEqual(views.create(""), ())
 
     def test_an_unknown_view_is_told(self):
-        with self.assertRaisesRegex(UserError, "'zoom'; there are: zoom_in"):
+        with self.assertRaisesRegex(UserError, "'zoom'; choose one of: zoom_in"):
             views.create("zoom/mirror")
 
 

@@ -89,7 +89,7 @@ class DnCNNTest(parameterized.TestCase):
 
 class CreateTest(absltest.TestCase):
     def test_an_unknown_model_names_those_that_exist(self):
-        with self.assertRaisesRegex(UserError, "'dncn'; there are: .*dncnn"):
+        with self.assertRaisesRegex(UserError, "'dncn'; choose one of: .*dncnn"):
             models.create("dncn")
 
     def test_an_unknown_argument_names_those_that_exist(self):

@@ -123,7 +123,7 @@ class LoopTest(parameterized.TestCase):
         ("degradation", {"degradation": "fog:2"}, "fog.*bicubic"),
         ("schedule", {"optimizer.schedule": "linear"}, "'linear'.*constant, cosine"),
         ("metric", {"stopping.metric": "lpips"}, "'lpips'.*psnr, ssim, mse"),
-        ("parallel", {"parallel": "tpu"}, "'tpu'; there are: jit, pmap"),
+        ("parallel", {"parallel": "tpu"}, "'tpu'; choose one of: jit, pmap"),
         ("dtype", {"dtype": "float8"}, "'float8'; choose one of: float32, bfloat16"),
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices asked for"),

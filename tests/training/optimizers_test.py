@@ -110,7 +110,9 @@ class OptimizersTest(parameterized.TestCase):
 
     @parameterized.parameters("linear", "step:3", "step:a,b", "plateau", "constant:1,2")
     def test_an_unknown_schedule_is_told(self, schedule):
-        with self.assertRaisesRegex(UserError, f"'{schedule}'; there are: constant"):
+        with self.assertRaisesRegex(
+            UserError, f"'{schedule}'; choose one of: constant"
+        ):
             _rates(schedule=schedule)
 
     @parameterized.parameters("step:0,0.5", "plateau:2,1.5")
@@ -185,7 +187,9 @@ class MuonTest(parameterized.TestCase):
             np.testing.assert_allclose(ours, alone, rtol=1e-4, atol=1e-5)
 
     def test_an_unknown_rule_is_told(self):
-        with self.assertRaisesRegex(UserError, "'sgd' of the optimizer; there are: a"):
+        with self.assertRaisesRegex(
+            UserError, "'sgd' of the optimizer; choose one of: a"
+        ):
             _descend(_gradients(1), rule="sgd")
 
 

@@ -96,7 +96,7 @@ class ParallelTest(parameterized.TestCase):
         ("jit", 12, 8, "batch_size 12 does not divide by 8 devices"),
         ("pmap", 12, 8, "batch_size 12 does not divide by 8 devices"),
         ("jit", 90, 9, "9 devices asked for, but there are 8"),
-        ("tpu", 8, 8, "unknown parallel 'tpu'; there are: jit, pmap"),
+        ("tpu", 8, 8, "unknown parallel 'tpu'; choose one of: jit, pmap"),
     )
     def test_what_cannot_be_is_told(self, way, batch, count, message):
         with self.assertRaisesRegex(UserError, message):

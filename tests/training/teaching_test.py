@@ -216,12 +216,12 @@ class TeachingTest(parameterized.TestCase):
         (
             "layer",
             {"features": "conv9:conv1", "objective.feature_kd": 1.0},
-            "the student has no layer 'conv9'; there are: conv1",
+            "the student has no layer 'conv9'; choose one of: conv1",
         ),
         (
             "teachers_layer",
             {"features": "conv1:norm9", "objective.affinity_kd": 1.0},
-            "the teacher has no layer 'norm9'; there are: conv1",
+            "the teacher has no layer 'norm9'; choose one of: conv1",
         ),
         ("no_layers", {"objective.feature_kd": 1.0}, "'feature_kd' needs config.feat"),
         ("no_views", {"objective.views_kd": 1.0}, "'views_kd' needs config.views"),

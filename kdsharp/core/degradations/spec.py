@@ -321,7 +321,7 @@ def _alternative(text: str, spec: str, seen: Counter) -> Leaf | Chain:
     if name not in STEPS:
         where = f" in {spec!r}" if name != spec else ""
         raise UserError(
-            f"unknown degradation {name!r}{where}; there are: "
+            f"unknown degradation {name!r}{where}; choose one of: "
             f"{', '.join([*STEPS, *NAMED])}"
         )
     given = [part.strip() for part in arguments.split(",")] if colon else []
@@ -355,7 +355,7 @@ def _value(kind: Number | Word, name: str, value: str, text: str) -> Range | str
     if isinstance(kind, Word):
         if value not in kind.among:
             raise UserError(
-                f"degradation {text!r} has {value!r} for {name!r}; there are: "
+                f"degradation {text!r} has {value!r} for {name!r}; choose one of: "
                 f"{', '.join(kind.among)}"
             )
         return value

@@ -21,7 +21,7 @@ def _keys(count: int, seed: int = 0):
 class GrammarTest(parameterized.TestCase):
     @parameterized.parameters(
         ("", "unknown degradation ''"),
-        ("blur", "unknown degradation 'blur'; there are: bicubic, .*video_call"),
+        ("blur", "unknown degradation 'blur'; choose one of: bicubic, .*video_call"),
         ("jpeg+blur", "unknown degradation 'blur' in 'jpeg\\+blur'"),
         ("jpeg+", "unknown degradation '' in"),
         ("bicubic:0.5", "'0.5' for 'factor', which is .* from 1 to 64"),
@@ -31,7 +31,7 @@ class GrammarTest(parameterized.TestCase):
         ("bicubic:", "'' for 'factor'"),
         ("noise:25", "'25' for 'sigma', .* from 0 to 1"),
         ("jpeg:20.5", "'20.5' for 'quality', which is a whole number"),
-        ("jpeg:chroma=422", "'422' for 'chroma'; there are: 420, 444"),
+        ("jpeg:chroma=422", "'422' for 'chroma'; choose one of: 420, 444"),
         ("jpeg:speed=2", "no argument 'speed'; jpeg takes: quality, chroma"),
         ("jpeg:20,quality=30", "two values for 'quality'"),
         ("gaussian:1,angle=3", "only with across"),
