@@ -203,7 +203,7 @@ def choose(ablation: ConfigDict, methods: Iterable[str]) -> None:
     kept = {*methods, ablation.baseline}
     if unknown := sorted(kept - set(ablation.methods)):
         raise UserError(
-            f"the ablation has no method {unknown[0]!r}; there are: "
+            f"the ablation has no method {unknown[0]!r}; choose one of: "
             f"{', '.join(ablation.methods)}"
         )
     for name in set(ablation.methods) - kept:

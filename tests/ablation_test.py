@@ -138,7 +138,9 @@ class AblationTest(parameterized.TestCase):
         self.assertEqual(set(self.ablation.methods), {"alone", "still"})
         ablation.choose(self.ablation, [])
         self.assertEqual(set(self.ablation.methods), {"alone"})
-        with self.assertRaisesRegex(UserError, "no method 'loud'; there are: alone"):
+        with self.assertRaisesRegex(
+            UserError, "no method 'loud'; choose one of: alone"
+        ):
             ablation.choose(self.ablation, ["loud"])
 
 

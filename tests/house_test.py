@@ -1,6 +1,7 @@
 """The shape of the project: imports point down, TensorFlow stays out."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,16 @@ class HouseTest(absltest.TestCase):
         done = {path.stem for path in (_PACKAGE / "commands").glob("*.py")}
         done = {name.partition("_")[0] for name in done - {"__init__"}}
         self.assertEqual(parsed, done)
+
+    def test_the_map_of_the_house_names_every_folder_and_module(self):
+        text = (_PACKAGE.parent / "docs/inside/house.md").read_text()
+        named = set(re.findall(r"`kdsharp/([\w.]+)`", text))
+        there = {
+            path.name
+            for path in _PACKAGE.iterdir()
+            if path.suffix == ".py" or (path / "__init__.py").exists()
+        }
+        self.assertEqual(named, there - {"__init__.py"})
 
     def test_core_and_models_open_no_file(self):
         for folder in ("core", "models"):

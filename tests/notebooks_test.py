@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from tests import waiting
 
 # Seconds: several processes, one after another, on a machine that others use.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _FOLDER = Path(__file__).parents[1] / "notebooks"
 _LARGEST = 1_000_000

@@ -3,6 +3,7 @@
 import math
 import pathlib
 
+import pytest
 from absl.testing import absltest
 
 from configs.reports import (
@@ -14,6 +15,9 @@ from configs.reports import (
 )
 from kdsharp import experiment
 from kdsharp.weights import store
+
+pytestmark = pytest.mark.slow
+
 
 _NO_BETTER = "does no better than to return its input"
 

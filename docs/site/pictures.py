@@ -35,7 +35,7 @@ _WIDTH = 960
 def call() -> None:
     """The last frame of a call at half size, as a player shows it and restored."""
     from kdsharp.evaluation.calls import clips, judging, ladder
-    from kdsharp.evaluation.calls.restorers import Network
+    from kdsharp.evaluation.calls.restorers import NetworkRestorer
     from kdsharp.evaluation.calls.store import Store
 
     with _folder() as folder:
@@ -47,7 +47,7 @@ def call() -> None:
         [[cell]] = steps.groups([still])
         frames = ladder.sent(still.load(), _SOURCE)
         played = judging.decoded(cell, frames, Store(folder / "store"))
-        network = Network(_MODEL, backend="auto", dtype="float32")
+        network = NetworkRestorer(_MODEL, backend="auto", dtype="float32")
         restored = list(network.video(played))[-1]
     captions = (f"decoded, {_RATE} kbit/s", f"restored by {_MODEL}")
     shown = [_rgb(frame) for frame in (played[-1], restored)]

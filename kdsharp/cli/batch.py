@@ -57,7 +57,7 @@ def _batch(arguments: argparse.Namespace) -> int:
     if not optional.installed("apache_beam"):
         raise optional.missing("apache_beam", purpose="kdsharp batch")
     if arguments.workers < 1:
-        raise UserError(f"--workers is {arguments.workers}: it must be at least 1.")
+        raise UserError(f"--workers must be at least 1, not {arguments.workers}")
     # At its first import Beam speaks of clouds that nobody asked for.
     logging.disable(logging.WARNING)
     from kdsharp.commands import batch

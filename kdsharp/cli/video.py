@@ -101,7 +101,7 @@ def restoring(arguments: argparse.Namespace):
     from kdsharp.runtime import restore
 
     if arguments.threads < 0:
-        raise UserError(f"--threads is {arguments.threads}: give 0 or more")
+        raise UserError(f"--threads must be at least 0, not {arguments.threads}")
     return Restoring(
         model=arguments.model or restore.DEFAULT_VIDEO,
         strength=arguments.strength,

@@ -137,7 +137,7 @@ def _count(glob: str) -> int:
     with _sentences():
         found = len(FileSystems.match([glob])[0].metadata_list)
     if not found:
-        raise UserError(f"{glob}: nothing is called so")
+        raise UserError(f"no files match {glob}")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from kdsharp.base import atomic_files, machine
+from kdsharp.base import atomic_files, choices, machine
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench import backends, claims, operations, speed_report, timing
 from kdsharp.evaluation.bench.backends import Settings, Subject
@@ -84,25 +84,21 @@ def resolution(name: str) -> tuple[int, int]:
     if match := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name):
         return int(match[1]), int(match[2])
     raise UserError(
-        f"unknown size {name!r}; there are: {', '.join(_SIZES)}, or WIDTHxHEIGHT"
+        f"unknown size {name!r}; choose one of: {', '.join(_SIZES)}, or WIDTHxHEIGHT"
     )
 
 
 def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
     for option, value in (("--batch", batch), ("--frames", frames)):
         if value < 1:
-            raise UserError(f"{option} is {value}: it must be at least 1")
+            raise UserError(f"{option} must be at least 1, not {value}")
     if not seconds > 0:
-        raise UserError(f"--seconds is {seconds}: it must be more than 0")
+        raise UserError(f"--seconds must be more than 0, not {seconds}")
     for dtype in dtypes:
         if dtype not in backends.DTYPES:
-            raise UserError(
-                f"unknown dtype {dtype!r}; there are: {', '.join(backends.DTYPES)}"
-            )
+            raise choices.unknown("dtype", dtype, backends.DTYPES)
     if pixels not in backends.PIXELS:
-        raise UserError(
-            f"unknown pixels {pixels!r}; there are: {', '.join(backends.PIXELS)}"
-        )
+        raise choices.unknown("pixels", pixels, backends.PIXELS)
     for name in names or ():
         backends.check(name)
 

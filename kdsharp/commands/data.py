@@ -84,7 +84,7 @@ def preview(
     """Writes a picture of what training would see."""
     decoding.check_name(out)
     if count < 1:
-        raise UserError(f"--count is {count}: it must be at least 1.")
+        raise UserError(f"--count must be at least 1, not {count}")
     config = load_experiment(config_file)
     from kdsharp.data import preview as previews
     from kdsharp.data import sources

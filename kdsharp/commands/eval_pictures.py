@@ -28,7 +28,7 @@ def run(
 ) -> int:
     """Returns the exit status: 0 only if everything asked for was judged."""
     if shift < 0:
-        raise UserError(f"--shift is {shift}: it must be at least 0")
+        raise UserError(f"--shift must be at least 0, not {shift}")
     if data:
         blur = degradation or _DEGRADATION
         degrade = degradations.create(blur)

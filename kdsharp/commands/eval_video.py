@@ -45,7 +45,7 @@ def run(
     codecs.need_av()
     for option, value in (("--screens", pages), ("--threads", threads)):
         if value < 0:
-            raise UserError(f"{option} is {value}: it must be at least 0")
+            raise UserError(f"{option} must be at least 0, not {value}")
     if data is None and not pages:
         raise UserError("nothing to judge by: give --data DIR, --screens N, or both")
     backend = backends.choose(backend, dtype)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from kdsharp import models
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, network, shader_runs, trial
 from kdsharp.runtime.restore import check_strength
@@ -32,10 +33,7 @@ def run(
     `levels` and `strength` are built into a shader; other formats take neither.
     """
     if interface not in file_formats.INTERFACES:
-        raise UserError(
-            f"unknown interface {interface!r}; there are: "
-            f"{', '.join(file_formats.INTERFACES)}"
-        )
+        raise choices.unknown("interface", interface, file_formats.INTERFACES)
     check_strength(strength)
     kind = file_formats.find(format_)
     shader = format_ == "glsl"

@@ -60,7 +60,7 @@ def try_(study: Path, raters: int, *, seed: int) -> None:
     from kdsharp.study import synthetic
 
     if raters < 1:
-        raise UserError(f"{raters} raters are none: give 1 or more")
+        raise UserError(f"--raters must be at least 1, not {raters}")
     truth = synthetic.play(study, raters, seed=seed)
     told = ", ".join(f"{model} {value:.2f}" for model, value in truth.items())
     print(f"{raters} synthetic raters; the truth that they follow: {told}")

@@ -32,7 +32,7 @@ def run(
     """Serves until it is stopped."""
     for name, value in vars(limits).items():
         if not value > 0:
-            raise UserError(f"--{name} {value:g} lets nothing in: give more than 0")
+            raise UserError(f"--{name} must be greater than 0, not {value:g}")
     names = tuple(networks.names(wished))
     pictures.allow(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:

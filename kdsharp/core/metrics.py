@@ -9,6 +9,7 @@ import dm_pix
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.base import choices
 from kdsharp.core import color, similarity
 from kdsharp.errors import UserError
 
@@ -83,9 +84,7 @@ def compared(
     `luma` is BT.601's, from 16 to 235; a picture of one channel is compared as it is.
     """
     if protocol not in PROTOCOLS:
-        raise UserError(
-            f"unknown protocol {protocol!r}; choose one of: {', '.join(PROTOCOLS)}"
-        )
+        raise choices.unknown("protocol", protocol, PROTOCOLS)
     height, width = picture.shape[1:3]
     if not 0 <= shave < min(height, width) / 2:
         raise UserError(

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 
 # Contrast and luminance below which differences do not count, for a range of 1.
@@ -88,9 +89,7 @@ def _least_side(scales: int) -> int:
 def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
     """Similarity of the windows' means, and of their contrasts."""
     if window not in _WINDOWS:
-        raise UserError(
-            f"unknown SSIM window {window!r}; choose one of: {', '.join(_WINDOWS)}"
-        )
+        raise choices.unknown("SSIM window", window, _WINDOWS)
     taps, covariance_scale = _WINDOWS[window]
     if min(a.shape[1:3]) < len(taps):
         raise UserError(

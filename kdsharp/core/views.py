@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.errors import UserError
+from kdsharp.base import choices
 
 Pixels = Float[Array, "b h w c"]
 
@@ -88,9 +88,7 @@ def _create_one(spec: str) -> View:
     names = [name.strip() for name in spec.split("/")]
     for name in names:
         if name not in _ZOOMS and name not in _TURNS:
-            raise UserError(
-                f"unknown view {name!r}; choose one of: {', '.join([*_ZOOMS, *_TURNS])}"
-            )
+            raise choices.unknown("view", name, [*_ZOOMS, *_TURNS])
     return View(
         zooms=tuple(name for name in names if name in _ZOOMS),
         turns=tuple(name for name in names if name in _TURNS),

@@ -61,8 +61,8 @@ class Files:
             self._admit(name)
         if not self._names:
             raise UserError(
-                f"None of the {len(names)} {self._kind} in {self._root} can be read "
-                f"({', '.join(self.skipped[:3])}): {self._wanted}."
+                f"none of the {len(names)} {self._kind} in {self._root} can be read "
+                f"({', '.join(self.skipped[:3])}): {self._wanted}"
             )
 
     def __len__(self) -> int:
@@ -94,8 +94,8 @@ class Files:
                 else:
                     return {"key": self._names[candidate]} | self._record(pixels)
         raise UserError(
-            f"None of the {count} {self._kind} in {self._root} can be decoded: "
-            f"{self._wanted}."
+            f"none of the {count} {self._kind} in {self._root} can be decoded: "
+            f"{self._wanted}"
         )
 
     def __getstate__(self) -> dict[str, Any]:

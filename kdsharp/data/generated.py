@@ -38,8 +38,8 @@ class DeadLeaves:
     def __init__(self, *, count: int = 512, size: int = 256, seed: int = 0):
         if count < 1 or size < dead_leaves.MIN_SIZE:
             raise UserError(
-                f"Cannot generate {count} pictures of {size}x{size}: ask for at least "
-                f"one of at least {dead_leaves.MIN_SIZE} pixels."
+                f"cannot generate {count} pictures of {size}x{size}: ask for at least "
+                f"one of at least {dead_leaves.MIN_SIZE} pixels"
             )
         self.count = count
         self.size = size

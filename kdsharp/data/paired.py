@@ -53,8 +53,8 @@ def find_pairs(root: pathlib.Path) -> dict[str, Pair]:
         if {role for pair in pairs.values() for role in pair} == set(ROLES):
             return {name: pairs[name] for name in sorted(pairs, key=folder.natural)}
     raise UserError(
-        f"The folder {root} holds no pairs: put the sharp pictures in sharp/ and the "
-        "blurred ones in blur/, under the same names."
+        f"the folder {root} holds no pairs: put the sharp pictures in sharp/ and the "
+        "blurred ones in blur/, under the same names"
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
+from kdsharp.base import choices
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -70,11 +71,11 @@ def batches(
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
     check_shares(shrink, extremes)
     if workers < 0:
-        raise UserError(f"workers is {workers}: it must be at least 0.")
+        raise UserError(f"workers must be at least 0, not {workers}")
     if batch_size % host_count:
         raise UserError(
-            f"A batch of {batch_size} cannot be shared by {host_count} hosts: use a "
-            "multiple."
+            f"a batch of {batch_size} cannot be shared by {host_count} hosts: use a "
+            "multiple"
         )
     dataset = grain.MapDataset.source(_Glances(source)).repeat()
     order = Order(len(source), crops_per_picture, seed, source.window)
@@ -231,19 +232,16 @@ def check(
 ) -> None:
     """Says what of a pipeline's arguments cannot be, before anything is read."""
     if not 0 <= seed < 2**32:
-        raise UserError(f"The seed is {seed}: it must be from 0 to 2**32 - 1.")
+        raise UserError(f"the seed must be from 0 to 2**32 - 1, not {seed}")
     for name, value in (
         ("batch_size", batch_size),
         ("patch_size", patch_size),
         ("crops_per_picture", crops_per_picture),
     ):
         if value < 1:
-            raise UserError(f"{name} is {value}: it must be at least 1.")
+            raise UserError(f"{name} must be at least 1, not {value}")
     if augment not in AUGMENTATIONS:
-        raise UserError(
-            f"There is no augmentation {augment!r}: use one of "
-            f"{', '.join(AUGMENTATIONS)}."
-        )
+        raise choices.unknown("augmentation", augment, AUGMENTATIONS)
     if source.smallest is not None:
         key, height, width = source.smallest
         if min(height, width) < patch_size:
@@ -254,7 +252,7 @@ def check_shares(shrink: float, extremes: float) -> None:
     """Says which share of the crops cannot be."""
     for name, share in (("shrink", shrink), ("extremes", extremes)):
         if not 0 <= share <= 1:
-            raise UserError(f"{name} is {share}: it must be from 0 to 1.")
+            raise UserError(f"{name} must be from 0 to 1, not {share}")
 
 
 def too_large(patch_size: int, key: str, height: int, width: int) -> str:

@@ -80,7 +80,7 @@ def prepare(
     origin = pathlib.Path(origin).expanduser().absolute()
     folder.check(origin)
     if processes < 1:
-        raise UserError(f"There cannot be {processes} processes: use at least one.")
+        raise UserError(f"processes must be at least 1, not {processes}")
     if not builder.complete:
         builder.find(origin)  # Another layout is told before anything is written.
         builder.processes = processes
@@ -127,16 +127,16 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
         for path in others:
             if any(path.glob("*.tfrecord-*")):
                 raise UserError(
-                    f"What tfds prepared in {path} are TFRecord files, which only "
+                    f"what tfds prepared in {path} are TFRecord files, which only "
                     "TensorFlow reads: run 'tfds build "
                     f"{_OF_TFDS[name]} --file_format=array_record', or 'kdsharp data "
-                    f"prepare {name} --from FOLDER'."
+                    f"prepare {name} --from FOLDER'"
                 )
     option = f" --data-dir {root}" if data_dir is not None else ""
     raise UserError(
         f"{builder.TITLE} is not prepared in {root}: from {builder.HOMEPAGE}, "
         f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}; then run 'kdsharp data prepare "
-        f"{name} --from FOLDER{option}'."
+        f"{name} --from FOLDER{option}'"
     )
 
 
@@ -208,7 +208,7 @@ class Prepared(files.Files):
                 builder = tfds.builder_from_directory(self._root)
                 for path in builder.info.splits[split].filepaths:
                     if not path.exists():
-                        raise UserError(f"The file {path} is lost: {self._wanted}.")
+                        raise UserError(f"the file {path} is lost: {self._wanted}")
                 # Bytes as they are: tfds checks no picture, and knows no orientation.
                 skip = {
                     part: tfds.decode.SkipDecoding()

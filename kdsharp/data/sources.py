@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import skimage
 
+from kdsharp.base import choices
 from kdsharp.data import files, folder, generated, paired, splits, subset
 from kdsharp.errors import UserError
 
@@ -64,19 +65,19 @@ def create(
       leaves_size: their height and width.
     """
     if split not in SPLITS:
-        raise UserError(f"There is no split {split!r}: use one of {', '.join(SPLITS)}.")
+        raise choices.unknown("split", split, SPLITS)
     place, options = _divide(spec)
     scheme = options.get("split")
     kind, _, argument = place.partition(":")
     if kind not in _KINDS or (kind == "embedded" and (argument or scheme)):
         raise UserError(
-            f"There is no source {spec!r}: use 'embedded', 'folder:PATH', "
-            "'paired:PATH', 'tfds:NAME', 'clips:PATH' or 'snapshots:PATH'."
+            f"there is no source {spec!r}: use 'embedded', 'folder:PATH', "
+            "'paired:PATH', 'tfds:NAME', 'clips:PATH' or 'snapshots:PATH'"
         )
     if kind != "embedded" and not argument:
         raise UserError(
-            f"The source '{kind}:' names no {_ARGUMENTS[kind]}: write '{kind}:' and "
-            "its name."
+            f"the source '{kind}:' names no {_ARGUMENTS[kind]}: write '{kind}:' and "
+            "its name"
         )
     if scheme is not None:
         splits.shares(scheme)  # A scheme that cannot be is told before all else.
@@ -115,8 +116,8 @@ def _divide(spec: str) -> tuple[str, dict[str, str]]:
     for name, _, _ in pairs:
         if name not in _OPTIONS:
             raise UserError(
-                f"The source {spec!r} has no option {name!r}: there are "
-                f"{', '.join(_OPTIONS)}, with '&' between them."
+                f"the source {spec!r} has no option {name!r}: there are "
+                f"{', '.join(_OPTIONS)}, with '&' between them"
             )
     return spec[: match.start()], {name: value for name, _, value in pairs}
 
@@ -126,7 +127,7 @@ def _whole_number(options: dict[str, str], name: str, spec: str) -> int:
     value = options.get(name, "0")
     if not value.isdecimal() or (name in options and not int(value)):
         raise UserError(
-            f"The source {spec!r} has {name}={value}: write a whole number from 1 on."
+            f"the source {spec!r} has {name}={value}: write a whole number from 1 on"
         )
     return int(value)
 

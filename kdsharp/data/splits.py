@@ -40,8 +40,8 @@ def shares(scheme: str) -> tuple[int, int, int]:
     train, valid, test, apart = parts
     if train + valid + test != 100 or not train or not valid or apart >= 100:
         raise UserError(
-            f"There is no way to split by {scheme!r}: write percents that make 100, "
-            "such as 80/10/10, 80/20 or 80/20+10."
+            f"there is no way to split by {scheme!r}: write percents that make 100, "
+            "such as 80/10/10, 80/20 or 80/20+10"
         )
     if apart:
         train = round(train * (100 - apart) / 100)
@@ -105,7 +105,7 @@ def choose(
     if by_folder and scheme is not None:
         raise UserError(
             f"{where} is divided by its own {own['train']}/ and {own['valid']}/: leave "
-            f"out '?split={scheme}'."
+            f"out '?split={scheme}'"
         )
     scheme = scheme or DEFAULT
     untested = by_folder or not shares(scheme)[2]
@@ -124,7 +124,7 @@ def choose(
         raise UserError(
             f"{where} holds {len(names)} pictures but none for the split {split!r}: "
             "add pictures, choose other shares with '?split=80/20', or make "
-            "subfolders train/ and valid/."
+            "subfolders train/ and valid/"
         )
     return chosen
 

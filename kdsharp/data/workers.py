@@ -31,7 +31,7 @@ def only_one(folder: pathlib.Path, what: pathlib.Path | None = None) -> Iterator
             stack.enter_context(locks.exclusive(folder / "lock"))
         except locks.LockedError as error:
             raise UserError(
-                f"Another process prepares {what or folder}: wait until it is done."
+                f"another process prepares {what or folder}: wait until it is done"
             ) from error
         yield
 
@@ -59,8 +59,8 @@ def run(
         pool.shutdown()
     except process.BrokenProcessPool as error:
         raise UserError(
-            "A process that prepared data was ended, perhaps for lack of memory: run "
-            "the same command again with fewer --processes; what is done is kept."
+            "a process that prepared data was ended, perhaps for lack of memory: run "
+            "the same command again with fewer --processes; what is done is kept"
         ) from error
     finally:
         ours.close()

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kdsharp.base import atomic_files, optional
+from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
 from kdsharp.export import glsl, networks, runs
 from kdsharp.export.network import TrainedNetwork
@@ -44,7 +44,7 @@ class Format:
 def find(name: str) -> Format:
     """Returns the format of that name, ready to be written."""
     if name not in FORMATS:
-        raise UserError(f"unknown format {name!r}; there are: {', '.join(FORMATS)}")
+        raise choices.unknown("format", name, FORMATS)
     optional.require(*FORMATS[name].needs, purpose=f"exporting to {name}")
     return FORMATS[name]
 

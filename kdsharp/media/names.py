@@ -105,7 +105,7 @@ def _expand(given: str) -> list[Path]:
         return [path]
     found = sorted(map(Path, glob.glob(given, recursive=True)))
     if not found:
-        raise UserError(f"{given}: nothing is called so")
+        raise UserError(f"no files match {given}")
     return found
 
 

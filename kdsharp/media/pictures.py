@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kdsharp.base import atomic_files
+from kdsharp.base import atomic_files, choices
 from kdsharp.errors import UserError
 from kdsharp.media import details as detail
 from kdsharp.media import gain_maps, inks, kinds, light, sixteen_bit, tags
@@ -210,6 +210,8 @@ def _of_frames(picture: Picture, format_: str) -> dict:
     timing = picture.details.encoding["timing"]
     frames = [images.to_image(_to_bytes(frame)) for frame in picture.frames]
     options = {"save_all": True, "append_images": frames, **timing}
+    if format_ != "PNG":  # In whole milliseconds.
+        options["duration"] = [round(time) for time in timing["duration"]]
     if format_ == "PNG":  # Each frame is whole.
         options |= {"disposal": 0, "blend": 0}
     return options
@@ -257,9 +259,8 @@ def named_format(name: str) -> str:
     try:
         return ENDINGS["." + name.lower().removeprefix(".")]
     except KeyError:
-        raise UserError(
-            f"unknown format {name!r}; choose one of: "
-            f"{', '.join(ending[1:] for ending in _USUAL_ENDINGS.values())}"
+        raise choices.unknown(
+            "format", name, (ending[1:] for ending in _USUAL_ENDINGS.values())
         ) from None
 
 

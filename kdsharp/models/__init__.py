@@ -17,11 +17,13 @@ import importlib
 import inspect
 
 import flax.linen as nn
-from jaxtyping import Array, Float
 
-from kdsharp.core import color
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.models.family import Family, ReceptiveField
+from kdsharp.models.restoring import restore
+
+__all__ = ["FAMILIES", "create", "find", "receptive_field", "restore"]
 
 # The files that networks are in, each with a table `FAMILIES` of its own.
 _FILES = (
@@ -60,7 +62,7 @@ def create(name: str, **arguments) -> nn.Module:
 def find(name: str) -> Family:
     """The family of that name."""
     if name not in FAMILIES:
-        raise UserError(f"unknown model {name!r}; choose one of: {', '.join(FAMILIES)}")
+        raise choices.unknown("model", name, FAMILIES)
     return FAMILIES[name]
 
 
@@ -68,20 +70,6 @@ def receptive_field(model: nn.Module) -> ReceptiveField:
     """The receptive field of a network that `create` built."""
     families = (f for f in FAMILIES.values() if type(model) is f.module)
     return next(families).receptive_field(model)
-
-
-def restore(
-    model: nn.Module, variables: dict, blurred: Float[Array, "b h w c"], **inputs
-) -> Float[Array, "b h w c"]:
-    """Restored pixels, not clipped: `blurred` plus the network's residual.
-
-    A network of luma sees the luma of RGB, and lets chroma pass. `inputs` go to the
-    network, as `gains` to one that has a context.
-    """
-    luma = model.channels == 1 and blurred.shape[-1] == 3
-    seen = color.luma(blurred) if luma else blurred
-    # A residual of luma, added to each of red, green and blue, changes luma alone.
-    return blurred + model.apply(variables, seen, **inputs)
 
 
 def _hashable(value):

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.base import choices
 from kdsharp.core import color
-from kdsharp.errors import UserError
 from kdsharp.models import layers, spans
 from kdsharp.models.family import Family, ReceptiveField
 
@@ -75,10 +75,7 @@ class RealTime(nn.Module):
 
     def _inner(self, name: str) -> nn.Module:
         if self.convolution not in CONVOLUTIONS:
-            raise UserError(
-                f"unknown convolution {self.convolution!r}; choose one of: "
-                f"{', '.join(CONVOLUTIONS)}"
-            )
+            raise choices.unknown("convolution", self.convolution, CONVOLUTIONS)
         if self.convolution == "expanded":
             return Expanded(self.width, dtype=self.dtype, name=name)
         if self.convolution == "separable":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from kdsharp.base import optional
+from kdsharp.base import choices, optional
 from kdsharp.core import color
 from kdsharp.errors import UserError
 from kdsharp.export import gains as context
@@ -101,7 +101,9 @@ def create(
     """Returns the network of these weights, ready to run; `threads` 0 is every core."""
     entry = BACKENDS[choose(backend, dtype)]
     if threads < 0:
-        raise UserError(f"{threads} threads are none; 0 takes every core")
+        raise UserError(
+            f"threads must be at least 0, not {threads}; 0 takes every core"
+        )
     return importlib.import_module(entry.module).create(weights, dtype, threads)
 
 
@@ -111,7 +113,7 @@ def choose(backend: str, dtype: str) -> str:
     It is the one of that name, or for `auto` the fastest.
     """
     if dtype not in DTYPES:
-        raise UserError(f"unknown dtype {dtype!r}; there are: {', '.join(DTYPES)}")
+        raise choices.unknown("dtype", dtype, DTYPES)
     if backend == "auto":
         for name, entry in BACKENDS.items():
             if dtype in entry.dtypes and entry.installed:
@@ -121,9 +123,7 @@ def choose(backend: str, dtype: str) -> str:
             "pip install 'kdsharp[onnx]' brings what does"
         )
     if backend not in BACKENDS:
-        raise UserError(
-            f"unknown backend {backend!r}; there are: auto, {', '.join(BACKENDS)}"
-        )
+        raise choices.unknown("backend", backend, ("auto", *BACKENDS))
     entry = BACKENDS[backend]
     optional.require(*entry.needs, purpose=f"backend {backend}", extra="onnx")
     if dtype not in entry.dtypes:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.export import levels
 from kdsharp.export import network as networks
@@ -109,7 +110,7 @@ def create(
     RGB, too, and lets colour pass.
     """
     if range not in RANGES:
-        raise UserError(f"unknown range {range!r}; there are: {', '.join(RANGES)}")
+        raise choices.unknown("range", range, RANGES)
     if depth not in (8, 10):
         raise UserError(f"planes of {depth} bits cannot be restored: give 8 or 10")
     if min(width, height) < 1:

@@ -10,6 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from kdsharp import models
+from kdsharp.base import choices
 from kdsharp.core import degradations, objectives, views
 from kdsharp.data import pipeline
 from kdsharp.data.sources import Source
@@ -57,9 +58,7 @@ class Parts:
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     """Build the network that a config describes."""
     if config.dtype not in _DTYPES:
-        raise UserError(
-            f"unknown dtype {config.dtype!r}; choose one of: {', '.join(_DTYPES)}"
-        )
+        raise choices.unknown("dtype", config.dtype, _DTYPES)
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
 
 

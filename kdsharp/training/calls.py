@@ -26,7 +26,7 @@ def choose(asked: int, platform: str, placement: str) -> int:
     On a CPU that is one: XLA has no fast convolution inside a loop there.
     """
     if asked < 0:
-        raise UserError(f"config.steps_per_call is {asked}; it must be at least 0")
+        raise UserError(f"config.steps_per_call must be at least 0, not {asked}")
     if asked:
         return asked
     if platform == "cpu":

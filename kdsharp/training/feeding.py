@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from kdsharp.base import choices
 from kdsharp.data import crops, pipeline, sheets
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
@@ -125,10 +126,7 @@ def create(config: ConfigDict, source: Source, devices) -> Feed:
     """Create the feed that a config asks for, if there is the memory for it."""
     placement = config.data.placement
     if placement not in PLACEMENTS:
-        raise UserError(
-            f"unknown config.data.placement {placement!r}; choose one of: "
-            f"{', '.join(PLACEMENTS)}"
-        )
+        raise choices.unknown("config.data.placement", placement, PLACEMENTS)
     pipeline.check_shares(config.data.shrink, config.data.extremes)
     if placement == "host" or (placement == "auto" and devices.platform == "cpu"):
         return HostFeed(config, source)

@@ -201,7 +201,7 @@ def _number(variable: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal():
-        raise UserError(f"{variable} is {text!r}: it must be a number")
+        raise UserError(f"{variable} must be a number, not {text!r}")
     return int(text)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from kdsharp.base import choices
 from kdsharp.core import metrics
 from kdsharp.errors import UserError
 from kdsharp.training import packing
@@ -34,10 +35,7 @@ def create(
     decoupled: of a gradient's length it keeps nothing.
     """
     if config.rule not in RULES:
-        raise UserError(
-            f"unknown rule {config.rule!r} of the optimizer; choose one of: "
-            f"{', '.join(RULES)}"
-        )
+        raise choices.unknown("optimizer rule", config.rule, RULES)
     rate = _by_update(config, steps, steps_per_epoch)
     if config.rule == "adam":
         parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
@@ -157,7 +155,7 @@ def _by_update(
     """The learning rate by the number of updates so far."""
     if config.accumulate < 1:
         raise UserError(
-            f"config.optimizer.accumulate is {config.accumulate}; it must be at least 1"
+            f"config.optimizer.accumulate must be at least 1, not {config.accumulate}"
         )
     peak, warmup = config.learning_rate, config.warmup_steps
     if steps is not None:

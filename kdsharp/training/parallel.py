@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from kdsharp.base import cores
+from kdsharp.base import choices, cores
 from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
@@ -163,7 +163,7 @@ def show_cores(batch_size: int, device_count: int = 0) -> None:
 def create(way: str, batch_size: int, device_count: int = 0):
     """The devices of a run: all, or that many of every host."""
     if way not in _WAYS:
-        raise UserError(f"unknown parallel {way!r}; choose one of: {', '.join(_WAYS)}")
+        raise choices.unknown("parallel", way, _WAYS)
     there = len(jax.local_devices())
     if device_count > there:
         raise UserError(f"{device_count} devices asked for, but there are {there}")

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from kdsharp.base import choices
 from kdsharp.core import metrics
-from kdsharp.errors import UserError
 
 
 @dataclasses.dataclass
@@ -18,10 +18,7 @@ class Patience:
 
     def __post_init__(self):
         if self.metric not in metrics.METRICS:
-            raise UserError(
-                f"unknown metric {self.metric!r}; choose one of: "
-                f"{', '.join(metrics.METRICS)}"
-            )
+            raise choices.unknown("metric", self.metric, metrics.METRICS)
 
     def update(self, step: int, scores: dict[str, float]) -> bool:
         """Notes the scores of a step; returns whether they are the best so far."""

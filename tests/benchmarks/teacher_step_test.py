@@ -3,6 +3,7 @@
 import math
 import threading
 
+import pytest
 from absl.testing import absltest
 
 from benchmarks import programs, teacher_parts, teacher_step
@@ -20,6 +21,7 @@ class TeacherStepTest(absltest.TestCase):
         features = 128 * 64 * 64 * 64 * 2
         self.assertAlmostEqual(found["norms_ms"], 15 * 8 * features / 3e9, delta=0.01)
 
+    @pytest.mark.slow
     def test_a_quick_survey_measures_all_there_is(self):
         result = teacher_step.survey(teacher_parts.QUICK, math.inf)
         self.assertEmpty(result["left_out"])

@@ -83,17 +83,20 @@ class ExportTest(parameterized.TestCase):
         self.assertEqual(session.get_outputs()[0].type, "tensor(uint8)")
 
     @parameterized.parameters(
-        (("--format", "tflite"), "unknown format 'tflite'; there are: onnx, openvino"),
+        (
+            ("--format", "tflite"),
+            "unknown format 'tflite'; choose one of: onnx, openvino",
+        ),
         (
             ("--interface", "int16"),
-            "unknown interface 'int16'; there are: float, uint8",
+            "unknown interface 'int16'; choose one of: float, uint8",
         ),
         (("-o", "{}/net.pb"), "net.pb is no name of onnx: let it end in .onnx"),
         (("-o", "/proc/net.onnx"), "net.onnx cannot be written .*: check /proc"),
         (("-o", "{}/folder.onnx"), "is a folder: give the name of a file in it"),
         (("--format", "stablehlo", "--int8"), "stablehlo is not written in int8"),
         (("--calibrate", "{}"), "--calibrate is for --int8"),
-        (("--int8", "--calibrate", "{}/nowhere"), "There is no folder .*nowhere"),
+        (("--int8", "--calibrate", "{}/nowhere"), "there is no folder .*nowhere"),
         (("--int8", "--calibrate", "{}"), "holds 0 pictures to calibrate by"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, words):

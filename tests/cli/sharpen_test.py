@@ -158,7 +158,7 @@ class MistakeTest(_Files):
         empty.mkdir()
         for status, words, *arguments in (
             (1, "there is no such file", self.folder / "nothing.png"),
-            (2, "nothing is called so", self.folder / "*.webp"),
+            (2, "no files match", self.folder / "*.webp"),
             (2, "empty holds no pictures", empty),
             (2, "strength 2 is out of range", photo, "--strength", 2),
             (2, "unsharp -1 is out of range", photo, "--unsharp", -1),

@@ -110,6 +110,7 @@ class BatchTest(absltest.TestCase):
                 return out, before
         return self.fail(f"killed {_ATTEMPTS} times, never at work")
 
+    @pytest.mark.slow
     def test_killed_and_started_again_it_is_as_sharpen_each_picture_once(self):
         out, before = self._killed_half_way()
 
@@ -147,7 +148,7 @@ class BatchTest(absltest.TestCase):
 
     def test_what_a_person_did_wrong_is_a_sentence(self):
         for arguments, words in (
-            ((self.root / "none*", self.root / "no"), "nothing is called so"),
+            ((self.root / "none*", self.root / "no"), "no files match"),
             ((self.glob, self.root / "no", "--strength", 2), "out of range"),
             ((self.glob, self.root / "no", "--runner", "Moon"), "Moon"),
         ):

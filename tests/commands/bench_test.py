@@ -223,8 +223,8 @@ class CommandTest(parameterized.TestCase):
         (("--size", "big"), "unknown size 'big'"),
         (("--dtype", "int4"), "unknown dtype 'int4'"),
         (("--backend", "cuda"), "unknown backend 'cuda'"),
-        (("--batch", "0"), "--batch is 0"),
-        (("--seconds", "0"), "--seconds is 0"),
+        (("--batch", "0"), "--batch must be at least 1, not 0"),
+        (("--seconds", "0"), "--seconds must be more than 0, not 0"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, message):
         status, printed, complaints = running.run(

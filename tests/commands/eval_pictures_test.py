@@ -238,7 +238,7 @@ class EvalTest(parameterized.TestCase):
             "--degradation is for --data",
         ),
         (("--pairs", "{sharp}", "{sharp}", "--shift", "1"), "--shift is for --data"),
-        (("--data", "{sharp}", "--shift", "-1"), "--shift is -1"),
+        (("--data", "{sharp}", "--shift", "-1"), "--shift must be at least 0, not -1"),
         (("--data", "{sharp}", "--shift", "99"), "no larger than the shift"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, message):

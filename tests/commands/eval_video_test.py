@@ -205,14 +205,14 @@ class CallsTest(parameterized.TestCase):
         (("--sources", "quarter"), "unknown source 'quarter'; choose one of: sharp"),
         (("--player", "nearest"), "unknown player 'nearest'; choose one of: bilinear"),
         (("--rates", "0"), "a rate of 0 kbit/s"),
-        (("--frames", "3"), "--frames is 3: give 16 or more"),
+        (("--frames", "3"), "--frames must be at least 16, not 3"),
         (("--size", "big"), "--size 'big' is no size"),
         (("--size", "96x48"), "a window of 96x48 is too small"),
         (("--pan", "nan"), "--pan is nan"),
         (("--weights", "rt-none"), "rt-none"),
         (("--degradation", "bicubic:2"), "--degradation goes without --video"),
         (("--backend", "abacus"), "unknown backend 'abacus'"),
-        (("--screens", "-1"), "--screens is -1"),
+        (("--screens", "-1"), "--screens must be at least 0, not -1"),
     )
     def test_mistakes_are_told_in_a_sentence(self, arguments, sentence):
         status, _, complaints = _run("--data", self.data, *arguments)

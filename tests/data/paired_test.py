@@ -105,7 +105,7 @@ class PairedTest(parameterized.TestCase):
         self._pair("train/sharp/1.png", "valid/blur/2.png")
         self._pair("valid/sharp/2.png", "other/3.png")
         with self.assertRaisesRegex(
-            UserError, "None of the 1 pairs .*sharp/ and blur/"
+            UserError, "none of the 1 pairs .*sharp/ and blur/"
         ):
             sources.create(f"paired:{self.root}", "train")
 

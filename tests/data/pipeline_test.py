@@ -122,7 +122,7 @@ class PipelineTest(parameterized.TestCase):
 
     @parameterized.parameters("shrink", "extremes")
     def test_an_impossible_share_is_told(self, name):
-        with self.assertRaisesRegex(UserError, f"{name} is 2"):
+        with self.assertRaisesRegex(UserError, f"{name} must be from 0 to 1, not 2"):
             _take(1, **{name: 2})
 
     def test_crops_reach_every_corner(self):
@@ -236,11 +236,11 @@ class PipelineTest(parameterized.TestCase):
             np.testing.assert_array_equal(rows, batch["sharp"])
 
     @parameterized.parameters(
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"patch_size": -1}, "patch_size is -1"),
-        ({"crops_per_picture": 0}, "crops_per_picture is 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"patch_size": -1}, "patch_size must be at least 1, not -1"),
+        ({"crops_per_picture": 0}, "crops_per_picture must be at least 1, not 0"),
         ({"augment": "rotate"}, "none, flip, dihedral"),
-        ({"workers": -1}, "workers is -1"),
+        ({"workers": -1}, "workers must be at least 0, not -1"),
         ({"host_count": 3}, "4 cannot be shared by 3"),
         ({"patch_size": 49}, "49 pixels .* small, which is 64x48"),
     )

@@ -112,14 +112,14 @@ class FilesTest(parameterized.TestCase):
     def test_nothing_but_bad_files_is_refused(self):
         for name in self.names:
             (self.root / name).write_text("no picture")
-        with self.assertRaisesRegex(UserError, "None of the 4"):
+        with self.assertRaisesRegex(UserError, "none of the 4"):
             files.Files(self.root, self.names)
 
     def test_nothing_but_truncated_files_is_refused(self):
         for name in self.names:
             self._truncate(name)
         source = files.Files(self.root, self.names)
-        with self.assertRaisesRegex(UserError, "None of the 4"):
+        with self.assertRaisesRegex(UserError, "none of the 4"):
             source[0]
 
     def test_smallest_is_known_before_anything_is_decoded(self):

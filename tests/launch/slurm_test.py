@@ -14,7 +14,7 @@ from tests.launch import cluster
 from tests.training import runs
 
 # Seconds: several processes, one after another, on a machine that others use.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @unittest.skipIf(cluster.missing(), f"not installed: {', '.join(cluster.missing())}")

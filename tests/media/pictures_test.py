@@ -422,6 +422,15 @@ class AnimationTest(parameterized.TestCase):
         if before != "AVIF":
             self.assertEqual(again.info["loop"], 3)
 
+    @parameterized.parameters("WEBP", "AVIF")
+    def test_parts_of_milliseconds_are_rounded_where_they_have_to_be(self, format_):
+        frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
+        file = _file(_photograph(), "PNG", duration=[12.5, 33], **frames).getvalue()
+        read = pictures.read(file, animated=True)
+        self.assertEqual(read.details.encoding["timing"]["duration"][1], 33)
+        again = Image.open(io.BytesIO(pictures.encode(read, format_)))
+        self.assertEqual(again.n_frames, 2)
+
     def test_what_holds_one_picture_gets_none_of_several(self):
         frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
         file = _file(_photograph(), "PNG", **frames).getvalue()

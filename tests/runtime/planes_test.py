@@ -114,10 +114,10 @@ class PlanesTest(parameterized.TestCase):
         self.assertLess(np.percentile(apart, 99), tolerance)
 
     @parameterized.parameters(
-        (dict(backend="cuda"), "unknown backend 'cuda'; there are: auto, openvino"),
+        (dict(backend="cuda"), "unknown backend 'cuda'; choose one of: auto, openvino"),
         (dict(dtype="int4"), "unknown dtype 'int4'"),
         (dict(backend="jax", dtype="int8"), "jax does not compute in int8"),
-        (dict(range="pc"), "unknown range 'pc'; there are: studio, full"),
+        (dict(range="pc"), "unknown range 'pc'; choose one of: studio, full"),
         (dict(depth=12), "12 bits cannot be restored: give 8 or 10"),
     )
     def test_a_mistake_gets_a_sentence(self, wish, words):

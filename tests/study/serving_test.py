@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from absl.testing import absltest
 
 from kdsharp.base import optional
@@ -21,6 +22,9 @@ from kdsharp.study import answers, order
 from tests import waiting
 from tests.study import studies
 from tests.web import browser
+
+pytestmark = pytest.mark.slow
+
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _RATERS = 30

@@ -19,7 +19,7 @@ from tests import waiting
 from tests.training import runs
 
 # Seconds: several processes, one after another, on a machine that others use.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _EPOCHS = 2
 _CHANGES = {"epochs": _EPOCHS, "data.crops_per_picture": 16}

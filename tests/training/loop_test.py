@@ -130,7 +130,11 @@ class LoopTest(parameterized.TestCase):
         ("epochs", {"epochs": 0}, "epochs"),
         ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
         ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
-        ("steps_per_call", {"steps_per_call": -1}, "steps_per_call is -1"),
+        (
+            "steps_per_call",
+            {"steps_per_call": -1},
+            "steps_per_call must be at least 0, not -1",
+        ),
     )
     def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
         with self.assertRaisesRegex(UserError, message):

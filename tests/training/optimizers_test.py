@@ -121,7 +121,7 @@ class OptimizersTest(parameterized.TestCase):
             _rates(schedule=schedule)
 
     def test_accumulating_nothing_is_told(self):
-        with self.assertRaisesRegex(UserError, "accumulate is 0"):
+        with self.assertRaisesRegex(UserError, "accumulate must be at least 1, not 0"):
             _rates(accumulate=0)
 
 
@@ -188,7 +188,7 @@ class MuonTest(parameterized.TestCase):
 
     def test_an_unknown_rule_is_told(self):
         with self.assertRaisesRegex(
-            UserError, "'sgd' of the optimizer; choose one of: a"
+            UserError, "unknown optimizer rule 'sgd'; choose one of: a"
         ):
             _descend(_gradients(1), rule="sgd")
 

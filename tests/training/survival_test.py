@@ -15,7 +15,7 @@ from tests import waiting
 from tests.training import runs
 
 # Seconds: several processes, one after another, on a machine that others use.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # All that a run carries: a moving average, which teaches; adapters; a falling rate.
 _CARRIED = {

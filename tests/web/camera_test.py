@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.export import network as networks
@@ -14,6 +15,9 @@ from kdsharp.web import build
 from tests import waiting
 from tests.export import random_networks
 from tests.web import browser, cameras, sites
+
+pytestmark = pytest.mark.slow
+
 
 _WIDTH, _HEIGHT = 322, 182
 _DEEP = dict(

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 from PIL import Image
 from skimage import data
@@ -10,6 +11,9 @@ from skimage import data
 import kdsharp
 from kdsharp.runtime import planes
 from tests.web import browser, cameras, sites
+
+pytestmark = pytest.mark.slow
+
 
 _PLANE = """async ([bytes, width, height]) => {
   const { ways } = await import("./camera/planes.js");

@@ -4,6 +4,7 @@ import io
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 from skimage import data
@@ -11,6 +12,9 @@ from skimage import data
 import kdsharp
 from kdsharp.media import pictures
 from tests.web import browser, sites
+
+pytestmark = pytest.mark.slow
+
 
 _MADE = " s$"
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from jaxtyping import Array, Float
 
+from kdsharp.base import choices
 from kdsharp.core.objectives import needs
 from kdsharp.core.objectives.distances import DISTANCES, Distance
 from kdsharp.core.objectives.lessons import LESSONS
@@ -70,7 +71,7 @@ def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Object
     """
     weights = in_use(weights)
     if not weights:
-        raise UserError(f"the objective has no term; choose from: {', '.join(TERMS)}")
+        raise UserError(f"the objective has no term; choose one of: {', '.join(TERMS)}")
     if not shares and (named := needing("teacher", weights)):
         raise UserError(f"loss term {named[0]!r} needs config.teacher.weights")
 
@@ -97,9 +98,7 @@ def in_use(weights: Mapping[str, float]) -> dict[str, float]:
         if not isinstance(weight, int | float):
             raise UserError(f"loss term {name!r} has the weight {weight!r}, no number")
     if unknown := sorted(set(weights) - set(TERMS)):
-        raise UserError(
-            f"unknown loss term {unknown[0]!r}; choose one of: {', '.join(TERMS)}"
-        )
+        raise choices.unknown("loss term", unknown[0], TERMS)
     return weights
 
 

@@ -10,7 +10,7 @@ vgg         VGG16, as `config.vgg` names its file
 from collections.abc import Callable
 from typing import TypeVar
 
-from kdsharp.errors import UserError
+from kdsharp.base import choices
 
 NEEDS = ("teacher", "features", "adapters", "views", "vgg")
 
@@ -23,7 +23,7 @@ def needs(*names: str) -> Callable[[Loss], Loss]:
     """Decorate a loss with what it needs."""
     for name in names:
         if name not in NEEDS:
-            raise UserError(f"unknown need {name!r}; choose one of: {', '.join(NEEDS)}")
+            raise choices.unknown("need", name, NEEDS)
 
     def declare(loss: Loss) -> Loss:
         _declared[loss] = frozenset(names)

@@ -10,7 +10,7 @@ import importlib
 import os
 import pathlib
 
-from kdsharp.errors import UserError
+from kdsharp.base import choices
 
 NAMES = ("celeba", "helen", "gopro")
 
@@ -18,9 +18,7 @@ NAMES = ("celeba", "helen", "gopro")
 def load(name: str) -> type:
     """The builder class of that name."""
     if name not in NAMES:
-        raise UserError(
-            f"There is no data set {name!r}: use one of {', '.join(NAMES)}."
-        )
+        raise choices.unknown("data set", name, NAMES)
     module = importlib.import_module(f"kdsharp.data.builders.{name}")
     return getattr(module, name.capitalize())
 

@@ -39,8 +39,8 @@ class Celeba(originals.OriginalsBuilder):
         places = [folder / name for name in _PICTURES if (folder / name).is_dir()]
         if not lists or not places:
             raise UserError(
-                f"The folder {folder} does not hold CelebA: from {cls.HOMEPAGE}, "
-                f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}."
+                f"the folder {folder} does not hold CelebA: from {cls.HOMEPAGE}, "
+                f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
         pictures = places[0]
         # Some unzippers put the archive's folder into one of the same name.
@@ -62,8 +62,8 @@ def _entries(path: pathlib.Path) -> list[tuple[str, str]]:
             if fields and fields[0] != "image_id":
                 if len(fields) != 2 or fields[1] not in _SPLITS:
                     raise UserError(
-                        f"The list {path} has the line {row[0]!r}, which is no name "
-                        "and 0, 1 or 2: get it anew."
+                        f"the list {path} has the line {row[0]!r}, which is no name "
+                        "and 0, 1 or 2: get it anew"
                     )
                 entries.append((fields[0], _SPLITS[fields[1]]))
     return entries

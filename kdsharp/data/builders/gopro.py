@@ -45,9 +45,9 @@ class Gopro(originals.OriginalsBuilder):
         for split in ("train", "test"):
             if not (folder / split).is_dir():
                 raise UserError(
-                    f"The folder {folder} does not hold GOPRO_Large, having no "
+                    f"the folder {folder} does not hold GOPRO_Large, having no "
                     f"{split}/: from {cls.HOMEPAGE}, "
-                    f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}."
+                    f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
                 )
             pairs = paired.find_pairs(folder / split)
             found[split] = [

@@ -97,8 +97,8 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if not iterators:
             total = sum(map(len, found.values()))
             raise UserError(
-                f"None of the {total} originals in {dl_manager.manual_dir} can be used "
-                f"({_first_reason(index)}): get {self.TITLE} from {self.HOMEPAGE}."
+                f"none of the {total} originals in {dl_manager.manual_dir} can be used "
+                f"({_first_reason(index)}): get {self.TITLE} from {self.HOMEPAGE}"
             )
         pathlib.Path(self.data_dir, INDEX).write_text(json.dumps(index))
         return iterators

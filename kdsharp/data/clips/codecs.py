@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdsharp.base import optional
-from kdsharp.errors import UserError
+from kdsharp.base import choices, optional
 
 if TYPE_CHECKING:
     import av
@@ -139,7 +138,7 @@ def encode(
     """
     av = need_av()
     if codec not in CODECS:
-        raise UserError(f"unknown codec {codec!r}; choose one of: {', '.join(CODECS)}")
+        raise choices.unknown("codec", codec, CODECS)
     entry = CODECS[codec]
     try:
         return _encode(

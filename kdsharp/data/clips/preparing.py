@@ -51,7 +51,7 @@ def prepare(
     codecs.need_av()
     for name, value in (("count", count), ("processes", processes)):
         if value < 1:
-            raise UserError(f"{name} is {value}; it must be at least 1")
+            raise UserError(f"{name} must be at least 1, not {value}")
     origin = pathlib.Path(origin).expanduser().absolute()
     out = pathlib.Path(out).expanduser().absolute()
     index = shards.Index(seed, count, str(origin), _usable(origin))

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from kdsharp.base import optional
+from kdsharp.base import choices, optional
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench.frames import CHAINS, Frames, Run
 
@@ -53,7 +53,7 @@ class Backend:
 def check(name: str) -> None:
     """Refuses a backend that is not there."""
     if name not in BACKENDS:
-        raise UserError(f"unknown backend {name!r}; there are: {', '.join(BACKENDS)}")
+        raise choices.unknown("backend", name, BACKENDS)
     if not BACKENDS[name].installed:
         raise UserError(f"backend {name!r} needs {' and '.join(BACKENDS[name].needs)}")
 

@@ -53,14 +53,15 @@ class Ladder:
                     )
         for rate in self.rates:
             if rate < 1:
-                raise UserError(
-                    f"a rate of {rate} kbit/s carries nothing: give 1 or more"
-                )
+                raise UserError(f"--rates must be at least 1 kbit/s, not {rate}")
         for kind in ("sources", "rates", "codecs"):
             if not getattr(self, kind):
                 raise UserError(f"--{kind} is empty: name one at least")
         if not math.isfinite(self.window.pan):
-            raise UserError(f"--pan is {self.window.pan}: give pixels a frame, as 2")
+            raise UserError(
+                "--pan must be a number of pixels per frame, such as 2, not "
+                f"{self.window.pan}"
+            )
         if min(self.window.size) < LEAST_SIDE:
             width, height = self.window.size
             raise UserError(
@@ -69,7 +70,7 @@ class Ladder:
             )
         if self.window.frames < LEAST_FRAMES:
             raise UserError(
-                f"--frames is {self.window.frames}: give {LEAST_FRAMES} or more"
+                f"--frames must be at least {LEAST_FRAMES}, not {self.window.frames}"
             )
 
     def groups(self, clips: Sequence[Clip]) -> list[list["Cell"]]:

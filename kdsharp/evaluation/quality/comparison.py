@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from kdsharp.base import choices
 from kdsharp.core import metrics
 from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
@@ -72,9 +73,7 @@ def evaluate(
     to a common size would change what it answers.
     """
     if protocol not in metrics.PROTOCOLS:
-        raise UserError(
-            f"unknown protocol {protocol!r}; there are: {', '.join(metrics.PROTOCOLS)}"
-        )
+        raise choices.unknown("protocol", protocol, metrics.PROTOCOLS)
     restorers = [unsharp_mask(), *networks]
     left_out = dict(judged_by.left_out)
     gallery = Gallery([network.name for network in networks])

@@ -2,8 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime import restore
@@ -37,15 +38,13 @@ def parse_request(words: Mapping[str, str], models: tuple[str, ...]) -> SharpenR
     """Returns what the words of an address ask for."""
     unknown = sorted(set(words) - set(_WORDS))
     if unknown:
-        raise Refusal(400, f"unknown {unknown[0]!r}; there are: {', '.join(_WORDS)}")
+        raise _unknown(400, "parameter", unknown[0], _WORDS)
     model = words.get("model") or models[0]
     if model not in models:
-        raise Refusal(404, f"no model {model!r}; there are: {', '.join(models)}")
+        raise _unknown(404, "model", model, models)
     format_ = words.get("format", "").lower()
     if format_ and format_ not in _FORMATS:
-        raise Refusal(
-            400, f"no format {format_!r}; there are: {', '.join(sorted(_FORMATS))}"
-        )
+        raise _unknown(400, "format", format_, sorted(_FORMATS))
     found = SharpenRequest(
         model,
         _number(words, "strength", 1.0),
@@ -101,3 +100,7 @@ def sharpen(
     except MemoryError as error:
         raise Refusal(413, "the picture does not fit into memory") from error
     return file, f"image/{format_.lower()}"
+
+
+def _unknown(status: int, what: str, given: str, known: Iterable[str]) -> Refusal:
+    return Refusal(status, str(choices.unknown(what, given, known)))

@@ -10,6 +10,7 @@ import tempfile
 import threading
 
 import numpy as np
+import pytest
 import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -255,6 +256,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 class KillTest(absltest.TestCase):
     def test_killed_and_started_again_it_makes_the_same_bytes(self):
         root = pathlib.Path(self.create_tempdir().full_path)

@@ -15,6 +15,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
@@ -42,6 +43,7 @@ def _process(*arguments) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 class LiveTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()

@@ -93,9 +93,19 @@ class ApiTest(parameterized.TestCase):
         ("good", "strength=2", 400, "strength 2 is out of range"),
         ("good", "strength=much", 400, "strength 'much' is no number"),
         ("good", "strength=nan", 400, "strength nan is out of range"),
-        ("good", "model=../secret", 404, "no model '../secret'; there are: rt-s-call"),
-        ("good", "format=gif", 400, "no format 'gif'; there are: avif, jpeg"),
-        ("good", "stength=1", 400, "unknown 'stength'; there are: model, strength"),
+        (
+            "good",
+            "model=../secret",
+            404,
+            "unknown model '../secret'; choose one of: rt-s-call",
+        ),
+        ("good", "format=gif", 400, "unknown format 'gif'; choose one of: avif, jpeg"),
+        (
+            "good",
+            "stength=1",
+            400,
+            "unknown parameter 'stength'; choose one of: model, strength",
+        ),
     )
     def test_refuses_in_a_sentence(self, body, words, status, sentence):
         if isinstance(body, str):
@@ -168,7 +178,7 @@ class ApiTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (("--site", "/nowhere"), "/nowhere is no site: kdsharp web build"),
-        (("--waiting", "0"), "--waiting 0 lets nothing in"),
+        (("--waiting", "0"), "--waiting must be greater than 0, not 0"),
         (("--models", "nobody"), "no weights 'nobody'"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, words):

@@ -10,12 +10,16 @@ import struct
 import time
 import zlib
 
+import pytest
 from absl.testing import absltest
 from PIL import Image
 
 from kdsharp.base import optional
 from tests import waiting
 from tests.web.serving import servers
+
+pytestmark = pytest.mark.slow
+
 
 _CAN = optional.installed("starlette", "uvicorn", "onnx")
 _COUNT = 1000
