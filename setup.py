@@ -10,11 +10,53 @@ _VERSION = re.search(
     r'^__version__ = "(.+)"$', (_ROOT / "kdsharp/__init__.py").read_text(), re.M
 )[1]
 
+_URL = "https://github.com/kdsharp/kdsharp"
+
+
+def _readme() -> str:
+    """The README, with links that also work away from the clone."""
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[(.*?)\]\((?!\w+:)", rf"![\1]({_URL}/raw/main/", text)
+    return re.sub(r"(?<!!)\[([^]]*)\]\((?!\w+:)", rf"[\1]({_URL}/blob/main/", text)
+
+
 setup(
     name="kdsharp",
     version=_VERSION,
     description="Distil a heavy image sharpener into one that runs live.",
+    long_description=_readme(),
+    long_description_content_type="text/markdown",
+    author="The kdsharp authors",
+    url=_URL,
+    project_urls={
+        "Documentation": f"{_URL}/tree/main/docs",
+        "Source": _URL,
+        "Changelog": f"{_URL}/blob/main/CHANGELOG.md",
+        "Issues": f"{_URL}/issues",
+    },
     license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    keywords=[
+        *("deblurring", "image sharpening", "image restoration", "video"),
+        *("knowledge distillation", "real time", "super-resolution", "jax", "flax"),
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: End Users/Desktop",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Multimedia :: Video",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
     python_requires=">=3.11",
     packages=find_packages(include=["kdsharp", "kdsharp.*"]),
     package_data={
@@ -54,6 +96,7 @@ setup(
             "mkdocstrings[python]>=1.0",
         ],
         "heif": ["pillow-heif>=1.1"],
+        "hub": ["huggingface-hub>=1.0"],
         "notebooks": ["jupyterlab>=4.4"],
         "onnx": ["onnx>=1.20", "onnxruntime>=1.23", "openvino>=2025.3"],
         "serve": [
@@ -65,6 +108,7 @@ setup(
         "test": [
             "apache-beam>=2.77",
             "av>=18",
+            "huggingface-hub>=1.0",
             "imageio-ffmpeg>=0.6",
             "ipykernel>=6.29",
             "kubeflow-trainer-api>=2.3",

@@ -11,6 +11,7 @@ from kdsharp.errors import UserError
 EXTRAS = {
     "apache_beam": ("apache-beam", "batch"),
     "av": ("av", "video"),
+    "huggingface_hub": ("huggingface-hub", "hub"),
     "imageio_ffmpeg": ("imageio-ffmpeg", "vmaf"),
     "onnx": ("onnx", "onnx"),
     "onnxruntime": ("onnxruntime", "onnx"),

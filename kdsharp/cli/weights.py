@@ -9,7 +9,9 @@ from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp weights` and its verbs."""
-    verbs = add_group(verbs, "weights", "look at trained networks, and import them")
+    verbs = add_group(
+        verbs, "weights", "look at trained networks, import and share them"
+    )
     add_verb(verbs, "list", _list, "name the weights that ship")
     info = add_verb(verbs, "info", _info, "print what a card says")
     info.add_argument(
@@ -43,6 +45,26 @@ def add(verbs: Verbs) -> None:
     import_.add_argument(
         "--overwrite", action="store_true", help="replace OUT where there is one"
     )
+
+    push = add_verb(verbs, "push", _push, "share weights on a hub or in a folder")
+    push.add_argument("weights", metavar="NAME|FILE|RUN", help="what to share")
+    push.add_argument(
+        "target",
+        metavar="OWNER/NAME|FOLDER",
+        help="a repository of the hub, or a folder that exists or begins with ./ or /",
+    )
+    push.add_argument(
+        "--private", action="store_true", help="a repository that only you can read"
+    )
+    pull = add_verb(verbs, "pull", _pull, "copy weights from a hub or a folder")
+    pull.add_argument("source", metavar="OWNER/NAME|FOLDER", help="where they are")
+    pull.add_argument(
+        "out", metavar="OUT", type=pathlib.Path, help="the folder to write"
+    )
+    for verb in (push, pull):
+        verb.add_argument(
+            "--overwrite", action="store_true", help="replace files that are there"
+        )
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -80,3 +102,20 @@ def _import(arguments: argparse.Namespace) -> None:
         settings=dict(arguments.set),
         overwrite=arguments.overwrite,
     )
+
+
+def _push(arguments: argparse.Namespace) -> None:
+    from kdsharp.commands import weights
+
+    weights.push(
+        arguments.weights,
+        arguments.target,
+        private=arguments.private,
+        overwrite=arguments.overwrite,
+    )
+
+
+def _pull(arguments: argparse.Namespace) -> None:
+    from kdsharp.commands import weights
+
+    weights.pull(arguments.source, arguments.out, overwrite=arguments.overwrite)

@@ -1,9 +1,10 @@
 """`kdsharp weights`: what ships, what a card says, weights from PyTorch."""
 
+import tempfile
 from pathlib import Path
 
 from kdsharp.errors import UserError
-from kdsharp.weights import cards, store
+from kdsharp.weights import cards, hub, sharing, store
 
 
 def list_shipped() -> None:
@@ -46,3 +47,21 @@ def _check_out(out: Path, overwrite: bool) -> None:
     for path in (out, out.with_suffix(".json")):
         if path.exists() and not overwrite:
             raise UserError(f"{path} exists: give another name, or --overwrite")
+
+
+def push(weights: str, target: str, *, private: bool, overwrite: bool) -> None:
+    """Writes weights and their model card to a folder, or uploads them to a hub."""
+    file = store.locate(weights)
+    if not hub.is_id(target):
+        for path in sharing.write_folder(file, Path(target), overwrite=overwrite):
+            print(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        sharing.write_folder(file, Path(folder))
+        print(sharing.upload(Path(folder), target, private=private))
+
+
+def pull(source: str, out: Path, *, overwrite: bool) -> None:
+    """Writes the weights of a hub or a folder, and their model card, to a folder."""
+    for path in sharing.write_folder(store.locate(source), out, overwrite=overwrite):
+        print(path)

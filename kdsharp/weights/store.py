@@ -18,6 +18,7 @@ from safetensors.numpy import save as to_bytes
 
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
+from kdsharp.weights import hub
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -58,10 +59,13 @@ def shipped() -> list[str]:
 
 
 def locate(name: str) -> Path:
-    """Find the file of shipped weights, of a path, or of a run's folder."""
+    """The file of weights: shipped, a file, a run's folder, or a hub's OWNER/NAME."""
     if name in shipped():
         return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
     path = Path(name)
+    on_hub = hub.is_id(name)
+    if on_hub and hub.available():
+        path = hub.download(name)
     if path.is_dir():
         found = sorted(path.glob(f"*{_TENSORS}"))
         if len(found) == 1:
@@ -75,6 +79,7 @@ def locate(name: str) -> Path:
     raise UserError(
         f"no weights {name!r}: neither a file nor a run's folder, nor shipped "
         f"({', '.join(shipped()) or 'none'})"
+        + ("; to look on the hub: pip install 'kdsharp[hub]'" if on_hub else "")
     )
 
 
