@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdsharp.base import choices, optional
+from kdsharp.base import choices, optional, priorities
 
 if TYPE_CHECKING:
     import av
@@ -176,6 +176,8 @@ def _encode(
         stream.codec_context.thread_count = 1
         if bits is not None:
             stream.bit_rate = bits
+        with priorities.kept():
+            stream.codec_context.open()
         for number, frame in enumerate(frames):
             frame.pts, frame.time_base = number, Fraction(1, FPS)
             for packet in stream.encode(frame):

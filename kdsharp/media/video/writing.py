@@ -13,7 +13,7 @@ from av.codec.context import Flags
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
-from kdsharp.base import atomic_files
+from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
 from kdsharp.media.video import encoding, failures, formats, remux
 
@@ -133,7 +133,8 @@ class Writer:
             stream.set_display_matrix(turned)
         stream.metadata.update(remux.tags(reader.video.metadata))
         stream.disposition = reader.video.disposition
-        with failures.told(f"{self._codec.name} does not begin", _advice(context)):
+        what = f"{self._codec.name} does not begin"
+        with failures.told(what, _advice(context)), priorities.kept():
             context.open()
         return stream
 

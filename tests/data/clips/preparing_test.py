@@ -197,7 +197,7 @@ class PreparingTest(parameterized.TestCase):
                 lambda: preparing.prepare(self.root / "photos", self.root / "x"),
                 self._source,
             ):
-                with self.assertRaisesRegex(UserError, r"PyAV .*kdsharp\[video\]"):
+                with self.assertRaisesRegex(UserError, r"video needs av.*kdsharp\[video\]"):
                     attempt()
         self.assertFalse((self.root / "x").exists())
 
