@@ -7,7 +7,8 @@ from types import ModuleType
 
 from kdsharp.errors import UserError
 
-# Module: its package, and the extra in setup.py that installs it.
+# Module: its package, and the extra in setup.py that installs it. The names of packages
+# that people know by another one are below.
 EXTRAS = {
     "apache_beam": ("apache-beam", "batch"),
     "av": ("av", "video"),
@@ -21,6 +22,7 @@ EXTRAS = {
     "torch": ("torch", "torch"),
     "uvicorn": ("uvicorn", "serve"),
 }
+_KNOWN_AS = {"av": "PyAV", "apache-beam": "Apache Beam", "torch": "PyTorch"}
 
 
 def installed(*modules: str) -> bool:
@@ -49,5 +51,6 @@ def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
     extra = extra or own
     what = f"'kdsharp[{extra}]'" if extra else package
     return UserError(
-        f"{purpose} needs {package}, which is not installed: pip install {what}"
+        f"{purpose} needs {_KNOWN_AS.get(package, package)}, which is not installed: "
+        f"pip install {what}"
     )

@@ -24,7 +24,7 @@ def names_of_split(
     names = find_pictures(root)
     if not names:
         raise UserError(
-            f"the folder {root} holds no picture files; give a folder of photographs"
+            f"the folder {root} holds no picture files: give a folder of photographs"
         )
     return splits.choose(
         names,
@@ -60,12 +60,12 @@ def check(root: pathlib.Path) -> None:
     """Refuses what is no folder that can be read."""
     if root.is_file():
         raise UserError(
-            f"{root} is a file; give a folder, and unpack it first if it is an archive"
+            f"{root} is a file: give a folder; if it is an archive, unpack it first"
         )
     if not root.is_dir():
-        raise UserError(f"there is no folder {root}; check the path")
+        raise UserError(f"there is no folder {root}: check the path")
     if not os.access(root, os.R_OK | os.X_OK):
-        raise UserError(f"the folder {root} cannot be read; check its permissions")
+        raise UserError(f"the folder {root} cannot be read: check its permissions")
 
 
 def _step_over(error: OSError) -> None:

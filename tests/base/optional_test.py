@@ -36,7 +36,7 @@ class OptionalTest(parameterized.TestCase):
             mock.patch.object(optional, "installed", return_value=False),
             self.assertRaisesRegex(
                 UserError,
-                r"^reading video needs av, which is not installed: "
+                r"^reading video needs PyAV, which is not installed: "
                 r"pip install 'kdsharp\[video\]'$",
             ),
         ):

@@ -244,9 +244,9 @@ class DamageTest(absltest.TestCase):
 
     def _prepared(self, truncated: set[str]) -> prepared.Contents:
         folder = self.root / "origin/img_align_celeba"
-        read = prepared.pictures.read
+        read = prepared.decoding.read
         # Preparation finds every file good, as if it was damaged afterwards.
-        prepared.pictures.read = lambda file: np.zeros((218, 178, 3), np.uint8)
+        prepared.decoding.read = lambda file: np.zeros((218, 178, 3), np.uint8)
         try:
             for name in truncated:
                 layouts.truncate(folder / name)
@@ -254,7 +254,7 @@ class DamageTest(absltest.TestCase):
                 "celeba", self.root / "origin", data_dir=self.root / "data"
             )
         finally:
-            prepared.pictures.read = read
+            prepared.decoding.read = read
 
     def _open(self, split: str = "train") -> prepared.Prepared:
         return prepared.open_data("celeba", split, data_dir=self.root / "data")

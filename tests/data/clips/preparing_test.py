@@ -197,7 +197,9 @@ class PreparingTest(parameterized.TestCase):
                 lambda: preparing.prepare(self.root / "photos", self.root / "x"),
                 self._source,
             ):
-                with self.assertRaisesRegex(UserError, r"video needs av.*kdsharp\[video\]"):
+                with self.assertRaisesRegex(
+                    UserError, r"PyAV, which .*kdsharp\[video\]"
+                ):
                     attempt()
         self.assertFalse((self.root / "x").exists())
 
