@@ -24,7 +24,7 @@ from kdsharp.evaluation import table
 from kdsharp.evaluation import text as table_text
 from kdsharp.evaluation.bench import operations
 from kdsharp.evaluation.plots import candidates
-from kdsharp.training import building, workdir
+from kdsharp.training import building, feeding, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.weights import fold
 
@@ -131,7 +131,12 @@ def markdown(trials: list[Trial], baseline: str) -> str:
 def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
     """Returns what all methods have in common: so many steps, so many evaluations."""
     config = base.copy_and_resolve_references()
-    source = sources.create(config.data.source, "train", seed=config.seed)
+    source = sources.create(
+        config.data.source,
+        "train",
+        seed=config.seed,
+        least_side=feeding.patch_size(config),
+    )
     crops = ablation.steps * config.batch_size / ablation.evaluations / len(source)
     config.data.crops_per_picture = max(1, round(crops))
     steps_per_epoch = pipeline.steps_per_epoch(

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import platform
-import subprocess
 from pathlib import Path
 
 import flax.linen as nn
@@ -12,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from kdsharp import config_checks, models
+from kdsharp import config_checks, models, revision
 from kdsharp.base import atomic_files, compilation, machine
 from kdsharp.core import degradations, objectives
 from kdsharp.data import files, sources
@@ -20,7 +19,7 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation import samples, table
 from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
-from kdsharp.training import hosts, loop, parallel, validation, workdir
+from kdsharp.training import feeding, hosts, loop, parallel, validation, workdir
 from kdsharp.training.building import create_model
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
@@ -72,12 +71,12 @@ def run(config: ConfigDict, folder: Path) -> None:
 
 
 def _tell_skipped(pictures: dict[str, sources.Source]) -> None:
-    """Counts what was damaged, so that it is not lost among the lines before."""
+    """Counts what was left out, so that it is not lost among the lines before."""
     names = sorted({name for source in pictures.values() for name in source.skipped})
     if names:
         # Worker processes name theirs, but no one hears how many.
         logger.warning(
-            "damaged pictures that were skipped: %d (%s)",
+            "pictures that were skipped: %d (%s)",
             len(names),
             ", ".join(names[:_NAMED] + ["..."] * (len(names) > _NAMED)),
         )
@@ -100,7 +99,12 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
     kept = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
     pictures = {
         split: sources.create(
-            config.data.source, split, seed=config.seed, cache_bytes=kept
+            config.data.source,
+            split,
+            seed=config.seed,
+            cache_bytes=kept,
+            # Of what is trained on, what does not hold a patch is left out.
+            least_side=feeding.patch_size(config) if split == "train" else 0,
         )
         for split in ("train", "valid", "test")
     }
@@ -280,7 +284,7 @@ def _card(config, model, result, scores, blur) -> dict:
         "data": config.data.source,
         "data_licence": config.data.licence,
         "recipe": json.loads(config.to_json()),
-        "commit": _commit(),
+        "commit": revision.describe(),
         "steps": result.step,
         "training": {
             "steps": result.steps,
@@ -299,18 +303,6 @@ def _card(config, model, result, scores, blur) -> dict:
 def _hardware() -> str:
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind} ({platform.machine()})"
-
-
-def _commit() -> str:
-    """Returns the revision of the code, or nothing outside a clone."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip()
 
 
 def _sample_sheet(config, restorers, degrade, test):
@@ -352,7 +344,8 @@ On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 ![curves](curves.png)
 
 Weights: `{weights.name}`, card: `{weights.with_suffix(".json").name}`. Trained on \
-`{config.data.source}`, {_hardware()}, JAX {jax.__version__}, kdsharp {_commit()}.
+`{config.data.source}`, {_hardware()}, JAX {jax.__version__}, kdsharp \
+{revision.describe()}.
 Peak memory {machine.peak_memory() / 1e6:,.0f} MB.
 
 ```json

@@ -20,6 +20,12 @@ def add(verbs: Verbs) -> None:
     video.add_argument("--start", metavar="T", help="seconds, or h:mm:ss")
     video.add_argument("--duration", metavar="T", help="so much of it")
     video.add_argument(
+        "--deinterlace",
+        action="store_true",
+        help="make whole frames of interlaced ones (default: each field is restored, "
+        "and stays one)",
+    )
+    video.add_argument(
         "--overwrite", action="store_true", help="replace OUT where there is one"
     )
 
@@ -81,8 +87,8 @@ def add_encoding(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--codec",
         metavar="C",
-        help="h264, hevc, av1, vp9, prores, ffv1, ... (default: what OUT is used to, "
-        "h264 where it can be)",
+        help="h264, hevc, av1, vp9, prores, ffv1, ... (default: a file's own where OUT "
+        "can hold it, else h264)",
     )
     verb.add_argument(
         "--crf", metavar="Q", type=float, help="quality; lower is better (h264: 18)"
@@ -138,5 +144,6 @@ def _video(arguments: argparse.Namespace) -> None:
         encoding(arguments),
         start=arguments.start,
         duration=arguments.duration,
+        deinterlace=arguments.deinterlace,
         overwrite=arguments.overwrite,
     )

@@ -89,7 +89,12 @@ def preview(
     from kdsharp.data import preview as previews
     from kdsharp.data import sources
 
-    pictures = sources.create(source or config.data.source, "train", seed=config.seed)
+    pictures = sources.create(
+        source or config.data.source,
+        "train",
+        seed=config.seed,
+        least_side=config.data.patch_size,
+    )
     if degradation:
         config.degradation = degradation
     rows = previews.rows(config, pictures, count)

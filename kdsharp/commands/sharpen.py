@@ -59,6 +59,7 @@ class Sharpening:
         says_model: bool,
     ):
         self.stopwatch = Stopwatch()
+        self.written: list[Path] = []
         self._model = model
         self._says_model = says_model and not model
         self._options = {"strength": strength, "unsharp": unsharp}
@@ -137,6 +138,7 @@ class Sharpening:
                     names.comparison(target),
                     overwrite=self._overwrite,
                 )
+            self.written.append(target)
 
     def _claim(self, target: Path) -> None:
         pictures.format_of(target)
@@ -188,8 +190,11 @@ def run(
     )
     start = time.perf_counter() - began
     failed = _run(jobs, sharpening)
+    total = time.perf_counter() - began
     if timing:
-        _tell(sharpening.stopwatch.seconds, start, time.perf_counter() - began)
+        _tell(sharpening.stopwatch.seconds, start, total)
+    if sharpening.written:
+        logger.info("wrote %s in %.1f s", _place(sharpening.written), total)
     if len(jobs) > 1 or plan.skipped:
         logger.info("%s", _summary(len(jobs), failed, plan.skipped))
     return 1 if failed else 0
@@ -249,6 +254,18 @@ def _sentence(job: names.Job, error: Exception) -> str:
         return f"{job.name}: it does not fit into memory"
     kind = type(error).__name__
     return f"{job.name}: it was not sharpened ({kind}{': ' if words else ''}{words})"
+
+
+def _place(written: Sequence[Path]) -> str:
+    """Returns the file, or how many there are and the folder that holds them all."""
+    if len(written) == 1:
+        return str(written[0])
+    # Some may be absolute and others not.
+    folders = [os.path.abspath(path.parent) for path in written]
+    try:
+        return f"{len(written)} pictures to {os.path.commonpath(folders)}"
+    except ValueError:  # On Windows, there are several drives.
+        return f"{len(written)} pictures"
 
 
 def _summary(asked: int, failed: int, skipped: Sequence[Path]) -> str:

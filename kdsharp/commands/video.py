@@ -15,6 +15,7 @@ def run(
     *,
     start: str | None,
     duration: str | None,
+    deinterlace: bool,
     overwrite: bool,
 ) -> None:
     """Restores the file, or the part of it, and prints how it went."""
@@ -27,6 +28,7 @@ def run(
         duration=(
             None if duration is None else timestamps.seconds(duration, "--duration")
         ),
+        deinterlace=deinterlace,
         overwrite=overwrite,
     )
     print(f"{out}, restored by {frames.model}\n{report}")

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_CACHE_BYTES = 3 << 28
 # Of the pictures used last, whether they stay or not.
 _RECENT_BYTES = 1 << 28
+# How many of the pictures that are too small are named.
+_NAMED = 10
 
 Pixels = np.ndarray | decoding.Decoded
 
@@ -51,6 +53,7 @@ class Files:
         self._bytes = 0
         self._root = pathlib.Path(root)
         self._names: list[str] = []
+        self._shapes: list[tuple[int, int]] = []
         self._cache_bytes = cache_bytes
         self._bad: set[int] = set()
         self._forget()
@@ -64,6 +67,38 @@ class Files:
                 f"none of the {len(names)} {self._kind} in {self._root} can be read "
                 f"({', '.join(self.skipped[:3])}): {self._wanted}"
             )
+
+    def leave_out_smaller(self, side: int) -> None:
+        """Leaves out pictures lower or narrower than that; before the first is read."""
+        small = {
+            name: size
+            for name, size in zip(self._names, self._shapes, strict=True)
+            if 0 < min(size) < side
+        }
+        if not small:
+            return
+        if len(small) == len(self._names):
+            raise UserError(
+                f"none of the {len(small):,} {self._kind} in {self._root} has {side} "
+                f"pixels in height and width: use a patch of at most "
+                f"{max(map(min, small.values()))}, or larger pictures"
+            )
+        for name, (height, width) in list(small.items())[:_NAMED]:
+            logger.warning(
+                "skipping %s: %dx%d holds no patch of %d pixels",
+                *(self._root / name, width, height, side),
+            )
+        if len(small) > _NAMED:
+            logger.warning("skipping %d more pictures as small", len(small) - _NAMED)
+        self.skipped += small
+        held = [
+            (name, size)
+            for name, size in zip(self._names, self._shapes, strict=True)
+            if name not in small
+        ]
+        self._names, self._shapes, self._bytes, self.smallest = [], [], 0, None
+        for name, size in held:
+            self._add(name, size)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -129,11 +164,16 @@ class Files:
 
     def _admit(self, name: str):
         try:
-            height, width = self._size(name)
+            size = self._size(name)
         except decoding.BadPictureError as error:
             self._warn(name, error)
             return
+        self._add(name, size)
+
+    def _add(self, name: str, size: tuple[int, int]):
+        height, width = size
         self._names.append(name)
+        self._shapes.append(size)
         self._bytes += 3 * height * width
         smallest = self.smallest
         if smallest is None or min(height, width) < min(smallest[1:]):

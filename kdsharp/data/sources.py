@@ -51,6 +51,7 @@ def create(
     *,
     seed: int = 0,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
+    least_side: int = 0,
     leaves: int = 512,
     leaves_size: int = 256,
 ) -> Source:
@@ -61,6 +62,7 @@ def create(
       split: `train`, `valid` or `test`.
       seed: of pictures that are generated; it moves no file between splits.
       cache_bytes: decoded pictures kept in memory, at most, by each process.
+      least_side: picture files lower or narrower than that are named and left out.
       leaves: how many pictures `embedded` generates for training.
       leaves_size: their height and width.
     """
@@ -102,6 +104,8 @@ def create(
         leaves_size=leaves_size,
         count=count,
     )
+    if isinstance(source, files.Files):
+        source.leave_out_smaller(least_side)
     if not (first or short or crop):
         return source
     return subset.Subset(source, first=first, short=short, crop=crop)

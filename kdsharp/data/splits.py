@@ -29,6 +29,15 @@ SUBFOLDERS = {
     "test": ("test",),
 }
 
+# By which few pictures may be divided, the usual ones first.
+_SCHEMES = (
+    "80/20",
+    "70/30",
+    "60/40",
+    "50/50",
+    *(f"{train}/{100 - train}" for train in range(95, 0, -5)),
+)
+
 _SCHEME = re.compile(r"(\d+)/(\d+)(?:/(\d+)|\+(\d+))?", re.ASCII)
 
 
@@ -123,10 +132,31 @@ def choose(
     if not chosen:
         raise UserError(
             f"{where} holds {len(names)} pictures but none for the split {split!r}: "
-            "add pictures, choose other shares with '?split=80/20', or make "
-            "subfolders train/ and valid/"
+            + _advice(names, split, own, group)
         )
     return chosen
+
+
+def _advice(
+    names: list[str], split: str, own: dict[str, str], group: Callable[[str], str]
+) -> str:
+    """What gives that split pictures, and leaves some to the others."""
+    if split in own:
+        return f"put some into {own[split]}/"
+    if own:
+        missing = " and ".join(f"{s}/" for s in ("train", "valid") if s not in own)
+        return f"put some into {missing}"
+    if len(names) < 2:
+        return "add pictures"
+    for scheme in _SCHEMES:
+        sides = {_side(name, own, scheme, group) for name in names}
+        wanted = {"train", "valid", "test"} if shares(scheme)[2] else {"train", "valid"}
+        if sides == wanted:
+            return (
+                f"write '?split={scheme}' after the source, which gives each split "
+                "some, or put them into subfolders train/ and valid/"
+            )
+    return "put them into subfolders train/ and valid/, some into each"
 
 
 def _side(

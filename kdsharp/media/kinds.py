@@ -19,6 +19,10 @@ _NAMED_STARTS = {
     b"\0\0\0\x0cJXL ": "JPEG XL",
     b"II\xbc\x01": "JPEG XR",
 }
+# Matroska and WebM, FLV, MPEG's program stream, Windows Media.
+_VIDEO_STARTS = (b"\x1a\x45\xdf\xa3", b"FLV\1", b"\0\0\1\xba", b"\x30\x26\xb2\x75")
+# What MP4, QuickTime and 3GPP call themselves.
+_VIDEO_BRANDS = (b"iso", b"mp4", b"avc1", b"M4V", b"qt  ", b"3g", b"dash", b"XAVC")
 _NEW_SUBFILE, _SUBDIRECTORIES, _DNG_VERSION = 254, 330, 50706
 
 
@@ -50,10 +54,20 @@ def prepare(start: bytes) -> None:
     why = why_unread(start)
     if why:
         raise UserError(why)
+    if is_video(start):
+        raise UserError("it is a video: kdsharp video restores those")
     if is_heif(start):
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+
+
+def is_video(start: bytes) -> bool:
+    """Whether that is a video, of the containers that are told by their beginning."""
+    if start[4:8] == b"ftyp":
+        return start[8:12].startswith(_VIDEO_BRANDS)
+    is_avi = start[:4] == b"RIFF" and start[8:12] == b"AVI "
+    return is_avi or start.startswith(_VIDEO_STARTS)
 
 
 def is_heif(start: bytes) -> bool:

@@ -5,11 +5,14 @@ match is set aside with a warning, and the one before it serves. Several hosts w
 checkpoint together, each its part; any number of hosts can read it.
 """
 
+import contextlib
 import dataclasses
 import logging
+import re
 import shutil
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ class Checkpoints:
     def __init__(self, folder: Path, to_save: Callable[[Any], Any] = lambda tree: tree):
         self._latest = _Series(folder / "latest", _LATEST_KEPT, to_save)
         self._best = _Series(folder / "best", _BEST_KEPT, to_save)
+        _hear_failures_once()
 
     def save(self, step: int, tree: Any, progress: dict) -> None:
         """Starts writing the state of a run; training goes on meanwhile."""
@@ -98,13 +102,14 @@ class _Series:
         if step in self._manager.all_steps():
             return
         progress = {**progress, "checksum": _checksum(tree)}
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(self._to_save(tree)),
-                progress=ocp.args.JsonSave(progress),
-            ),
-        )
+        with self._writing():
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(self._to_save(tree)),
+                    progress=ocp.args.JsonSave(progress),
+                ),
+            )
 
     def restore(self, like: Any) -> Restored | None:
         steps = hosts.on_primary_host(
@@ -141,10 +146,24 @@ class _Series:
                 self._manager.delete(later)
 
     def wait(self) -> None:
-        self._manager.wait_until_finished()
+        with self._writing():
+            self._manager.wait_until_finished()
 
     def close(self) -> None:
-        self._manager.close()
+        with self._writing():
+            self._manager.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Raises an OSError with the reason alone where a checkpoint is not written."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            if hosts.is_loss(error):
+                raise
+            raise OSError(
+                f"cannot write a checkpoint into {self._folder} ({_reason(error)})"
+            ) from error
 
     def _read(self, step: int, like: Any) -> Restored:
         found = self._manager.restore(
@@ -164,6 +183,42 @@ class _Series:
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)
         shutil.move(damaged, aside)
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system said, out of what TensorStore makes of it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    first = (str(error).splitlines() or [repr(error)])[0]
+    found = re.search(r": ([^:]+) \[os_error_code='\d+'", first)
+    return found[1] if found else first[:120]
+
+
+def _hear_failures_once() -> None:
+    """Keeps quiet what the libraries print of a failure that they raise as well.
+
+    Orbax logs its traceback for each of its threads; TensorStore prints one for each
+    array whose writing is given up when another has failed.
+    """
+    log = logging.getLogger("absl")
+    if not any(isinstance(held, _NotOfOrbax) for held in log.filters):
+        log.addFilter(_NotOfOrbax())
+    if not isinstance(sys.excepthook, _NotOfClosedLoops):
+        sys.excepthook = _NotOfClosedLoops(sys.excepthook)
+
+
+class _NotOfOrbax(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "orbax" not in record.pathname
+
+
+class _NotOfClosedLoops:
+    def __init__(self, hook: Callable):
+        self._hook = hook
+
+    def __call__(self, kind, error, traceback) -> None:
+        if kind is not RuntimeError or str(error) != "Event loop is closed":
+            self._hook(kind, error, traceback)
 
 
 def _checksum(tree: Any) -> int:

@@ -54,7 +54,10 @@ class _Files(parameterized.TestCase):
 class PlaceTest(_Files):
     def test_a_picture_is_sharpened_beside_itself(self):
         path = self.save("photo.png")
-        self.assertEqual(self.sharpen(path), (0, ""))
+        status, said = self.sharpen(path)
+        self.assertEqual(status, 0)
+        there = re.escape(str(self.folder / "photo.sharp.png"))
+        self.assertRegex(said, rf"^wrote {there} in \d+\.\d s\n$")
         self.assertEqual(self.written(), {"photo.png", "photo.sharp.png"})
         wanted = kdsharp.load(_MODEL[1])(_photograph())
         found = np.asarray(Image.open(self.folder / "photo.sharp.png"))
@@ -95,10 +98,11 @@ class PlaceTest(_Files):
         self.save("a.png")
         self.save("b.png")
         self.save("c.jpg")
-        status, _ = self.sharpen(self.folder / "*.png", "-o", self.folder / "out")
+        status, said = self.sharpen(self.folder / "*.png", "-o", self.folder / "out")
         self.assertEqual(status, 0)
         self.assertContainsSubset({"out/a.png", "out/b.png"}, self.written())
         self.assertNotIn("out/c.jpg", self.written())
+        self.assertIn(f"wrote 2 pictures to {self.folder / 'out'} in ", said)
 
     def test_a_stream_is_sharpened(self):
         path = self.save("photo.png")
@@ -188,6 +192,17 @@ class MistakeTest(_Files):
         self.assertEqual(there.read_text(), "precious")
         self.assertEqual(self.sharpen(photo, "--overwrite")[0], 0)
         self.assertEqual(Image.open(there).format, "PNG")
+
+    @parameterized.parameters(
+        ("clip.mp4", b"\0\0\0\x18ftypisom\0\0\2\0isommp42"),
+        ("clip.mov", b"\0\0\0\x14ftypqt  \0\0\2\0qt  "),
+        ("clip.mkv", b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska"),
+        ("clip.avi", b"RIFF\x24\0\0\0AVI LIST"),
+    )
+    def test_a_video_is_told_where_to_go(self, name, start):
+        path = self.folder / name
+        path.write_bytes(start + bytes(200))
+        self.assert_refused(1, "it is a video: kdsharp video restores those", path)
 
     def test_bad_files_do_not_stop_good_ones(self):
         self.save("in/a.png")

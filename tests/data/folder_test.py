@@ -4,6 +4,7 @@ import collections
 import contextlib
 import os
 import pathlib
+import re
 import tempfile
 
 from absl.testing import absltest, parameterized
@@ -127,6 +128,40 @@ class FolderTest(parameterized.TestCase):
         for split in empty:
             with self.assertRaisesRegex(UserError, f"none for the split '{split}'"):
                 folder.names_of_split(self.root, split)
+
+    @parameterized.parameters(2, 3, 4)
+    def test_the_advice_for_few_pictures_works_when_it_is_followed(self, count):
+        found = 0
+        for attempt in range(20):
+            root = pathlib.Path(self.create_tempdir().full_path)
+            names = [f"{attempt}-{index}.jpg" for index in range(count)]
+            for name in names:
+                (root / name).touch()
+            advised, used = self._advice(root), None
+            while advised:
+                found += 1
+                self.assertNotEqual(advised, used)
+                used = advised
+                advised = self._advice(root, used)
+            if used:
+                train = folder.names_of_split(root, "train", used)
+                valid = folder.names_of_split(root, "valid", used)
+                self.assertCountEqual(train + valid, names)
+        self.assertGreater(found, 0)
+
+    def _advice(self, root: pathlib.Path, scheme: str | None = None) -> str | None:
+        """The scheme that is told to use where a split gets nothing."""
+        try:
+            for split in ("train", "valid", "test"):
+                folder.names_of_split(root, split, scheme)
+        except UserError as error:
+            return re.search(r"'\?split=([\d/]+)'", str(error))[1]
+
+    def test_an_empty_subfolder_is_named(self):
+        self._touch("train/a.jpg")
+        (self.root / "valid").mkdir()
+        with self.assertRaisesRegex(UserError, "'valid': put some into valid/"):
+            folder.names_of_split(self.root, "valid")
 
 
 if __name__ == "__main__":

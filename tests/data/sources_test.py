@@ -122,6 +122,37 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "none of the 4"):
             source[0]
 
+    def test_a_picture_below_the_least_side_is_left_out_by_name(self):
+        train = self.root / "train"
+        train.mkdir()
+        (self.root / "valid").mkdir()
+        sizes = {"a.png": (16, 16), "b.png": (40, 50), "c.png": (31, 64)}
+        for name, size in sizes.items():
+            Image.fromarray(_picture(0, *size)).save(train / name)
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            source = sources.create(f"folder:{self.root}", "train", least_side=32)
+        self.assertRegex(logs.output[0], "a.png: 16x16 holds no patch of 32 pixels")
+        self.assertRegex(logs.output[1], "c.png: 64x31 holds no patch of 32 pixels")
+        self.assertEqual([record["key"] for record in source], ["train/b.png"])
+        self.assertEqual(source.smallest, ("train/b.png", 40, 50))
+        self.assertEqual(source.skipped, ["train/a.png", "train/c.png"])
+        pipeline.check(source, 1, 32, 1, "none", 0)
+        with self.assertRaisesRegex(
+            UserError, "none of the 3 .* at most 40, or larger"
+        ):
+            sources.create(f"folder:{self.root}", "train", least_side=64)
+
+    def test_many_small_pictures_take_few_lines(self):
+        for index in range(30):
+            Image.fromarray(_picture(index, 8, 8)).save(self.root / f"s{index}.png")
+            self.names.append(f"s{index}.png")
+        source = files.Files(self.root, self.names)
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            source.leave_out_smaller(32)
+        self.assertLen(logs.output, 11)
+        self.assertIn("20 more", logs.output[-1])
+        self.assertLen(source, 4)
+
     def test_smallest_is_known_before_anything_is_decoded(self):
         source = files.Files(self.root, reversed(self.names))
         self.assertEqual(source.smallest, ("0.png", 40, 50))

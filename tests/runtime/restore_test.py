@@ -193,7 +193,7 @@ class LoadTest(absltest.TestCase):
             ({"name": "nothing"}, "no weights 'nothing'"),
             ({"name": _NAME, "backend": "abacus"}, "unknown backend 'abacus'"),
             ({"name": _NAME, "dtype": "int3"}, "unknown dtype 'int3'"),
-            ({"name": _NAME, "threads": -1}, "-1 threads"),
+            ({"name": _NAME, "threads": -1}, "threads must be at least 0, not -1"),
         ):
             with self.assertRaisesRegex(UserError, words):
                 kdsharp.load(**arguments)

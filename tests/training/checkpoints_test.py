@@ -1,13 +1,16 @@
 """Checkpoints that are whole, damaged in every way, or too new."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.training.checkpoints import Checkpoints
+from tests.training import runs
 
 
 def _tree(step: int) -> dict:
@@ -54,10 +57,50 @@ _DAMAGES = {
 }
 
 
+# In a process of its own, whose files must stay small after the first checkpoint.
+_FILL_THE_DISK = """
+import pathlib, resource, sys
+from kdsharp.base import terminal
+from kdsharp.training.checkpoints import Checkpoints
+from tests.training import checkpoints_test
+
+terminal.configure_logging()
+held = Checkpoints(pathlib.Path(sys.argv[1]))
+held.save(1, checkpoints_test._tree(1), {})
+held.wait()
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+try:
+    held.save(2, checkpoints_test._tree(2), {})
+    held.wait()
+except OSError as error:
+    print(error)
+"""
+
+
 class CheckpointsTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.folder = Path(self.create_tempdir().full_path)
+
+    @pytest.mark.slow
+    def test_a_full_disk_is_a_sentence_and_keeps_what_was_saved(self):
+        finished = runs.run([sys.executable, "-c", _FILL_THE_DISK, str(self.folder)])
+        self.assertEqual(
+            (finished.returncode, finished.stdout, finished.stderr),
+            (
+                0,
+                f"cannot write a checkpoint into {self.folder / 'latest'} "
+                "(File too large)\n",
+                "",
+            ),
+        )
+        held = Checkpoints(self.folder)
+        restored = held.restore(_tree(0))
+        self.assertEqual(restored.step, 1)
+        held.save(2, _tree(2), {})
+        held.close()
+        self.assertEqual(Checkpoints(self.folder).restore(_tree(0)).step, 2)
 
     def _saved(self, *steps: int) -> None:
         checkpoints = Checkpoints(self.folder)

@@ -117,7 +117,7 @@ class LoopTest(parameterized.TestCase):
         ("model", {"model.name": "dncn"}, "unknown model 'dncn'.*dncnn"),
         ("source", {"data.source": "celebs"}, "celebs.*embedded.*folder"),
         ("missing", {"data.source": "folder:/no/such"}, "/no/such"),
-        ("patch", {"data.patch_size": 64}, "64 .*48x48"),
+        ("patch", {"data.patch_size": 64}, "none of the 6 .* 64 pixels .* at most 48"),
         ("teacher", {"teacher.weights": "nobody"}, "no weights 'nobody'"),
         ("no_teacher", {"objective.residual_kd": 1.0}, "'residual_kd' needs"),
         ("degradation", {"degradation": "fog:2"}, "fog.*bicubic"),

@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+import os
 from fractions import Fraction
 
 import av
+from av.codec.context import Flags
 
 from kdsharp.errors import UserError
+from kdsharp.media.video import formats, hdr
 
 # What people call a codec, and the encoder that is meant.
 _NAMES = {
@@ -22,8 +25,29 @@ _NAMES = {
     "prores": "prores_ks",
 }
 
-# They hold H.264, and do not say so when they are asked.
+# They hold these, and do not say so when they are asked.
 _STREAMS = ("mpegts", "rtp_mpegts", "rtsp")
+_STREAMED = ("libx264", "libx265")
+
+# What a video of these stays, unless told otherwise. Of older codecs H.264 is made.
+_FOLLOWED = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+    "prores": "prores_ks",
+    "ffv1": "ffv1",
+}
+
+_OTHERS = ("libx264", "libsvtav1")
+
+# Those that code two fields, or keep them as they are.
+_OF_FIELDS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "ffv1", "rawvideo")
+
+# By this name, and by no other, Apple's players know HEVC.
+_TAGS = {"libx265": "hvc1"}
+_TAGGED = ("mp4", "mov", "ipod")
 
 # A quality at which the encoder does not undo what was restored, and a speed at which
 # it is not what everything waits for.
@@ -63,22 +87,38 @@ _FINEST = {"mpeg4": 65535}
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """How video is encoded; what is None, the encoder and the container choose."""
+    """How video is encoded; what is None, the source and the container choose."""
 
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
     threads: int = 0
     live: bool = False
+    grading: hdr.Grading | None = None
 
 
-def find(wanted: Encoding, container: av.container.OutputContainer) -> av.Codec:
-    """Returns the encoder that is asked for, or one that suits the container."""
+def find(
+    wanted: Encoding, container: av.container.OutputContainer, source: str, pixels: str
+) -> av.Codec:
+    """Returns the encoder that is asked for, or that of the source's codec.
+
+    Where the container does not hold that, or the encoder not such pixels, it is
+    another that holds both, else one that suits the container.
+    """
     name = wanted.codec or container.default_video_codec
-    if wanted.codec is None and (
-        container.format.name in _STREAMS or "libx264" in container.supported_codecs
-    ):
-        name = "libx264"
+    if wanted.codec is None:
+        followed = () if wanted.live else (_FOLLOWED.get(source), *_OTHERS)
+        usual = [
+            encoder
+            for encoder in (*followed, "libx264")
+            if encoder and _holds(container, encoder)
+        ]
+        exact = [
+            encoder
+            for encoder in usual
+            if formats.taken(av.Codec(encoder, "w"), pixels) == pixels
+        ]
+        name = (exact or usual or [name])[0]
     try:
         codec = av.Codec(_NAMES.get(name, name), "w")
     except ValueError as error:
@@ -86,9 +126,20 @@ def find(wanted: Encoding, container: av.container.OutputContainer) -> av.Codec:
             f"no encoder {name!r} here; known are h264, hevc, av1, vp9, mpeg4, ffv1, "
             "prores and whatever else PyAV's FFmpeg encodes"
         ) from error
+    # Otherwise it tells its version, its settings and its advice on every start.
+    os.environ.setdefault("SVT_LOG", "1")
     if codec.type != "video":
         raise UserError(f"{name} encodes {codec.type}: --codec takes one of video")
     return codec
+
+
+def _holds(container: av.container.OutputContainer, encoder: str) -> bool:
+    if container.format.name in _STREAMS:
+        return encoder in _STREAMED
+    if encoder == "ffv1" and container.format.name in _TAGGED:
+        # FFmpeg writes it there, but what plays MP4 does not play it.
+        return False
+    return encoder in container.supported_codecs
 
 
 def time_base(codec: av.Codec, base: Fraction, rate: Fraction) -> Fraction:
@@ -117,6 +168,9 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
             chosen[name] = f"{value:g}" if name == "crf" else value
     if wanted.live:
         chosen.update(_LIVE.get(codec.name, {}))
+    if wanted.grading:
+        for name, value in wanted.grading.options(codec.name).items():
+            chosen[name] = f"{chosen[name]}:{value}" if name in chosen else value
     return chosen
 
 
@@ -126,6 +180,25 @@ def _check_crf(codec: str, value: float) -> None:
         raise UserError(
             f"--crf {value:g} is out of range: {codec} takes 0 (the best) to {worst:g}"
         )
+
+
+def name_in(container: av.container.OutputContainer, codec: av.Codec) -> str | None:
+    """Returns what the container is to call the codec, where that matters."""
+    return _TAGS.get(codec.name) if container.format.name in _TAGGED else None
+
+
+def code_fields(
+    codec: av.Codec, context: av.VideoCodecContext, order: int | None
+) -> None:
+    """Lets the encoder code two fields; `order` is FFmpeg's number for theirs."""
+    if codec.name not in _OF_FIELDS:
+        raise UserError(
+            f"the video is interlaced, which {codec.name} does not code: --deinterlace "
+            "makes whole frames of it, --codec h264, mpeg2video and prores keep it"
+        )
+    context.flags |= int(Flags.interlaced_dct) | int(Flags.interlaced_me)
+    if order:
+        context.field_order = order
 
 
 def set_up(

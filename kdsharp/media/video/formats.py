@@ -27,12 +27,16 @@ def working(format_: av.VideoFormat) -> str:
     depth = "10le" if bits > 8 else ""
     if len(format_.components) < 3:
         return f"gray{depth}"
+    clear = "a" if has_alpha(format_.name) else ""
     if format_.is_rgb or format_.name == "pal8":
-        return f"yuv444p{depth}"
+        return f"yuv{clear}444p{depth}"
     # What a chroma plane would hold of a luma plane of 8 x 8.
     halves = format_.chroma_width(8) == 8, format_.chroma_height(8) == 8
     layout = {(True, True): "444", (False, True): "422", (True, False): "440"}
-    return f"yuv{layout.get(halves, '420')}p{depth}"
+    thinned = layout.get(halves, "420")
+    # There is no format of 4:4:0 with transparency.
+    clear = "" if thinned == "440" else clear
+    return f"yuv{clear}{thinned}p{depth}"
 
 
 def taken(codec: av.Codec, name: str) -> str:
@@ -46,6 +50,11 @@ def taken(codec: av.Codec, name: str) -> str:
         known, name, has_alpha="a4" in name
     )
     return best.name
+
+
+def has_alpha(name: str) -> bool:
+    """Returns whether pixels of that format have transparency."""
+    return any(component.is_alpha for component in av.VideoFormat(name).components)
 
 
 def is_full(frame: av.VideoFrame) -> bool:

@@ -222,6 +222,16 @@ def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStre
         raise UserError(f"{path} holds no video: name a file that does")
     best = container.streams.best("video")
     stream = best if best in moving else moving[0]
+    if len(moving) > 1:
+        logger.info(
+            "%s holds %d videos: stream %d is restored, the others stay as they are",
+            path,
+            len(moving),
+            stream.index,
+        )
+    told = {name.lower(): value for name, value in stream.metadata.items()}
+    if told.get("alpha_mode") == "1":
+        logger.warning("%s: its transparency is not read, and left out", path)
     if stream.codec_context is None:
         raise UserError(
             f"{path}: no decoder here knows its video; convert it, say to H.264"

@@ -20,6 +20,9 @@ Carrier = Callable[[av.Packet | None], list[av.Packet]]
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _STREAM_TAGS = ("encoder", "duration", "bps", "number_of", "_statistics", "rotate")
 
+# Apple's and Android's cameras say more, as com.apple.quicktime.make.
+_KEYS = ("com.apple.", "com.android.")
+
 # Of what a container calls its own, what holds text.
 _TEXT = {"mov_text", "webvtt", "subrip", "ass", "srt", "ssa", "text"}
 _SUBTITLES = {
@@ -40,6 +43,11 @@ def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:
 def container_tags(container: av.container.InputContainer) -> dict[str, str]:
     """Returns a file's own: title, author, date, place."""
     return tags(container.metadata, _CONTAINER_TAGS)
+
+
+def has_keys(container: av.container.InputContainer) -> bool:
+    """Returns whether the file says more than MP4's usual tags, as phones do."""
+    return any(name.lower().startswith(_KEYS) for name in container.metadata)
 
 
 def chapters(

@@ -15,10 +15,19 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from kdsharp.base import atomic_files
 from kdsharp.base.signals import Interruption
 from kdsharp.errors import Stopped, UserError
-from kdsharp.media.video import failures, pipeline, progress, timestamps, writing
+from kdsharp.media.video import (
+    failures,
+    fields,
+    hdr,
+    pipeline,
+    progress,
+    timestamps,
+    writing,
+)
 from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.fields import FieldwiseRestoration
 from kdsharp.media.video.reading import Reader
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video.restoring import Restoring
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +64,7 @@ def restore(
     *,
     start: Fraction | None = None,
     duration: Fraction | None = None,
+    deinterlace: bool = False,
     overwrite: bool = False,
 ) -> Report:
     """Writes `out`, and returns what that took.
@@ -70,7 +80,9 @@ def restore(
     try:
         with atomic_files.atomic_write(out) as unfinished:
             try:
-                return _restore(reader, unfinished, out, restoring, encoding)
+                return _restore(
+                    reader, unfinished, out, restoring, encoding, deinterlace
+                )
             except Unfinished as end:
                 stopped = end
         raise stopped
@@ -78,16 +90,21 @@ def restore(
         reader.close()
 
 
-def _restore(reader, unfinished, out, restoring, encoding) -> Report:
-    restoration = Restoration(restoring)
+def _restore(reader, unfinished, out, restoring, encoding, deinterlace) -> Report:
+    restoration = FieldwiseRestoration(restoring)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)
+        if deinterlace:
+            items = fields.deinterlaced(items)
         held, first = _until_a_frame(items)
         if first is None and interruption.signal:
             raise KeyboardInterrupt
         if first is None:
             raise UserError(f"{reader.path}: none of its video can be decoded")
+        if lost := hdr.dynamic(first):
+            logger.warning("what %s says of each frame is left out", " and ".join(lost))
+        encoding = dataclasses.replace(encoding, grading=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
         writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
         work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
@@ -124,7 +141,7 @@ def _restore(reader, unfinished, out, restoring, encoding) -> Report:
 class _Work:
     """What the stages do, to frames and to what lies between them."""
 
-    restoration: Restoration
+    restoration: FieldwiseRestoration
     writer: writing.Writer
     bar: tqdm.tqdm
     interruption: Interruption

@@ -193,6 +193,8 @@ class Restoration:
             src_color_range=2,
             dst_color_range=range_,
         )
+        if formats.has_alpha(frame.format.name):
+            planes.array(made, 3)[...] = planes.array(frame, 3)
         return planes.tagged(made, frame)
 
 

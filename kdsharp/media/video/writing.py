@@ -65,11 +65,16 @@ class Writer:
     ):
         with failures.told(f"{target.name} cannot be written", target.advice):
             self._out = av.open(target.url, "w", format=target.format)
-        pieces = _PIECES.get(self._out.format.name, {})
+        pieces = dict(_PIECES.get(self._out.format.name, {}))
+        if "movflags" in pieces and remux.has_keys(reader.container):
+            pieces["movflags"] += "+use_metadata_tags"
         self._out.container_options.update(_AT_ONCE | pieces | dict(target.options))
-        self._codec = encoding.find(wanted, self._out)
+        source = reader.video.codec_context.codec.canonical_name
+        self._codec = encoding.find(wanted, self._out, source, frame.format.name)
         self.pixels = formats.taken(self._codec, frame.format.name)
         self._picture = self._add_picture(reader, frame, wanted)
+        if not wanted.live:
+            _tell_changes(source, self._codec, frame, self.pixels, wanted)
         self._carriers: dict[int, remux.Carrier] = {}
         for stream in remux.streams(reader.container, reader.video):
             if (added := remux.add(self._out, stream)) is None:
@@ -129,6 +134,11 @@ class Writer:
         context.color_primaries = frame.color_primaries
         context.color_trc = frame.color_trc
         encoding.set_up(self._codec, context, wanted, rate)
+        if name := encoding.name_in(self._out, self._codec):
+            context.codec_tag = name
+        if frame.interlaced_frame:
+            order = reader.video.codec_context.field_order
+            encoding.code_fields(self._codec, context, order)
         if turned := _display_matrix(frame):
             stream.set_display_matrix(turned)
         stream.metadata.update(remux.tags(reader.video.metadata))
@@ -176,6 +186,32 @@ class Writer:
             self._out.close()
         except av.FFmpegError as error:
             logger.debug("while closing: %s", error)
+
+
+def _tell_changes(
+    source: str,
+    codec: av.Codec,
+    frame: av.VideoFrame,
+    pixels: str,
+    wanted: encoding.Encoding,
+) -> None:
+    """Says what of the picture is not as it was, unless it was asked for."""
+    if wanted.codec is None and codec.canonical_name != source:
+        logger.info("the video's %s becomes %s", source, codec.canonical_name)
+    if formats.has_alpha(frame.format.name) and not formats.has_alpha(pixels):
+        logger.warning("%s holds no transparency: it is left out", codec.name)
+    elif pixels != frame.format.name:
+        logger.info(
+            "pixels of %s become %s, which %s takes",
+            frame.format.name,
+            pixels,
+            codec.name,
+        )
+    if wanted.grading and not wanted.grading.options(codec.name):
+        logger.warning(
+            "%s holds nothing of the screen the video was graded on: it is left out",
+            codec.name,
+        )
 
 
 def _advice(context: av.VideoCodecContext) -> str:

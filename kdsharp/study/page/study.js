@@ -100,7 +100,7 @@ async function next() {
   $("next").disabled = true;
   $("saved").textContent = "";
   $("place").textContent =
-    `Picture ${place + 1} of ${total}` + (trial.training ? ", to get used to it" : "");
+    `Picture ${place + 1} of ${total}${trial.training ? ", to get used to it" : ""}`;
   for (const input of document.querySelectorAll("#scales input"))
     input.checked = study.given[trial.number]?.[input.name] === Number(input.value);
   const picture = $("picture");

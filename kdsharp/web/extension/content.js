@@ -59,7 +59,8 @@
       this.#canvas.setAttribute(MARK, "frame");
       this.#bar = bar({
         Compare: (pressed) => this.#change(() => (this.#split = pressed ? 0.5 : null)),
-        "Half strength": (pressed) => this.#change(() => (this.#strength = pressed ? 0.5 : 1)),
+        "Half strength": (pressed) =>
+          this.#change(() => (this.#strength = pressed ? 0.5 : 1)),
         "Picture in picture": () => this.#popOut(),
         Off: () => {
           declined.add(video);
@@ -120,7 +121,9 @@
         this.#from.drawImage(this.#video, 0, 0, width, height);
         pixels = this.#from.getImageData(0, 0, width, height).data;
       } catch {
-        return this.#refuse("This video comes from another site, which lets nobody read it");
+        return this.#refuse(
+          "This video comes from another site, which lets nobody read it",
+        );
       }
       [this.#busy, this.#missed] = [true, false];
       const wish = { strength: this.#strength, split: this.#split };
@@ -190,7 +193,8 @@
     element.style.cssText = BAR;
     const fade = (opacity) => () => (element.style.opacity = opacity);
     for (const name of ["mouseenter", "focusin"]) element.addEventListener(name, fade(1));
-    for (const name of ["mouseleave", "focusout"]) element.addEventListener(name, fade(QUIET));
+    for (const name of ["mouseleave", "focusout"])
+      element.addEventListener(name, fade(QUIET));
     fade(QUIET)();
     for (const [name, act] of Object.entries(actions)) {
       const button = document.createElement("button");
@@ -199,7 +203,10 @@
       const press = (pressed) => {
         if (stays) button.setAttribute("aria-pressed", pressed);
         button.style.cssText =
-          BUTTON + (stays && pressed ? "background: #fff; color: #000" : "background: none; color: #fff");
+          BUTTON +
+          (stays && pressed
+            ? "background: #fff; color: #000"
+            : "background: none; color: #fff");
       };
       press(false);
       button.addEventListener("click", () => {

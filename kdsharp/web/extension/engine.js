@@ -3,7 +3,9 @@
 
 addEventListener("message", ({ data, ports }) => {
   if (data !== "kdsharp" || ports.length !== 1) return;
-  const worker = new Worker(new URL("engine-worker.js", import.meta.url), { type: "module" });
+  const worker = new Worker(new URL("engine-worker.js", import.meta.url), {
+    type: "module",
+  });
   worker.onerror = ({ message }) => ports[0].postMessage({ failed: message });
   worker.postMessage(null, ports);
 });

@@ -5,8 +5,7 @@ const TRIED = "kdsharp-isolated";
 
 /** Returns once the page is isolated, or it is known that it will not be. */
 export async function isolate() {
-  if (self.crossOriginIsolated || !navigator.serviceWorker || !self.isSecureContext)
-    return;
+  if (self.crossOriginIsolated || !navigator.serviceWorker || !self.isSecureContext) return;
   try {
     const url = new URL("service-worker.js", import.meta.url);
     const ready = navigator.serviceWorker

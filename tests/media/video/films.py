@@ -13,6 +13,9 @@ WIDTH, HEIGHT = 64, 48
 BASE = Fraction(1, 90000)
 RATE = 25
 
+# They count time in frames.
+_COARSE = ("mpeg4", "mpeg2video")
+
 # Lengths of frames that follow no rate.
 UNEVEN = (3600, 3600, 7200, 1800, 5400, 3600, 9000, 3600, 3600, 2700, 3600, 3600)
 
@@ -42,7 +45,7 @@ class Picture:
 def frames(picture: Picture) -> list[av.VideoFrame]:
     """Returns blurry moving shapes, within studio range whatever the range is."""
     chance = np.random.default_rng(0)
-    phases = chance.uniform(0, 6, 3)
+    phases = chance.uniform(0, 6, 4)
     made = []
     for index, (pts, duration) in enumerate(
         zip(picture.times, picture.durations, strict=True)
@@ -81,7 +84,7 @@ def write(path: Path, picture: Picture = Picture(), *extras: Extra) -> Path:
             rate=RATE,
             width=picture.width,
             height=picture.height,
-            time_base=BASE if picture.codec != "mpeg4" else Fraction(1, RATE),
+            time_base=Fraction(1, RATE) if picture.codec in _COARSE else BASE,
             options=dict(picture.options),
         )
         context = stream.codec_context

@@ -19,11 +19,12 @@ from kdsharp.base.signals import Interruption
 from kdsharp.errors import UserError
 from kdsharp.media.video import failures, pipeline, progress, restore_file, writing
 from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.fields import FieldwiseRestoration
 from kdsharp.media.video.live import inputs, outputs, programs
 from kdsharp.media.video.live.latency import Latency
 from kdsharp.media.video.live.newest import Newest
 from kdsharp.media.video.live.reading import Arrivals
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video.restoring import Restoring
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Live:
         self.name = source.name
         self._output = output
         self._encoding = outputs.encoding(output, encoding)
-        self._restoration = Restoration(restoring)
+        self._restoration = FieldwiseRestoration(restoring)
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = Newest(), Newest()

@@ -46,7 +46,8 @@ export class Following {
   #find(plane, { black, span }) {
     const width = this.#width;
     const line = (y, out) => {
-      for (let x = 0, at = y * width; x < width; x++, at++) out[x] = (plane[at] - black) / span;
+      for (let x = 0, at = y * width; x < width; x++, at++)
+        out[x] = (plane[at] - black) / span;
     };
     return this.#context.gains(width, this.#height, line, this.#every);
   }

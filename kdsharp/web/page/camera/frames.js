@@ -1,7 +1,7 @@
 // Frames of video, restored: of luma and colour apart only luma is touched, of RGB all
 // three take what luma was given.
 
-import { FULL, STUDIO, open } from "./planes.js";
+import { FULL, open, STUDIO } from "./planes.js";
 
 const SEAM = 2;
 

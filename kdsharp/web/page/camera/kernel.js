@@ -28,7 +28,12 @@ export function layout(kernel, width, height, threads, context = null) {
       const size = rowBytes(layer ? kernel.width : FOLDED);
       // The first convolution's rows are asked for once more where the network skips.
       const count = layer === 1 && kernel.skip ? 2 ** Math.ceil(Math.log2(depth)) : 4;
-      return { at: take(size * count), size, count, channels: layer ? kernel.width : FOLDED };
+      return {
+        at: take(size * count),
+        size,
+        count,
+        channels: layer ? kernel.width : FOLDED,
+      };
     }),
   );
   // Colour lies behind luma, as cameras give it.
@@ -39,7 +44,18 @@ export function layout(kernel, width, height, threads, context = null) {
   const control = take(64);
   // Of a network with gains, the last layer's numbers as they are now.
   const gained = context ? take(LAST_PLACES * FOLDED * kernel.width * 2 + 8 * FOLDED) : 0;
-  return { zeros, rings, frame, out, stride, control, gained, bytes: end + SLACK, width, height };
+  return {
+    zeros,
+    rings,
+    frame,
+    out,
+    stride,
+    control,
+    gained,
+    bytes: end + SLACK,
+    width,
+    height,
+  };
 }
 
 /** Returns a function that makes rows `from` to `to`, two lines each, of the plane. */

@@ -1,7 +1,7 @@
 // Beside the page: frames in, restored frames out, the newest first.
 
-import { Frames } from "./frames.js";
 import { Sentence } from "../words.js";
+import { Frames } from "./frames.js";
 
 const OFTEN = 500;
 

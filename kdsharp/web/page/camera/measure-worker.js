@@ -9,7 +9,8 @@ const SECONDS = 2;
 self.onmessage = async ({ data: { network, way, capabilities, width, height } }) => {
   try {
     const plane = await ways[way](network, width, height, capabilities);
-    for (let n = 0; n < plane.input.length; n++) plane.input[n] = (n * 7 + (n >> 7) * 13) % 256;
+    for (let n = 0; n < plane.input.length; n++)
+      plane.input[n] = (n * 7 + (n >> 7) * 13) % 256;
     const times = [];
     // The first pays for what the rest is given.
     await plane.run({ ...STUDIO, strength: 1 });

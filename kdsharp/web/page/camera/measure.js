@@ -2,7 +2,11 @@
 
 import { live } from "../site.js";
 
-export const SIZES = [[640, 360], [1280, 720], [1920, 1080]];
+export const SIZES = [
+  [640, 360],
+  [1280, 720],
+  [1920, 1080],
+];
 
 /** Tells of each row: `{ network, by, milliseconds }`, one for each size. */
 export async function measure(site, how, progress) {
@@ -13,7 +17,13 @@ export async function measure(site, how, progress) {
     for (const way of ways) {
       const row = { network: network.name, by: way, milliseconds: [] };
       for (const [width, height] of SIZES) {
-        const { by, milliseconds } = await once({ network, way, capabilities: how, width, height });
+        const { by, milliseconds } = await once({
+          network,
+          way,
+          capabilities: how,
+          width,
+          height,
+        });
         if (by) row.by = by;
         row.milliseconds.push(milliseconds);
       }

@@ -2,11 +2,11 @@
 // `run(levels)` returns the restored one, its lines `stride` apart. Levels: black, span
 // to white, strength.
 
+import { open as openContext } from "../engine/context.js";
+import { open as openSession } from "../engine/sessions.js";
 import { Following } from "./following.js";
 import { gainer, layout, rows } from "./kernel.js";
 import { bands, lead } from "./threads.js";
-import { open as openContext } from "../engine/context.js";
-import { open as openSession } from "../engine/sessions.js";
 
 const PAGE = 65536;
 const TRIES = 3;
@@ -81,16 +81,36 @@ export const ways = {
         lead(places, run, parts, levels);
         return restored;
       },
-      close: () => helpers.forEach((worker) => worker.terminate()),
+      close() {
+        for (const worker of helpers) worker.terminate();
+      },
     };
   },
   wasm: (network, width, height, capabilities) =>
-    session(network, width, height, { ...capabilities, by: "wasm" }, "onnxruntime, WebAssembly"),
+    session(
+      network,
+      width,
+      height,
+      { ...capabilities, by: "wasm" },
+      "onnxruntime, WebAssembly",
+    ),
   webgpu: (network, width, height, capabilities) =>
-    session(network, width, height, { ...capabilities, by: "webgpu" }, "onnxruntime, WebGPU"),
+    session(
+      network,
+      width,
+      height,
+      { ...capabilities, by: "webgpu" },
+      "onnxruntime, WebGPU",
+    ),
   // Pictures go to the server, cameras do not.
   server: (network, width, height, capabilities) =>
-    session(network, width, height, { ...capabilities, by: "wasm" }, "onnxruntime, WebAssembly"),
+    session(
+      network,
+      width,
+      height,
+      { ...capabilities, by: "wasm" },
+      "onnxruntime, WebAssembly",
+    ),
 };
 
 async function session(network, width, height, capabilities, by) {

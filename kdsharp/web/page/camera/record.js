@@ -6,7 +6,8 @@ const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "
 
 /** Begins to record and returns what ends it, which returns the file. */
 export function record(stream) {
-  const mimeType = self.MediaRecorder && KINDS.find((k) => MediaRecorder.isTypeSupported(k));
+  const mimeType =
+    self.MediaRecorder && KINDS.find((k) => MediaRecorder.isTypeSupported(k));
   if (!mimeType) throw new Sentence("This browser does not record.");
   const recorder = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: 6e6 });
   const parts = [];

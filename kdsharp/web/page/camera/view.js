@@ -104,7 +104,7 @@ export class Camera {
     if (this.#recording) await this.#record();
     if (this.#call) await this.#phone();
     this.#live?.close();
-    this.#camera?.getTracks().forEach((track) => track.stop());
+    for (const track of this.#camera?.getTracks() ?? []) track.stop();
     [this.#live, this.#camera] = [null, null];
     $("live").srcObject = null;
     $("camera-status").textContent = words;

@@ -26,7 +26,8 @@ async function adapter(evenSlow) {
   try {
     const found = await navigator.gpu?.requestAdapter();
     // One that a processor plays is slower than WebAssembly.
-    const slow = found?.info?.isFallbackAdapter || /swiftshader/i.test(found?.info?.architecture);
+    const slow =
+      found?.info?.isFallbackAdapter || /swiftshader/i.test(found?.info?.architecture);
     return slow && !evenSlow ? null : found;
   } catch {
     return null;

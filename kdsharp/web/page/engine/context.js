@@ -38,7 +38,9 @@ export class Context {
   gains(width, height, line, every = 1) {
     const [sums, count] = this.#sums(width, height, line, every, true);
     // Nowhere is enough in view.
-    const [all, many] = count ? [sums, count] : this.#sums(width, height, line, every, false);
+    const [all, many] = count
+      ? [sums, count]
+      : this.#sums(width, height, line, every, false);
     const filters = this.#look.length;
     const told = Array.from(all, (sum, n) =>
       Math.log(n < filters ? sum / many + 3e-4 : Math.sqrt(Math.sqrt(sum / many + 1e-14))),

@@ -1,11 +1,11 @@
 // Beside the page: one picture at a time, restored tile by tile.
 
+import { Sentence } from "../words.js";
 import { open } from "./context.js";
 import * as pixels from "./pixels.js";
 import * as sessions from "./sessions.js";
 import { cut } from "./tiles.js";
 import { cover } from "./transparency.js";
-import { Sentence } from "../words.js";
 
 // Products in a tile at most: about a second between two reports.
 const MOST_WORK = 20e9;
@@ -20,7 +20,8 @@ const opened = new Map();
 const contexts = new Map();
 
 function session(network) {
-  if (!opened.has(network.url)) opened.set(network.url, sessions.open(network, capabilities));
+  if (!opened.has(network.url))
+    opened.set(network.url, sessions.open(network, capabilities));
   return opened.get(network.url);
 }
 

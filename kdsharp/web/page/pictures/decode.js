@@ -1,6 +1,6 @@
 // Files become pixels: 8 bits of RGBA, upright, in sRGB.
 
-import { Sentence, megapixels } from "../words.js";
+import { megapixels, Sentence } from "../words.js";
 import { headers } from "./headers.js";
 
 export const MOST_MEGAPIXELS = 64;
@@ -67,7 +67,11 @@ async function fromTextures(bitmap) {
       gl.bindTexture(gl.TEXTURE_2D, texture);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, piece);
       gl.framebufferTexture2D(
-        gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0,
+        gl.FRAMEBUFFER,
+        gl.COLOR_ATTACHMENT0,
+        gl.TEXTURE_2D,
+        texture,
+        0,
       );
       const part = new Uint8Array(4 * w * h);
       gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, part);
@@ -75,7 +79,10 @@ async function fromTextures(bitmap) {
       piece.close();
       if (gl.getError()) return null;
       for (let y = 0; y < h; y++)
-        pixels.set(part.subarray(4 * y * w, 4 * (y + 1) * w), 4 * ((top + y) * width + left));
+        pixels.set(
+          part.subarray(4 * y * w, 4 * (y + 1) * w),
+          4 * ((top + y) * width + left),
+        );
     }
   return pixels;
 }

@@ -8,8 +8,7 @@ export function headers(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = (at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
   try {
-    if (text(0, 8) === "\x89PNG\r\n\x1a\n")
-      return png(view);
+    if (text(0, 8) === "\x89PNG\r\n\x1a\n") return png(view);
     if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return webp(view, text(12, 4));
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpeg(view);
   } catch (error) {

@@ -8,9 +8,7 @@ export class Stage {
   #element;
   #layers = [];
   #shown = [];
-  #layout = "side";
   #divider = 0.5;
-  #pair = [0, 1];
   // Screen pixels for each of the picture's, and the picture's place in the middle.
   #scale = 0;
   #middle = [0, 0];
@@ -37,8 +35,6 @@ export class Stage {
   /** Shows these: `{ label, bitmap }`, all of one size. */
   show(layers, { layout, pair }) {
     this.#layers = layers;
-    this.#layout = layout;
-    this.#pair = pair;
     const views =
       layout === "slider" && layers.length > 1
         ? [pair.map((place) => layers[place])]
@@ -146,7 +142,11 @@ export class Stage {
       }
       const round = this.#scale === 1 ? Math.round : (x) => x;
       context.drawImage(
-        bitmap, round(left), round(top), width * this.#scale, height * this.#scale,
+        bitmap,
+        round(left),
+        round(top),
+        width * this.#scale,
+        height * this.#scale,
       );
       context.restore();
     }

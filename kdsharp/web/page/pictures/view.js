@@ -65,7 +65,11 @@ export class Pictures {
       const file = event.clipboardData.files[0];
       if (file) take(file);
     });
-    for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]])
+    for (const [name, over] of [
+      ["dragover", true],
+      ["dragleave", false],
+      ["drop", false],
+    ])
       document.addEventListener(name, (event) => {
         event.preventDefault();
         drop.classList.toggle("over", over);

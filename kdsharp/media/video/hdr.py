@@ -1,0 +1,88 @@
+"""What a video says of the screen it was graded on, and how encoders are told."""
+
+import dataclasses
+import struct
+
+import av
+from av.sidedata.sidedata import Type
+
+# FFmpeg's AVMasteringDisplayMetadata: ten fractions, and which of them are set.
+_MASTERING = struct.Struct("20i2i")
+_LEVELS = struct.Struct("2I")
+
+# What changes from frame to frame, and what people call it.
+_DYNAMIC = {Type.DYNAMIC_HDR_PLUS: "HDR10+", Type.DOVI_METADATA: "Dolby Vision"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Grading:
+    """The mastering display, and how bright the video gets; either may be unknown.
+
+    `primaries` are x and y of red, green, blue and white, `luminance` the darkest and
+    the brightest, `levels` MaxCLL and MaxFALL, in candela a square metre.
+    """
+
+    primaries: tuple[tuple[float, float], ...] = ()
+    luminance: tuple[float, float] = (0.0, 0.0)
+    levels: tuple[int, int] | None = None
+
+    def options(self, encoder: str) -> dict[str, str]:
+        """Returns what tells an encoder so; nothing for one that cannot hold it."""
+        if encoder == "libsvtav1":
+            return self._joined("svtav1-params", "mastering-display", "content-light")
+        if encoder == "libx265":
+            return self._joined("x265-params", "master-display", "max-cll")
+        if encoder == "libx264":
+            return self._joined("x264-params", "mastering-display", "cll")
+        return {}
+
+    def _joined(self, name: str, display: str, levels: str) -> dict[str, str]:
+        words = []
+        if self.primaries:
+            whole = name != "svtav1-params"
+            words.append(f"{display}={self._display(whole)}")
+        if self.levels:
+            words.append(f"{levels}={self.levels[0]},{self.levels[1]}")
+        return {name: ":".join(words)} if words else {}
+
+    def _display(self, whole: bool) -> str:
+        """Returns the display; in whole numbers, units are 1/50000 and 1/10000."""
+
+        def pair(values, unit: int) -> str:
+            if whole:
+                return ",".join(str(round(value * unit)) for value in values)
+            return ",".join(f"{value:.5f}" for value in values)
+
+        red, green, blue, white = self.primaries
+        darkest, brightest = self.luminance
+        places = (("G", green), ("B", blue), ("R", red), ("WP", white))
+        told = "".join(f"{name}({pair(at, 50_000)})" for name, at in places)
+        return f"{told}L({pair((brightest, darkest), 10_000)})"
+
+
+def of(frame: av.VideoFrame) -> Grading | None:
+    """Returns what a frame says, which in most videos is nothing."""
+    grading = Grading()
+    if display := _content(frame, Type.MASTERING_DISPLAY_METADATA):
+        *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(display)
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        values = [up / down if down else 0.0 for up, down in pairs]
+        if has_primaries and has_luminance:
+            places = tuple(zip(values[:8:2], values[1:8:2], strict=True))
+            luminance = (values[8], values[9])
+            grading = Grading(places, luminance)
+    if levels := _content(frame, Type.CONTENT_LIGHT_LEVEL):
+        grading = dataclasses.replace(grading, levels=_LEVELS.unpack_from(levels))
+    return grading if grading != Grading() else None
+
+
+def dynamic(frame: av.VideoFrame) -> list[str]:
+    """Returns the names of what a frame says of itself alone."""
+    return [name for type_, name in _DYNAMIC.items() if _content(frame, type_)]
+
+
+def _content(frame: av.VideoFrame, type_: Type) -> bytes:
+    try:
+        return bytes(frame.side_data[type_])
+    except KeyError:
+        return b""

@@ -1,0 +1,44 @@
+"""Which code this is: the package's version, and the commit of a clone of it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from kdsharp import __version__
+
+_PACKAGE = Path(__file__).parent
+
+
+def describe() -> str:
+    """The commit of this project's clone; elsewhere, the package's version."""
+    return commit(_PACKAGE) or __version__
+
+
+def commit(package: Path) -> str:
+    """The commit of the clone that a package lies in; empty if that is not its own.
+
+    An installed package may lie in another project's repository, and git may be
+    missing.
+    """
+    clone = package.parent
+    setup = clone / "setup.py"
+    if not setup.is_file() or not re.search(r'name="kdsharp"', setup.read_text()):
+        return ""
+    top = _git(clone, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != clone.resolve():
+        return ""
+    return _git(clone, "describe", "--always", "--dirty")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        found = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # There is no git.
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
