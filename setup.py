@@ -60,6 +60,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["kdsharp", "kdsharp.*"]),
     package_data={
+        "kdsharp": ["py.typed"],
         "kdsharp.weights": ["zoo/*.safetensors", "zoo/*.json"],
         "kdsharp.study": ["page/*"],
         "kdsharp.web": ["extension/*", "page/*", "page/*/*"],
@@ -128,10 +129,12 @@ setup(
             "starlette>=1.0",
             "tensorboard>=2.19",
             "uvicorn>=0.40",
+            "wandb>=0.22",
         ],
         "torch": ["torch==2.13.0"],
         "tpu": ["jax[tpu]>=0.10"],
         "video": ["av>=18"],
         "vmaf": ["imageio-ffmpeg>=0.6"],
+        "wandb": ["wandb>=0.22"],
     },
 )

@@ -121,6 +121,9 @@ def get_config() -> ConfigDict:
     config.dtype = "float32"
     # Steps that are traced, as `20:30`; the trace goes to the folder `profile`.
     config.profile = ""
+    # Who gets the metrics besides `metrics.jsonl`: `tensorboard`, `wandb`, or both with
+    # a comma between.
+    config.writers = "tensorboard"
     return config
 
 

@@ -5,22 +5,61 @@
     sharpen = kdsharp.load("rt-s-bicubic2")
     sharp = sharpen(picture)
 
-`picture` is a NumPy array or a Pillow image, and so is what comes back.
+`picture` is a NumPy array or a Pillow image, and so is the result.
+
+The public names are imported when they are first used, so that `import kdsharp` does
+not wait for JAX:
+
+- `load` and `Sharpener`: sharpen pictures with trained weights.
+- `restore`: run a Flax network of `models` inside a JAX program.
+- `models`, `degradations`, `losses`, `metrics`: what training is made of.
 """
 
-__all__ = ["__version__", "load"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kdsharp import models
+    from kdsharp.core import degradations, metrics
+    from kdsharp.core import objectives as losses
+    from kdsharp.models import restore
+    from kdsharp.runtime.restore import Sharpener, load
+
+__all__ = [
+    "Sharpener",
+    "__version__",
+    "degradations",
+    "load",
+    "losses",
+    "metrics",
+    "models",
+    "restore",
+]
 
 # The only place that states it: setup.py, --version and exported files read it here.
 __version__ = "0.2.0"
 
+# A module, or a name in one.
+_LAZY = {
+    "Sharpener": ("kdsharp.runtime.restore", "Sharpener"),
+    "degradations": ("kdsharp.core.degradations", ""),
+    "load": ("kdsharp.runtime.restore", "load"),
+    "losses": ("kdsharp.core.objectives", ""),
+    "metrics": ("kdsharp.core.metrics", ""),
+    "models": ("kdsharp.models", ""),
+    "restore": ("kdsharp.models", "restore"),
+}
 
-def __getattr__(name: str):
-    # JAX takes a second to import: only who asks waits for it.
-    if name == "load":
-        from kdsharp.runtime.restore import load
 
-        return load
-    raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    found: Any = importlib.import_module(module)
+    if attribute:
+        found = getattr(found, attribute)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

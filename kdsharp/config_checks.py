@@ -127,6 +127,7 @@ _EXPERIMENT = _Group(
         "devices": _whole(0),
         "dtype": _Text(),
         "profile": _Text(),
+        "writers": _Text(),
     }
 )
 _ABLATION = _Group(

@@ -1,11 +1,16 @@
 """What `import kdsharp` gives, and what it does not wait for."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
+import jax
+import numpy as np
 from absl.testing import absltest
 
 import kdsharp
+from kdsharp.runtime import restore
 
 _TRAINING_ALONE = (
     "dm_pix",
@@ -40,6 +45,30 @@ class PublicNamesTest(absltest.TestCase):
         self.assertTrue(callable(kdsharp.load))
         with self.assertRaisesRegex(AttributeError, "'lode'"):
             _ = kdsharp.lode
+
+    def test_each_name_is_found_when_it_is_asked_for(self):
+        for name in kdsharp.__all__:
+            self.assertIsNotNone(getattr(kdsharp, name), name)
+        self.assertIs(kdsharp.load, restore.load)
+        self.assertIsInstance(kdsharp.load("rt-s-bicubic2"), kdsharp.Sharpener)
+        model = kdsharp.models.create("plain_cnn", depth=2, width=4)
+        blurred = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
+        variables = model.init(jax.random.key(0), blurred)
+        restored = kdsharp.restore(model, variables, blurred)
+        residual = np.asarray(model.apply(variables, blurred))
+        np.testing.assert_allclose(restored, blurred + residual, atol=1e-6)
+        self.assertIn("psnr", kdsharp.metrics.METRICS)
+        self.assertIn("residual_kd", kdsharp.losses.TERMS)
+        self.assertEqual(kdsharp.degradations.create("bicubic:2").factor, 2)
+
+    def test_type_checkers_see_every_name(self):
+        tree = ast.parse(Path(kdsharp.__file__).read_text())
+        (checked,) = (node for node in tree.body if isinstance(node, ast.If))
+        seen = {
+            alias.asname or alias.name for node in checked.body for alias in node.names
+        }
+        self.assertEqual(seen | {"__version__"}, set(kdsharp.__all__))
+        self.assertTrue(Path(kdsharp.__file__).with_name("py.typed").exists())
 
     def test_to_import_it_loads_nothing_heavy(self):
         self.assertNoCommonElements(_loaded_by("import kdsharp"), {"jax", "numpy"})

@@ -21,6 +21,7 @@ EXTRAS = {
     "starlette": ("starlette", "serve"),
     "torch": ("torch", "torch"),
     "uvicorn": ("uvicorn", "serve"),
+    "wandb": ("wandb", "wandb"),
 }
 _KNOWN_AS = {"av": "PyAV", "apache-beam": "Apache Beam", "torch": "PyTorch"}
 

@@ -13,7 +13,8 @@ from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.export import network, onnx_models
-from kdsharp.runtime import backends, restore
+from kdsharp.runtime import backends, restore, tiling
+from kdsharp.runtime import options as restore_options
 from kdsharp.weights import store
 
 
@@ -37,7 +38,7 @@ class Failure:
 
 def export(model: str) -> tuple[bytes, Shape]:
     """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
-    weights = store.load(model or restore.DEFAULT)
+    weights = store.load(model or restore_options.DEFAULT)
     whole = network.of_weights(weights)
     looks = models.receptive_field(whole.model)
     graph = onnx_models.batches(whole, clip=False, gains_given=True)
@@ -45,7 +46,7 @@ def export(model: str) -> tuple[bytes, Shape]:
         whole.model.channels,
         looks.radius,
         looks.multiple,
-        backends.side(looks),
+        tiling.side(looks.bytes_per_pixel),
         whole.params["context"] if whole.has_context else None,
     )
     return graph.SerializeToString(), shape

@@ -1,55 +1,38 @@
 """The command `kdsharp`: arguments become one call.
 
-A group of verbs has a file, whose `add` says their arguments. What a verb needs is
-imported when it runs: `--help` waits for none of it.
+Each of `_FILES` declares a verb and its arguments, or a group of verbs, in `add`. What
+a verb needs is imported when it runs: `--help` waits for none of it.
 """
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from kdsharp import __version__
 from kdsharp.base import terminal
-from kdsharp.cli import (
-    ablate,
-    batch,
-    bench,
-    data,
-    desktop,
-    eval,
-    export,
-    live,
-    models,
-    mos,
-    plot,
-    serve,
-    sharpen,
-    train,
-    video,
-    web,
-    weights,
-)
 from kdsharp.errors import Stopped, UserError
 
-_GROUPS = (
-    sharpen,
-    models,
-    batch,
-    video,
-    live,
-    desktop,
-    serve,
-    web,
-    mos,
-    data,
-    weights,
-    train,
-    ablate,
-    eval,
-    bench,
-    plot,
-    export,
+# The files that verbs are in, in the order of `--help`.
+_FILES = (
+    "sharpen",
+    "models",
+    "batch",
+    "video",
+    "live",
+    "desktop",
+    "serve",
+    "web",
+    "mos",
+    "data",
+    "weights",
+    "train",
+    "ablate",
+    "eval",
+    "bench",
+    "plot",
+    "export",
 )
 
 
@@ -92,6 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"kdsharp {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for group in _GROUPS:
-        group.add(verbs)
+    for file in _FILES:
+        importlib.import_module(f"{__name__}.{file}").add(verbs)
     return parser

@@ -61,13 +61,16 @@ def _batch(arguments: argparse.Namespace) -> int:
     # At its first import Beam speaks of clouds that nobody asked for.
     logging.disable(logging.WARNING)
     from kdsharp.commands import batch
+    from kdsharp.runtime.options import RestoreOptions
 
     logging.disable(logging.NOTSET)
     return batch.run(
         arguments.glob,
         arguments.out,
-        options=batch.BatchOptions(
-            arguments.model, arguments.strength, arguments.unsharp
+        options=RestoreOptions(
+            model=arguments.model,
+            strength=arguments.strength,
+            unsharp=arguments.unsharp,
         ),
         runner=arguments.runner,
         workers=arguments.workers,

@@ -47,6 +47,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     options.need_server()
     from kdsharp.base import compilation
     from kdsharp.commands import serve
+    from kdsharp.runtime.options import RestoreOptions
     from kdsharp.web.serving import limits
 
     compilation.enable_cache()
@@ -57,6 +58,5 @@ def _serve(arguments: argparse.Namespace) -> None:
         port=arguments.port,
         wished=arguments.models,
         limits=limits.Limits(**{name: getattr(arguments, name) for name in names}),
-        backend=arguments.backend,
-        threads=arguments.threads,
+        options=RestoreOptions(backend=arguments.backend, threads=arguments.threads),
     )

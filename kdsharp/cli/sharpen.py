@@ -66,18 +66,21 @@ def add(verbs: Verbs) -> None:
 
 def _sharpen(arguments: argparse.Namespace) -> int:
     from kdsharp.commands import sharpen
+    from kdsharp.runtime.options import RestoreOptions
 
     return sharpen.run(
         arguments.inputs,
+        RestoreOptions(
+            model=arguments.model,
+            strength=arguments.strength,
+            unsharp=arguments.unsharp,
+            compare=arguments.compare,
+            backend=arguments.backend,
+            threads=arguments.threads,
+        ),
         out=arguments.out,
-        model=arguments.model,
-        strength=arguments.strength,
-        unsharp=arguments.unsharp,
-        compare=arguments.compare,
         overwrite=arguments.overwrite,
         format_=arguments.format,
         megapixels=arguments.megapixels,
-        backend=arguments.backend,
-        threads=arguments.threads,
         timing=arguments.timing,
     )

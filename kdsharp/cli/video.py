@@ -5,7 +5,6 @@ import pathlib
 
 from kdsharp.cli.options import pixels
 from kdsharp.cli.verbs import Verbs, add_verb
-from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:
@@ -103,13 +102,12 @@ def restoring(arguments: argparse.Namespace):
     from kdsharp.base import optional
 
     optional.require("av", purpose="video")
-    from kdsharp.media.video.restoring import Restoring
-    from kdsharp.runtime import restore
+    from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
 
     if arguments.threads < 0:
         raise UserError(f"--threads must be at least 0, not {arguments.threads}")
-    return Restoring(
-        model=arguments.model or restore.DEFAULT_VIDEO,
+    return RestoreOptions(
+        model=arguments.model or DEFAULT_VIDEO,
         strength=arguments.strength,
         backend=arguments.backend,
         dtype=arguments.dtype,

@@ -1,7 +1,6 @@
 """`kdsharp batch`: a pattern of pictures in, a folder of sharper ones out."""
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import logging
@@ -25,7 +24,7 @@ from kdsharp.base import locks
 from kdsharp.batching import names, network, steps
 from kdsharp.errors import Stopped, UserError
 from kdsharp.media import pictures
-from kdsharp.runtime import restore
+from kdsharp.runtime.options import DEFAULT, RestoreOptions
 
 logger = logging.getLogger(__name__)
 
@@ -43,28 +42,17 @@ class Failed(Stopped):
     exit_status = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class BatchOptions:
-    """What is asked of every picture."""
-
-    model: str
-    strength: float
-    unsharp: float
-
-
 def run(
     glob: str,
     out: str,
     *,
-    options: BatchOptions,
+    options: RestoreOptions,
     runner: str,
     workers: int,
     megapixels: float,
     beam_options: Sequence[str] = (),
 ) -> int:
     """Returns the exit status: 1 where a picture could not be sharpened."""
-    restore.check_strength(options.strength)
-    restore.check_unsharp(options.unsharp)
     pictures.allow(megapixels)
     began = time.monotonic()
     try:
@@ -80,7 +68,7 @@ def run(
             strength=options.strength,
             unsharp=options.unsharp,
         )
-        logger.info("%d pictures, model %s", found, options.model or restore.DEFAULT)
+        logger.info("%d pictures, model %s", found, options.model or DEFAULT)
         _build(pipeline, glob, out, own, handler, megapixels)
         with _sentences(), _silent() if workers > 1 else contextlib.nullcontext():
             result = pipeline.run()
@@ -142,12 +130,13 @@ def _count(glob: str) -> int:
 
 
 @contextlib.contextmanager
-def _claim(out: str, options: BatchOptions, graph: bytes) -> Iterator[str]:
+def _claim(out: str, options: RestoreOptions, graph: bytes) -> Iterator[str]:
     """Yields the folder of this job's own files, which no other job uses meanwhile."""
     own = posixpath.join(out, _OWN)
     asked = {
-        **dataclasses.asdict(options),
-        "model": options.model or restore.DEFAULT,
+        "model": options.model or DEFAULT,
+        "strength": options.strength,
+        "unsharp": options.unsharp,
         "network": hashlib.sha256(graph).hexdigest(),
     }
     with _sentences():

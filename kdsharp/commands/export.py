@@ -1,7 +1,7 @@
 """`kdsharp export`: a file written, tried out and told about."""
 
-import functools
 import importlib.metadata
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -115,7 +115,7 @@ def _by_jax(whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "flo
     """Returns what the network itself makes of float or uint8 pixels, of that kind."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     model = whole.model.clone(dtype=dtype)
-    restore = jax.jit(functools.partial(models.restore, model))
+    restore = jax.jit(partial(models.restore, model))
     restored = np.clip(restore(whole.variables, blurred), 0, 1)
     return np.round(restored * 255) if pixels.dtype == np.uint8 else restored
 

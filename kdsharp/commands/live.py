@@ -6,13 +6,13 @@ from kdsharp.errors import UserError
 from kdsharp.media.video import timestamps
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.live import streaming
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 
 
 def run(
     source: str,
     out: str,
-    frames: Restoring,
+    restore: RestoreOptions,
     encoding: Encoding,
     *,
     input_format: str | None,
@@ -36,7 +36,7 @@ def run(
     report = streaming.restore(
         source,
         out,
-        frames,
+        restore,
         encoding,
         input_format=input_format,
         input_options=options,
@@ -45,4 +45,4 @@ def run(
         patience=patience,
         overwrite=overwrite,
     )
-    print(f"{out}, restored by {frames.model}\n{report}")
+    print(f"{out}, restored by {restore.model}\n{report}")

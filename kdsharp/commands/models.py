@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kdsharp.evaluation.bench import operations
-from kdsharp.runtime import restore
+from kdsharp.runtime import options as restore_options
 from kdsharp.weights import cards, store
 
 _HEIGHT, _WIDTH = 720, 1280
@@ -16,7 +16,10 @@ def run() -> None:
 
 def table() -> str:
     """An entry for each network, those taken by default first."""
-    defaults = {restore.DEFAULT: "pictures", restore.DEFAULT_VIDEO: "video"}
+    defaults = {
+        restore_options.DEFAULT: "pictures",
+        restore_options.DEFAULT_VIDEO: "video",
+    }
     names = sorted(store.shipped(), key=lambda name: (name not in defaults, name))
     return "\n\n".join(
         _entry(store.locate(name), defaults.get(name, "")) for name in names

@@ -10,6 +10,7 @@ import uvicorn
 
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
+from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web import build, networks
 from kdsharp.web.serving import app
 from kdsharp.web.serving.limits import Limits
@@ -26,8 +27,7 @@ def run(
     port: int,
     wished: list[str],
     limits: Limits,
-    backend: str,
-    threads: int,
+    options: RestoreOptions,
 ) -> None:
     """Serves until it is stopped."""
     for name, value in vars(limits).items():
@@ -36,9 +36,7 @@ def run(
     names = tuple(networks.names(wished))
     pictures.allow(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
-        served = app.create(
-            folder, [*_LOCAL, host], names, limits, backend=backend, threads=threads
-        )
+        served = app.create(folder, [*_LOCAL, host], names, limits, options)
         config = uvicorn.Config(
             served,
             http=protocol(limits.seconds),

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from kdsharp.base import terminal
 from kdsharp.errors import UserError
 from kdsharp.media import batch, names, pictures
+from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
@@ -48,24 +49,16 @@ class Sharpening:
 
     def __init__(
         self,
+        options: RestoreOptions,
         *,
-        model: str,
-        strength: float,
-        unsharp: float,
-        compare: bool,
         overwrite: bool,
-        backend: str,
-        threads: int,
         says_model: bool,
     ):
         self.stopwatch = Stopwatch()
         self.written: list[Path] = []
-        self._model = model
-        self._says_model = says_model and not model
-        self._options = {"strength": strength, "unsharp": unsharp}
-        self._compare = compare
+        self._says_model = says_model and not options.model
+        self._options = options
         self._overwrite = overwrite
-        self._means = {"backend": backend, "threads": threads}
         self._claimed: set[Path] = set()
 
     def weigh(self, job: names.Job) -> int:
@@ -84,7 +77,7 @@ class Sharpening:
         target = job.target_for(picture.details.format)
         if target is not None:
             self._claim(target)
-            if self._compare:
+            if self._options.compare:
                 self._claim(names.comparison(target))
             if not job.exact and job.source and target.suffix != job.source.suffix:
                 logger.info(
@@ -101,21 +94,18 @@ class Sharpening:
             from kdsharp.base import compilation
             from kdsharp.runtime import restore
 
-            restore.check_strength(self._options["strength"])
-            restore.check_unsharp(self._options["unsharp"])
             compilation.enable_cache()
-            sharpener = restore.load(self._model, **self._means)
+            sharpener = restore.create(self._options)
+        amounts = {"strength": self._options.strength, "unsharp": self._options.unsharp}
         if self._says_model:
             logger.info("sharpening by %s, for photographs", sharpener.name)
 
         def compute(job: names.Job, found):
             picture, target = found
             with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
-                sharp = sharpener(picture.pixels, **self._options, progress=progress)
-                frames = tuple(
-                    sharpener(frame, **self._options) for frame in picture.frames
-                )
-            before = picture.pixels if self._compare else None
+                sharp = sharpener(picture.pixels, **amounts, progress=progress)
+                frames = tuple(sharpener(frame, **amounts) for frame in picture.frames)
+            before = picture.pixels if self._options.compare else None
             made = pictures.Picture(sharp, picture.details, frames)
             return made, before, target
 
@@ -153,17 +143,12 @@ class Sharpening:
 
 def run(
     inputs: Sequence[str],
+    options: RestoreOptions,
     *,
     out: str | None,
-    model: str,
-    strength: float,
-    unsharp: float,
-    compare: bool,
     overwrite: bool,
     format_: str = "",
     megapixels: float,
-    backend: str,
-    threads: int,
     timing: bool,
 ) -> int:
     """Returns the exit status: 1 where a picture could not be sharpened."""
@@ -173,18 +158,13 @@ def run(
     plan = names.plan(inputs, out, format_ and pictures.named_format(format_))
     jobs = plan.jobs
     if jobs[0].target is None:
-        if compare:
+        if options.compare:
             raise UserError("--compare writes a second file: name the first with -o")
         if sys.stdout.isatty():
             raise UserError("a terminal shows no picture: name a file with -o")
     sharpening = Sharpening(
-        model=model,
-        strength=strength,
-        unsharp=unsharp,
-        compare=compare,
+        options,
         overwrite=overwrite,
-        backend=backend,
-        threads=threads,
         # What goes to standard output is piped on, without words.
         says_model=jobs[0].target is not None,
     )

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from kdsharp.media.video import restore_file, timestamps
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 
 
 def run(
     source: Path,
     out: Path,
-    frames: Restoring,
+    restore: RestoreOptions,
     encoding: Encoding,
     *,
     start: str | None,
@@ -22,7 +22,7 @@ def run(
     report = restore_file.restore(
         source,
         out,
-        frames,
+        restore,
         encoding,
         start=None if start is None else timestamps.seconds(start, "--start"),
         duration=(
@@ -31,4 +31,4 @@ def run(
         deinterlace=deinterlace,
         overwrite=overwrite,
     )
-    print(f"{out}, restored by {frames.model}\n{report}")
+    print(f"{out}, restored by {restore.model}\n{report}")

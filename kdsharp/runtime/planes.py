@@ -6,7 +6,6 @@ a network's numbers and back is part of the graph that runs.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,41 +14,11 @@ from kdsharp.errors import UserError
 from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import backends
+from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
 from kdsharp.runtime.following import Following
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
-
-Plane = np.ndarray
-"""uint8 or, of 10 bits, uint16, `[height, width]`, of RGB `[height, width, 3]`."""
-
-Run = Callable[[Plane, Plane | None, np.ndarray | None], Plane]
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """What is to run: a network at a size, on integers that mean so much."""
-
-    network: networks.TrainedNetwork
-    width: int
-    height: int
-    range: str
-    strength: float
-    depth: int
-    dtype: str
-    threads: int
-    rgb: bool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """What a plane's shape must be."""
-        channels = 3 if self.rgb else self.network.model.channels
-        return (self.height, self.width, *([channels] if channels > 1 else []))
-
-    @property
-    def element(self) -> type:
-        """What a plane's numbers are stored as."""
-        return np.uint8 if self.depth == 8 else np.uint16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +35,7 @@ class Restorer:
     shape: tuple[int, ...]
     element: type
     backend: str
-    _run: Run
+    _run: RunPlane
     following: Following | None = None
 
     def forget(self) -> None:
@@ -118,101 +87,12 @@ def create(
     name = backends.choose(backend, dtype)
     if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
-    job = Job(weights, width, height, range, strength, depth, dtype, threads, rgb)
-    run = _CREATE[name](job)
+    backends.check_threads(threads)
+    compute = backends.Compute(dtype, threads)
+    job = PlaneJob(weights, width, height, range, strength, depth, rgb, compute)
+    run = backends.BACKENDS[name].planes(job)
     following = None
     if weights.has_context:
         pixels = levels.of_video(depth, range)
         following = Following(weights.params["context"], pixels)
     return Restorer(job.shape, job.element, name, run, following)
-
-
-def _graph(job: Job, ranges: dict | None) -> bytes:
-    from kdsharp.export import onnx_models
-
-    graph = onnx_models.planes(
-        job.network,
-        job.width,
-        job.height,
-        range_=job.range,
-        depth=job.depth,
-        strength=job.strength,
-        rgb=job.rgb,
-        ranges=ranges,
-    )
-    return graph.SerializeToString()
-
-
-def _ranges(job: Job) -> dict | None:
-    if job.dtype != "int8":
-        return None
-    from kdsharp.export import int8
-
-    return int8.ranges(job.network)
-
-
-def _openvino(job: Job) -> Run:
-    from kdsharp.export import int8
-    from kdsharp.runtime import openvino_graphs
-
-    ranges = _ranges(job)
-    return openvino_graphs.compile_graph(
-        _graph(job, ranges and int8.of_inputs(ranges)),
-        dtype=job.dtype,
-        threads=job.threads,
-    )
-
-
-def _onnxruntime(job: Job) -> Run:
-    from kdsharp.runtime import onnxruntime_graphs
-
-    ranges = _ranges(job)
-    if ranges:
-        from kdsharp.export import int8
-
-        ranges = int8.of_constants(ranges, job.network)
-    return onnxruntime_graphs.compile_graph(_graph(job, ranges), threads=job.threads)
-
-
-def _jax(job: Job) -> Run:
-    import jax
-    import jax.numpy as jnp
-
-    from kdsharp.core import color
-
-    found = levels.of_video(job.depth, job.range)
-    black, span = found.black, found.white - found.black
-    model = job.network.model.clone(dtype=job.dtype)
-    flat = len(job.shape) == 2
-    of_luma = job.network.model.channels == 1
-
-    @jax.jit
-    def restore(variables, plane, gains):
-        x = (plane.astype(jnp.float32) - black) / span
-        x = x[None, :, :, None] if flat else x[None]
-        seen = color.luma(x) if of_luma and not flat else x
-        more = {} if gains is None else {"gains": gains}
-        x = x + job.strength * model.apply(variables, seen, **more)
-        x = jnp.clip(x * span + black, 0, found.top)
-        x = jnp.round(x).astype(plane.dtype)[0]
-        return x[:, :, 0] if flat else x
-
-    variables = jax.device_put(job.network.variables)
-
-    def run(plane: Plane, out: Plane | None, gains: np.ndarray | None) -> Plane:
-        gains = None if gains is None else gains[..., 0, 0]
-        restored = np.asarray(restore(variables, plane, gains))
-        if out is None:
-            # What JAX gives cannot be written to.
-            return restored.copy()
-        np.copyto(out, restored)
-        return out
-
-    return run
-
-
-_CREATE: dict[str, Callable[[Job], Run]] = {
-    "openvino": _openvino,
-    "onnxruntime": _onnxruntime,
-    "jax": _jax,
-}

@@ -1,7 +1,6 @@
 """A trained model as a function from picture to picture."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,13 +10,13 @@ from PIL import Image
 from kdsharp.errors import UserError
 from kdsharp.export import gains as context
 from kdsharp.runtime import backends, images, tiling, transparency
+from kdsharp.runtime.options import (
+    DEFAULT,
+    RestoreOptions,
+    check_strength,
+    check_unsharp,
+)
 from kdsharp.weights import store
-
-# What sharpens where nobody names another: pictures, and the frames of a video or call.
-DEFAULT = "rt-l-photo"
-DEFAULT_VIDEO = "rt-s-call"
-
-MOST_STRENGTH = 1.5
 
 # Of the mask that `unsharp` lays over the result, in pixels: its Gaussian's deviation,
 # and how far that is followed.
@@ -38,6 +37,11 @@ class Sharpener:
     It takes arrays, uint8, uint16 or float from 0 to 1, of height and width and no
     channels or 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha), and Pillow's
     images. A network of luma lets chroma pass; alpha always does.
+
+    Attributes:
+      name: what the weights were loaded by.
+      network: the network on its backend, for pixels in [0, 1].
+      card: what is known of the weights: architecture, training data, scores.
     """
 
     name: str
@@ -54,20 +58,31 @@ class Sharpener:
     ) -> Shaped[np.ndarray, "h w *c"] | Image.Image:
         """Returns `picture + strength * residual`, then an unsharp mask over it.
 
-        A strength of 0 returns the very pixels. `unsharp` is the part of what a
-        Gaussian of radius 1 takes away that is added. `progress` is called
-        with the part that is done, from 0 to 1.
+        Args:
+          picture: an array, or a Pillow image; it is not changed.
+          strength: from 0, which returns the very pixels, to 1.5; 1 is as trained.
+          unsharp: amount of an unsharp mask of radius 1; 0 is none.
+          progress: called with the part that is done, from 0 to 1.
+
+        Returns:
+          A picture of the same type, kind and size.
+
+        Raises:
+          UserError: the picture or an amount is out of range; a sentence says how.
         """
         check_strength(strength)
         check_unsharp(unsharp)
         if isinstance(picture, Image.Image):
             pixels = images.to_pixels(picture)
-            sharp = images.to_image(self(pixels, strength=strength, unsharp=unsharp))
+            sharp = images.to_image(
+                self(pixels, strength=strength, unsharp=unsharp, progress=progress)
+            )
             sharp.info = {k: v for k, v in picture.info.items() if k != "transparency"}
             return sharp
         pixels = np.asarray(picture)
         _check(pixels)
         if not strength and not unsharp:
+            progress(1.0)
             return pixels.copy()
         if pixels.ndim == 2:
             return self(
@@ -92,26 +107,37 @@ def load(
     dtype: str = "float32",
     threads: int = 0,
 ) -> Sharpener:
-    """Returns what sharpens by these weights: shipped, a file, or a run's folder."""
-    name = name or DEFAULT
+    """Loads trained weights.
+
+    Args:
+      name: weights that ship (`kdsharp models` lists them), a `.safetensors` file or
+        the folder of a finished run; empty is the default for photographs.
+      backend: openvino, onnxruntime or jax; `auto` is the fastest that is installed.
+      dtype: what the network computes in: float32, bfloat16 or int8.
+      threads: cores to use; 0 is every core.
+
+    Returns:
+      What sharpens pictures by them.
+
+    Raises:
+      UserError: the weights or the backend cannot be used; a sentence says why.
+    """
+    return create(
+        RestoreOptions(model=name, backend=backend, dtype=dtype, threads=threads)
+    )
+
+
+def create(options: RestoreOptions) -> Sharpener:
+    """Returns what sharpens pictures by the model and on the backend of the options."""
+    name = options.model or DEFAULT
     weights = store.load(name)
-    network = backends.create(weights, backend=backend, dtype=dtype, threads=threads)
+    network = backends.create(
+        weights,
+        backend=options.backend,
+        dtype=options.dtype,
+        threads=options.threads,
+    )
     return Sharpener(name, network, weights.card)
-
-
-def check_strength(strength: float) -> None:
-    """Refuses a strength that a residual cannot be multiplied by."""
-    if not 0 <= strength <= MOST_STRENGTH:
-        raise UserError(
-            f"strength {strength:g} is out of range: give 0 (nothing) to "
-            f"{MOST_STRENGTH:g}; 1 is as trained"
-        )
-
-
-def check_unsharp(amount: float) -> None:
-    """Refuses an unsharp mask that takes sharpness away or has no end."""
-    if not 0 <= amount < math.inf:
-        raise UserError(f"unsharp {amount:g} is out of range: give 0 (none) or more")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,10 @@ Place = tuple[slice, slice]
 
 _AT_ONCE = 2
 
+# What a tile may take while it is restored. Larger ones are no faster on a CPU.
+_BYTES = 320 << 20
+_SIDES = (1024, 768, 512, 384, 256)
+
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
@@ -36,6 +40,12 @@ class Tile:
             slice(keep.start - read.start, keep.stop - read.start)
             for read, keep in zip(self.read, self.keep, strict=True)
         )
+
+
+def side(bytes_per_pixel: int) -> int:
+    """Returns the largest side of a tile that fits into memory, or the least one."""
+    fitting = (side for side in _SIDES if side**2 * bytes_per_pixel <= _BYTES)
+    return next(fitting, _SIDES[-1])
 
 
 def cut(

@@ -22,6 +22,7 @@ from kdsharp.training import (
     parallel,
     teaching,
     validation,
+    writers,
 )
 from kdsharp.training.budget import Budget
 from kdsharp.training.state import TrainState, create_state, init_variables
@@ -78,6 +79,7 @@ def build(
     """
     steps_per_epoch = _count_steps(config, sources["train"])
     budget = Budget(config.budget)
+    writers.check(config.writers)
     steps = None if budget.limits else steps_per_epoch * config.epochs
     devices = parallel.create(config.parallel, config.batch_size, config.devices)
     feed = feeding.create(config, sources["train"], devices)

@@ -147,7 +147,7 @@ class Run:
             )
         self._state = parts.devices.replicate(self._state)
         self._recorder = recorder.Recorder(
-            self._workdir, self._step, parts.steps, self._config.batch_size
+            self._config, self._workdir, self._step, parts.steps
         )
         if restored is not None:
             self._recorder.window = restored.progress["window"]

@@ -3,9 +3,10 @@
 import logging
 from pathlib import Path
 
+from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from kdsharp.training import hosts
+from kdsharp.training import hosts, writers
 from kdsharp.training.logs import MetricsLog
 
 logger = logging.getLogger(__name__)
@@ -17,10 +18,11 @@ class Progress:
     Of several hosts the first one tells.
     """
 
-    def __init__(self, workdir: Path, step: int, steps: int | None):
+    def __init__(self, config: ConfigDict, workdir: Path, step: int, steps: int | None):
         self._steps = steps
         if hosts.is_first():
-            self._log = MetricsLog(workdir, step)
+            others = writers.create(config.writers, workdir, step, config.to_dict())
+            self._log = MetricsLog(workdir, step, others)
         self._bar = tqdm(
             total=steps,
             initial=step,

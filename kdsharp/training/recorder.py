@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from kdsharp.training import clock
 from kdsharp.training.progress import Progress
@@ -25,13 +26,13 @@ class Recorder:
     number of the signal that some host was sent, once all hosts know of it, or 0.
     """
 
-    def __init__(self, workdir: Path, step: int, steps: int | None, batch_size: int):
-        self.clock = clock.Clock(batch_size)
+    def __init__(self, config: ConfigDict, workdir: Path, step: int, steps: int | None):
+        self.clock = clock.Clock(config.batch_size)
         self.window: list[dict[str, float]] = []
         self.signal = 0
         self._unread: list[Any] = []
         self._steps = steps
-        self._progress = Progress(workdir, step, steps)
+        self._progress = Progress(config, workdir, step, steps)
 
     def add(self, metrics: Any, steps: int) -> None:
         """Take the metrics of a call, which may still be running."""

@@ -13,7 +13,7 @@ from kdsharp.training import hosts
 
 _CONFIG = "config.json"
 # What may be asked of a run at any time and changes nothing in it.
-_NO_PART_OF_IT = ("profile",)
+_NO_PART_OF_IT = ("profile", "writers")
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.runtime import restore
+from kdsharp.runtime import options as restore_options
 from kdsharp.web import build, networks
 
 _MANIFEST = "manifest.json"
@@ -33,7 +33,7 @@ _SHARED = (
 )
 
 
-def run(out: Path, *, model: str = restore.DEFAULT_VIDEO) -> None:
+def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
     """Writes the folder and, beside it, the zip that stores and browsers take."""
     _check(out)
     above = out.absolute().parent

@@ -6,7 +6,7 @@ from pathlib import Path
 from kdsharp import models
 from kdsharp.base import atomic_files, optional
 from kdsharp.export import network
-from kdsharp.runtime import restore
+from kdsharp.runtime import options as restore_options
 from kdsharp.web import context
 from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
@@ -41,7 +41,7 @@ def names(wished: list[str]) -> list[str]:
     """Returns these names, or all that ship, what sharpens by default first."""
     if wished:
         return list(dict.fromkeys(wished))
-    defaults = [restore.DEFAULT, restore.DEFAULT_VIDEO]
+    defaults = [restore_options.DEFAULT, restore_options.DEFAULT_VIDEO]
     return defaults + [name for name in store.shipped() if name not in defaults]
 
 

@@ -212,10 +212,10 @@ class VideoTest(absltest.TestCase):
     def test_a_file_is_restored_as_its_planes_are_in_their_order(self):
         import av
 
-        from kdsharp.media.video import planes as of_frames
+        from kdsharp.media.video import frames as of_frames
         from kdsharp.media.video import restore_file
         from kdsharp.media.video.encoding import Encoding
-        from kdsharp.media.video.restoring import Restoring
+        from kdsharp.runtime.options import RestoreOptions
 
         folder = Path(self.create_tempdir().full_path)
         path = random_networks.save(folder, _LUMA)
@@ -233,11 +233,11 @@ class VideoTest(absltest.TestCase):
             made.mux(stream.encode(None))
         for out in outs:
             restore_file.restore(
-                source, out, Restoring(model=path), Encoding(codec="ffv1")
+                source, out, RestoreOptions(model=path), Encoding(codec="ffv1")
             )
         first, second = (
             [
-                of_frames.array(frame).copy()
+                of_frames.plane(frame).copy()
                 for frame in av.open(str(out)).decode(video=0)
             ]
             for out in outs

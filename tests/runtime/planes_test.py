@@ -1,5 +1,6 @@
 """Planes of video are restored as the network's own float pixels are."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -116,7 +117,7 @@ class PlanesTest(parameterized.TestCase):
     @parameterized.parameters(
         (dict(backend="cuda"), "unknown backend 'cuda'; choose one of: auto, openvino"),
         (dict(dtype="int4"), "unknown dtype 'int4'"),
-        (dict(backend="jax", dtype="int8"), "jax does not compute in int8"),
+        (dict(backend="jax", dtype="int8"), "backend 'jax' does not compute in int8"),
         (dict(range="pc"), "unknown range 'pc'; choose one of: studio, full"),
         (dict(depth=12), "12 bits cannot be restored: give 8 or 10"),
     )
@@ -134,7 +135,9 @@ class PlanesTest(parameterized.TestCase):
         kept = dict(backends.BACKENDS)
         try:
             for name in ("openvino", "onnxruntime"):
-                backends.BACKENDS[name] = backends.Backend("", ("no_such_package",))
+                backends.BACKENDS[name] = dataclasses.replace(
+                    kept[name], needs=("no_such_package",)
+                )
             self.assertEqual(backends.choose("auto", "float32"), "jax")
             with self.assertRaisesRegex(UserError, r"pip install 'kdsharp\[onnx\]'"):
                 backends.choose("onnxruntime", "float32")

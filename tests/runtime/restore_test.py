@@ -12,7 +12,7 @@ from PIL import Image
 
 import kdsharp
 from kdsharp.errors import UserError
-from kdsharp.runtime import backends, restore
+from kdsharp.runtime import backends, options, restore
 from kdsharp.weights import store
 
 _NAME = "rt-s-bicubic2"
@@ -155,6 +155,16 @@ class SharpeningTest(parameterized.TestCase):
             _in_tiles()(picture / 255, unsharp=unsharp), exact, atol=1e-6
         )
 
+    def test_progress_is_told_of_images_too(self):
+        image = Image.fromarray(np.tile(_photograph(), (2, 2, 1)))
+        told = []
+        _in_tiles()(image, progress=told.append)
+        self.assertGreater(len(told), 1)
+        self.assertEqual(told[-1], 1)
+        told.clear()
+        _sharpener()(image, strength=0, progress=told.append)
+        self.assertEqual(told, [1])
+
     @parameterized.parameters((1, 1), (1, 40), (3, 2))
     def test_the_smallest_pictures_are_sharpened(self, height, width):
         picture = _photograph()[:height, :width] / 255
@@ -197,6 +207,20 @@ class LoadTest(absltest.TestCase):
         ):
             with self.assertRaisesRegex(UserError, words):
                 kdsharp.load(**arguments)
+
+    def test_options_out_of_range_are_never_made(self):
+        for arguments, words in (
+            ({"strength": 2}, "strength 2 is out of range"),
+            ({"strength": float("nan")}, "strength nan is out of range"),
+            ({"unsharp": -1}, "unsharp -1 is out of range"),
+            ({"size": (0, 9)}, "size 0x9 has no pixels"),
+            ({"backend": "abacus"}, "unknown backend 'abacus'"),
+            ({"dtype": "int3"}, "unknown dtype 'int3'"),
+            ({"backend": "jax", "dtype": "int8"}, "does not compute in int8"),
+            ({"threads": -1}, "threads must be at least 0, not -1"),
+        ):
+            with self.assertRaisesRegex(UserError, words):
+                options.RestoreOptions(**arguments)
 
     def test_nobody_has_to_name_a_network(self):
         self.assertIn(kdsharp.load().name, store.shipped())

@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
-from kdsharp.runtime import jax_backend, tiling
+from kdsharp.runtime import backends, tiling
 from kdsharp.weights import store
 from tests.models import fast
 from tests.models.receptive_field_test import NETWORKS
@@ -53,7 +53,7 @@ class JoinTest(parameterized.TestCase):
         )
         whole = blurred + fast.jit(model.apply)(variables, blurred[None])[0]
         card = {"model": {"name": name, **arguments}}
-        network = jax_backend.create(store.Weights(dict(variables), card), "float32", 0)
+        network = backends.create(store.Weights(dict(variables), card), backend="jax")
         network = dataclasses.replace(network, side=4)
 
         def restore(pixels, tile):

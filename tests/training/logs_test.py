@@ -6,6 +6,7 @@ from pathlib import Path
 from absl.testing import absltest
 from tensorboard.backend.event_processing import event_accumulator
 
+from kdsharp.training import writers
 from kdsharp.training.logs import METRICS_FILE, MetricsLog, read_metrics
 
 
@@ -15,7 +16,9 @@ class MetricsLogTest(absltest.TestCase):
         self.folder = Path(self.create_tempdir().full_path)
 
     def _write(self, after: int, *steps: int, factor: float = 0.5) -> None:
-        log = MetricsLog(self.folder, after)
+        log = MetricsLog(
+            self.folder, after, writers.create("tensorboard", self.folder, after)
+        )
         for step in steps:
             log.write(step, {"train/loss": step * factor})
         log.close()

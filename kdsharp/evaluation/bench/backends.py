@@ -1,4 +1,4 @@
-"""What can run a network: one entry a backend."""
+"""What `kdsharp bench` times: kdsharp's own backends, and what they compete with."""
 
 import contextlib
 import dataclasses
@@ -10,6 +10,7 @@ import numpy as np
 from kdsharp.base import choices, optional
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench.frames import CHAINS, Frames, Run
+from kdsharp.runtime import backends
 
 # What frames may be: a network of luma is given RGB, or the plane that holds luma.
 PIXELS = ("rgb", "plane")
@@ -78,27 +79,6 @@ def network(subject: Subject, dtype: str = "float32"):
     with contextlib.suppress(UserError):  # Some networks keep their batch norm.
         arguments, variables = fold.fold(arguments, variables)
     return models.create(**arguments, dtype=dtype), variables, arguments
-
-
-def _jax(subject: Subject, settings: Settings) -> Run:
-    import jax
-    import jax.numpy as jnp
-
-    from kdsharp import models
-
-    model, variables, _ = network(subject, settings.dtype)
-    planes = settings.pixels == "plane"
-
-    @jax.jit
-    def restore(variables, frames):
-        blurred = frames.astype(jnp.float32) / 255
-        blurred = blurred[..., None] if planes else blurred
-        restored = models.restore(model, variables, blurred)
-        restored = jnp.round(jnp.clip(restored, 0, 1) * 255).astype(jnp.uint8)
-        return restored[..., 0] if planes else restored
-
-    variables = jax.device_put(variables)
-    return lambda frames: np.asarray(restore(variables, frames))
 
 
 def _chain_refuses(arguments: dict, settings: Settings) -> str:
@@ -197,8 +177,13 @@ def _around(torch, layers: list):
     return Skip(*layers)
 
 
-def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
-    """Returns frames' way through `kdsharp.runtime`, one at a time."""
+def _of_runtime(
+    subject: Subject, settings: Settings, *, backend: backends.Backend
+) -> Run:
+    """Returns frames' way through `kdsharp.runtime`."""
+    if backend.frames:
+        model, variables, _ = network(subject, settings.dtype)
+        return backend.frames(model, variables, settings.pixels == "plane")
     from kdsharp.runtime import planes
 
     whole = exportable(subject)
@@ -209,7 +194,7 @@ def _runtime(subject: Subject, settings: Settings, *, name: str) -> Run:
             height, width = frames.shape[1:3]
             made["restore"] = planes.create(
                 *(whole, width, height),
-                backend=name,
+                backend=backend.name,
                 dtype=settings.dtype,
                 threads=settings.threads,
                 range="full",
@@ -258,19 +243,14 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
     return ncnn_chains.create(exportable(subject), settings.threads, planes=planes)
 
 
-# To add a backend: write its `create`, enter it here.
+# Those of `kdsharp.runtime`, and others to compare them with.
 BACKENDS: dict[str, Backend] = {
-    "jax": Backend(_jax),
-    "openvino": Backend(
-        partial(_runtime, name="openvino"),
-        ("onnx", "openvino"),
-        dtypes=("float32", "bfloat16", "int8"),
-    ),
-    "onnxruntime": Backend(
-        partial(_runtime, name="onnxruntime"),
-        ("onnx", "onnxruntime"),
-        dtypes=("float32", "int8"),
-    ),
+    **{
+        name: Backend(
+            partial(_of_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
+        )
+        for name, backend in backends.BACKENDS.items()
+    },
     "torch": Backend(_torch, ("torch",), _chain_refuses),
     "torch-compiled": Backend(
         partial(_torch, compiled=True), ("torch",), _chain_refuses
@@ -289,4 +269,4 @@ BACKENDS: dict[str, Backend] = {
     ),
     "ncnn": Backend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
-DTYPES = ("float32", "bfloat16", "int8")
+DTYPES = backends.DTYPES

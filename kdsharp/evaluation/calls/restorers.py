@@ -19,8 +19,9 @@ from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality.restorers import INPUT, row_name
 from kdsharp.export import network as networks
-from kdsharp.media.video import planes, unsharp
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video import frames, unsharp
+from kdsharp.media.video.restoring import Restoration
+from kdsharp.runtime.options import RestoreOptions
 
 AMOUNTS = (0.25, 0.5, 1.0)
 
@@ -68,7 +69,9 @@ class NetworkRestorer:
         self.name = row_name(given, loaded.card)
         self.parameters = sum(np.size(x) for x in jax.tree.leaves(loaded.params))
         self.identity = f"{_digest(loaded)}-{backend}-{dtype}"
-        self._wanted = Restoring(model=given, backend=backend, dtype=dtype, threads=1)
+        self._wanted = RestoreOptions(
+            model=given, backend=backend, dtype=dtype, threads=1
+        )
         self._idle: dict[tuple[int, int], list[Restoration]] = {}
         self._lock = threading.Lock()
 
@@ -104,7 +107,7 @@ class NetworkRestorer:
 
 def _copy(frame):
     """A frame that a restoration may write to."""
-    return planes.renamed(frame, frame.format.name)
+    return frames.copied(frame)
 
 
 def load(

@@ -10,17 +10,18 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from kdsharp.media.video import planes
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video import frames
+from kdsharp.media.video.restoring import Restoration
+from kdsharp.runtime.options import RestoreOptions
 
 
 class FieldwiseRestoration:
     """A `Restoration` that restores interlaced frames field by field."""
 
-    def __init__(self, wanted: Restoring):
-        self._whole = Restoration(wanted)
-        size = wanted.size and (wanted.size[0], max(wanted.size[1] // 2, 1))
-        self._wanted = dataclasses.replace(wanted, size=size)
+    def __init__(self, options: RestoreOptions):
+        self._whole = Restoration(options)
+        size = options.size and (options.size[0], max(options.size[1] // 2, 1))
+        self._options = dataclasses.replace(options, size=size)
         self._halves: list[Restoration] = []
 
     @property
@@ -55,7 +56,7 @@ class FieldwiseRestoration:
     def _fields(self) -> list[Restoration]:
         # One for each: what they remember of earlier frames is of the same lines.
         if not self._halves:
-            self._halves = [Restoration(self._wanted) for _ in range(2)]
+            self._halves = [Restoration(self._options) for _ in range(2)]
         return self._halves
 
 
@@ -114,13 +115,13 @@ def _split(frame: av.VideoFrame) -> list[av.VideoFrame]:
     for first in (0, 1):
         height = (frame.height + 1 - first) // 2
         field = av.VideoFrame(frame.width, height, frame.format.name)
-        planes.tagged(field, frame)
+        frames.tagged(field, frame)
         for index in range(len(frame.planes)):
-            lines = planes.array(frame, index)[first::2]
-            plane = planes.array(field, index)
+            lines = frames.plane(frame, index)[first::2]
+            plane = frames.plane(field, index)
             # Of chroma with an odd number of lines, the last one serves both.
             plane[: len(lines)] = lines[: len(plane)]
-            plane[len(lines) :] = planes.array(frame, index)[-1]
+            plane[len(lines) :] = frames.plane(frame, index)[-1]
         fields.append(field)
     return fields
 
@@ -131,13 +132,13 @@ def _woven(fields: list[av.VideoFrame], frame: av.VideoFrame) -> av.VideoFrame:
     if frame.format.name != name:
         # Another frame, which remembers that it is interlaced, and how.
         new = frame.reformat(format=name)
-        planes.tagged(new, frame)
+        frames.tagged(new, frame)
         new.color_range = fields[0].color_range
         new.colorspace = fields[0].colorspace
         frame = new
     frame.make_writable()
     for first, field in enumerate(fields):
         for index in range(len(frame.planes)):
-            lines = planes.array(frame, index)[first::2]
-            lines[...] = planes.array(field, index)[: len(lines)]
+            lines = frames.plane(frame, index)[first::2]
+            lines[...] = frames.plane(field, index)[: len(lines)]
     return frame

@@ -7,9 +7,6 @@ import av
 # Plane 0 is Y and nothing else, in 8 bits or the low 10 of 16.
 _LUMA_FIRST = re.compile(r"(yuva?4\d\dp|gray)(10le)?")
 
-FULL = 2
-"""FFmpeg's number for full range (0 is unknown, 1 studio)."""
-
 
 def luma_depth(name: str) -> int | None:
     """Returns the bits of a Y plane that can be restored where it lies, or None."""
@@ -55,18 +52,3 @@ def taken(codec: av.Codec, name: str) -> str:
 def has_alpha(name: str) -> bool:
     """Returns whether pixels of that format have transparency."""
     return any(component.is_alpha for component in av.VideoFormat(name).components)
-
-
-def is_full(frame: av.VideoFrame) -> bool:
-    """Returns whether black is 0 in this frame, and not 16."""
-    return frame.color_range == FULL or frame.format.name.startswith("yuvj")
-
-
-def matrix(frame: av.VideoFrame) -> int:
-    """Returns the frame's colour matrix; untagged, what its size suggests.
-
-    FFmpeg's numbers: 1 is BT.709, 5 and 6 are BT.601, 9 is BT.2020.
-    """
-    if frame.colorspace in (1, 4, 5, 6, 7, 9):
-        return frame.colorspace
-    return 1 if frame.height >= 720 else 6

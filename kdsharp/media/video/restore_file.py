@@ -27,7 +27,7 @@ from kdsharp.media.video import (
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.fields import FieldwiseRestoration
 from kdsharp.media.video.reading import Reader
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Report:
 def restore(
     source: Path,
     out: Path,
-    restoring: Restoring = Restoring(),  # noqa: B008 - frozen
+    options: RestoreOptions = RestoreOptions(),  # noqa: B008 - frozen
     encoding: Encoding = Encoding(),  # noqa: B008 - frozen
     *,
     start: Fraction | None = None,
@@ -80,9 +80,7 @@ def restore(
     try:
         with atomic_files.atomic_write(out) as unfinished:
             try:
-                return _restore(
-                    reader, unfinished, out, restoring, encoding, deinterlace
-                )
+                return _restore(reader, unfinished, out, options, encoding, deinterlace)
             except Unfinished as end:
                 stopped = end
         raise stopped
@@ -90,8 +88,8 @@ def restore(
         reader.close()
 
 
-def _restore(reader, unfinished, out, restoring, encoding, deinterlace) -> Report:
-    restoration = FieldwiseRestoration(restoring)
+def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
+    restoration = FieldwiseRestoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)

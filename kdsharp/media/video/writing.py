@@ -15,7 +15,7 @@ from av.video.frame import PictureType
 
 from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
-from kdsharp.media.video import encoding, failures, formats, remux
+from kdsharp.media.video import encoding, failures, formats, frames, remux
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Writer:
         if reader.video.sample_aspect_ratio:
             context.sample_aspect_ratio = reader.video.sample_aspect_ratio
         context.color_range = (
-            formats.FULL if formats.is_full(frame) else (frame.color_range)
+            frames.FULL if frames.is_full(frame) else frame.color_range
         )
         context.colorspace = frame.colorspace
         context.color_primaries = frame.color_primaries

@@ -1,6 +1,7 @@
 """What is answered where."""
 
 import contextlib
+import dataclasses
 import functools
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from kdsharp.runtime import restore
+from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web.serving import sharpening
 from kdsharp.web.serving.bodies import Bodies
 from kdsharp.web.serving.counts import Counts
@@ -52,12 +54,16 @@ class Site(StaticFiles):
 class Pictures:
     """The part that sharpens."""
 
-    def __init__(self, models: tuple[str, ...], limits: Limits, **means):
+    def __init__(
+        self, models: tuple[str, ...], limits: Limits, options: RestoreOptions
+    ):
         self._models = models
         self._bodies = Bodies(limits)
         self._queue = WorkQueue(limits)
         self._counts = Counts()
-        self._load = functools.lru_cache(functools.partial(restore.load, **means))
+        self._load = functools.lru_cache(
+            lambda model: restore.create(dataclasses.replace(options, model=model))
+        )
 
     def warm(self) -> None:
         """Loads the first network, so that the first picture need not wait."""
@@ -89,7 +95,7 @@ class Pictures:
             start = time.perf_counter()
             file, kind = await self._queue.do(
                 lambda progress: sharpening.sharpen(
-                    body, asked, self._load(asked.model), progress
+                    body, asked, self._load(asked.options.model), progress
                 )
             )
         finally:
@@ -111,10 +117,14 @@ class Pictures:
 
 
 def create(
-    site: Path, hosts: list[str], models: tuple[str, ...], limits: Limits, **means
+    site: Path,
+    hosts: list[str],
+    models: tuple[str, ...],
+    limits: Limits,
+    options: RestoreOptions,
 ) -> Starlette:
-    """Returns the application; `means` are those of `restore.load`."""
-    found = Pictures(models, limits, **means)
+    """Returns the application; the options say on which backend it restores."""
+    found = Pictures(models, limits, options)
 
     @contextlib.asynccontextmanager
     async def lifespan(_):

@@ -4,6 +4,7 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
+from kdsharp.web.serving import forms
 from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.refusals import Refusal
 
@@ -28,7 +29,7 @@ class Bodies:
         self._held -= len(body)
 
     async def read(self, request: Request) -> bytes:
-        """Returns the body, which counts until it is freed."""
+        """Returns the body, or the file of a form; it counts until it is freed."""
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -37,6 +38,7 @@ class Bodies:
                     body += piece
                     self._held += len(piece)
                     self._check(len(body))
+            file = forms.file(bytes(body), request.headers.get("content-type", ""))
         except TimeoutError:
             self._held -= len(body)
             raise Refusal(
@@ -45,7 +47,8 @@ class Bodies:
         except (Refusal, ClientDisconnect):
             self._held -= len(body)
             raise
-        return bytes(body)
+        self._held -= len(body) - len(file)
+        return file
 
     async def _check_length(self, request: Request) -> None:
         told = request.headers.get("content-length", "0")

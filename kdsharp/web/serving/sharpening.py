@@ -8,6 +8,7 @@ from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime import restore
+from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web.serving.refusals import Refusal
 
 _WORDS = ("model", "strength", "unsharp", "format")
@@ -26,11 +27,9 @@ _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 
 @dataclasses.dataclass(frozen=True)
 class SharpenRequest:
-    """A network, how strong, and the file wanted; no format is the picture's own."""
+    """How to sharpen, and the file wanted; no format is the picture's own."""
 
-    model: str
-    strength: float
-    unsharp: float
+    options: RestoreOptions
     format: str
 
 
@@ -45,18 +44,13 @@ def parse_request(words: Mapping[str, str], models: tuple[str, ...]) -> SharpenR
     format_ = words.get("format", "").lower()
     if format_ and format_ not in _FORMATS:
         raise _unknown(400, "format", format_, sorted(_FORMATS))
-    found = SharpenRequest(
-        model,
-        _number(words, "strength", 1.0),
-        _number(words, "unsharp", 0.0),
-        _FORMATS.get(format_, ""),
-    )
+    strength = _number(words, "strength", 1.0)
+    unsharp = _number(words, "unsharp", 0.0)
     try:
-        restore.check_strength(found.strength)
-        restore.check_unsharp(found.unsharp)
+        options = RestoreOptions(model=model, strength=strength, unsharp=unsharp)
     except UserError as error:
         raise Refusal(400, str(error)) from error
-    return found
+    return SharpenRequest(options, _FORMATS.get(format_, ""))
 
 
 def _number(words: Mapping[str, str], name: str, default: float) -> float:
@@ -86,8 +80,8 @@ def sharpen(
         progress(0)
         sharp = sharpener(
             picture.pixels,
-            strength=asked.strength,
-            unsharp=asked.unsharp,
+            strength=asked.options.strength,
+            unsharp=asked.options.unsharp,
             progress=progress,
         )
         format_ = asked.format or pictures.kept_format(picture.details.format)

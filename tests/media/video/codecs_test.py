@@ -14,12 +14,12 @@ from av.sidedata.sidedata import Type
 
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoring
 from kdsharp.media.video.writing import Writer
+from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import Picture
 
-_AS_IT_IS = Restoring(strength=0)
+_AS_IT_IS = RestoreOptions(strength=0)
 _FAST = (("preset", "ultrafast"),)
 _QUIET = "log-level=error"
 # Units are 1/50000 and 1/10000, as in the standard.
@@ -50,13 +50,13 @@ class CodecsTest(parameterized.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
 
-    def restored(self, source, ending, codec=None, restoring=_AS_IT_IS):
+    def restored(self, source, ending, codec=None, options=_AS_IT_IS):
         """Returns the file, and what was said."""
         out = self.folder / f"out{ending}"
         with self.assertLogs("kdsharp", "INFO") as logs:
             # So that there is something.
             restore_file.logger.info("nothing")
-            restore_file.restore(source, out, restoring, Encoding(codec=codec))
+            restore_file.restore(source, out, options, Encoding(codec=codec))
         return out, "\n".join(record.getMessage() for record in logs.records[1:])
 
     def encoded(self, path):
@@ -120,7 +120,7 @@ class CodecsTest(parameterized.TestCase):
         # FFmpeg reads 12 bits of ProRes 4444, whoever wrote how many.
         picture = Picture("yuva444p10le", "prores_ks", (), durations=(3600,) * 2)
         source = films.write(self.folder / "in.mov", picture)
-        out, _ = self.restored(source, ".mov", restoring=Restoring(model=model))
+        out, _ = self.restored(source, ".mov", options=RestoreOptions(model=model))
         for old, new in zip(films.read(source), films.read(out), strict=True):
             self.assertEqual(old.format.name, "yuva444p12le")
             self.assertEqual(new.format.name, "yuva444p12le")

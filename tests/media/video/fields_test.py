@@ -10,8 +10,8 @@ from absl.testing import absltest, parameterized
 from kdsharp.errors import UserError
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoring
 from kdsharp.runtime import planes
+from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
 
@@ -72,7 +72,7 @@ class FieldsTest(parameterized.TestCase):
     def test_each_field_is_restored_as_a_picture_of_its_own(self, pixels):
         source = self.write(pixels=pixels)
         restore_file.restore(
-            source, self.out, Restoring(model=_LUMA), Encoding(codec="ffv1")
+            source, self.out, RestoreOptions(model=_LUMA), Encoding(codec="ffv1")
         )
         depth = 10 if pixels.endswith("10le") else 8
         before, after = films.read(source), films.read(self.out)
@@ -90,7 +90,7 @@ class FieldsTest(parameterized.TestCase):
     @parameterized.parameters(("tff", 2), ("bff", 3))
     def test_which_field_comes_first_is_kept(self, first, order):
         source = self.write(first, codec="libx264")
-        restore_file.restore(source, self.out, Restoring(strength=0))
+        restore_file.restore(source, self.out, RestoreOptions(strength=0))
         for path in (source, self.out):
             with av.open(str(path)) as container:
                 frame = next(container.decode(video=0))
@@ -101,7 +101,7 @@ class FieldsTest(parameterized.TestCase):
     def test_other_pixels_stay_interlaced(self):
         source = self.write(pixels="yuv420p12le")
         restore_file.restore(
-            source, self.out, Restoring(strength=0), Encoding(codec="ffv1")
+            source, self.out, RestoreOptions(strength=0), Encoding(codec="ffv1")
         )
         before, after = films.read(source), films.read(self.out)
         for old, new in zip(before, after, strict=True):
@@ -119,7 +119,7 @@ class FieldsTest(parameterized.TestCase):
         restore_file.restore(
             source,
             self.out,
-            Restoring(strength=0),
+            RestoreOptions(strength=0),
             Encoding(codec="ffv1"),
             deinterlace=True,
         )
@@ -135,7 +135,10 @@ class FieldsTest(parameterized.TestCase):
         source = self.write()
         with self.assertRaisesRegex(UserError, "libvpx-vp9 does not .*: --deinterlace"):
             restore_file.restore(
-                source, self.folder / "out.webm", Restoring(), Encoding(codec="vp9")
+                source,
+                self.folder / "out.webm",
+                RestoreOptions(),
+                Encoding(codec="vp9"),
             )
         self.assertEqual(list(self.folder.iterdir()), [source])
 

@@ -22,14 +22,14 @@ from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.live import inputs, outputs, reading, streaming
 from kdsharp.media.video.live.newest import Newest
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 from tests import waiting
 from tests.media.video import clocks, films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _SIZES = {(WIDTH, HEIGHT)}
-_RESTORING = Restoring(model="rt-s-bicubic2")
+_RESTORING = RestoreOptions(model="rt-s-bicubic2")
 
 
 def _process(*arguments) -> subprocess.Popen:
@@ -205,7 +205,7 @@ class LiveTest(parameterized.TestCase):
         source = films.write(self.folder / "in.mp4", picture)
         out = self.folder / "out.mkv"
         report = self.restore(
-            source, out, restoring=Restoring(model="dncnn17-bicubic2", threads=1)
+            source, out, restoring=RestoreOptions(model="dncnn17-bicubic2", threads=1)
         )
         self.assertGreater(report.dropped, 0)
         self.assertEqual(report.frames + report.dropped, 30)

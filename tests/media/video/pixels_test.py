@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from kdsharp.media.video import restore_file, seam
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoration, Restoring
+from kdsharp.media.video.restoring import Restoration
 from kdsharp.runtime import planes
+from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import HEIGHT, WIDTH, Picture, view
 
@@ -32,7 +33,7 @@ class PixelsTest(parameterized.TestCase):
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
         restore_file.restore(
-            source, out, Restoring(model=_LUMA, **restoring), _FFV1, overwrite=True
+            source, out, RestoreOptions(model=_LUMA, **restoring), _FFV1, overwrite=True
         )
         return films.read(source), films.read(out)
 
@@ -78,7 +79,7 @@ class PixelsTest(parameterized.TestCase):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
 
     def test_frames_of_another_size_are_told_of_once(self):
-        restoration = Restoration(Restoring(model=_LUMA, strength=0))
+        restoration = Restoration(RestoreOptions(model=_LUMA, strength=0))
         usual = films.frames(Picture(durations=(3600,) * 4))
         large = films.frames(Picture(width=96, height=80, durations=(3600,) * 4))
         with self.assertLogs("kdsharp", "INFO") as logs:
@@ -95,7 +96,7 @@ class PixelsTest(parameterized.TestCase):
         picture = Picture(pixels=pixels, colour=(1, 1, 1, 1), durations=(3600,))
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
-        restore_file.restore(source, out, Restoring(model=_RGB), _FFV1)
+        restore_file.restore(source, out, RestoreOptions(model=_RGB), _FFV1)
         (old,), (new,) = films.read(source), films.read(out)
         ten = 4 if pixels.endswith("10le") else 1
         top = 1023 if ten > 1 else 255

@@ -12,12 +12,12 @@ from av.stream import Disposition
 
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import UNEVEN, Picture
 
 # What is carried does not depend on what becomes of the pixels.
-_AS_IT_IS = Restoring(strength=0)
+_AS_IT_IS = RestoreOptions(strength=0)
 _LINES = [(40, 160, "Hello"), (200, 400, "again")]
 
 

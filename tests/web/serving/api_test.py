@@ -27,6 +27,17 @@ def _file(format_: str, width: int = 120, height: int = 90, **options) -> bytes:
     return file.getvalue()
 
 
+def _form(*parts: tuple[str, str | None, bytes]) -> tuple[bytes, str]:
+    """Returns a form, as curl writes it, and its media type."""
+    mark, body = "------------------------d74496d66958873e", b""
+    for name, file, content in parts:
+        told = f'form-data; name="{name}"' + (f'; filename="{file}"' if file else "")
+        kind = "Content-Type: image/png\r\n" if file else ""
+        head = f"--{mark}\r\nContent-Disposition: {told}\r\n{kind}\r\n"
+        body += head.encode() + content + b"\r\n"
+    return body + f"--{mark}--\r\n".encode(), f"multipart/form-data; boundary={mark}"
+
+
 @absltest.skipIf(not _CAN, "starlette, uvicorn and onnx are not installed")
 class ApiTest(parameterized.TestCase):
     @classmethod
@@ -75,6 +86,28 @@ class ApiTest(parameterized.TestCase):
         wanted = kdsharp.load("rt-s-call")(given, strength=0.7)
         apart = np.abs(found.astype(int) - wanted)
         self.assertLessEqual(apart.mean(), 0 if format_ == "PNG" else 3)
+
+    def test_a_form_holds_the_picture(self):
+        body = _file("PNG")
+        form, kind = _form(("note", None, b"no file"), ("file", "photo.png", body))
+        answer, content = self._sharpen(form, **{"Content-Type": kind})
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(content, self._sharpen(body)[1])
+
+    @parameterized.parameters(0, 2)
+    def test_a_form_of_no_or_several_pictures_is_refused(self, number):
+        files = [("file", "photo.png", _file("PNG"))] * number
+        form, kind = _form(("note", None, b"no file"), *files)
+        answer, content = self._sharpen(form, **{"Content-Type": kind})
+        self.assertEqual(answer.status, 400)
+        self.assertEqual(
+            json.loads(content)["error"],
+            f"a form must hold one picture, not {number}",
+        )
+
+    def test_a_form_without_boundary_is_refused(self):
+        answer, _ = self._sharpen(b"x", **{"Content-Type": "multipart/form-data"})
+        self.assertEqual(answer.status, 400)
 
     def test_exif_stays(self):
         exif = Image.Exif()

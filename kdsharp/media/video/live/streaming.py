@@ -24,7 +24,7 @@ from kdsharp.media.video.live import inputs, outputs, programs
 from kdsharp.media.video.live.latency import Latency
 from kdsharp.media.video.live.newest import Newest
 from kdsharp.media.video.live.reading import Arrivals
-from kdsharp.media.video.restoring import Restoring
+from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Live:
         self,
         source: inputs.Input,
         output: outputs.Output,
-        restoring: Restoring,
+        options: RestoreOptions,
         encoding: Encoding,
         patience: float,
         since: float | None = None,
@@ -71,7 +71,7 @@ class Live:
         self.name = source.name
         self._output = output
         self._encoding = outputs.encoding(output, encoding)
-        self._restoration = FieldwiseRestoration(restoring)
+        self._restoration = FieldwiseRestoration(options)
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = Newest(), Newest()
@@ -248,7 +248,7 @@ class Live:
 def restore(
     source: str,
     out: str,
-    restoring: Restoring,
+    options: RestoreOptions,
     encoding: Encoding,
     *,
     input_format: str | None = None,
@@ -281,7 +281,7 @@ def restore(
             output = dataclasses.replace(output, url=str(unfinished))
         try:
             report = _watched(
-                Live(found, output, restoring, encoding, patience, since), duration
+                Live(found, output, options, encoding, patience, since), duration
             )
         except (OSError, av.FFmpegError) as error:
             full = output.kind == "file" and failures.disk_is_full(error)

@@ -1,13 +1,12 @@
-"""Runs ONNX graphs by OpenVINO, on arrays that both sides share."""
+"""Networks run by OpenVINO, on arrays that both sides share."""
 
 import threading
-from collections.abc import Callable
 
 import numpy as np
 
 from kdsharp.base import optional
-
-Run = Callable[..., np.ndarray]
+from kdsharp.runtime.backends import graphs
+from kdsharp.runtime.backends.backend import Compute, RunPlane
 
 # What OpenVINO is asked for; int8 graphs carry their own precision.
 _PRECISIONS = {
@@ -17,20 +16,17 @@ _PRECISIONS = {
 }
 
 
-def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> Run:
-    """Returns `run(array, out=None, gains=None) -> array`.
-
-    The graph has one output, and a second input if gains are given.
-    """
+def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
+    """Returns `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     core = openvino.Core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[dtype],
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[compute.dtype],
     }
-    if threads:
-        settings["INFERENCE_NUM_THREADS"] = threads
+    if compute.threads:
+        settings["INFERENCE_NUM_THREADS"] = compute.threads
     compiled = core.compile_model(core.read_model(graph), "CPU", settings)
     request = compiled.create_infer_request()
 
@@ -41,10 +37,9 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
         out: np.ndarray | None = None,
         gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        # OpenVINO takes no array that may not be written, though it only reads.
+        # OpenVINO takes no read-only array, though it only reads.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
-            # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
         with one_at_a_time:
             if gains is None:
@@ -57,3 +52,12 @@ def compile_graph(graph: bytes, *, dtype: str = "float32", threads: int = 0) -> 
         return out
 
     return run
+
+
+BACKEND = graphs.backend(
+    "openvino",
+    compile_graph,
+    needs=("openvino",),
+    dtypes=("float32", "bfloat16", "int8"),
+    rounds_once=True,
+)

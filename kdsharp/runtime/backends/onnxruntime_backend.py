@@ -1,4 +1,4 @@
-"""Runs ONNX graphs by onnxruntime, on arrays that both sides share."""
+"""Networks run by onnxruntime, on arrays that both sides share."""
 
 import threading
 from collections.abc import Callable
@@ -6,18 +6,15 @@ from collections.abc import Callable
 import numpy as np
 
 from kdsharp.base import optional
+from kdsharp.runtime.backends import graphs
+from kdsharp.runtime.backends.backend import Compute, RunPlane
 
-Run = Callable[..., np.ndarray]
 
-
-def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
-    """Returns `run(array, out=None, gains=None) -> array`.
-
-    The graph has one output, and a second input if gains are given.
-    """
+def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
+    """Returns `run(array, out=None, gains=None) -> array`."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="this backend")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = compute.threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         graph, options, providers=["CPUExecutionProvider"]
@@ -34,7 +31,6 @@ def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
     ) -> np.ndarray:
         array = np.ascontiguousarray(array)
         if out is None:
-            # Of these graphs what comes out is as large as what goes in.
             out = np.empty_like(array)
         with one_at_a_time:
             _bind(binding.bind_input, given.name, array)
@@ -49,3 +45,8 @@ def compile_graph(graph: bytes, *, threads: int = 0) -> Run:
 
 def _bind(bind: Callable, name: str, array: np.ndarray) -> None:
     bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+
+BACKEND = graphs.backend(
+    "onnxruntime", compile_graph, needs=("onnxruntime",), dtypes=("float32", "int8")
+)

@@ -1,0 +1,123 @@
+"""Networks run by JAX itself: the backend that is always installed."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kdsharp.errors import UserError
+from kdsharp.export import levels
+from kdsharp.runtime import tiling
+from kdsharp.runtime.backends.backend import (
+    Backend,
+    Compute,
+    Network,
+    Plane,
+    PlaneJob,
+    RunFrames,
+    RunPlane,
+)
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from kdsharp.weights import store
+
+
+def pictures(weights: "store.Weights", compute: Compute) -> Network:
+    """Returns the network; XLA compiles it once for each shape of picture."""
+    import jax
+
+    from kdsharp import models
+    from kdsharp.weights import fold
+
+    if compute.threads:
+        # XLA reads it when it starts; later it has its threads.
+        os.environ["NPROC"] = str(compute.threads)
+    arguments, variables = dict(weights.card["model"]), weights.variables
+    with contextlib.suppress(UserError):  # Some networks keep their batch norm.
+        arguments, variables = fold.fold(arguments, variables)
+    model = models.create(**{**arguments, "dtype": compute.dtype})
+    context = jax.device_get(variables["params"].get("context"))
+    variables = jax.device_put(variables)
+
+    @jax.jit
+    def restore(variables, blurred, gains):
+        return models.restore(model, variables, blurred, gains=gains)
+
+    looks = models.receptive_field(model)
+    return Network(
+        run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
+        channels=model.channels,
+        radius=looks.radius,
+        multiple=looks.multiple,
+        side=tiling.side(looks.bytes_per_pixel),
+        context=context,
+    )
+
+
+def planes(job: PlaneJob) -> RunPlane:
+    """Returns what restores planes of that size."""
+    import jax
+
+    restore = _of_integers(
+        job.network.model.clone(dtype=job.compute.dtype),
+        levels.of_video(job.depth, job.range),
+        job.strength,
+    )
+    variables = jax.device_put(job.network.variables)
+    flat = len(job.shape) == 2
+
+    def run(
+        plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None
+    ) -> Plane:
+        gains = None if gains is None else gains[..., 0, 0]
+        batch = plane[None, ..., None] if flat else plane[None]
+        restored = np.asarray(restore(variables, batch, gains)).reshape(plane.shape)
+        if out is None:
+            # What JAX gives cannot be written to.
+            return restored.copy()
+        np.copyto(out, restored)
+        return out
+
+    return run
+
+
+def frames(model: "nn.Module", variables: dict, planes: bool) -> RunFrames:
+    """Returns what restores frames in 8 bits, all of a batch at once."""
+    import jax
+
+    restore = _of_integers(model, levels.of_video(8, "full"), 1.0)
+    variables = jax.device_put(variables)
+
+    def run(frames: np.ndarray) -> np.ndarray:
+        batch = frames[..., None] if planes else frames
+        return np.asarray(restore(variables, batch, None)).reshape(frames.shape)
+
+    return run
+
+
+def _of_integers(
+    model: "nn.Module", pixels: levels.Levels, strength: float
+) -> Callable:
+    import jax
+    import jax.numpy as jnp
+
+    from kdsharp import models
+
+    black, span = pixels.black, pixels.white - pixels.black
+
+    @jax.jit
+    def restore(variables, batch, gains):
+        x = (batch.astype(jnp.float32) - black) / span
+        x = models.restore(model, variables, x, gains=gains, strength=strength)
+        return jnp.round(jnp.clip(x * span + black, 0, pixels.top)).astype(batch.dtype)
+
+    return restore
+
+
+BACKEND = Backend(
+    "jax", pictures, planes, dtypes=("float32", "bfloat16"), frames=frames
+)
