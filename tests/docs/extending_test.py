@@ -64,7 +64,7 @@ class ExtendingTest(absltest.TestCase):
                 _insert(copy / path, table, code)
             else:
                 (copy / path).write_text(code)
-        self.assertGreaterEqual(len(examples), 4)
+        self.assertGreaterEqual(len(examples), 6)
         script = copy / "examples.py"
         script.write_text(
             "import kdsharp\n"
