@@ -24,7 +24,7 @@ from kdsharp.evaluation import table
 from kdsharp.evaluation import text as table_text
 from kdsharp.evaluation.bench import operations
 from kdsharp.evaluation.plots import candidates
-from kdsharp.training import feeding, loop, workdir
+from kdsharp.training import building, feeding, workdir
 from kdsharp.training.logs import read_metrics
 from kdsharp.weights import fold
 
@@ -175,7 +175,7 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
 
 
 def _score(method, seed, config, prepared, variables, folder) -> Trial:
-    restore = experiment.restorer(loop.create_model(config), variables)
+    restore = experiment.restorer(building.create_model(config), variables)
     # What would ship.
     arguments, kept = fold.collapse(json.loads(config.model.to_json()), variables)
     test = prepared.pictures["test"]

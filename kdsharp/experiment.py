@@ -19,9 +19,11 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation import samples, table
 from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
-from kdsharp.training import feeding, hosts, loop, parallel, workdir
+from kdsharp.training import feeding, hosts, loop, parallel, validation, workdir
+from kdsharp.training.building import create_model
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
+from kdsharp.training.teaching import Teacher
 from kdsharp.weights import features, fold, store
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
     Trains the teacher first where the config describes that too.
     """
     config_checks.check(config)
-    loop.create_model(config)  # A config that names no network fails here, cheaply.
+    create_model(config)  # A config that names no network fails here, cheaply.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):
         with workdir.claim(folder, config):
@@ -153,7 +155,7 @@ def _load_teachers(config: ConfigDict, folder: Path) -> dict[str, store.Weights 
     return teachers
 
 
-def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
+def _with_shares(config: ConfigDict, teachers: dict) -> list[Teacher]:
     """Returns the teachers with the part that each has in every term of a teacher."""
     shares = tuple(config.teacher.shares) or (1 / max(1, len(teachers)),) * len(
         teachers
@@ -164,20 +166,20 @@ def _with_shares(config: ConfigDict, teachers: dict) -> list[loop.Teacher]:
             "teachers; give one for each, or none"
         )
     return [
-        loop.Teacher(teacher and teacher.model, teacher and teacher.variables, share)
+        Teacher(teacher and teacher.model, teacher and teacher.variables, share)
         for teacher, share in zip(teachers.values(), shares, strict=True)
     ]
 
 
 def _load_vgg(config: ConfigDict):
     """Returns what a perceptual loss sees with, where there is one."""
-    asking = objectives.ASKING_FOR_VGG & set(objectives.in_use(config.objective))
+    asking = objectives.needing("vgg", objectives.in_use(config.objective))
     if not asking:
         return None
     file = Path(config.vgg).expanduser()
     if not config.vgg or not file.is_file():
         raise UserError(
-            f"loss term {min(asking)!r} needs VGG16's weights, and config.vgg "
+            f"loss term {asking[0]!r} needs VGG16's weights, and config.vgg "
             + (f"names no file ({config.vgg})" if config.vgg else "is empty")
             + ": get vgg16-397923af.pth from "
             "https://download.pytorch.org/models/vgg16-397923af.pth and give its path"
@@ -190,7 +192,7 @@ def _load_initial(config: ConfigDict) -> dict | None:
     if not config.init:
         return None
     if config.init == _IDENTITY:
-        model = loop.create_model(config)
+        model = create_model(config)
         key = jax.random.key(config.seed)
         first = init_variables(model, config.model.channels, key)
         return identity.begin(model, first)
@@ -206,7 +208,7 @@ def _load_initial(config: ConfigDict) -> dict | None:
 
 def _finish(config, folder, result, teachers, test) -> None:
     """Scores the best network on pictures it never saw, and writes all that stays."""
-    model = loop.create_model(config)
+    model = create_model(config)
     networks = _teachers_to_score(teachers)
     role = "student" if teachers else config.name
     networks[role] = (model, result.variables)
@@ -239,7 +241,7 @@ def _finish(config, folder, result, teachers, test) -> None:
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
     )
     _sample_sheet(config, restorers, degrade, test).save(folder / "samples.png")
-    no_gain = loop.validation.no_gain(scores[role], scores[table.INPUT])
+    no_gain = validation.no_gain(scores[role], scores[table.INPUT])
     verdict = _NO_GAIN if no_gain else ""
     report = _report(config, result, written, verdict, weights, test, blur)
     atomic_files.write_text(folder / "report.md", report)

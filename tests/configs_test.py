@@ -92,7 +92,7 @@ class ConfigsTest(parameterized.TestCase):
             models.create(**config.model, dtype=config.dtype)
             taught = config.teacher.weights or config.teacher.get("experiment")
             objectives.create(config.objective, [1.0] if taught else [])
-            if objectives.ASKING_FOR_VGG & set(objectives.in_use(config.objective)):
+            if objectives.needing("vgg", objectives.in_use(config.objective)):
                 self.assertNotEmpty(config.vgg)
             degradations.create(config.degradation)
             optimizers.create(config.optimizer, steps=10, steps_per_epoch=5)

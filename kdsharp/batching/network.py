@@ -10,9 +10,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import PredictionResult
 from apache_beam.ml.inference.onnx_inference import OnnxModelHandlerNumpy
 
+from kdsharp import models
 from kdsharp.errors import UserError
 from kdsharp.export import network, onnx_models
-from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import backends, restore, tiling
 from kdsharp.runtime import options as restore_options
 from kdsharp.weights import store
@@ -40,7 +40,7 @@ def export(model: str) -> tuple[bytes, Shape]:
     """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
     weights = store.load(model or restore_options.DEFAULT)
     whole = network.of_weights(weights)
-    looks = receptive_field(whole.model)
+    looks = models.receptive_field(whole.model)
     graph = onnx_models.batches(whole, clip=False, gains_given=True)
     shape = Shape(
         whole.model.channels,

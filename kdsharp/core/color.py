@@ -19,17 +19,17 @@ _KNEE_LINEAR = 0.0031308
 
 
 def luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
-    """Returns full-range BT.601 luma: white is 1, black is 0."""
+    """Full-range BT.601 luma: white is 1, black is 0."""
     return (rgb @ jnp.asarray(BT601, rgb.dtype))[..., None]
 
 
 def studio_luma(rgb: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 1"]:
-    """Returns BT.601 luma as video stores it: white is 235/255, black is 16/255."""
+    """BT.601 luma as video stores it: white is 235/255, black is 16/255."""
     return (rgb @ jnp.asarray(_STUDIO, rgb.dtype) + _STUDIO_BLACK)[..., None]
 
 
 def srgb_to_linear(srgb: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the light that gamma-encoded values stand for."""
+    """Decode gamma-encoded values to linear light."""
     # The power never sees what lies under the knee: its gradient there is not finite.
     above = jnp.maximum(srgb, _KNEE_SRGB)
     power = ((above + _OFFSET) / (1 + _OFFSET)) ** _POWER
@@ -37,7 +37,7 @@ def srgb_to_linear(srgb: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def linear_to_srgb(linear: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the gamma-encoded values of light."""
+    """Gamma-encode linear light."""
     above = jnp.maximum(linear, _KNEE_LINEAR)
     power = (1 + _OFFSET) * above ** (1 / _POWER) - _OFFSET
     return jnp.where(linear <= _KNEE_LINEAR, linear * _SLOPE, power)

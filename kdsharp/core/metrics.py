@@ -24,35 +24,35 @@ PROTOCOLS = ("rgb", "luma")
 def mse(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the mean squared error."""
+    """Mean squared error."""
     return dm_pix.mse(_shown(restored), _shown(sharp))
 
 
 def mae(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the mean absolute error."""
+    """Mean absolute error."""
     return dm_pix.mae(_shown(restored), _shown(sharp))
 
 
 def psnr(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the peak signal-to-noise ratio in dB; of equal pictures, infinity."""
+    """Peak signal-to-noise ratio in dB; infinite for equal pictures."""
     return dm_pix.psnr(_shown(restored), _shown(sharp))
 
 
 def ssim(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the structural similarity (Gaussian window 11x11, sigma 1.5)."""
+    """Structural similarity (11x11 Gaussian window, sigma 1.5)."""
     return similarity.ssim(_shown(restored), _shown(sharp))
 
 
 def ms_ssim(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Returns the structural similarity over five scales, of sides from 161 on."""
+    """Structural similarity over five scales, for sides of at least 161."""
     return similarity.ms_ssim(_shown(restored), _shown(sharp))
 
 
@@ -79,7 +79,7 @@ MAXIMISED = frozenset({"psnr", "ssim", "ms_ssim"})
 def compared(
     picture: Float[Array, "b h w c"], protocol: str = "rgb", shave: int = 0
 ) -> Float[Array, "b h2 w2 c2"]:
-    """Returns what a protocol compares: without `shave` pixels at each border.
+    """The pixels that a protocol compares: without `shave` at each border.
 
     `luma` is BT.601's, from 16 to 235; a picture of one channel is compared as it is.
     """

@@ -36,7 +36,7 @@ Pictures = Float[Array, "b h w c"]
 
 
 def ssim(a: Pictures, b: Pictures, *, window: str = "gaussian") -> Float[Array, " b"]:
-    """Returns the structural similarity.
+    """Structural similarity.
 
     `gaussian` is the published window, 11x11 of sigma 1.5; `uniform` is scikit-image's
     default, 7x7 with sample covariances.
@@ -46,7 +46,7 @@ def ssim(a: Pictures, b: Pictures, *, window: str = "gaussian") -> Float[Array, 
 
 
 def ms_ssim(a: Pictures, b: Pictures, *, scales: int = SCALES) -> Float[Array, " b"]:
-    """Returns the multi-scale structural similarity.
+    """Multi-scale structural similarity.
 
     With fewer scales than five (see `scales_for`) the weights of those that are left
     are scaled to sum to one; such scores do not compare with published ones.
@@ -76,7 +76,7 @@ def ms_ssim(a: Pictures, b: Pictures, *, scales: int = SCALES) -> Float[Array, "
 
 
 def scales_for(height: int, width: int) -> int:
-    """Returns how many scales `ms_ssim` can have on pictures of that size."""
+    """The number of scales of `ms_ssim` that pictures of that size allow."""
     side = min(height, width)
     return sum(side >= _least_side(n) for n in range(1, SCALES + 1))
 
@@ -87,7 +87,7 @@ def _least_side(scales: int) -> int:
 
 
 def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
-    """Returns how alike the windows' means and their contrasts are."""
+    """Similarity of the windows' means, and of their contrasts."""
     if window not in _WINDOWS:
         raise choices.unknown("SSIM window", window, _WINDOWS)
     taps, covariance_scale = _WINDOWS[window]
@@ -128,7 +128,7 @@ _WINDOWS = {
 
 
 def _filter(x: Pictures, taps: np.ndarray) -> Pictures:
-    """Returns weighted means over every window that lies inside the picture."""
+    """Weighted means over every window inside the picture."""
     return _filter_axis(_filter_axis(x, 1, taps), 2, taps)
 
 
@@ -154,7 +154,7 @@ def _filter_axis(x: Array, axis: int, taps: np.ndarray) -> Array:
 
 
 def _band(taps: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Returns the matrix whose row i holds the taps from column i on."""
+    """The matrix whose row i holds the taps, starting at column i."""
     at = np.arange(columns) - np.arange(rows)[:, None]
     inside = (at >= 0) & (at < len(taps))
     return np.where(inside, taps[np.clip(at, 0, len(taps) - 1)], 0).astype(np.float32)
@@ -170,13 +170,13 @@ def _product(matrix: np.ndarray, x: Array, axis: int) -> Array:
 
 
 def _halve(x: Pictures) -> Pictures:
-    """Returns means of 2x2 pixels, as PyTorch's pooling: odd sides begin with zeros."""
+    """Means of 2x2 pixels, as PyTorch pools: odd sides are padded with zeros first."""
     x = jnp.pad(x, [(0, 0), (x.shape[1] % 2, 0), (x.shape[2] % 2, 0), (0, 0)])
     b, h, w, c = x.shape
     return x.reshape(b, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
 
 
 def _power(base: Array, exponent: float) -> Array:
-    """Returns `max(base, 0) ** exponent`, nowhere infinitely steep."""
+    """`max(base, 0) ** exponent` with a finite gradient everywhere."""
     positive = base > _LEAST
     return jnp.where(positive, jnp.where(positive, base, 1) ** exponent, 0)

@@ -22,7 +22,7 @@ Pixels = Float[Array, "b h w c"]
 
 
 def zoom_in(pixels: Pixels, key: jax.Array) -> Pixels:
-    """Returns a random quarter of the picture at twice its size."""
+    """A random quarter of the picture, enlarged to its size."""
     count, height, width, channels = pixels.shape
     size = (count, height // 2, width // 2, channels)
     down, across = (
@@ -36,7 +36,7 @@ def zoom_in(pixels: Pixels, key: jax.Array) -> Pixels:
 
 
 def zoom_out(pixels: Pixels, key: jax.Array) -> Pixels:
-    """Returns the picture at half its size."""
+    """The picture at half its size."""
     count, height, width, channels = pixels.shape
     shape = (count, height // 2, width // 2, channels)
     return jax.image.resize(pixels, shape, "cubic")
@@ -61,26 +61,26 @@ class View:
     turns: tuple[str, ...]
 
     def show_teacher(self, pixels: Pixels, key: jax.Array) -> Pixels:
-        """Returns what the teacher sees."""
+        """The view as the teacher sees it."""
         for name in self.zooms:
             pixels = _ZOOMS[name](pixels, key)
         return pixels
 
     def show_student(self, shown: Pixels) -> Pixels:
-        """Returns what the student sees of what the teacher sees."""
+        """The teacher's view as the student sees it."""
         for name in self.turns:
             shown = _TURNS[name][0](shown)
         return shown
 
     def turn_back(self, residual: Pixels) -> Pixels:
-        """Returns the student's residual as the teacher would see it."""
+        """Turn the student's residual back, as the teacher would see it."""
         for name in reversed(self.turns):
             residual = _TURNS[name][1](residual)
         return residual
 
 
 def create(spec: str) -> tuple[View, ...]:
-    """Returns the views that a comma-separated list names."""
+    """Create the views that a comma-separated list names."""
     return tuple(_create_one(name) for name in spec.split(",") if name)
 
 

@@ -51,8 +51,10 @@ def find(name: str) -> Format:
 
 def check(network: TrainedNetwork, name: str, dtype: str) -> None:
     """Refuses what cannot be written in that format."""
-    networks.find(network.family)
-    known = find(name).dtypes
+    kind = find(name)
+    if "onnx" in kind.needs:
+        networks.check(network.family)
+    known = kind.dtypes
     if dtype not in known:
         raise UserError(f"{name} is not written in {dtype}; give {', '.join(known)}")
 

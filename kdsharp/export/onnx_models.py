@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from kdsharp import models
 from kdsharp.core import color
 from kdsharp.export import levels, networks
 from kdsharp.export.graph import Gains, Graph, Size, Value
@@ -148,8 +149,9 @@ def _restored(
     gains: Gains | None = None,
 ) -> Value:
     """Returns planes of the same size, of integers if the input is."""
-    family, model = networks.find(network.family), network.model
-    multiple, factor = family.multiple(model), family.folds(model)
+    family, model = models.find(network.family), network.model
+    multiple = models.receptive_field(model).multiple
+    factor = multiple if family.folded else 1
     padded = tuple(graph.to_multiple(size, multiple) for size in sizes)
     x = graph.pad_below_right(x, sizes, padded)
     # Bytes are the lightest to fold; runtimes cannot fold integers of two.
@@ -168,7 +170,8 @@ def _restored(
     more = {}
     if gains:
         more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
-    x = graph.leave(family.emit(graph, x, padded, model, network.params, **more))
+    emit = networks.emitter(network.family)
+    x = graph.leave(emit(graph, x, padded, model, network.params, **more))
     if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
     if strength != 1:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from kdsharp.export import networks
+from kdsharp import models
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.models import real_time
 
@@ -47,7 +47,7 @@ def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 def restorer(network: TrainedNetwork, interface: str, dtype: str) -> Callable:
     """Returns the function of pixels that an exported file computes."""
     model = network.model.clone(dtype=jnp.dtype(dtype))
-    multiple = networks.find(network.family).multiple(network.model)
+    multiple = models.receptive_field(network.model).multiple
 
     def restore(pixels):
         blurred = pixels.astype(jnp.float32)

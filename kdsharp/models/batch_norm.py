@@ -58,7 +58,7 @@ def _scaled(
 def _normalised(
     x: Features, scale: Vector, bias: Vector, axis_name: str | None
 ) -> tuple[Features, Vector, Vector]:
-    """Returns the normalised input, and mean and variance, which have no gradient."""
+    """Normalise the input; the mean and variance returned have no gradient."""
     return _forward(x, scale, bias, axis_name)[0]
 
 
@@ -88,6 +88,6 @@ _normalised.defvjp(_forward, _backward)
 
 
 def _means(axis_name: str | None, *numbers: Features) -> tuple[Vector, ...]:
-    """Returns the means over all but the last axis, and over devices."""
+    """Means over all axes but the last, and over devices."""
     found = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
     return jax.lax.pmean(found, axis_name) if axis_name else found

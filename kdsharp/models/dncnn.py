@@ -10,7 +10,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family
 
 
 class DnCNN(nn.Module):
@@ -45,3 +46,13 @@ class DnCNN(nn.Module):
             x = nn.relu(x)
         head = layers.residual_head(self.channels, self.dtype, f"conv{self.depth}")
         return head(x).astype(blurred.dtype)
+
+
+FAMILIES = {
+    "dncnn": Family(
+        DnCNN,
+        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        export="kdsharp.export.networks.chains:dncnn",
+        without_norm={"norm_after": ()},
+    ),
+}

@@ -4,7 +4,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
+
+_MULTIPLE = 2
 
 
 class EncoderDecoder(nn.Module):
@@ -25,7 +28,7 @@ class EncoderDecoder(nn.Module):
     def __call__(
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
-        x = layers.pad_to_multiple(blurred, 2)
+        x = layers.pad_to_multiple(blurred, _MULTIPLE)
         x = nn.relu(self._conv(self.width, "conv1")(x))
         x = nn.relu(self._conv(2 * self.width, "conv2", stride=2)(x))
         inner = nn.relu(self._conv(2 * self.width, "block_conv1")(x))
@@ -53,3 +56,23 @@ class EncoderDecoder(nn.Module):
             dtype=self.dtype,
             name=name,
         )
+
+
+def _receptive_field(model: EncoderDecoder) -> ReceptiveField:
+    def look(span: spans.Span) -> spans.Span:
+        # The head; the way up, 4x4 at stride 2; a block of two.
+        inner = span.convolved(1).interpolated().convolved(2)
+        # 3x3 at stride 2, around every other pixel; the first layer.
+        return spans.Span(2 * inner.first - 1, 2 * inner.last + 1).convolved(1)
+
+    return spans.receptive_field(look, _MULTIPLE, 3 * model.width)
+
+
+FAMILIES = {
+    "encoder_decoder": Family(
+        EncoderDecoder,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.encoder_decoder:encoder_decoder",
+        draws_picture=True,
+    ),
+}

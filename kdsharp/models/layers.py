@@ -14,7 +14,7 @@ _MOMENTUM = 0.9
 def conv(
     filters: int, size: int, name: str, dtype: jnp.dtype, *, bias: bool = True
 ) -> nn.Conv:
-    """Returns a convolution to be followed by a ReLU or the like."""
+    """A convolution that a ReLU or the like follows."""
     return nn.Conv(
         filters,
         (size, size),
@@ -36,7 +36,7 @@ def conv_norm(
     train: bool,
     renorm: bool = False,
 ) -> Float[Array, "b h w f"]:
-    """Returns the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
+    """Apply the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
 
     Batch statistics span the devices of the network's `axis_name`.
     """
@@ -101,7 +101,7 @@ class BatchRenorm(nn.Module):
 
 
 def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> nn.Conv:
-    """Returns the last convolution of a network that predicts the residual."""
+    """The last convolution of a network that predicts the residual."""
     # From zero, training starts at the input itself, not below it.
     return nn.Conv(
         channels,
@@ -113,7 +113,7 @@ def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> 
 
 
 def picture_head(channels: int, size: int, name: str) -> nn.Conv:
-    """Returns the last convolution of a network that draws the picture itself."""
+    """The last convolution of a network that draws the picture itself."""
     # bfloat16 has too few bits for a picture: it comes out in float32.
     return nn.Conv(channels, (size, size), dtype=jnp.float32, name=name)
 
@@ -121,14 +121,14 @@ def picture_head(channels: int, size: int, name: str) -> nn.Conv:
 def to_residual(
     picture: Float[Array, "b H W c"], blurred: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """Returns what takes `blurred` to the picture drawn, cropped to its size."""
+    """The residual from `blurred` to a drawn picture, cropped to its size."""
     return crop_like(picture, blurred).astype(blurred.dtype) - blurred
 
 
 def pad_to_multiple(
     x: Float[Array, "b h w c"], multiple: int
 ) -> Float[Array, "b H W c"]:
-    """Returns the picture with its mirror image below and right, to a multiple."""
+    """Pad the picture to a multiple, with its mirror image below and right."""
     height, width = x.shape[1:3]
     below, right = -height % multiple, -width % multiple
     return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
@@ -137,12 +137,12 @@ def pad_to_multiple(
 def crop_like(
     x: Float[Array, "b H W c"], picture: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """Returns x without what padding the picture added below and right."""
+    """Crop x to the picture's size, undoing the padding below and right."""
     return x[:, : picture.shape[1], : picture.shape[2]]
 
 
 def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
-    """Returns the picture at twice its height and width, interpolated linearly."""
+    """Double the picture's height and width by linear interpolation."""
     for axis in (1, 2):
         # New pixels lie a quarter to either side of an old one.
         size = x.shape[axis]

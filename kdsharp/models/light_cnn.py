@@ -11,7 +11,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family
 
 
 class LightCNN(nn.Module):
@@ -39,3 +40,15 @@ class LightCNN(nn.Module):
         last = f"conv{len(self.widths) + 1}"
         head = layers.residual_head(self.channels, self.dtype, last)
         return head(x).astype(blurred.dtype)
+
+
+FAMILIES = {
+    "light_cnn": Family(
+        LightCNN,
+        receptive_field=lambda model: spans.of_chain(
+            len(model.widths) + 1, max(model.widths)
+        ),
+        export="kdsharp.export.networks.chains:light_cnn",
+        without_norm={"norm": False},
+    ),
+}

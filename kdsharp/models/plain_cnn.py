@@ -8,7 +8,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family
 
 
 class PlainCNN(nn.Module):
@@ -31,3 +32,13 @@ class PlainCNN(nn.Module):
             x = nn.relu(x)
         picture = layers.picture_head(self.channels, 3, f"conv{self.depth}")(x)
         return layers.to_residual(picture, blurred)
+
+
+FAMILIES = {
+    "plain_cnn": Family(
+        PlainCNN,
+        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        export="kdsharp.export.networks.chains:plain_cnn",
+        draws_picture=True,
+    ),
+}

@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 
 from kdsharp.base import choices
 from kdsharp.core import color
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
 
 CONVOLUTIONS = ("plain", "expanded", "separable")
 
@@ -168,7 +169,7 @@ class Expanded(nn.Module):
 def collapsed(
     wide: Float[Array, "3 3 f p"], narrow: Float[Array, "p f"]
 ) -> Float[Array, "3 3 f f"]:
-    """Returns the one kernel of an expanded convolution, its shortcut included."""
+    """The single kernel of an expanded convolution, including its shortcut."""
     return (
         jnp.einsum("hwip,po->hwio", wide, narrow)
         .at[1, 1]
@@ -196,7 +197,7 @@ class Separable(nn.Module):
 
 
 def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
-    """Returns each square of pixels as one, its rows one after another in channels."""
+    """Fold each square of pixels into the channels of one, row by row."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     x = x.transpose(0, 1, 3, 2, 4, 5)
@@ -204,8 +205,30 @@ def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
 
 
 def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
-    """Returns what was folded as it was."""
+    """Undo `fold`."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height, width, factor, factor, channels // factor**2)
     x = x.transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(count, height * factor, width * factor, -1)
+
+
+def _receptive_field(model: RealTime) -> ReceptiveField:
+    factor = model.factor
+    around = 2 * (model.ends // 2) + model.depth - 2
+    widest = max(model.width, model.channels * factor**2)
+    held = 2 * widest + (model.width if model.skip else 0)
+    return spans.receptive_field(
+        lambda span: span.halved(factor).convolved(around).doubled(factor),
+        factor,
+        held / factor**2,
+    )
+
+
+FAMILIES = {
+    "real_time": Family(
+        RealTime,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.real_time:real_time",
+        folded=True,
+    ),
+}

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from kdsharp.errors import UserError
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
 
 # The size that trains on little hardware: 905,283 parameters, the default 11,504,163.
 LIGHT = {"depths": (6, 6, 6, 6), "width": 60, "heads": (6, 6, 6, 6)}
@@ -85,7 +86,7 @@ class SwinIR(nn.Module):
         return layers.crop_like(x.astype(blurred.dtype) / self.img_range, blurred)
 
     def mean_color(self) -> Sequence[float]:
-        """Returns what is subtracted first, a number a channel or one for all."""
+        """The mean that is subtracted first, a number a channel or one for all."""
         if self.mean is None:
             return _MEAN_RGB if self.channels == 3 else (0.0,)
         return self.mean
@@ -152,7 +153,7 @@ class _Attention(nn.Module):
 
 
 def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c"]:
-    """Returns the picture's windows, row by row, each a row of pixels."""
+    """Cut the picture into windows, row by row, each a row of pixels."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // window, window, w // window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
@@ -161,14 +162,14 @@ def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c
 def from_windows(
     x: Float[Array, "b n p c"], window: int, height: int, width: int
 ) -> Float[Array, "b h w c"]:
-    """Returns the picture that these are the windows of."""
+    """Put windows together again."""
     b, c = x.shape[0], x.shape[-1]
     x = x.reshape(b, height // window, width // window, window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, height, width, c)
 
 
 def offset_index(window: int) -> Int[np.ndarray, "p p"]:
-    """Returns for each pair of pixels the row of the bias table, by their offset."""
+    """The row of the bias table for each pair of pixels, by their offset."""
     y, x = np.divmod(np.arange(window * window), window)
     down = y[:, None] - y[None, :] + window - 1
     right = x[:, None] - x[None, :] + window - 1
@@ -176,7 +177,7 @@ def offset_index(window: int) -> Int[np.ndarray, "p p"]:
 
 
 def shifted_apart(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
-    """Returns which pairs of pixels meet in a shifted window from opposite borders.
+    """Pairs of pixels that meet in a shifted window from opposite borders.
 
     Computed from coordinates where it is used, it takes no room in an exported graph,
     where the table of one 1080p frame would weigh 132 MB.
@@ -205,3 +206,29 @@ def _dense(features, dtype, name):
         dtype=dtype,
         name=name,
     )
+
+
+def _receptive_field(model: SwinIR) -> ReceptiveField:
+    window = model.window
+
+    def look(span: spans.Span) -> spans.Span:
+        # The last layer, and the one after the body.
+        span = span.convolved(2)
+        for depth in reversed(model.depths):
+            span = span.convolved(1)
+            for block in reversed(range(depth)):
+                span = span.windowed(window, window // 2 if block % 2 else 0)
+        return span.convolved(1)
+
+    logits = 2 * max(model.heads) * window**2
+    inner = (4 + model.mlp_ratio) * model.width
+    return spans.receptive_field(look, window, logits + inner)
+
+
+FAMILIES = {
+    "swinir": Family(
+        SwinIR,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.swinir:swinir",
+    ),
+}

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from kdsharp.models import layers
+from kdsharp.models import layers, spans
+from kdsharp.models.family import Family, ReceptiveField
 
 
 class UNet(nn.Module):
@@ -42,7 +43,7 @@ class UNet(nn.Module):
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
         *sides, deepest = self.widths
-        x = layers.pad_to_multiple(blurred, 2 ** len(sides)).astype(self.dtype)
+        x = layers.pad_to_multiple(blurred, self.multiple).astype(self.dtype)
         skips = []
         for level, filters in enumerate(sides, start=1):
             x = self._level(filters, f"encoder{level}")(x, train=train)
@@ -65,6 +66,11 @@ class UNet(nn.Module):
             x = self._level(filters, f"decoder{level}")(x, train=train)
         x = layers.picture_head(self.channels, 1, "head")(x)
         return layers.to_residual(nn.sigmoid(x) if self.sigmoid else x, blurred)
+
+    @property
+    def multiple(self) -> int:
+        """The factor between the picture's size and the bottleneck's."""
+        return 2 ** (len(self.widths) - 1)
 
     def _level(self, filters, name):
         return _Level(
@@ -126,7 +132,7 @@ class SeparableUNet(nn.Module):
     def __call__(
         self, blurred: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b h w c"]:
-        x = layers.pad_to_multiple(blurred, 2 ** len(self.widths)).astype(self.dtype)
+        x = layers.pad_to_multiple(blurred, self.multiple).astype(self.dtype)
         skips = []
         for level, filters in enumerate(self.widths, start=1):
             x = self._separable(x, filters, f"encoder{level}")
@@ -141,6 +147,11 @@ class SeparableUNet(nn.Module):
         x = self._separable(x, self.refinement, "refinement")
         x = layers.picture_head(self.channels, 1, "head")(x)
         return layers.to_residual(nn.sigmoid(x), blurred)
+
+    @property
+    def multiple(self) -> int:
+        """The factor between the picture's size and the bottleneck's."""
+        return 2 ** len(self.widths)
 
     def _separable(
         self, x: jax.Array, filters: int, name: str, dilation: int = 1
@@ -162,3 +173,49 @@ class SeparableUNet(nn.Module):
             name=f"{name}_pointwise",
         )(x)
         return nn.leaky_relu(x, self.slope)
+
+
+def _receptive_field(model: UNet) -> ReceptiveField:
+    levels = len(model.widths) - 1
+
+    def look(span: spans.Span) -> spans.Span:
+        for _ in range(levels):
+            span = span.convolved(2).halved()
+        span = span.convolved(2)
+        for _ in range(levels):
+            span = span.doubled().convolved(2)
+        return span
+
+    return spans.receptive_field(look, model.multiple, 4 * model.widths[0])
+
+
+def _separable_receptive_field(model: SeparableUNet) -> ReceptiveField:
+    levels = len(model.widths)
+
+    def look(span: spans.Span) -> spans.Span:
+        span = span.convolved(1)
+        for _ in range(levels):
+            span = span.convolved(1).interpolated()
+        span = span.convolved(2)
+        for _ in range(levels):
+            span = span.doubled().convolved(1)
+        return span
+
+    return spans.receptive_field(look, model.multiple, 4 * model.widths[0])
+
+
+FAMILIES = {
+    "unet": Family(
+        UNet,
+        receptive_field=_receptive_field,
+        export="kdsharp.export.networks.unets:unet",
+        draws_picture=True,
+        without_norm={"norm": False},
+    ),
+    "separable_unet": Family(
+        SeparableUNet,
+        receptive_field=_separable_receptive_field,
+        export="kdsharp.export.networks.unets:separable_unet",
+        draws_picture=True,
+    ),
+}

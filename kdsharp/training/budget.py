@@ -26,7 +26,7 @@ class Budget:
 
     @property
     def limits(self) -> bool:
-        """Returns whether time, not steps, ends the run."""
+        """Whether time ends the run, not the number of steps."""
         return self._allowed < math.inf
 
     def begin(self) -> None:
@@ -44,13 +44,13 @@ class Budget:
 
     @property
     def used(self) -> float:
-        """Returns the seconds until now."""
+        """The seconds used up to now."""
         since = self._began and time.monotonic() - self._began
         return self._before + (since or 0.0)
 
     @property
     def share(self) -> float:
-        """Returns what part of it was used when one last looked, from 0 to 1."""
+        """The fraction that was used at the last `look`, from 0 to 1."""
         return min(self._used / self._allowed, 1.0)
 
     @property
@@ -59,12 +59,12 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Returns the seconds that were left when one last looked."""
+        """The seconds that were left at the last `look`."""
         return max(self._allowed - self._used, 0.0)
 
 
 def parse(spec: str) -> float:
-    """Returns the seconds of `90s`, `20m`, `1h` or `1h30m`."""
+    """Parse `90s`, `20m`, `1h` or `1h30m` into seconds."""
     match = _TIME.fullmatch(str(spec))
     parts = [float(part or 0) for part in match.groups()] if match else [0.0]
     seconds = sum(

@@ -64,18 +64,18 @@ class Checkpoints:
         self._best.wait()
 
     def restore(self, like: Any) -> Restored | None:
-        """Returns the newest sound state; forgets the bests that came after it."""
+        """Restore the newest undamaged state, and delete bests that are newer."""
         restored = self._latest.restore(like)
         self._best.forget_after(restored.step if restored else -1)
         return restored
 
     def restore_best(self, like: Any) -> Restored | None:
-        """Returns the best sound state."""
+        """Restore the best undamaged state."""
         self._latest.wait()
         return self._best.restore(like)
 
     def wait(self) -> None:
-        """Returns when all that was saved is on disk."""
+        """Wait until everything that was saved is on disk."""
         self._latest.wait()
 
     def close(self) -> None:

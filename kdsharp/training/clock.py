@@ -36,7 +36,7 @@ class Clock:
         self._since += time.monotonic() - began
 
     def read(self) -> dict[str, float]:
-        """Returns images a second and the share of time spent waiting for input."""
+        """Images per second, and the fraction of time spent waiting for input."""
         elapsed = max(time.monotonic() - self._since, 1e-9)
         steps, waited = max(self._steps, 1), self._waited
         self._seconds_per_step = elapsed / steps
@@ -47,12 +47,12 @@ class Clock:
         }
 
     def left(self, steps: int) -> str:
-        """Returns how long that many steps will take, for people."""
+        """An estimate of the time for that many steps, for people."""
         return words(steps * self._seconds_per_step)
 
 
 def words(seconds: float) -> str:
-    """Returns a length of time, for people."""
+    """Format a duration for people."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -40,10 +40,10 @@ class Feed(Protocol):
     placement: str
 
     def load(self) -> dict[str, Any]:
-        """Returns what has to lie on every device."""
+        """Load what every device has to hold."""
 
     def step(self, task: Task):
-        """Returns the step that takes this feed's batches; once it is loaded."""
+        """The step that takes this feed's batches; call `load` first."""
 
     def batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         """Yields this host's rows of every batch, endlessly."""
@@ -123,7 +123,7 @@ class DeviceFeed:
 
 
 def create(config: ConfigDict, source: Source, devices) -> Feed:
-    """Returns the feed that a config asks for, once there is the memory for it."""
+    """Create the feed that a config asks for, if there is the memory for it."""
     placement = config.data.placement
     if placement not in PLACEMENTS:
         raise choices.unknown("config.data.placement", placement, PLACEMENTS)
@@ -151,12 +151,12 @@ def create(config: ConfigDict, source: Source, devices) -> Feed:
 
 
 def patch_size(config: ConfigDict) -> int:
-    """Returns the size that is cut, of which the blur's grid may take some away."""
+    """The size of a crop, including what the shift of the blur's grid cuts off."""
     return config.data.patch_size + config.data.grid_shift
 
 
 def room(devices: list[jax.Device]) -> int:
-    """Returns how many bytes pictures may take on each device."""
+    """The bytes that pictures may take on each device."""
     free = []
     for device in devices:
         stats = device.memory_stats() or {}

@@ -91,22 +91,22 @@ def join(timeout: float = 300) -> None:
 
 
 def count() -> int:
-    """Returns how many hosts there are."""
+    """The number of hosts."""
     return _cluster.num_processes if _cluster.client else 1
 
 
 def index() -> int:
-    """Returns which of them this one is."""
+    """The index of this host."""
     return _cluster.process_id if _cluster.client else 0
 
 
 def is_first() -> bool:
-    """Returns whether this host is the one that logs and writes."""
+    """Whether this host is the one that logs and writes."""
     return index() == 0
 
 
 def name() -> str:
-    """Returns what this host is called."""
+    """The name of this host."""
     return f"host {index()} of {count()}"
 
 
@@ -114,12 +114,12 @@ _turns = itertools.count()
 
 
 def _next_turn() -> int:
-    """Returns a number that is the same on all hosts, which do all things in order."""
+    """A counter with the same value on all hosts, which act in the same order."""
     return next(_turns)
 
 
 def on_primary_host(call: Callable[[], Any]) -> Any:
-    """Returns what the call gives on the first host, which alone makes it.
+    """Run the call on the first host alone, and give its result to all.
 
     It must fit into JSON. What a person did wrong there is raised on all hosts.
     """
@@ -141,7 +141,7 @@ def on_primary_host(call: Callable[[], Any]) -> Any:
 
 
 def all_true(here: bool) -> bool:
-    """Returns whether it is true on every host."""
+    """Whether the value is true on every host."""
     if count() == 1:
         return here
     folder = f"{_PREFIX}/said/{_next_turn()}/"
@@ -153,7 +153,7 @@ def all_true(here: bool) -> bool:
 
 
 def meet() -> None:
-    """Returns when all hosts have called this.
+    """Wait until all hosts have called this.
 
     What talks between CPUs gives up after half a minute, so that hosts should not come
     much later than others to where they first talk.
@@ -175,7 +175,7 @@ def leave() -> None:
 
 
 def is_loss(error: BaseException) -> bool:
-    """Returns whether an error tells that another host is gone."""
+    """Whether an error means that another host is gone."""
     words = str(error).lower()
     return count() > 1 and any(word in words for word in _GONE)
 

@@ -36,7 +36,7 @@ class MetricsLog:
 
 
 def read_metrics(workdir: Path) -> list[dict]:
-    """Returns the lines that a run wrote; one that a kill cut short is left out."""
+    """The lines that a run wrote, without one that a kill cut short."""
     path = workdir / METRICS_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     records = []

@@ -26,7 +26,7 @@ _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 def create(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Returns the rule that a config names, for so many steps.
+    """Create the optimizer that a config names, for that many steps.
 
     Where time ends a run and steps are None, a cosine is left to `of_budget`.
 
@@ -53,13 +53,13 @@ def create(
 def create_schedule(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.Schedule:
-    """Returns the learning rate as a function of the step."""
+    """The learning rate as a function of the step."""
     rate = _by_update(config, steps, steps_per_epoch)
     return lambda step: rate(step // config.accumulate)
 
 
 def of_budget(config: ConfigDict, share: float) -> float:
-    """Returns the factor of the rate when such a share of the time is used up."""
+    """The learning rate's factor when that fraction of the time is used."""
     name, _ = _parse(config.schedule)
     return float(0.5 * (1 + np.cos(np.pi * share))) if name == "cosine" else 1.0
 
@@ -96,11 +96,11 @@ class Plateau:
 
     @property
     def scale(self) -> float:
-        """Returns the factor of the rate."""
+        """The current factor of the learning rate."""
         return float(self._state.scale) if self._state else 1.0
 
     def state_dict(self) -> dict:
-        """Returns what a resumed run needs."""
+        """The state that a resumed run needs."""
         held = self._state._asdict() if self._state else {}
         return {name: float(value) for name, value in held.items()}
 
@@ -116,7 +116,7 @@ class Plateau:
 def _muon(
     rate: Callable[[int], float], weight_decay: float
 ) -> optax.GradientTransformation:
-    """Returns Muon for what lies between features, and Adam for the rest.
+    """Muon for kernels between features, and Adam for the rest.
 
     Muon steps along the orthogonal matrix nearest to the gradient (Jordan et al.,
     "Muon", 2024), here as far as Adam would (Liu et al., "Muon is Scalable for LLM
@@ -134,12 +134,12 @@ def _muon(
 
 
 def _is_matrix(weight: jax.Array) -> bool:
-    """Returns whether an array is a kernel between features."""
+    """Whether an array is a kernel between features."""
     return weight.ndim >= 2 and min(weight.shape[-2:]) >= _FEATURES
 
 
 def _dimensions(packed: dict) -> dict:
-    """Returns what of stacked kernels Muon takes for rows, and nothing of the rest."""
+    """The axes of stacked kernels that Muon takes for rows; none for the rest."""
     stacks = {
         name: optax.contrib.MuonDimensionNumbers(
             tuple(range(1, stack.ndim - 1)), stack.ndim - 1
@@ -152,7 +152,7 @@ def _dimensions(packed: dict) -> dict:
 def _by_update(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> Callable[[int], float]:
-    """Returns the learning rate by the number of updates before."""
+    """The learning rate by the number of updates so far."""
     if config.accumulate < 1:
         raise UserError(
             f"config.optimizer.accumulate must be at least 1, not {config.accumulate}"
@@ -178,7 +178,7 @@ def _by_update(
 
 
 def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
-    """Returns a schedule's name and its two numbers, if it has them."""
+    """A schedule's name and its two numbers, if it has them."""
     name, colon, rest = schedule.partition(":")
     try:
         numbers = tuple(float(number) for number in rest.split(",")) if colon else ()

@@ -34,16 +34,16 @@ class _Devices:
 
     @property
     def platform(self) -> str:
-        """Returns what kind of devices they are: `cpu`, `gpu` or `tpu`."""
+        """The kind of devices: `cpu`, `gpu` or `tpu`."""
         return self._devices[0].platform
 
     @property
     def local(self) -> list[jax.Device]:
-        """Returns those of this host."""
+        """The devices of this host."""
         return [d for d in self._devices if d.process_index == hosts.index()]
 
     def to_save(self, tree):
-        """Returns a tree of host 0 as what all hosts write a part of."""
+        """Turn a tree of host 0 into arrays that all hosts write a part of."""
         if hosts.count() == 1:
             return tree
         return jax.tree.map(partial(_put, sharding=self._whole), tree)
@@ -55,13 +55,13 @@ class JitParallel(_Devices):
     axis_name = None
 
     def replicate(self, tree):
-        """Returns the tree on every device."""
+        """Copy the tree to every device."""
         if hosts.count() == 1:
             return jax.device_put(tree, self._whole)
         return self.to_save(tree)
 
     def shard(self, batch, *, several: bool = False):
-        """Returns the batch, a part of it on each device; each host has its rows.
+        """Split the batch over the devices; each host gives its own rows.
 
         Of `several` batches, stacked, rows are the second axis.
         """
@@ -73,7 +73,7 @@ class JitParallel(_Devices):
         )
 
     def compile(self, step: Step) -> Step:
-        """Returns `step(state, frozen, batch, ...)` compiled; the state is given up."""
+        """Compile `step(state, frozen, batch, ...)`; the state is donated."""
         return jax.jit(
             step,
             donate_argnums=0,
@@ -82,7 +82,7 @@ class JitParallel(_Devices):
         )
 
     def to_host(self, tree):
-        """Returns one copy of a replicated tree as NumPy arrays of their own."""
+        """Copy a replicated tree to the host, as NumPy arrays of their own."""
         return jax.tree.map(lambda x: np.array(x, copy=True), tree)
 
 
@@ -128,7 +128,7 @@ class PmapParallel(_Devices):
 
 
 def _put(x, sharding: NamedSharding) -> jax.Array:
-    """Returns what every host holds whole as an array over the devices of all."""
+    """Make an array over all devices of what every host holds in full."""
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
@@ -137,7 +137,7 @@ _WAYS = {"jit": JitParallel, "pmap": PmapParallel}
 
 
 def reproducible(platform: str) -> dict[str, bool] | None:
-    """Returns the compiler's options for programs that give the same bits each time.
+    """Compiler options that make programs deterministic to the bit.
 
     On a GPU the fastest convolutions add up in any order.
     """
@@ -161,7 +161,7 @@ def show_cores(batch_size: int, device_count: int = 0) -> None:
 
 
 def create(way: str, batch_size: int, device_count: int = 0):
-    """Returns the devices of a run: all, or so many of every host."""
+    """The devices of a run: all, or that many of every host."""
     if way not in _WAYS:
         raise choices.unknown("parallel", way, _WAYS)
     there = len(jax.local_devices())
@@ -176,7 +176,7 @@ def create(way: str, batch_size: int, device_count: int = 0):
 
 
 def _of_each_host(count: int) -> list[jax.Device]:
-    """Returns the first devices of every host, host by host: the batch's order."""
+    """The first devices of every host, host by host: the order of the batch."""
     held: dict[int, list[jax.Device]] = {}
     for device in jax.devices():
         held.setdefault(device.process_index, []).append(device)

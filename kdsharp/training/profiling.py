@@ -27,7 +27,7 @@ class Profile:
 
     @property
     def until(self) -> float:
-        """Returns how many steps there are to the next where a trace begins or ends."""
+        """The number of steps until a trace begins or ends."""
         edges = (self._first, self._first + self._count) if self._count else ()
         return min(
             (e - self._taken for e in edges if e > self._taken), default=math.inf
@@ -46,7 +46,7 @@ class Profile:
 
     @property
     def ends(self) -> bool:
-        """Returns whether the steps taken were the last to trace."""
+        """Whether the last steps to trace have been taken."""
         return self._tracing and self._taken == self._first + self._count
 
     def end(self) -> None:

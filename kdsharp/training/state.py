@@ -25,12 +25,12 @@ class TrainState(flax.struct.PyTreeNode):
 
     @property
     def variables(self) -> dict:
-        """Returns what the network is applied with: the average, where there is one."""
+        """The network's variables: the average, where there is one."""
         return self.average or {"params": self.params, "batch_stats": self.batch_stats}
 
 
 def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
-    """Returns a network's first parameters and statistics."""
+    """Initialise a network's parameters and statistics."""
     # Not jitted: each shape's draw is compiled once, not each of a network's layers.
     pixels = jax.ShapeDtypeStruct((1, 32, 32, channels), jnp.float32)
     variables = model.lazy_init(key, pixels)
@@ -47,7 +47,7 @@ def create_state(
     adapters: dict | None = None,
     averaged: bool = False,
 ) -> TrainState:
-    """Returns the state before the first step."""
+    """Create the state before the first step."""
     adapters = adapters or {}
     params, batch_stats = variables["params"], variables["batch_stats"]
     average = {"params": params, "batch_stats": batch_stats} if averaged else {}

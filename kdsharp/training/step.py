@@ -44,7 +44,7 @@ class Task:
 
 
 def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
-    """Returns uint8 RGB as float in [0, 1]; of one channel, as luma."""
+    """Convert uint8 RGB to float in [0, 1], or to luma for one channel."""
     pixels = pictures.astype(jnp.float32) / 255
     return color.luma(pixels) if channels == 1 else pixels
 
@@ -56,7 +56,7 @@ def sharp_and_blurred(
     channels: int,
     grid_shift: int = 0,
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns a uint8 batch as pixels, and its blur: as given, or by `degrade`.
+    """A uint8 batch as pixels, and its blur: the given one, or by `degrade`.
 
     Both are smaller by `grid_shift`, cut anew after the blur, each picture elsewhere.
     """
@@ -89,7 +89,7 @@ def train_step(
     *,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Returns the next state and the step's metrics.
+    """Take a step; gives the next state and the step's metrics.
 
     `frozen` holds the variables of each of the `teachers`, and of `vgg`. With
     `axis_name`, `batch` is this device's share, and sums go over that axis. Without, it
@@ -177,7 +177,7 @@ def train_step(
 
 
 def _averaged(decay: float, state: TrainState, params, batch_stats) -> dict:
-    """Returns the moving average, which forgets faster while it is young."""
+    """Update the moving average, which forgets faster at first."""
     if not state.average:
         return {}
     decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
@@ -186,7 +186,7 @@ def _averaged(decay: float, state: TrainState, params, batch_stats) -> dict:
 
 
 def _picture_keys(key, count, axis_name):
-    """Returns a key a picture, the same however the batch is spread over devices."""
+    """A key for each picture, however the batch is split over devices."""
     index = jnp.arange(count)
     if axis_name is not None:
         index += jax.lax.axis_index(axis_name) * count

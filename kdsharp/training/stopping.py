@@ -36,7 +36,7 @@ class Patience:
         return 0 < self.patience <= self.stale
 
     def state_dict(self) -> dict:
-        """Returns what a resumed run needs."""
+        """The state that a resumed run needs."""
         return {"best": self.best, "best_step": self.best_step, "stale": self.stale}
 
     def load_state_dict(self, state: dict) -> None:

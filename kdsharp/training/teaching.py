@@ -54,7 +54,7 @@ class Teaching:
         blurred: Pixels,
         shown: Sequence[Pixels],
     ) -> list[Lesson]:
-        """Returns what each teacher makes of the batch and of its views."""
+        """Run each teacher on the batch and on its views."""
         lessons = []
         for model, held in zip(self.models, variables, strict=True):
             model = model or student
@@ -76,7 +76,7 @@ def apply(
     mutable: Iterable[str] = (),
     **options,
 ) -> tuple[Pixels, Features, dict]:
-    """Returns a network's residual, what those of its layers give, and its updates."""
+    """A network's residual, the features of those layers, and its updates."""
     layers = tuple(layers)
     residual, updates = model.apply(
         variables,
@@ -104,7 +104,7 @@ def create_adapters(
     channels: int,
     key: jax.Array,
 ) -> dict:
-    """Returns, for each teacher and pair of layers, a 1x1 convolution between them."""
+    """Create a 1x1 convolution for each teacher and pair of layers."""
     pixels = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
     ours = _shapes(student, variables, pixels, teaching.student_layers, "the student")
     adapters = {}
@@ -126,7 +126,7 @@ def create_adapters(
 
 
 def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
-    """Returns the lessons with the student's features as each adapter shows them.
+    """Add to the lessons the student's features, as each adapter maps them.
 
     A teacher's features of another size are resized to the student's.
     """
@@ -145,7 +145,7 @@ def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
 
 
 def parse_layers(spec: str) -> tuple[tuple[str, str], ...]:
-    """Returns the pairs of `student:teacher,...`."""
+    """Parse `student:teacher,...` into pairs."""
     pairs = [tuple(pair.strip().split(":")) for pair in spec.split(",") if pair.strip()]
     for pair in pairs:
         if len(pair) != 2:
@@ -164,7 +164,7 @@ def _resized(feature: jax.Array, like: jax.Array) -> jax.Array:
 
 
 def _shapes(model, variables, pixels, layers, whose) -> dict[str, int]:
-    """Returns how many features those layers have; says which layer there is not."""
+    """The number of features of those layers; refuses unknown ones."""
     _, captured = jax.eval_shape(
         lambda held, x: model.apply(
             held, x, capture_intermediates=True, mutable=["intermediates"]

@@ -15,7 +15,7 @@ _COLLAPSED = 0.02
 
 
 def no_gain(scores: dict[str, float], input_scores: dict[str, float]) -> bool:
-    """Returns whether a network does no better than to return its input.
+    """Whether a network does no better than to return its input.
 
     Errors of all pictures count together: a mean of their PSNRs would be one of those
     that are sharp already, where there are any.
@@ -43,13 +43,13 @@ class Validation:
         self.input = _mean(jax.jit(_measure)(self._blurred, self._sharp))
 
     def __call__(self, variables: dict) -> dict[str, float]:
-        """Returns the mean of every metric, and `gain`: dB won over the input."""
+        """The mean of every metric, and `gain`: dB over the input."""
         scores = _mean(self._score(variables, self._blurred, self._sharp))
         return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
 
 
 def center_crops(source: Source, size: int, limit: int) -> dict[str, np.ndarray]:
-    """Returns the middles of a source's first pictures, all of one size."""
+    """The centers of a source's first pictures, all of one size."""
     records = [source[i] for i in range(min(limit, len(source)))]
     size = min([size, *(side for r in records for side in r["sharp"].shape[:2])])
     return {

@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
+from kdsharp import models
 from kdsharp.base import atomic_files, optional
 from kdsharp.export import network
-from kdsharp.models.receptive_field import receptive_field
 from kdsharp.runtime import options as restore_options
 from kdsharp.web import context
 from kdsharp.web.kernels import module
@@ -53,7 +53,7 @@ def write(name: str, folder: Path) -> Entry:
     from kdsharp.export import onnx_models
 
     whole = network.of_weights(name)
-    looks = receptive_field(whole.model)
+    looks = models.receptive_field(whole.model)
     parameters = cards.count_parameters(store.locate(name))
     products = parameters / looks.multiple**2
     live = whole.model.channels == 1 and products <= _MOST_LIVE

@@ -12,7 +12,7 @@ _COLUMN = 12
 
 
 def line(file: Path) -> str:
-    """Returns one line: name, size, degradation and licence."""
+    """One line: name, size, degradation and licence."""
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
@@ -22,7 +22,7 @@ def line(file: Path) -> str:
 
 
 def describe(file: Path) -> str:
-    """Returns what a person asks of weights, an entry a line."""
+    """The card's entries that people ask for, one a line."""
     card = store.read_card(file)
     # An entry of None does not apply to these weights and is passed over.
     entries = {
@@ -49,7 +49,7 @@ def describe(file: Path) -> str:
 
 
 def gains(card: dict) -> dict[str, str]:
-    """Returns by test how many dB a network lifts its input's PSNR to what."""
+    """For each test, the gain in PSNR over the input and the result."""
     found = {}
     for test, networks in (card.get("scores") or {}).items():
         before, after = (
@@ -62,7 +62,7 @@ def gains(card: dict) -> dict[str, str]:
 
 
 def count_parameters(file: Path) -> int:
-    """Returns how many numbers of a file training set; statistics are none of them."""
+    """The number of trained parameters in a file; statistics do not count."""
     try:
         with safe_open(file, "numpy") as tensors:
             return sum(
@@ -86,7 +86,7 @@ def _value(value) -> str:
 
 
 def _training(card: dict) -> str | None:
-    """Returns how far it was trained, and by which revision."""
+    """How long it was trained, and by which revision."""
     parts = []
     if "steps" in card:
         parts.append(f"{card['steps']:,} steps")
@@ -96,7 +96,7 @@ def _training(card: dict) -> str | None:
 
 
 def _origin(source) -> dict[str, str]:
-    """Returns the entries of weights that came from elsewhere."""
+    """The entries of weights that came from elsewhere."""
     if not isinstance(source, dict):
         return {}
     return {
@@ -107,7 +107,7 @@ def _origin(source) -> dict[str, str]:
 
 
 def _scores(scores) -> list[str]:
-    """Returns the scores by test, a network a line."""
+    """The scores by test, one network a line."""
     lines = [] if scores else [f"{'scores':{_COLUMN}} none"]
     for test, networks in (scores or {}).items():
         lines.append(f"{test}:")
@@ -122,5 +122,5 @@ def _scores(scores) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Returns four digits: of a MSE as of a PSNR."""
+    """Format a score with four digits, whether MSE or PSNR."""
     return f"{value:.4g}"

@@ -9,18 +9,12 @@ import flax.linen as nn
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from kdsharp import models
 from kdsharp.errors import UserError
-
-# What tells a network of `models.MODELS` that it has no batch norm.
-_WITHOUT_NORM = {
-    "dncnn": {"norm_after": ()},
-    "light_cnn": {"norm": False},
-    "unet": {"norm": False},
-}
 
 
 def fold(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Returns arguments and variables of the same network, without batch norm.
+    """Fold batch norm away: arguments and variables of the same network without it.
 
     Expanded convolutions become plain. `model` holds the arguments of `models.create`,
     as a card does.
@@ -29,13 +23,14 @@ def fold(model: dict, variables: dict) -> tuple[dict, dict]:
     folded = fold_variables(variables)
     if not variables.get("batch_stats"):
         return dict(model), folded
-    if model["name"] not in _WITHOUT_NORM:
-        raise UserError(f"model {model['name']!r} cannot do without its batch norm")
-    return {**model, **_WITHOUT_NORM[model["name"]]}, folded
+    without_norm = models.find(model["name"]).without_norm
+    if without_norm is None:
+        raise UserError(f"model {model['name']!r} has no form without batch norm")
+    return {**model, **without_norm}, folded
 
 
 def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Returns arguments and variables with each expanded convolution as a plain one."""
+    """Turn each expanded convolution into a plain one."""
     if model.get("convolution") != "expanded":
         return dict(model), variables
     params = flatten_dict(variables["params"])
@@ -50,7 +45,7 @@ def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
 
 
 def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
-    """Returns the one kernel of an expanded convolution, as `models.real_time` has it.
+    """The single kernel of an expanded convolution, as in `models.real_time`.
 
     In NumPy: what runs a network without JAX folds it without JAX.
     """
@@ -60,7 +55,7 @@ def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
 
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
-    """Returns variables with each `norm*` folded into its neighbour `conv*`."""
+    """Fold each `norm*` into the `conv*` beside it."""
     params = flatten_dict(variables["params"])
     stats = flatten_dict(variables.get("batch_stats", {}))
     for *scope, norm in sorted({path[:-1] for path in stats}):

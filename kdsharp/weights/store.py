@@ -52,7 +52,7 @@ def save(path: Path, variables: dict, card: dict) -> None:
 
 
 def shipped() -> list[str]:
-    """Returns the names of the weights inside the package."""
+    """The names of the weights that ship with the package."""
     folder = resources.files(__package__) / "zoo"
     names = (Path(file.name) for file in folder.iterdir()) if folder.is_dir() else ()
     return sorted(name.stem for name in names if name.suffix == _TENSORS)
@@ -84,7 +84,7 @@ def locate(name: str) -> Path:
 
 
 def read_card(path: Path) -> dict:
-    """Returns the card beside weights, which names at least the network."""
+    """Read the card beside weights, which names at least the network."""
     card_path = path.with_suffix(_CARD)
     try:
         card = json.loads(card_path.read_text())
@@ -98,7 +98,7 @@ def read_card(path: Path) -> dict:
 
 
 def load(name: str, *, dtype: str = "float32") -> Weights:
-    """Returns the weights of that name, checked against their architecture."""
+    """Load the weights of that name, checked against their architecture."""
     path = locate(name)
     card = read_card(path)
     try:
@@ -148,7 +148,7 @@ def _flat(tree: dict, above: str = "") -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _nested(tensors: dict[str, np.ndarray]) -> dict:
-    """Returns the tree that these were the paths of."""
+    """Rebuild a tree from its paths."""
     tree: dict = {}
     for path, value in tensors.items():
         *above, name = path.split("/")

@@ -47,7 +47,7 @@ _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Returns the tensors of a file by name, numbers with a fraction as float32."""
+    """Read a file's tensors by name, floating-point ones as float32."""
     if not file.is_file():
         raise UserError(f"no file {file}")
     try:
@@ -74,7 +74,7 @@ def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
 
 
 def _state_dict(file: Path, content) -> dict[str, np.ndarray]:
-    """Returns the tensors, in whichever entry of a checkpoint they lie."""
+    """Find the tensors, whichever entry of a checkpoint holds them."""
     while isinstance(content, Mapping):
         for key in _NESTED:
             if isinstance(content.get(key), Mapping):
@@ -117,7 +117,7 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        """Returns a copy of the numbers, after checking that the storage has them."""
+        """Copy the numbers, after checking that the storage has them."""
         numbers = self.storage.numbers
         whole = (self.offset, *self.shape, *self.strides)
         if not all(type(number) is int and number >= 0 for number in whole):
@@ -173,7 +173,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(file: Path):
-    """Returns what a `.pth` holds, with `_Tensor` for each tensor."""
+    """Unpickle a `.pth`, with a `_Tensor` for each tensor."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             return _read_archive(file, archive)

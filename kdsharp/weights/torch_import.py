@@ -74,7 +74,7 @@ class _Tensors(dict[str, np.ndarray]):
         self.file, self.arch = file, arch
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """Returns the shape of a tensor that there must be."""
+        """The shape of a tensor that must exist."""
         if name not in self:
             self.refuse(f"{name} is missing; there are: {', '.join(list(self)[:4])}")
         if self[name].ndim != rank:
@@ -82,7 +82,7 @@ class _Tensors(dict[str, np.ndarray]):
         return self[name].shape
 
     def numbers(self, pattern: str) -> list[int]:
-        """Returns the numbers that names hold at the pattern's group, in order."""
+        """The numbers in names that match the pattern's group, in order."""
         found = (re.match(pattern, name) for name in self)
         return sorted({int(match[1]) for match in found if match})
 
@@ -91,7 +91,7 @@ class _Tensors(dict[str, np.ndarray]):
 
 
 def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
-    """Returns a network's variables and its arguments, read off the tensors.
+    """Convert tensors to a network's variables, with the arguments they imply.
 
     `told` sets what tensors do not tell: SwinIR's `img_range` (255 for the published
     JPEG models), the U-Net's `slope` and `sigmoid`, the `epsilon` of DnCNN's batch norm
@@ -150,7 +150,7 @@ def convert(
 
 
 def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
-    """Returns the shapes of a network's variables by their path."""
+    """The shapes of a network's variables, by path."""
     if arch != "vgg16":
         model = models.create(arch, **arguments)
     elif arguments:
@@ -165,7 +165,7 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def _convert(tensors: _Tensors, places: _Places, wanted: dict) -> dict:
-    """Returns the variables, or says which tensors are not as the network needs."""
+    """Build the variables; refuses tensors that do not fit the network."""
     shapes = {
         name: form.torch_shape(wanted[path].shape)
         for name, (path, form) in places.items()

@@ -1,16 +1,19 @@
 """ONNX graphs compute what Flax does, of any size, and are what checkers ask for."""
 
+import dataclasses
 import json
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
 from kdsharp.base import optional
+from kdsharp.errors import UserError
+from kdsharp.export import file_formats, networks, runs
 from kdsharp.export import network as networks_of
-from kdsharp.export import networks, runs
 from tests.export import random_networks
 from tests.models import fast
 
@@ -39,8 +42,19 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
 class PicturesTest(parameterized.TestCase):
     def test_every_model_has_an_emitter_and_is_tested(self):
         tested = {arguments["name"] for arguments in random_networks.ARGUMENTS}
-        self.assertEqual(set(networks.ARCHITECTURES), set(models.MODELS))
-        self.assertEqual(tested, set(models.MODELS))
+        self.assertEqual(tested, set(models.FAMILIES))
+        for name in models.FAMILIES:
+            self.assertTrue(callable(networks.emitter(name)), name)
+
+    def test_a_network_without_an_emitter_is_for_jax_alone(self):
+        without = dataclasses.replace(models.find("plain_cnn"), export=None)
+        network = random_networks.create(dict(name="plain_cnn", width=6))
+        with mock.patch.dict(models.FAMILIES, plain_cnn=without):
+            with self.assertRaisesRegex(UserError, "'plain_cnn' has no ONNX emitter"):
+                file_formats.check(network, "onnx", "float32")
+            with self.assertRaisesRegex(UserError, "'plain_cnn' has no ONNX emitter"):
+                onnx_models.batches(network)
+            file_formats.check(network, "stablehlo", "float32")
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
     def test_computes_what_flax_does_with_its_batch_norm(self, **arguments):

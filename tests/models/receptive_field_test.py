@@ -5,7 +5,6 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
-from kdsharp.models.receptive_field import receptive_field
 from tests.models import fast
 
 NETWORKS = (
@@ -38,12 +37,12 @@ def _positive(variables):
 
 class ReachTest(parameterized.TestCase):
     def test_every_network_has_one(self):
-        self.assertEqual({name for name, _ in NETWORKS}, set(models.MODELS))
+        self.assertEqual({name for name, _ in NETWORKS}, set(models.FAMILIES))
 
     @parameterized.parameters(*NETWORKS)
     def test_a_poke_is_felt_as_far_as_that(self, name, arguments):
         model = models.create(name, **arguments)
-        looks = receptive_field(model)
+        looks = models.receptive_field(model)
         step = looks.multiple
         middle = (looks.radius // step + 2) * step
         size = 2 * middle + step

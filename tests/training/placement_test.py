@@ -233,7 +233,7 @@ class MemoryTest(absltest.TestCase):
     def test_a_step_that_does_not_fit_is_told(self):
         with (
             self.assertRaisesRegex(UserError, "does not hold a step: lower"),
-            loop._memory_told(),
+            loop._explain_memory(),
         ):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 

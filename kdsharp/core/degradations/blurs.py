@@ -24,7 +24,7 @@ _TRUNCATE = 4
 def convolve(
     planes: Planes, kernel: kernels.Kernels, sizes: Sizes | None = None
 ) -> Planes:
-    """Returns each picture convolved with its kernel."""
+    """Convolve each picture with its kernel."""
     height, width = planes.shape[2:]
     radius = kernel.shape[-1] // 2
     # Multiplied spectra: many times faster on a CPU than a convolution that has
@@ -43,7 +43,7 @@ def convolve(
 def convolve_separably(
     planes: Planes, taps: Float[Array, "b k"], sizes: Sizes | None = None
 ) -> Planes:
-    """Returns each picture convolved with its taps along rows and along columns."""
+    """Convolve each picture with its taps, along rows and along columns."""
     height, width = planes.shape[2:]
     radius = taps.shape[-1] // 2
     shape = (height + 2 * radius, width + 2 * radius)
@@ -55,7 +55,7 @@ def convolve_separably(
 
 
 def gaussian_radius(sigma: float) -> int:
-    """Returns where a Gaussian ends."""
+    """The radius at which a Gaussian is cut off."""
     return int(_TRUNCATE * sigma + 0.5)
 
 

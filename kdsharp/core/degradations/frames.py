@@ -31,7 +31,7 @@ def extend(
     before: int = 0,
     mode: str,
 ) -> Float[Array, "b c height width"]:
-    """Returns the pictures in a larger array, `before` pixels from its top and left.
+    """Place the pictures in a larger array, `before` pixels from its top and left.
 
     Beyond a border lies the border pixel again (`edge`), or the picture mirrored with
     its border pixel repeated (`symmetric`: b a | a b c | c b).

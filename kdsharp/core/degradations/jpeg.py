@@ -56,7 +56,7 @@ _FINE = 8
 
 
 def _dct() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the DCT of an 8x8 block, along rows and along columns, as 64x64."""
+    """The DCT of an 8x8 block, along rows and columns, as a 64x64 matrix."""
     k, n = np.mgrid[:8, :8]
     basis = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
     basis[0] /= np.sqrt(2)
@@ -67,7 +67,7 @@ def _dct() -> tuple[np.ndarray, np.ndarray]:
 def tables(
     quality: Int[Array, " b"],
 ) -> tuple[Float[Array, "b 64"], Float[Array, "b 64"]]:
-    """Returns the quantisation tables of luma and of chroma, as libjpeg scales them."""
+    """The quantisation tables of luma and chroma, as libjpeg scales them."""
     quality = quality[:, None]
     percent = jnp.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     luma, chroma = (
@@ -84,7 +84,7 @@ def jpeg(
     subsample: bool = True,
     sizes: Sizes | None = None,
 ) -> Planes:
-    """Returns the pictures as they come back from JPEG files; one plane is grey."""
+    """The pictures after JPEG compression; one plane is grey."""
     height, width = planes.shape[2:]
     padded = (_up_to(height, 16), _up_to(width, 16))
     luma_table, chroma_table = tables(quality)
@@ -116,7 +116,7 @@ def _up_to(length: int, multiple: int) -> int:
 
 
 def _coded(planes: Planes, table: Float[Array, "b 64"]) -> Planes:
-    """Returns planes of whole blocks after quantisation."""
+    """Quantise planes that are made of whole blocks."""
     b, c, h, w = planes.shape
     blocks = planes.reshape(b, c, h // 8, 8, w // 8, 8).transpose(0, 1, 2, 4, 3, 5)
     blocks = blocks.reshape(b, -1, 64) - 128
@@ -146,7 +146,7 @@ def _halved(planes: Planes) -> Planes:
 
 
 def _extend_down(planes: Planes, sizes: Sizes | None, height: int) -> Planes:
-    """Returns the planes, their last row repeated to the end of the array."""
+    """Repeat the last row of the planes to the end of the array."""
     rows, columns = planes.shape[2:]
     if sizes is None:
         return extend(planes[:, :, :height], None, (rows, columns), mode="edge")
@@ -155,7 +155,7 @@ def _extend_down(planes: Planes, sizes: Sizes | None, height: int) -> Planes:
 
 
 def _doubled(planes: Planes, sizes: Sizes | None) -> Planes:
-    """Returns the planes at twice their size, each pixel 9:3:3:1 from its nearest."""
+    """Double the planes, each pixel mixed 9:3:3:1 from its nearest four."""
     b, c, h, w = planes.shape
     planes = extend(planes, sizes, (h + 2, w + 2), before=1, mode="edge")
     middle = 3 * planes[:, :, 1:-1]

@@ -24,7 +24,7 @@ _POINTS_A_PIXEL = 4
 
 
 def gaussian_taps(sigma: Float[Array, " b"], radius: int) -> Float[Array, "b k"]:
-    """Returns the Gaussian along one axis, sampled at the pixels; of 0, one pixel."""
+    """A Gaussian along one axis, sampled at the pixels; a single pixel for 0."""
     x = jnp.arange(-radius, radius + 1)
     taps = jnp.exp(-0.5 * jnp.square(x / jnp.maximum(sigma, 1e-3)[:, None]))
     return taps / taps.sum(-1, keepdims=True)
@@ -36,7 +36,7 @@ def gaussian(
     angle: Float[Array, " b"],
     radius: int,
 ) -> Kernels:
-    """Returns the Gaussian of width `sigma` along the angle and `across` at right."""
+    """A Gaussian with `sigma` along the angle and `across` perpendicular to it."""
     x = jnp.arange(-radius, radius + 1)
     y = -x[:, None]
     cos, sin = (f(jnp.radians(angle))[:, None, None] for f in (jnp.cos, jnp.sin))
@@ -47,7 +47,7 @@ def gaussian(
 
 
 def disc(radii: Float[Array, " b"], radius: int) -> Kernels:
-    """Returns how much of each pixel a disc covers: a lens out of focus."""
+    """The part of each pixel that a disc covers: a lens out of focus."""
     # Up to half a pixel the disc lies inside one pixel.
     radii = jnp.maximum(radii, 0.5)[:, None, None]
     x = jnp.arange(-radius, radius + 1)
@@ -59,7 +59,7 @@ def disc(radii: Float[Array, " b"], radius: int) -> Kernels:
 
 
 def line(length: Float[Array, " b"], angle: Float[Array, " b"], radius: int) -> Kernels:
-    """Returns the path of a steady motion."""
+    """The path of a steady motion."""
     count = _points(radius)
     along = length[:, None] * ((jnp.arange(count) + 0.5) / count - 0.5)
     angle = jnp.radians(angle)[:, None]
@@ -69,7 +69,7 @@ def line(length: Float[Array, " b"], angle: Float[Array, " b"], radius: int) -> 
 def shake(
     length: Float[Array, " b"], seed: UInt32[Array, " b"], radius: int
 ) -> Kernels:
-    """Returns the path of a hand that could not hold still.
+    """The path of an unsteady hand.
 
     Its velocity is an Ornstein-Uhlenbeck process. The point that is farthest from the
     centroid is `length / 2` away, as in a line of that length.
@@ -88,7 +88,7 @@ def _points(radius: int) -> int:
 
 
 def _wander(count: int) -> np.ndarray:
-    """Returns the matrix from white noise to positions."""
+    """The matrix that turns white noise into positions."""
     kept = math.exp(-1 / (_STEADY * count))
     lag = np.arange(count)[:, None] - np.arange(count)
     velocity = np.where(lag >= 0, kept ** np.maximum(lag, 0), 0)
@@ -97,7 +97,7 @@ def _wander(count: int) -> np.ndarray:
 
 
 def _path(x: Float[Array, "b n"], y: Float[Array, "b n"], radius: int) -> Kernels:
-    """Returns the points, each spread over its four nearest pixels (centroid kept)."""
+    """Spread each point over its four nearest pixels, which keeps the centroid."""
     at = jnp.arange(-radius, radius + 1)
     near_x, near_y = (jnp.maximum(1 - jnp.abs(p[..., None] - at), 0) for p in (x, y))
     return jnp.einsum("bni,bnj->bij", near_y, near_x, precision="highest") / x.shape[1]

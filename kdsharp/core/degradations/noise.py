@@ -22,12 +22,12 @@ _COUNTS = 18
 def normal(
     seed: UInt32[Array, " b"], shape: tuple[int, int, int]
 ) -> Float[Array, "b c h w"]:
-    """Returns standard normal planes, of `shape` for each picture."""
+    """Standard normal planes, of `shape` for each picture."""
     return jax.vmap(lambda s: jax.random.normal(jax.random.key(s), shape))(seed)
 
 
 def poisson(z: Float[Array, "..."], mean: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns Poisson counts, the quantiles of `mean` at those of standard normal `z`.
+    """Poisson counts with that mean, at the quantiles of the standard normal `z`.
 
     (A sampler that rejects is a loop that ends with its last pixel; this is many
     times faster.) The gradient is that of the mean.

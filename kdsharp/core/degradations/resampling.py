@@ -64,7 +64,7 @@ FILTERS: dict[str, tuple[Callable[[Array, ModuleType], Array], float]] = {
 def taps(
     filter: str, source: int, target: int
 ) -> tuple[Int[np.ndarray, " target"], Float[np.ndarray, "target taps"]]:
-    """Returns, for each target pixel, its first source pixel and Pillow's weights."""
+    """The first source pixel of each target pixel, and Pillow's weights."""
     weigh, reach = FILTERS[filter]
     # In Pillow's own order: where a pixel lies on the rim of a filter, the rounding of
     # double precision decides.
@@ -89,7 +89,7 @@ def weights(
     rows: int,
     columns: int,
 ) -> Float[Array, "b rows columns"]:
-    """Returns the matrices that take `source` pixels to `target` pixels.
+    """The matrices that map `source` pixels to `target` pixels.
 
     Columns from `source` on are zero; rows from `target` on repeat the last one.
     """
@@ -114,7 +114,7 @@ def resize_planes(
     target: Sizes | None = None,
     exact: bool = False,
 ) -> Float[Array, "b c height width"]:
-    """Returns the pictures, of sizes `source`, at sizes `target` in `shape`.
+    """Resize pictures of sizes `source` to sizes `target` in `shape`.
 
     Sizes are given for pictures that differ in them; without, they are the arrays'.
     """
@@ -141,7 +141,7 @@ def resize_planes(
 def _filter(
     equation: str, grey: Planes, filter: str, have: int, want: int, exact: bool
 ) -> Planes:
-    """Returns grey levels after one pass of Pillow's, before clipping."""
+    """Grey levels after one of Pillow's passes, before clipping."""
     first, weighed = taps(filter, have, want)
     if exact:
         return _product(f"ij,{equation}", _dense(first, weighed, have), grey)
@@ -172,7 +172,7 @@ def _dense(
 def resize(
     picture: Float[Array, "b h w c"], height: int, width: int, filter: str = "bicubic"
 ) -> Float[Array, "b height width c"]:
-    """Returns the picture at another size, as Pillow's filter of that name gives it.
+    """Resize a picture as Pillow's filter of that name does.
 
     (Pillow 13 filters columns first where mostly the height shrinks; this does not.)
     """

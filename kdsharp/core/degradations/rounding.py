@@ -10,7 +10,7 @@ _TIE = 1e-4
 
 @jax.custom_jvp
 def floor(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the floor; its gradient is 1 (straight through)."""
+    """Round down; the gradient is 1 (straight through)."""
     return jnp.floor(x)
 
 
@@ -20,21 +20,21 @@ def _floor_jvp(primals, tangents):
 
 
 def half_up(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the nearest integer, halves rounded up; its gradient is 1."""
+    """Round to the nearest integer, halves up; the gradient is 1."""
     return floor(x + (0.5 + _TIE))
 
 
 def half_away(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the nearest integer, halves rounded away from 0; its gradient is 1."""
+    """Round to the nearest integer, halves away from 0; the gradient is 1."""
     sign = jnp.where(x < 0, -1.0, 1.0)
     return sign * floor(jnp.abs(x) + (0.5 + _TIE))
 
 
 def levels(picture: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the picture's 8-bit grey levels, 0 to 255, as float."""
+    """The picture's 8-bit grey levels, 0 to 255, as float."""
     return half_up(jnp.clip(picture, 0, 1) * 255)
 
 
 def to_8_bits(picture: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Returns the picture as 8 bits would keep it, still float in [0, 1]."""
+    """Round the picture to 8 bits, still float in [0, 1]."""
     return levels(picture) / 255

@@ -63,7 +63,7 @@ class Node:
     probability: float
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Returns what one picture meets here."""
+        """Describe what happens to one picture here."""
         drawn = {}
         happens, choice, *keys = jax.random.split(key, 2 + len(self.alternatives))
         if self.probability < 1:
@@ -79,7 +79,7 @@ class Node:
         return drawn
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Returns the frame after this; pictures that it spares are as before."""
+        """Apply the chosen alternative; pictures that it spares stay as they are."""
         # All alternatives are computed for all pictures: on an accelerator a choice
         # picture by picture would not be cheaper.
         after = self.alternatives[0].apply(frame, drawn)
@@ -111,12 +111,12 @@ class Leaf:
     step: Step
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Returns the step's open arguments, under its label."""
+        """Draw the step's open arguments, under its label."""
         drawn = self.step.draw(key)
         return {f"{self.label}.{name}": value for name, value in drawn.items()}
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Returns the frame after the step."""
+        """Apply the step."""
         return self.step.apply(frame, self._own(drawn))
 
     def describe(self, drawn: Mapping[str, np.ndarray], i: int) -> Iterator[str]:
@@ -151,14 +151,14 @@ class Chain:
     nodes: tuple[Node, ...]
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Returns what one picture meets from first to last."""
+        """Describe what happens to one picture, from first to last."""
         drawn = {}
         for i, node in enumerate(self.nodes):
             drawn |= node.draw(jax.random.fold_in(key, i))
         return drawn
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Returns the frame after all of it."""
+        """Apply all nodes, one after the other."""
         for node in self.nodes:
             frame = node.apply(frame, drawn)
         return frame
@@ -179,19 +179,19 @@ class Degradation:
     def __call__(
         self, keys: Key[Array, " b"], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Returns the pictures after the loss, in 8-bit values unless it is exact."""
+        """Degrade the pictures, to 8-bit values unless the spec is exact."""
         return self.apply(self.draw(keys), sharp)
 
     @functools.partial(jax.jit, static_argnums=0)
     def draw(self, keys: Key[Array, " b"]) -> Drawn:
-        """Returns what chance decides for each picture, as `STEP.ARGUMENT`."""
+        """Draw the random parameters of each picture, named `STEP.ARGUMENT`."""
         return jax.vmap(self.chain.draw)(keys)
 
     @functools.partial(jax.jit, static_argnums=0)
     def apply(
         self, parameters: Mapping[str, Array], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Returns the pictures after the loss that was drawn, as a call does."""
+        """Degrade the pictures by parameters that were drawn."""
         planes = sharp.transpose(0, 3, 1, 2)
         frame = Frame(planes, None, planes.shape[2:])
         blurred = self.chain.apply(frame, parameters).planes
@@ -201,17 +201,17 @@ class Degradation:
 
     @property
     def factor(self) -> int:
-        """Returns what sizes are best a multiple of, for no pixel to be shared."""
+        """The factor that sizes should be a multiple of, so that no pixel is split."""
         return math.lcm(*_factors(self.chain))
 
     def describe(self, parameters: Mapping[str, Array], index: int = 0) -> str:
-        """Returns the spec of what one picture met: numbers where ranges were."""
+        """The spec of what happened to one picture: numbers in place of ranges."""
         drawn = {name: np.asarray(value) for name, value in parameters.items()}
         return "+".join(self.chain.describe(drawn, index)) or "nothing"
 
 
 def _is_exact(part: Node | Leaf | Chain) -> bool:
-    """Returns whether what comes last may leave values between those of 8 bits."""
+    """Whether the last step may leave values between those of 8 bits."""
     match part:
         case Leaf(step=step):
             return getattr(step, "exact", "0") == "1"
@@ -233,7 +233,7 @@ def _factors(part: Node | Leaf | Chain) -> Iterator[int]:
 
 
 def create(spec: str) -> Degradation:
-    """Returns the degradation that the string stands for, such as `bicubic:2`."""
+    """Create the degradation of a spec such as `bicubic:2`."""
     return Degradation(spec, _chain(spec, Counter()))
 
 
@@ -305,7 +305,7 @@ def _probability(text: str, spec: str) -> float:
 
 
 def _label(name: str, seen: Counter) -> str:
-    """Returns `name`, numbered from its second time on."""
+    """`name`, numbered from its second use on."""
     seen[name] += 1
     return name if seen[name] == 1 else f"{name}{seen[name]}"
 

@@ -34,7 +34,7 @@ class Number:
     scale: str = "uniform"
 
     def draw(self, among: Range, u: Float[Array, ""]) -> Float[Array, ""]:
-        """Returns the number at `u`, which is uniform in [0, 1)."""
+        """The number at the quantile `u`, which is uniform in [0, 1)."""
         low, high = among
         match self.scale:
             case "log":
@@ -52,12 +52,12 @@ class Word:
 
 
 def between(low: float, high: float, scale: str = "uniform") -> dict:
-    """Returns the metadata of a field that is a number or a range."""
+    """The metadata of a field that is a number or a range."""
     return {"kind": Number(low, high, scale)}
 
 
 def among(words: Iterable[str]) -> dict:
-    """Returns the metadata of a field that is one of some words."""
+    """The metadata of a field that is one of some words."""
     return {"kind": Word(tuple(words))}
 
 
@@ -76,11 +76,11 @@ class Step:
 
     @classmethod
     def arguments(cls) -> dict[str, Number | Word]:
-        """Returns what each argument may be."""
+        """What each argument may be."""
         return {f.name: f.metadata["kind"] for f in dataclasses.fields(cls)}
 
     def ranges(self) -> dict[str, Range]:
-        """Returns the numbers among the arguments."""
+        """The numbers among the arguments."""
         return {
             name: getattr(self, name)
             for name, kind in self.arguments().items()
@@ -88,7 +88,7 @@ class Step:
         }
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Returns, for one picture, the arguments that the spec leaves open."""
+        """Draw the arguments that the spec leaves open, for one picture."""
         kinds = self.arguments()
         drawn = {
             name: kinds[name].draw(
@@ -102,7 +102,7 @@ class Step:
         return drawn
 
     def apply(self, frame: Frame, drawn: Drawn) -> Frame:
-        """Returns the frame after the step; `drawn` holds a value a picture."""
+        """Apply the step; `drawn` holds a value for each picture."""
         pictures = frame.planes.shape[0]
         values = {
             name: jnp.full(pictures, among.low) if among.fixed else drawn[name]

@@ -1,67 +1,98 @@
-"""What training minimises: named terms, summed with the weights a config gives them.
+"""Training losses: named terms, summed with the weights that a config gives them.
 
-`create` turns `{'residual_kd': 1.0, 'mse': 0.5}` into a function of an `Outcome`, what
-the student made of a batch, and of `Lesson`s, what each teacher makes of it. A
-distance to the truth (`mse`, `l1`, ...) has a twin to the teacher's picture, `NAME_kd`;
-only that of `mse` is called `residual_kd`. To add a loss: write it in `distances` or
-`lessons`, and enter it in the table there.
+`create` turns `{'residual_kd': 1.0, 'mse': 0.5}` into a function of an `Outcome`, the
+student's result on a batch, and of `Lesson`s, each teacher's result on it. A distance
+to the truth (`mse`, `l1`, ...) has a twin to the teacher's picture, `NAME_kd`; the twin
+of `mse` alone is called `residual_kd`.
+
+To add a loss, write a function in `distances` or `lessons` and enter it in the table at
+the end of that file. What it needs beside the batch it declares there by `@needs`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from jaxtyping import Array, Float
 
 from kdsharp.base import choices
-from kdsharp.core.objectives.distances import DISTANCES, perceptual
+from kdsharp.core.objectives import needs
+from kdsharp.core.objectives.distances import DISTANCES, Distance
 from kdsharp.core.objectives.lessons import LESSONS
 from kdsharp.core.objectives.outcome import Lesson, Outcome
 from kdsharp.errors import UserError
 
-__all__ = ["ASKING_FOR_VGG", "OF_TEACHER", "TERMS", "Lesson", "Outcome", "create"]
+__all__ = ["TERMS", "Lesson", "Outcome", "create", "in_use", "needing"]
 
 Loss = Float[Array, ""]
 Objective = Callable[[Outcome, Sequence[Lesson]], tuple[Loss, dict[str, Loss]]]
 
-_PERCEPTUAL = "perceptual"
-_TO_TRUTH = (*DISTANCES, _PERCEPTUAL)
-_TO_TEACHER = {
-    "residual_kd" if name == "mse" else f"{name}_kd": name for name in _TO_TRUTH
-}
 
-# Terms that ask for a teacher, for VGG16; and all there are.
-OF_TEACHER = frozenset({*_TO_TEACHER, *LESSONS})
-ASKING_FOR_VGG = frozenset({_PERCEPTUAL, f"{_PERCEPTUAL}_kd"})
-TERMS = (*_TO_TRUTH, *_TO_TEACHER, *LESSONS)
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """A loss of the student's outcome and of each teacher's lesson, if it needs one."""
+
+    loss: Callable[..., Loss]
+    needs: frozenset[str] = frozenset()
+
+
+def _distance_terms(name: str, distance: Distance) -> dict[str, Term]:
+    """The two terms of a distance: to the truth, and to a teacher's picture."""
+    needed = needs.of(distance)
+
+    def measure(outcome: Outcome, target: Float[Array, "b h w c"]) -> Loss:
+        more = {"perceive": outcome.perceive} if "vgg" in needed else {}
+        return distance(outcome.restored, target, **more)
+
+    return {
+        name: Term(lambda outcome: measure(outcome, outcome.sharp), needed),
+        "residual_kd" if name == "mse" else f"{name}_kd": Term(
+            lambda outcome, lesson: measure(outcome, outcome.blurred + lesson.residual),
+            needed | {"teacher"},
+        ),
+    }
+
+
+def _all_terms() -> dict[str, Term]:
+    found = {}
+    for name, distance in DISTANCES.items():
+        found |= _distance_terms(name, distance)
+    for name, lesson in LESSONS.items():
+        found[name] = Term(lesson, needs.of(lesson) | {"teacher"})
+    return dict(sorted(found.items(), key=lambda item: "teacher" in item[1].needs))
+
+
+TERMS = _all_terms()
 
 
 def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Objective:
-    """Returns a function to the weighted sum of terms and to each term, unweighted.
+    """Build the function that gives the weighted sum and each term, unweighted.
 
-    There is one of `shares` for each teacher: its part in every term of a teacher.
+    `shares` holds a number for each teacher: its part in every term of a teacher.
     """
     weights = in_use(weights)
     if not weights:
         raise UserError(f"the objective has no term; choose one of: {', '.join(TERMS)}")
-    if not shares and (asking := OF_TEACHER & set(weights)):
-        raise UserError(f"loss term {min(asking)!r} needs config.teacher.weights")
+    if not shares and (named := needing("teacher", weights)):
+        raise UserError(f"loss term {named[0]!r} needs config.teacher.weights")
 
     def objective(outcome: Outcome, lessons: Sequence[Lesson] = ()):
         terms = {}
         for name in weights:
-            if name in OF_TEACHER:
+            term = TERMS[name]
+            if "teacher" in term.needs:
                 terms[name] = sum(
-                    share * _of_teacher(name, outcome, lesson)
+                    share * term.loss(outcome, lesson)
                     for share, lesson in zip(shares, lessons, strict=True)
                 )
             else:
-                terms[name] = _distance(name, outcome, outcome.sharp)
+                terms[name] = term.loss(outcome)
         return sum(weights[name] * term for name, term in terms.items()), terms
 
     return objective
 
 
 def in_use(weights: Mapping[str, float]) -> dict[str, float]:
-    """Returns the terms that a config switches on, all of them known."""
+    """The terms with a weight other than 0, all of them known."""
     weights = {name: weight for name, weight in weights.items() if weight}
     for name, weight in weights.items():
         if not isinstance(weight, int | float):
@@ -71,13 +102,6 @@ def in_use(weights: Mapping[str, float]) -> dict[str, float]:
     return weights
 
 
-def _of_teacher(name: str, outcome: Outcome, lesson: Lesson) -> Loss:
-    if name in LESSONS:
-        return LESSONS[name](outcome, lesson)
-    return _distance(_TO_TEACHER[name], outcome, outcome.blurred + lesson.residual)
-
-
-def _distance(name: str, outcome: Outcome, target: Float[Array, "b h w c"]) -> Loss:
-    if name == _PERCEPTUAL:
-        return perceptual(outcome.perceive, outcome.restored, target)
-    return DISTANCES[name](outcome.restored, target)
+def needing(need: str, names: Iterable[str] = TERMS) -> list[str]:
+    """Those of the terms, in alphabetical order, that need it: see `needs.NEEDS`."""
+    return sorted(name for name in names if need in TERMS[name].needs)

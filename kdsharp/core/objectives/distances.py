@@ -1,4 +1,8 @@
-"""How far a restored picture is from the one it should be: one number a batch."""
+"""Distances between a restored picture and its target: one number a batch.
+
+A function `(restored, target)` in `DISTANCES` is two loss terms: `NAME`, to the truth,
+and `NAME_kd`, to a teacher's picture.
+"""
 
 from collections.abc import Callable
 
@@ -7,60 +11,61 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from kdsharp.core import similarity
+from kdsharp.core.objectives.needs import needs
 
 Picture = Float[Array, "b h w c"]
-Distance = Callable[[Picture, Picture], Float[Array, ""]]
+Distance = Callable[..., Float[Array, ""]]
 
 # Where Charbonnier's distance turns from a square into an absolute value: 1e-3, as in
 # Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
 _CHARBONNIER = 1e-3
 _WAVELET_LEVELS = 2
-# A mean squared error, of 30 dB, far below which the loss in decibels is level: else
-# pictures that are sharp already would outweigh all others.
+# The mean squared error of 30 dB; well below it the loss in decibels is flat, or else
+# pictures that are already sharp would outweigh all others.
 _LEVEL = 1e-3
 
 
 def mse(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean squared error."""
+    """Mean squared error."""
     return jnp.mean(jnp.square(restored - target))
 
 
 def l1(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean absolute error."""
+    """Mean absolute error."""
     return jnp.mean(jnp.abs(restored - target))
 
 
 def charbonnier(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean absolute error, smooth around zero."""
+    """Mean absolute error, smooth around zero."""
     square = jnp.square(restored - target)
     return jnp.mean(jnp.sqrt(square + _CHARBONNIER**2))
 
 
 def psnr(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean of the pictures' errors in decibels, the less the better.
+    """Mean error of the pictures in decibels: lower is better.
 
-    Where blur is mild a decibel counts as much as where it is strong, to about 30 dB.
+    A decibel counts the same where blur is mild as where it is strong, up to 30 dB.
     """
     error = jnp.mean(jnp.square(restored - target), axis=(1, 2, 3))
     return 10 * jnp.mean(jnp.log10(error + _LEVEL))
 
 
 def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns what lacks of a structural similarity of one."""
+    """1 - SSIM."""
     return 1 - jnp.mean(similarity.ssim(restored, target))
 
 
 def ms_ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns what lacks of a multi-scale structural similarity of one.
+    """1 - MS-SSIM.
 
-    Of as many of its five scales as fit a patch: two from 21 pixels on, three from 41.
+    Uses as many of the five scales as fit a patch: two from 21 pixels, three from 41.
     """
     scales = similarity.scales_for(*restored.shape[1:3])
     return 1 - jnp.mean(similarity.ms_ssim(restored, target, scales=scales))
 
 
 def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean absolute difference of the steps to the next pixel."""
+    """Mean absolute difference of the gradients between neighbouring pixels."""
     difference = restored - target
     across = jnp.mean(jnp.abs(jnp.diff(difference, axis=2)))
     down = jnp.mean(jnp.abs(jnp.diff(difference, axis=1)))
@@ -68,18 +73,18 @@ def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
 
 
 def frequency(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean absolute difference of the Fourier coefficients.
+    """Mean absolute difference of the Fourier coefficients.
 
-    Real and imaginary parts count apart, scaled so that white noise scores alike in
-    pictures of any size. After Cho et al., "Rethinking Coarse-to-Fine Approach in
-    Single Image Deblurring", ICCV 2021.
+    Real and imaginary parts count separately, scaled so that white noise scores the
+    same in pictures of any size. After Cho et al., "Rethinking Coarse-to-Fine Approach
+    in Single Image Deblurring", ICCV 2021.
     """
     spectrum = jnp.fft.rfft2(restored - target, axes=(1, 2), norm="ortho")
     return (jnp.mean(jnp.abs(spectrum.real)) + jnp.mean(jnp.abs(spectrum.imag))) / 2
 
 
 def wavelet(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Returns the mean absolute difference of Haar coefficients, each band alike.
+    """Mean absolute difference of the Haar coefficients, all bands weighted equally.
 
     After the distillation of MTKD (Jiang et al., ECCV 2024), which compares students
     with teachers band by band.
@@ -91,27 +96,29 @@ def wavelet(restored: Picture, target: Picture) -> Float[Array, ""]:
     return sum(jnp.mean(jnp.abs(band)) for band in [low, *bands]) / (1 + len(bands))
 
 
+@needs("vgg")
 def perceptual(
-    perceive: Callable[[Picture], Float[Array, "b H W f"]],
     restored: Picture,
     target: Picture,
+    *,
+    perceive: Callable[[Picture], Float[Array, "b H W f"]],
 ) -> Float[Array, ""]:
-    """Returns the mean absolute difference of what VGG16 sees in the pictures."""
+    """Mean absolute difference of VGG16's features of the pictures."""
     seen = jax.lax.stop_gradient(perceive(target))
     return jnp.mean(jnp.abs(perceive(restored) - seen))
 
 
 def _haar(x: Picture) -> list[Picture]:
-    """Returns one level of the orthonormal Haar transform: low, then three details.
+    """One level of the orthonormal Haar transform: the low band, then three details.
 
-    An odd last row or column goes with its own copy.
+    An odd last row or column is paired with a copy of itself.
     """
     height, width = x.shape[1:3]
     x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    for_sides = []
+    bands = []
     for part in _sum_and_difference(x, axis=1):
-        for_sides += _sum_and_difference(part, axis=2)
-    return for_sides
+        bands += _sum_and_difference(part, axis=2)
+    return bands
 
 
 def _sum_and_difference(x: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
@@ -130,4 +137,5 @@ DISTANCES: dict[str, Distance] = {
     "edge": edge,
     "frequency": frequency,
     "wavelet": wavelet,
+    "perceptual": perceptual,
 }

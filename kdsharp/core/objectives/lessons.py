@@ -1,4 +1,7 @@
-"""Terms that ask more of a teacher than its picture: its features, its other views."""
+"""Loss terms that compare more with a teacher than its picture.
+
+Each is a function `(outcome, lesson)`; `@needs` says what these have to hold.
+"""
 
 from collections.abc import Callable
 
@@ -6,14 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from kdsharp.core.objectives.needs import needs
 from kdsharp.core.objectives.outcome import Feature, Lesson, Outcome
 
-# An affinity is of all pairs of places: of more than 32x32, its square grows too large.
+# Affinities are of all pairs of positions: beyond 32x32 there are too many.
 _AFFINITY_SIDE = 32
 
 
+@needs("features", "adapters")
 def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Returns the error of adapted features: 1 is as bad as features of zero.
+    """Relative squared error of the adapted features: 1 is as bad as all zeros.
 
     After Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
     """
@@ -24,11 +29,13 @@ def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
     return sum(errors) / len(errors)
 
 
+@needs("features")
 def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Returns the mean absolute difference of the affinities of places.
+    """Mean absolute difference of the spatial affinities.
 
     After He et al., "FAKD: Feature-Affinity Based Knowledge Distillation for Efficient
-    Image Super-Resolution", ICIP 2020: the cosine of the features at every two places.
+    Image Super-Resolution", ICIP 2020: an affinity is the cosine between the features
+    at two positions.
     """
     errors = [
         jnp.mean(jnp.abs(_affinity(student) - _affinity(feature)))
@@ -37,8 +44,9 @@ def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
     return sum(errors) / len(errors)
 
 
+@needs("views")
 def views_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Returns the mean absolute error to the teacher's residual in the other views.
+    """Mean absolute error to the teacher's residuals of the other views.
 
     After Zhang et al., "Data Upcycling Knowledge Distillation for Image
     Super-Resolution" (DUKD), 2023.
@@ -51,7 +59,7 @@ def views_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
 
 
 def _affinity(feature: Feature) -> Float[Array, "b n n"]:
-    """Returns the cosine between the features of every two places."""
+    """Cosine similarity between the features at every pair of positions."""
     height, width = feature.shape[1:3]
     size = (min(height, _AFFINITY_SIDE), min(width, _AFFINITY_SIDE))
     if size != (height, width):

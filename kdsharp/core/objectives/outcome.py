@@ -1,4 +1,4 @@
-"""What loss terms are functions of."""
+"""The arguments of a loss term: the student's outcome and a teacher's lesson."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,16 +9,16 @@ Feature = Float[Array, "b h w f"]
 
 
 class Outcome(NamedTuple):
-    """A batch and what the student made of it."""
+    """A batch and the student's result on it."""
 
     sharp: Float[Array, "b h w c"]
     blurred: Float[Array, "b h w c"]
     residual: Float[Array, "b h w c"]
     # The layers that `config.features` names.
     features: tuple[Feature, ...] = ()
-    # The residuals of the batch's other views, turned back: see `core/views.py`.
+    # Residuals of the batch's other views, turned back: see `core/views.py`.
     views: tuple[Float[Array, "b H W c"], ...] = ()
-    # What VGG16 sees in a picture.
+    # VGG16's features of a picture.
     perceive: Callable[[Float[Array, "b h w c"]], Feature] | None = None
 
     @property
@@ -27,10 +27,10 @@ class Outcome(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """What one teacher makes of the same batch."""
+    """One teacher's result on the same batch."""
 
     residual: Float[Array, "b h w c"]
-    # Of the teacher's layers; and of the student's, as an adapter shows them to it.
+    # The teacher's layers, and the student's as an adapter maps them to the teacher's.
     features: tuple[Feature, ...] = ()
     adapted: tuple[Feature, ...] = ()
     views: tuple[Float[Array, "b H W c"], ...] = ()

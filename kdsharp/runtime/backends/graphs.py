@@ -54,14 +54,14 @@ def backend(
 def _pictures(
     weights: "store.Weights", compute: Compute, compile_graph: Compile, rounds_once
 ) -> Network:
+    from kdsharp import models
     from kdsharp.export import network, onnx_models
-    from kdsharp.models.receptive_field import receptive_field
 
     whole = network.of_weights(weights)
     ranges = _ranges(whole, compute, rounds_once)
     graph = onnx_models.batches(whole, ranges=ranges, clip=False, gains_given=True)
     run = compile_graph(graph.SerializeToString(), compute)
-    looks = receptive_field(whole.model)
+    looks = models.receptive_field(whole.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
         blurred = np.asarray(blurred, np.float32)

@@ -31,7 +31,6 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
     import jax
 
     from kdsharp import models
-    from kdsharp.models.receptive_field import receptive_field
     from kdsharp.weights import fold
 
     if compute.threads:
@@ -48,7 +47,7 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
     def restore(variables, blurred, gains):
         return models.restore(model, variables, blurred, gains=gains)
 
-    looks = receptive_field(model)
+    looks = models.receptive_field(model)
     return Network(
         run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
         channels=model.channels,

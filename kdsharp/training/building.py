@@ -1,0 +1,189 @@
+"""From a config to the parts of a run, all checked, before anything is written."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from kdsharp import models
+from kdsharp.base import choices
+from kdsharp.core import degradations, objectives, views
+from kdsharp.data import pipeline
+from kdsharp.data.sources import Source
+from kdsharp.errors import UserError
+from kdsharp.training import (
+    calls,
+    feeding,
+    optimizers,
+    parallel,
+    teaching,
+    validation,
+    writers,
+)
+from kdsharp.training.budget import Budget
+from kdsharp.training.state import TrainState, create_state, init_variables
+from kdsharp.training.step import Task
+from kdsharp.training.stopping import Patience
+from kdsharp.training.teaching import Teacher, Teaching
+
+_DTYPES = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The parts of a run.
+
+    `steps` is None where time ends the run. `frozen` holds what steps read and never
+    change: the variables of the teachers and of VGG16.
+    """
+
+    steps: int | None
+    steps_per_epoch: int
+    steps_per_call: int
+    devices: Any
+    feed: feeding.Feed
+    task: Task
+    state: TrainState
+    frozen: dict[str, Any]
+    schedule: Callable[[int], Any]
+    plateau: optimizers.Plateau
+    patience: Patience
+    budget: Budget
+    validate: validation.Validation
+
+
+def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
+    """Build the network that a config describes."""
+    if config.dtype not in _DTYPES:
+        raise choices.unknown("dtype", config.dtype, _DTYPES)
+    return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
+
+
+def build(
+    config: ConfigDict,
+    *,
+    sources: dict[str, Source],
+    teachers: Sequence[Teacher] = (),
+    initial: dict | None = None,
+    vgg: tuple[nn.Module, dict] | None = None,
+) -> Parts:
+    """Build the parts of the run that a config describes.
+
+    `sources` holds the pictures, `train` and `valid`; training starts from the
+    variables `initial` instead of random ones; `vgg` is the network of the perceptual
+    loss and its variables.
+    """
+    steps_per_epoch = _count_steps(config, sources["train"])
+    budget = Budget(config.budget)
+    writers.check(config.writers)
+    steps = None if budget.limits else steps_per_epoch * config.epochs
+    devices = parallel.create(config.parallel, config.batch_size, config.devices)
+    feed = feeding.create(config, sources["train"], devices)
+    steps_per_call = calls.choose(
+        config.steps_per_call, devices.platform, feed.placement
+    )
+    model = create_model(config)
+    length = (config.optimizer, steps, steps_per_epoch)
+    task = _create_task(config, devices, optimizers.create(*length), teachers, vgg)
+    return Parts(
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        steps_per_call=steps_per_call,
+        devices=devices,
+        feed=feed,
+        task=task,
+        state=_create_state(config, model, task, teachers, initial),
+        frozen={
+            "teachers": [teacher.variables or {} for teacher in teachers],
+            "vgg": vgg and vgg[1],
+        },
+        schedule=optimizers.create_schedule(*length),
+        plateau=optimizers.Plateau(config.optimizer, config.stopping.metric),
+        patience=Patience(config.stopping.metric, config.stopping.patience),
+        budget=budget,
+        validate=_create_validation(config, model, task, sources["valid"]),
+    )
+
+
+def _count_steps(config: ConfigDict, source: Source) -> int:
+    """The steps of an epoch; refuses what the pipeline could not feed."""
+    if config.epochs < 1:
+        raise UserError(f"config.epochs must be at least 1, not {config.epochs}")
+    crops = config.data.crops_per_picture
+    size = feeding.patch_size(config)
+    pipeline.check(
+        source, config.batch_size, size, crops, config.data.augment, config.seed
+    )
+    return pipeline.steps_per_epoch(source, config.batch_size, crops)
+
+
+def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
+    """What all steps have in common."""
+    return Task(
+        model=create_model(config, devices.axis_name),
+        channels=config.model.channels,
+        objective=objectives.create(
+            config.objective, [teacher.share for teacher in teachers]
+        ),
+        degrade=degradations.create(config.degradation),
+        grid_shift=config.data.grid_shift,
+        optimizer=optimizer,
+        seed=config.seed,
+        teaching=_create_teaching(config, teachers),
+        vgg=vgg and vgg[0],
+        average=config.optimizer.average,
+    )
+
+
+def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:
+    """What teachers show, checked against the loss terms that need it."""
+    layers = teaching.parse_layers(config.features)
+    others = views.create(config.views)
+    terms = objectives.in_use(config.objective)
+    for need, given in (("features", layers), ("views", others)):
+        named, where = objectives.needing(need, terms), f"config.{need}"
+        if named and not given:
+            raise UserError(f"loss term {named[0]!r} needs {where}")
+        if given and not named:
+            wanted = " or ".join(objectives.needing(need))
+            raise UserError(f"{where} is given, but no term needs it: {wanted}")
+    if not config.optimizer.average and any(t.model is None for t in teachers):
+        raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
+    return Teaching(tuple(teacher.model for teacher in teachers), layers, others)
+
+
+def _create_state(config, model, task, teachers, initial) -> TrainState:
+    """The state before the first step."""
+    channels, key = config.model.channels, jax.random.key(config.seed)
+    if initial is None:
+        initial = init_variables(model, channels, key)
+    adapters = {}
+    if task.teaching.layers:
+        # Also where no term needs adapters: it is here that layers are looked up.
+        adapters = teaching.create_adapters(
+            task.teaching, model, initial, teachers, channels, key
+        )
+    terms = objectives.in_use(config.objective)
+    return create_state(
+        initial,
+        task.optimizer,
+        adapters=adapters if objectives.needing("adapters", terms) else {},
+        averaged=bool(config.optimizer.average),
+    )
+
+
+def _create_validation(config, model, task, source: Source) -> validation.Validation:
+    size = config.validation.size + config.data.grid_shift
+    crops = validation.center_crops(source, size, config.validation.pictures)
+    return validation.Validation(
+        model, task.channels, task.degrade, crops, config.seed, config.data.grid_shift
+    )
+
+
+def as_host_arrays(state: TrainState) -> TrainState:
+    """A state of the same shapes on the host, to restore checkpoints like it."""
+    return jax.tree.map(np.asarray, state)
