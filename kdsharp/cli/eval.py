@@ -4,6 +4,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
+from kdsharp.base import optional
 from kdsharp.cli.options import pixels
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
@@ -164,6 +165,7 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 
 def _eval_calls(arguments: argparse.Namespace) -> int:
+    optional.require("av", purpose="video")
     from kdsharp.commands import eval_video
     from kdsharp.evaluation.calls.clips import Window
     from kdsharp.evaluation.calls.ladder import Ladder

@@ -70,7 +70,9 @@ def add(verbs: Verbs) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from kdsharp.base import compilation
+    from kdsharp.base import compilation, optional
+
+    optional.require("onnx", purpose="exporting")
     from kdsharp.commands import export
 
     compilation.enable_cache()

@@ -5,6 +5,7 @@ import pathlib
 
 from kdsharp.cli.options import pixels
 from kdsharp.cli.verbs import Verbs, add_verb
+from kdsharp.errors import UserError
 
 
 def add(verbs: Verbs) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from kdsharp.base import optional
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 
@@ -38,13 +39,21 @@ def add(verbs: Verbs) -> None:
     )
 
 
+def _need_onnx() -> None:
+    optional.require(
+        "onnx", "onnxruntime", purpose="a page that computes in the browser"
+    )
+
+
 def _build(arguments: argparse.Namespace) -> None:
+    _need_onnx()
     from kdsharp.commands import web
 
     web.build(arguments.out, wished=arguments.models, runtime_copy=arguments.runtime)
 
 
 def _extension(arguments: argparse.Namespace) -> None:
+    _need_onnx()
     from kdsharp.commands import web
 
     web.extension(arguments.out, model=arguments.model)

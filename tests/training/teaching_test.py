@@ -236,7 +236,7 @@ class TeachingTest(parameterized.TestCase):
         ),
         (
             "two_teachers",
-            {"teacher.experiment": {"name": "other"}},
+            {"teacher.experiment": runs.small_config(Path("elsewhere"))},
             "both weights and an experiment",
         ),
     )

@@ -55,8 +55,9 @@ def check(name: str) -> None:
     """Refuses a backend that is not there."""
     if name not in BACKENDS:
         raise choices.unknown("backend", name, BACKENDS)
-    if not BACKENDS[name].installed:
-        raise UserError(f"backend {name!r} needs {' and '.join(BACKENDS[name].needs)}")
+    for module in BACKENDS[name].needs:
+        if not optional.installed(module):
+            raise optional.missing(module, purpose=f"backend {name!r}")
 
 
 def network(subject: Subject, dtype: str = "float32"):
