@@ -1,36 +1,20 @@
 """`kdsharp web`: a folder that any host serves."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
-from kdsharp.errors import UserError
 from kdsharp.web import build as site_files
-from kdsharp.web import networks, runtime
+from kdsharp.web import networks, output_folder, runtime
 
 
 def build(out: Path, *, wished: list[str], runtime_copy: Path | None) -> None:
     """Writes the site and prints what it weighs."""
-    _check(out)
-    above = out.absolute().parent
-    try:
-        above.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=above))
-    except OSError as error:
-        raise UserError(
-            f"{out} cannot be written ({error.strerror}): check {above}"
-        ) from error
-    try:
-        site = folder / "site"
+    with output_folder.replaced(out, holds="a site", is_ours=_is_site) as site:
         # First what may fail.
         if runtime_copy:
             runtime.copy(runtime_copy, site / "runtime")
         else:
             runtime.fetch(site / "runtime")
         entries = site_files.write(site, networks.names(wished), engine="browser")
-        _replace(site, out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     _tell(out, entries)
 
 
@@ -41,21 +25,8 @@ def extension(out: Path, *, model: str | None) -> None:
     build_extension.run(out, **({"model": model} if model else {}))
 
 
-def _check(out: Path) -> None:
-    """Refuses to replace anything that is no site."""
-    if out.is_file():
-        raise UserError(f"{out} is a file: give the name of a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / site_files.LIST).is_file():
-        raise UserError(
-            f"{out} holds other things than a site: give a new folder, or an empty one"
-        )
-
-
-def _replace(site: Path, out: Path) -> None:
-    if out.exists():
-        out.replace(site.with_name("old"))
-    site.replace(out)
-    out.chmod(0o755)
+def _is_site(folder: Path) -> bool:
+    return (folder / site_files.LIST).is_file()
 
 
 def _tell(out: Path, entries: list[networks.Entry]) -> None:

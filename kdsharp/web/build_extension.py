@@ -7,7 +7,6 @@ speaks to anybody.
 import dataclasses
 import json
 import shutil
-import tempfile
 import zipfile
 from importlib import resources
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
 from kdsharp.runtime import options as restore_options
-from kdsharp.web import build, networks
+from kdsharp.web import build, networks, output_folder
 
 _MANIFEST = "manifest.json"
 # What of the page restores frames.
@@ -35,27 +34,11 @@ _SHARED = (
 
 def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
     """Writes the folder and, beside it, the zip that stores and browsers take."""
-    _check(out)
-    above = out.absolute().parent
-    try:
-        above.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=above))
-    except OSError as error:
-        raise UserError(
-            f"{out} cannot be written ({error.strerror}): check {above}"
-        ) from error
-    try:
-        made = folder / "extension"
+    zipped = out.with_name(f"{out.name}.zip")
+    with output_folder.replaced(out, holds="this extension", is_ours=_is_ours) as made:
         entry = _write(made, model)
-        zipped = out.with_name(f"{out.name}.zip")
         with atomic_files.atomic_write(zipped) as unfinished:
             _zip(made, unfinished)
-        if out.exists():
-            out.replace(folder / "old")
-        made.replace(out)
-        out.chmod(0o755)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"{out}  (Chromium: chrome://extensions, developer mode, load unpacked)")
     print(
         f"{zipped}  ({zipped.stat().st_size / 1e3:,.0f} kB; Firefox: about:debugging)"
@@ -101,19 +84,8 @@ def _zip(folder: Path, out: Path) -> None:
             file.write(path, path.relative_to(folder))
 
 
-def _check(out: Path) -> None:
-    """Refuses to replace anything that is no extension of this kind."""
-    if out.is_file():
-        raise UserError(f"{out} is a file: give the name of a folder")
-    if out.is_dir() and any(out.iterdir()) and not _is_ours(out / _MANIFEST):
-        raise UserError(
-            f"{out} holds other things than this extension: give a new folder, or an "
-            "empty one"
-        )
-
-
-def _is_ours(manifest: Path) -> bool:
+def _is_ours(folder: Path) -> bool:
     try:
-        return json.loads(manifest.read_text()).get("name") == "kdsharp"
+        return json.loads((folder / _MANIFEST).read_text()).get("name") == "kdsharp"
     except (OSError, ValueError):
         return False

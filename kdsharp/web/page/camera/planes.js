@@ -86,14 +86,7 @@ export const ways = {
       },
     };
   },
-  wasm: (network, width, height, capabilities) =>
-    session(
-      network,
-      width,
-      height,
-      { ...capabilities, by: "wasm" },
-      "onnxruntime, WebAssembly",
-    ),
+  wasm: webAssembly,
   webgpu: (network, width, height, capabilities) =>
     session(
       network,
@@ -103,15 +96,13 @@ export const ways = {
       "onnxruntime, WebGPU",
     ),
   // Pictures go to the server, cameras do not.
-  server: (network, width, height, capabilities) =>
-    session(
-      network,
-      width,
-      height,
-      { ...capabilities, by: "wasm" },
-      "onnxruntime, WebAssembly",
-    ),
+  server: webAssembly,
 };
+
+function webAssembly(network, width, height, capabilities) {
+  const wasm = { ...capabilities, by: "wasm" };
+  return session(network, width, height, wasm, "onnxruntime, WebAssembly");
+}
 
 async function session(network, width, height, capabilities, by) {
   const network_ = await openSession(network, capabilities);

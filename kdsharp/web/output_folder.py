@@ -1,0 +1,43 @@
+"""Folders that a command writes whole, in place of what it wrote there before."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kdsharp.errors import UserError
+
+
+@contextlib.contextmanager
+def replaced(
+    out: Path, *, holds: str, is_ours: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Yields a path for the new folder, which becomes `out` when the block succeeds.
+
+    Where `out` has files and `is_ours` does not know them for what it `holds`, such as
+    "a site", it is refused.
+    """
+    if out.is_file():
+        raise UserError(f"{out} is a file: give the name of a folder")
+    if out.is_dir() and any(out.iterdir()) and not is_ours(out):
+        raise UserError(
+            f"{out} holds other things than {holds}: give a new folder, or an empty one"
+        )
+    above = out.absolute().parent
+    try:
+        above.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=above))
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}): check {above}"
+        ) from error
+    try:
+        made = staging / "new"
+        yield made
+        if out.exists():
+            out.replace(staging / "old")
+        made.replace(out)
+        out.chmod(0o755)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
