@@ -77,7 +77,7 @@ class _WeightsAndBiases:
         except wandb.Error as error:
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             raise UserError(
-                f"Weights & Biases cannot start a run ({reason}); WANDB_MODE=offline "
+                f"wandb cannot start a run ({reason}); WANDB_MODE=offline "
                 "keeps it in the work folder, to be sent later by 'wandb sync'"
             ) from error
         kept.parent.mkdir(exist_ok=True)
