@@ -42,7 +42,8 @@ def require(*modules: str, purpose: str, extra: str = "") -> list[ModuleType]:
             raise missing(module, purpose=purpose, extra=extra)
     # OpenVINO's telemetry reports each use to its maker, unasked, and forks to do so;
     # without the package OpenVINO is silent.
-    sys.modules.setdefault("openvino_telemetry", None)
+    # None, which the type of `sys.modules` leaves out, is a module that is not there.
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
     return [importlib.import_module(module) for module in modules]
 
 

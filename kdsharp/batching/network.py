@@ -60,7 +60,7 @@ class Handler(OnnxModelHandlerNumpy):
     ):
         super().__init__(model_uri, max_batch_size=1)
         self._shape = shape
-        self._wish = {"strength": strength, "unsharp": unsharp}
+        self._wish: dict[str, Any] = {"strength": strength, "unsharp": unsharp}
 
     def load_model(self) -> onnxruntime.InferenceSession:
         """Returns the session; it has the cores that its worker has."""
@@ -83,7 +83,7 @@ class Handler(OnnxModelHandlerNumpy):
             given = {onnx_models.INPUT: blurred}
             if gains is not None:
                 given[onnx_models.GAINS] = gains[:, :, None, None]
-            return inference_session.run(None, given)[0]
+            return np.asarray(inference_session.run(None, given)[0])
 
         sharpener = restore.Sharpener(
             "", backends.Network(run, **dataclasses.asdict(self._shape)), {}

@@ -35,9 +35,10 @@ def pixels(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found or min(size := tuple(map(int, found.groups()))) < 1:
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if min(width, height) < 1:
         raise UserError(f"--size {text!r} is no size: give it as 1280x720")
-    return size
+    return width, height
 
 
 def add_host(verb: argparse.ArgumentParser) -> None:

@@ -1,8 +1,10 @@
 """`kdsharp export`: a file written, tried out and told about."""
 
 import importlib.metadata
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -77,7 +79,7 @@ def run(
             print(line)
 
 
-def _ranges(whole: network.TrainedNetwork, pairs: list[trial.Pair]) -> dict:
+def _ranges(whole: network.TrainedNetwork, pairs: list[trial.Pair]) -> Mapping:
     from kdsharp.export import int8
 
     return int8.calibrate(whole, pairs)
@@ -111,7 +113,9 @@ def _parity(whole: network.TrainedNetwork, restore, interface: str) -> str:
     return f"{apart:.1e} {unit}".strip() + f" from JAX at most, on {size}"
 
 
-def _by_jax(whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"):
+def _by_jax(
+    whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"
+) -> Any:
     """Returns what the network itself makes of float or uint8 pixels, of that kind."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     model = whole.model.clone(dtype=dtype)
@@ -133,6 +137,8 @@ def _losses(
         # Files hold the weights; what else is rounded is the runtime's choice.
         runtime = "JAX, all in bfloat16"
     scores = []
+    full: Any
+    reduced: Any
     for pair in pairs:
         pixels = pair.blurred
         if interface == "uint8":

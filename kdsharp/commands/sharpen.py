@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -96,7 +97,10 @@ class Sharpening:
 
             compilation.enable_cache()
             sharpener = restore.create(self._options)
-        amounts = {"strength": self._options.strength, "unsharp": self._options.unsharp}
+        amounts: dict[str, Any] = {
+            "strength": self._options.strength,
+            "unsharp": self._options.unsharp,
+        }
         if self._says_model:
             logger.info("sharpening by %s, for photographs", sharpener.name)
 
@@ -225,7 +229,7 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
     return failed
 
 
-def _sentence(job: names.Job, error: Exception) -> str:
+def _sentence(job: names.Job, error: BaseException) -> str:
     """Returns what went wrong with a picture, whatever it was."""
     words = str(error)
     if isinstance(error, UserError | OSError):

@@ -83,17 +83,23 @@ class Cut:
             shrunk = jax.random.uniform(shrink) < self.shrink
             side = jnp.where(shrunk, larger, side)
         low, high = np.log(_STRETCH)
+        turned = jax.random.bernoulli(turn, 0.5, (3,))
+        mirrored, flipped, swapped = turned
         return _Drawn(
             top + jax.random.randint(down, (), 0, height - side + 1),
             left + jax.random.randint(across, (), 0, width - side + 1),
             side,
-            *jax.random.bernoulli(turn, 0.5, (3,)),
+            mirrored,
+            flipped,
+            swapped,
             jax.random.uniform(extreme) < self.extremes,
             jax.random.randint(middle, (2,), 0, self.patch_size),
             jnp.exp(jax.random.uniform(factor, minval=low, maxval=high)),
         )
 
-    def _slice(self, sheet: UInt8[Array, "rows columns"], drawn: _Drawn) -> Crop:
+    def _slice(
+        self, sheet: UInt8[Array | np.ndarray, "rows columns"], drawn: _Drawn
+    ) -> Crop:
         start = drawn.top, drawn.left * _CHANNELS
         size = self.reach, self.reach * _CHANNELS
         square = jax.lax.dynamic_slice(sheet, start, size)

@@ -12,6 +12,7 @@ alone, so that many such processes start quickly.
 import functools
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -235,7 +236,7 @@ def _fields(rng: _Rng, side: int, count: int) -> Iterator[np.ndarray]:
         square = u * u + v * v
         square[0, 0] = np.inf
         exponent = np.float32(-rng.uniform(0.3, 1.5) / 2)
-        field = scipy.fft.irfft2(white * square**exponent)
+        field = np.asarray(scipy.fft.irfft2(white * square**exponent))
         # One white noise serves all fields: shifted, they have nothing in common.
         field = np.roll(field, rng.integers(side, size=2), (0, 1))
         if rng.random() < 0.4:
@@ -290,12 +291,11 @@ def _record(rng: _Rng, picture: np.ndarray) -> np.ndarray:
 
 def _noise(rng: _Rng, side: int, exponent: float) -> np.ndarray:
     """Noise of unit deviation whose amplitude falls as frequency to the exponent."""
-    white = scipy.fft.rfft2(rng.standard_normal((side, side), np.float32))
+    white = np.asarray(scipy.fft.rfft2(rng.standard_normal((side, side), np.float32)))
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
     frequency[0, 0] = np.inf
-    noise = scipy.fft.irfft2(
-        white * (frequency**-exponent).astype(np.float32), s=(side, side)
-    )
+    weights = (frequency**-exponent).astype(np.float32)
+    noise = np.asarray(scipy.fft.irfft2(white * weights, s=(side, side)))
     return noise / noise.std()
 
 
@@ -326,7 +326,7 @@ def _enlarge(pixels: np.ndarray, factor: int) -> np.ndarray:
     return pixels
 
 
-def _log_uniform(rng: _Rng, low: float, high: float, size: int | None = None):
+def _log_uniform(rng: _Rng, low: float, high: float, size: int | None = None) -> Any:
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 

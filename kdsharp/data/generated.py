@@ -184,6 +184,7 @@ def _claim_space(name: str):
 
 
 def _follow(worker: subprocess.Popen, progress: tqdm):
+    assert worker.stdout is not None
     for _ in worker.stdout:
         progress.update()
     worker.stdout.close()

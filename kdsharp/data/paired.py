@@ -125,7 +125,7 @@ def check_equal(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
         )
 
 
-def stack(sharp: np.ndarray, blurred: np.ndarray) -> np.ndarray:
+def stack(sharp: files.Pixels, blurred: files.Pixels) -> np.ndarray:
     """Both pictures of a pair as one read-only array."""
     check_equal(sharp.shape[:2], blurred.shape[:2])
     both = np.stack([sharp, blurred])

@@ -65,7 +65,7 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
     numbers: dict[str, int] = {}
     for record in records:
         numbers.setdefault(record["key"], len(numbers))
-    unique: list[dict[str, Any] | None] = [None] * len(numbers)
+    unique: list[dict[str, Any]] = [{} for _ in numbers]
     for record in records:
         height, width = record["sharp"].shape[:2]
         if min(height, width) < patch_size:
@@ -88,7 +88,7 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
                 )
             rows = sheet[top : top + height, 3 * left : 3 * (left + width)]
             rows[:] = picture.reshape(height, -1)
-        unique[index] = None
+        unique[index] = {}
     return Sheets(pixels, places[order])
 
 

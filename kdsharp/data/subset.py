@@ -60,9 +60,10 @@ class Subset:
         if not self._short or shorter <= self._short:
             return height, width
         # In whole numbers: the shorter side comes out as it was asked for.
-        return tuple(
+        height, width = (
             (side * self._short + shorter // 2) // shorter for side in (height, width)
         )
+        return height, width
 
     def _reduced(self, picture: np.ndarray) -> np.ndarray:
         height, width = self._size(*picture.shape[:2])

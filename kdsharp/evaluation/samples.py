@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _MARGIN, _CAPTION = 4, 18
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _FONT_SIZE = 13
 
 
@@ -42,7 +43,7 @@ def grid(
     return sheet
 
 
-def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _fitting(text: str, font: Font, width: int) -> str:
     """Returns the text, without its middle if it is wider than that."""
     kept = text
     while font.getlength(kept) > width and len(kept) > 1:

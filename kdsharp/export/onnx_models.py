@@ -123,7 +123,7 @@ def planes(
         x = _restored(graph, x, sizes, network, pixels, strength, gains=gains)
     else:
         x = _scaled(graph, x, pixels)
-        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        weights = np.array(color.BT601, np.float32).reshape(1, 3, 1, 1)
         luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
         sharp = _restored(
             graph, luma, sizes, network, None, strength, clip=False, gains=gains
@@ -152,7 +152,8 @@ def _restored(
     family, model = models.find(network.family), network.model
     multiple = models.receptive_field(model).multiple
     factor = multiple if family.folded else 1
-    padded = tuple(graph.to_multiple(size, multiple) for size in sizes)
+    height, width = (graph.to_multiple(size, multiple) for size in sizes)
+    padded = (height, width)
     x = graph.pad_below_right(x, sizes, padded)
     # Bytes are the lightest to fold; runtimes cannot fold integers of two.
     bytes_ = pixels is not None and pixels.dtype == "uint8"
@@ -163,7 +164,7 @@ def _restored(
     if not bytes_:
         x = _folded(graph, x, factor)
     blurred = x
-    if bytes_:
+    if pixels and bytes_:
         span = pixels.white - pixels.black
         graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)

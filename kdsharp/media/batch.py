@@ -6,7 +6,7 @@ computes does not wait for either.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -63,7 +63,7 @@ def run(
     prepare: Callable[[], Callable[[Job, Read], Made]],
     write: Callable[[Job, Made], None],
     room: int,
-) -> Iterator[tuple[Job, Exception | None]]:
+) -> Generator[tuple[Job, BaseException | None], None, None]:
     """Yields every job when it is done, in order, and what went wrong with it.
 
     `prepare` is called once, while the first job is read, and returns what computes.
@@ -132,5 +132,5 @@ def _failed(error: Exception) -> Future:
     return future
 
 
-def _ended(job: Job, future: Future) -> tuple[Job, Exception | None]:
+def _ended(job: Job, future: Future) -> tuple[Job, BaseException | None]:
     return job, future.exception()

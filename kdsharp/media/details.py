@@ -5,7 +5,7 @@ import re
 import struct
 from typing import Any
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from kdsharp.media import gain_maps, jpeg, tags
 
@@ -61,14 +61,17 @@ def of_image(image: Image.Image, content: bytes) -> Details:
     info = image.info
     turned = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     dpi = info.get("dpi")
-    if image.format == "TIFF" and _RESOLUTION not in image.tag_v2:
-        dpi = None  # Pillow says 1 then.
+    if image.format == "TIFF":
+        assert isinstance(image, TiffImagePlugin.TiffImageFile)
+        if _RESOLUTION not in image.tag_v2:
+            dpi = None  # Pillow says 1 then.
     if dpi is not None:
-        dpi = tuple(float(value) for value in (dpi[::-1] if turned else dpi))
+        across, down = (float(value) for value in (dpi[::-1] if turned else dpi))
+        dpi = (across, down)
     icc = info.get("icc_profile") or b""
     told = Details(
         # A camera's JPEG with a second picture behind the first.
-        format="JPEG" if image.format == "MPO" else image.format,
+        format="JPEG" if image.format == "MPO" else image.format or "",
         exif=_upright(_exif(image, content)),
         icc=icc,
         xmp=_xmp(image),
@@ -189,6 +192,7 @@ def _texts(image: Image.Image) -> dict[str, str]:
 def _encoding(image: Image.Image, content: bytes) -> dict[str, Any]:
     """Returns what makes the same format encode as it was encoded."""
     if image.format in ("JPEG", "MPO"):
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
         return {
             "qtables": image.quantization,
             # Where Pillow cannot write the same, colour keeps its resolution.

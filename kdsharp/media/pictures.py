@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -127,7 +128,7 @@ def read(source: Path | bytes, *, animated: bool = False) -> Picture:
 
 def _shallow(image: Image.Image, content: bytes) -> Picture:
     clear = image.palette is not None and "A" in (image.palette.rawmode or "")
-    if clear:  # Which Pillow would leave out.
+    if image.palette is not None and clear:  # Which Pillow would leave out.
         image.palette.mode = "RGBA"
     image.load()
     hidden = image.info.get("transparency")
@@ -150,7 +151,7 @@ def _frames(image: Image.Image, content: bytes) -> Picture:
     """Returns an animation, each frame as it is seen, all with alpha or none."""
     first = 1 if image.info.get("default_image") else 0  # Of PNG: not among them.
     seen, seconds = [], []
-    for number in range(first, image.n_frames):
+    for number in range(first, getattr(image, "n_frames", 1)):
         image.seek(number)
         frame = image.convert("RGBA" if image.has_transparency_data else "RGB")
         seen.append(frame)
@@ -385,7 +386,7 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
 def _options(told: detail.Details, format_: str) -> dict:
     """Returns what Pillow's encoder is to be told."""
     same = told.format == format_
-    options = {"icc_profile": told.icc or None}
+    options: dict[str, Any] = {"icc_profile": told.icc or None}
     if told.dpi:
         options["dpi"] = told.dpi
     if format_ == "TIFF":

@@ -6,6 +6,7 @@ precision that it came in; the gradient is one pass for two sums and one for the
 """
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -39,7 +40,8 @@ class BatchNorm(nn.Module):
         x = x.astype(self.dtype)
         if not train:
             return _scaled(x, mean.value, variance.value, scale, bias)
-        result, *found = _normalised(x, scale, bias, self.axis_name)
+        normalised: Any = _normalised(x, scale, bias, self.axis_name)
+        result, *found = normalised
         if not self.is_initializing():
             for running, now in zip((mean, variance), found, strict=True):
                 kept = self.momentum * running.value

@@ -6,6 +6,7 @@ Recognition", ICLR 2015.
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 # Filters of the convolutions, by their number in torchvision's `vgg16().features`;
@@ -26,7 +27,7 @@ class VGG16Features(nn.Module):
     Luma counts as a grey picture.
     """
 
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, pixels: Float[Array, "b h w c"]) -> Float[Array, "b H W 256"]:

@@ -6,7 +6,7 @@ pixels from the host, or, where the pictures lie on the devices, which pictures 
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from kdsharp.data import crops, pipeline, sheets
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
-from kdsharp.training import hosts
+from kdsharp.training import hosts, parallel
 from kdsharp.training.step import SIGNAL, Task, train_step
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,15 @@ class Feed(Protocol):
 
     def load(self) -> dict[str, Any]:
         """Load what every device has to hold."""
+        ...
 
-    def step(self, task: Task):
+    def step(self, task: Task) -> Callable:
         """The step that takes this feed's batches; call `load` first."""
+        ...
 
     def batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         """Yields this host's rows of every batch, endlessly."""
+        ...
 
 
 class HostFeed:
@@ -155,7 +158,7 @@ def patch_size(config: ConfigDict) -> int:
     return config.data.patch_size + config.data.grid_shift
 
 
-def room(devices: list[jax.Device]) -> int:
+def room(devices: list[parallel.Device]) -> int:
     """The bytes that pictures may take on each device."""
     free = []
     for device in devices:

@@ -7,7 +7,7 @@ import numpy as np
 from kdsharp import models
 from kdsharp.core import metrics
 from kdsharp.core.degradations import Degradation
-from kdsharp.data.sources import Source
+from kdsharp.data.sources import Records
 from kdsharp.training.step import sharp_and_blurred
 
 # Below this gain over its input, in dB, a network is taken to return its input.
@@ -48,7 +48,7 @@ class Validation:
         return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
 
 
-def center_crops(source: Source, size: int, limit: int) -> dict[str, np.ndarray]:
+def center_crops(source: Records, size: int, limit: int) -> dict[str, np.ndarray]:
     """The centers of a source's first pictures, all of one size."""
     records = [source[i] for i in range(min(limit, len(source)))]
     size = min([size, *(side for r in records for side in r["sharp"].shape[:2])])

@@ -14,7 +14,7 @@ LIST = "site.json"
 
 def write(site: Path, names: list[str], *, engine: str) -> list[networks.Entry]:
     """Writes all but the runtime; `engine` says where pictures are computed."""
-    page = resources.files(__package__) / "page"
+    page = resources.files("kdsharp.web") / "page"
     with resources.as_file(page) as source:
         shutil.copytree(
             source,

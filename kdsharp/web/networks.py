@@ -84,7 +84,7 @@ def _kernel(whole: network.TrainedNetwork) -> module.Kernel | None:
         return None
     from kdsharp.export import int8
 
-    return module.create(whole, int8.ranges(whole))
+    return module.create(whole, dict(int8.ranges(whole)))
 
 
 def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:

@@ -5,6 +5,8 @@ so do the kernel and the bias of the convolution before it, which then come for 
 expanded convolution is linear, and so one kernel.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -33,7 +35,7 @@ def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
     """Turn each expanded convolution into a plain one."""
     if model.get("convolution") != "expanded":
         return dict(model), variables
-    params = flatten_dict(variables["params"])
+    params: dict[tuple, Any] = dict(flatten_dict(variables["params"]))
     for *scope, last in list(params):
         if last == "wide":
             wide, narrow = (params.pop((*scope, n)) for n in ("wide", "narrow"))
@@ -56,8 +58,8 @@ def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
     """Fold each `norm*` into the `conv*` beside it."""
-    params = flatten_dict(variables["params"])
-    stats = flatten_dict(variables.get("batch_stats", {}))
+    params: dict[tuple, Any] = dict(flatten_dict(variables["params"]))
+    stats: dict[tuple, Any] = dict(flatten_dict(variables.get("batch_stats", {})))
     for *scope, norm in sorted({path[:-1] for path in stats}):
         conv = (*scope, norm.replace("norm", "conv", 1))
         norm = (*scope, norm)

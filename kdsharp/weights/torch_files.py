@@ -127,6 +127,8 @@ class _Tensor:
         count = math.prod(self.shape)
         reach = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
         # More numbers than the storage has would be a small file's way to fill memory.
+        if numbers is None:
+            raise ValueError("a tensor's storage is missing")
         if count and (count > numbers.size or self.offset + reach >= numbers.size):
             raise ValueError("a tensor reaches beyond its storage")
         view = np.lib.stride_tricks.as_strided(

@@ -4,6 +4,7 @@ With `linear=1` a blur adds up light, as a lens does, and not gamma-encoded valu
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -30,7 +31,7 @@ def convolve(
     # Multiplied spectra: many times faster on a CPU than a convolution that has
     # another kernel for each picture.
     shape = (height + 2 * radius, width + 2 * radius)
-    fast = [scipy.fft.next_fast_len(n, real=True) for n in shape]
+    fast = _fast(shape)
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
     spectrum = jnp.fft.rfft2(planes, s=fast)
     spectrum *= jnp.fft.rfft2(kernel, s=fast)[:, None]
@@ -38,6 +39,13 @@ def convolve(
     return blurred[
         :, :, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width
     ]
+
+
+def _fast(shape: tuple[int, int]) -> tuple[int, int]:
+    """Larger sizes of which a Fourier transform is fast."""
+    height, width = (scipy.fft.next_fast_len(n, real=True) for n in shape)
+    # The type that SciPy's source shows is that of a stand-in for its C.
+    return height, width  # pyright: ignore[reportReturnType]
 
 
 def convolve_separably(
@@ -50,8 +58,12 @@ def convolve_separably(
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
     taps = taps.T[:, :, None, None, None]
     # Unrolled, so that XLA makes one loop of each sum.
-    planes = sum(tap * planes[:, :, i : i + height] for i, tap in enumerate(taps))
-    return sum(tap * planes[:, :, :, i : i + width] for i, tap in enumerate(taps))
+    planes = _sum(tap * planes[:, :, i : i + height] for i, tap in enumerate(taps))
+    return _sum(tap * planes[:, :, :, i : i + width] for i, tap in enumerate(taps))
+
+
+def _sum(terms: Iterable[Planes]) -> Planes:
+    return jnp.asarray(sum(terms))
 
 
 def gaussian_radius(sigma: float) -> int:
@@ -61,6 +73,11 @@ def gaussian_radius(sigma: float) -> int:
 
 @dataclass(frozen=True)
 class _Blur(Step):
+    @property
+    def linear(self) -> str:
+        """A field of each blur, behind its own."""
+        raise NotImplementedError
+
     def _apply(self, frame: Frame, **values: Array) -> Frame:
         planes = frame.planes
         if self.linear == "1":
@@ -101,6 +118,7 @@ class Gaussian(_Blur):
         return convolve_separably(planes, taps, sizes)
 
     def _kernel(self, sigma: Array, across: Array, angle: Array) -> kernels.Kernels:
+        assert self.across is not None
         radius = gaussian_radius(max(self.sigma.high, self.across.high))
         return kernels.gaussian(sigma, across, angle, radius)
 

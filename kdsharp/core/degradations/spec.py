@@ -177,7 +177,7 @@ class Degradation:
     chain: Chain = dataclasses.field(repr=False)
 
     def __call__(
-        self, keys: Key[Array, " b"], sharp: Float[Array, "b h w c"]
+        self, keys: Key[Array, " b"], sharp: Float[Array | np.ndarray, "b h w c"]
     ) -> Float[Array, "b h w c"]:
         """Degrade the pictures, to 8-bit values unless the spec is exact."""
         return self.apply(self.draw(keys), sharp)
@@ -193,7 +193,8 @@ class Degradation:
     ) -> Float[Array, "b h w c"]:
         """Degrade the pictures by parameters that were drawn."""
         planes = sharp.transpose(0, 3, 1, 2)
-        frame = Frame(planes, None, planes.shape[2:])
+        height, width = planes.shape[2:]
+        frame = Frame(planes, None, (height, width))
         blurred = self.chain.apply(frame, parameters).planes
         if not _is_exact(self.chain):
             blurred = to_8_bits(blurred)

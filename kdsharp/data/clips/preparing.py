@@ -182,6 +182,7 @@ class _Job:
 def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.Originals]:
     """Kept from shard to shard, with the photographs that are decoded."""
     index = shards.read_index(out)
+    assert index is not None  # It is written before any shard.
     return index, rebuilding.Originals(index.photographs, index.videos)
 
 

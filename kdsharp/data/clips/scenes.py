@@ -16,9 +16,11 @@ class Originals(Protocol):
 
     def photograph(self, name: str) -> Image.Image:
         """A whole photograph, RGB."""
+        ...
 
     def video(self, name: str, place: float) -> Iterator[Image.Image]:
         """Frames of a video from a place between 0, its beginning, and 1."""
+        ...
 
 
 _SIZE = (WIDTH, HEIGHT)
@@ -48,7 +50,7 @@ def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
     picture = toned(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scene = scene | {"at": _textured(scene, picture, _SIZE)}
+    scene = {**scene, "at": _textured(scene, picture, _SIZE)}
     if person:
         other = originals.photograph(person["file"])
         person = person | {"at": _textured(person, other, _person_size(person))}

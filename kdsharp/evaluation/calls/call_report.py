@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -114,7 +115,7 @@ def plot(found: Found, path: Path) -> None:
     sources = _rates(_coded(found))
     figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
     lines: dict[str, Callable[[Setting], float]] = {
-        name: lambda setting, name=name: setting.gain(name) for name in found.networks
+        name: functools.partial(Setting.psnr_gain, name=name) for name in found.networks
     }
     lines[_BEST] = lambda setting: setting.best_mask
     panels = figure.subplots(1, len(sources), squeeze=False)[0]
@@ -141,7 +142,8 @@ def _sources(found: Found) -> str:
     for source, rates in _rates(_coded(found)).items():
         gains = [
             " / ".join(
-                f"{np.mean([s.gain(n) for s in here]):+.2f}" for here in rates.values()
+                f"{np.mean([s.psnr_gain(n) for s in here]):+.2f}"
+                for here in rates.values()
             )
             for n in found.names
         ]

@@ -97,11 +97,11 @@ def _judge_group(
         if stopped.is_set():
             return
         left = lacking(cell, restorers, store, with_vmaf)
-        if left and frames is None:
-            frames = cell.clip.load()
-            true = ladder.truth(frames, cell.clip.size)[FIRST_SCORED:]
-            sent = ladder.sent(frames, cell.source)
         if left:
+            if frames is None or sent is None:
+                frames = cell.clip.load()
+                true = ladder.truth(frames, cell.clip.size)[FIRST_SCORED:]
+                sent = ladder.sent(frames, cell.source)
             rows = _rows(cell, decoded(cell, sent, store), true, left, with_vmaf)
             store.keep(cell, rows)
         done(1)

@@ -23,7 +23,7 @@ _NEXT_TO_NOTHING = 1e-6
 EVERY = 8
 
 
-def measure(restored: Planes, true: Planes, grid: int) -> dict[str, float]:
+def measure(restored: Planes, true: Planes, grid: int) -> dict[str, float | None]:
     """All measures but VMAF, as means over the frames.
 
     There are two frames at least. `flicker_still` is None where nothing stays the same,

@@ -64,7 +64,8 @@ def of_sharp(
         if min(sharp.shape[1:3]) <= shift:
             raise decoding.BadPictureError("no larger than the shift")
         pair = (sharp, degradation(_keys(name, seed), sharp))
-        return Pair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
+        sharp, blurred = (x[:, shift:, shift:] for x in pair)
+        return Pair(sharp, blurred, _is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
 
@@ -127,8 +128,8 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
     def load(name: str) -> Pair:
         files = sharp_files[name], blurred_files[name]
         paired.check_equal(*(decoding.size(file) for file in files))
-        pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
-        return Pair(*pair, _is_grey(sharp_files[name]))
+        sharp, blurred = (to_pixels(decoding.read(file)[None], 3) for file in files)
+        return Pair(sharp, blurred, _is_grey(sharp_files[name]))
 
     return Cases([_case(name, load) for name in names], left_out)
 

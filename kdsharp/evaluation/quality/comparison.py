@@ -133,10 +133,11 @@ def _judge(
         )
         for row, restored in outputs.items()
     }
-    for row, restored in outputs.items() if against else ():
-        found[row][TO_TEACHER] = scoring.scores(
-            judged(restored), judged(outputs[against]), names=("ssim",), **ask
-        )["ssim"]
+    if against:
+        for row, restored in outputs.items():
+            found[row][TO_TEACHER] = scoring.scores(
+                judged(restored), judged(outputs[against]), names=("ssim",), **ask
+            )["ssim"]
     height, width = pair.sharp.shape[1:3]
     return Picture(name, width, height, found, grey)
 
@@ -171,10 +172,10 @@ def _rows(
     return rows
 
 
-def _difference(above: list[float], below: list[float]) -> np.ndarray:
+def _difference(above: Sequence[float], below: Sequence[float]) -> np.ndarray:
     """Returns what is gained; between infinities, nothing."""
-    above, below = np.array(above), np.array(below)
-    return np.subtract(above, below, where=above != below, out=np.zeros(len(above)))
+    a, b = np.array(above), np.array(below)
+    return np.subtract(a, b, where=a != b, out=np.zeros(len(a)))
 
 
 def _share(

@@ -10,6 +10,9 @@ _RESAMPLES = 10_000
 _AT_ONCE = 10_000_000
 
 
+Numbers = Sequence[float] | np.ndarray
+
+
 class Mean(NamedTuple):
     """A mean and its 95 % bootstrap interval, which takes two pictures at least."""
 
@@ -18,17 +21,17 @@ class Mean(NamedTuple):
     high: float | None = None
 
 
-def mean(values: Sequence[float]) -> Mean:
+def mean(values: Numbers) -> Mean:
     """Returns the mean over pictures."""
     return _of(lambda x, axis: np.mean(x, axis), values)
 
 
-def ratio(above: Sequence[float], below: Sequence[float]) -> Mean:
+def ratio(above: Numbers, below: Numbers) -> Mean:
     """Returns the ratio of two means over the same pictures."""
     return _of(lambda x, y, axis: np.mean(x, axis) / np.mean(y, axis), above, below)
 
 
-def _of(statistic, *values: Sequence[float]) -> Mean:
+def _of(statistic, *values: Numbers) -> Mean:
     arrays = [np.asarray(v, float) for v in values]
     middle = float(statistic(*arrays, axis=-1))
     if len(arrays[0]) < 2 or not np.isfinite(arrays).all():

@@ -32,6 +32,7 @@ def emitter(family: str) -> Emitter:
     """The emitter that the family names, imported now if it lives elsewhere."""
     check(family)
     named = models.find(family).export
+    assert named is not None
     if callable(named):
         return named
     module, _, function = named.partition(":")

@@ -7,16 +7,16 @@ import numpy as np
 
 from kdsharp.core import color
 from kdsharp.export.gains import STRIDE
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Graph, Value
 
 
 def gains(
-    graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
+    graph: Graph, x: Value, sizes: tuple[Value, Value], model, params: dict
 ) -> Value:
     """Returns `[batch, filter, 1, 1]` of float pixels, as `models.real_time` does."""
     params = params["context"]
     if model.channels == 3:
-        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        weights = np.array(color.BT601, np.float32).reshape(1, 3, 1, 1)
         x = graph.node("Conv", x, graph.constant(weights, "bt601"))
     look = np.asarray(params["look"], np.float32)
     x = _at_least(graph, x, sizes, look.shape[0])
@@ -44,7 +44,7 @@ def gains(
     return graph.node("Unsqueeze", found, graph.integers(2, 3))
 
 
-def _at_least(graph: Graph, x: Value, sizes: tuple[Size, Size], least: int) -> Value:
+def _at_least(graph: Graph, x: Value, sizes: tuple[Value, Value], least: int) -> Value:
     """Returns the picture with its border repeated where it is smaller."""
     zero = graph.integers(0)
     missing = [

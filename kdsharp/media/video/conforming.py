@@ -35,7 +35,7 @@ class Conform:
         if given[:2] not in self._sizes:
             self._sizes.add(given[:2])
             logger.info("frames of %dx%d become %dx%d", *given[:2], width, height)
-        return self._reformatted(frame)
+        return self._reformatted(frame, self._like)
 
     def _of_first(self, frame: av.VideoFrame) -> tuple[int, int, str]:
         self._sizes.add((frame.width, frame.height))
@@ -44,12 +44,17 @@ class Conform:
             logger.warning("the video's %d bits become 10", deepest)
         return frame.width, frame.height, formats.working(frame.format)
 
-    def _reformatted(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _reformatted(
+        self, frame: av.VideoFrame, like: tuple[int, int, str]
+    ) -> av.VideoFrame:
+        width, height, name = like
         rgb = frame.format.is_rgb or frame.format.name == "pal8"
         full = frames.is_full(frame)
         made = self._reformatter.reformat(
             frame,
-            *self._like,
+            width,
+            height,
+            name,
             interpolation=swscale.EXACT,
             src_color_range=swscale.range_(rgb or full),
             dst_color_range=swscale.range_(full and not rgb),

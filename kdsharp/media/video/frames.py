@@ -11,7 +11,7 @@ def plane(frame: av.VideoFrame, index: int = 0) -> np.ndarray:
     """Returns a plane of one component, which shares its memory with the frame."""
     stored = frame.planes[index]
     element = np.uint16 if frame.format.components[0].bits > 8 else np.uint8
-    lines = np.frombuffer(stored, element).reshape(stored.height, -1)
+    lines = np.frombuffer(memoryview(stored), element).reshape(stored.height, -1)
     return lines[:, : stored.width]
 
 

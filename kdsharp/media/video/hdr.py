@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
@@ -63,7 +64,7 @@ class Grading:
 def of(frame: av.VideoFrame) -> Grading | None:
     """Returns what a frame says, which in most videos is nothing."""
     grading = Grading()
-    if display := _content(frame, Type.MASTERING_DISPLAY_METADATA):
+    if display := content(frame, Type.MASTERING_DISPLAY_METADATA):
         *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(display)
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         values = [up / down if down else 0.0 for up, down in pairs]
@@ -71,18 +72,20 @@ def of(frame: av.VideoFrame) -> Grading | None:
             places = tuple(zip(values[:8:2], values[1:8:2], strict=True))
             luminance = (values[8], values[9])
             grading = Grading(places, luminance)
-    if levels := _content(frame, Type.CONTENT_LIGHT_LEVEL):
+    if levels := content(frame, Type.CONTENT_LIGHT_LEVEL):
         grading = dataclasses.replace(grading, levels=_LEVELS.unpack_from(levels))
     return grading if grading != Grading() else None
 
 
 def dynamic(frame: av.VideoFrame) -> list[str]:
     """Returns the names of what a frame says of itself alone."""
-    return [name for type_, name in _DYNAMIC.items() if _content(frame, type_)]
+    return [name for type_, name in _DYNAMIC.items() if content(frame, type_)]
 
 
-def _content(frame: av.VideoFrame, type_: Type) -> bytes:
+def content(frame: av.VideoFrame, type_: Type) -> bytes:
+    """What a frame says of itself under that name; empty where it says nothing."""
+    held: Any = frame.side_data  # PyAV's own type is that of a plain dictionary.
     try:
-        return bytes(frame.side_data[type_])
+        return bytes(held[type_])
     except KeyError:
         return b""

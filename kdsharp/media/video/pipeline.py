@@ -74,7 +74,7 @@ class Stage:
     """A step, and how long it has worked; waiting is not work."""
 
     name: str
-    call: Callable[[Any], Any]
+    call: Callable[..., Any]
     busy: float = 0.0
 
     def timed(self, *arguments: Any) -> Any:

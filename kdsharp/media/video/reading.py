@@ -6,6 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
 
 from kdsharp.errors import UserError
 from kdsharp.media.video import failures, timestamps
@@ -87,10 +90,12 @@ class Reader:
                 return
             if packet is None or packet.stream is self.video:
                 for frame in self._decoded(packet):
-                    if self._over(frame.pts * frame.time_base):
+                    assert frame.pts is not None and frame.time_base is not None
+                    moment = frame.pts * frame.time_base
+                    if self._over(moment):
                         ended.add(self.video.index)
                         break
-                    self.reached = frame.pts * frame.time_base
+                    self.reached = moment
                     yield frame
                     if stopped():
                         return
@@ -107,7 +112,7 @@ class Reader:
                 packet = next(packets)
             except StopIteration:
                 break
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 logger.warning(
                     "%s: what follows %s cannot be read: %s",
                     self.path,
@@ -123,7 +128,7 @@ class Reader:
     def _decoded(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
         try:
             frames = self.video.decode(packet)
-        except av.InvalidDataError:
+        except InvalidDataError:
             self.damaged += 1
             return
         except EOFError:
@@ -134,16 +139,17 @@ class Reader:
 
     def _timed(self, frame: av.VideoFrame) -> bool:
         """Returns whether the frame is wanted; its time is counted from the start."""
-        base = self.video.time_base
+        base = frame.time_base or self.video.time_base
+        assert base is not None
         if frame.time_base is None:
             frame.time_base = base
         if frame.pts is None:
             frame.pts = frame.dts
         if frame.pts is not None:
-            frame.pts -= round(self.shift / frame.time_base)
+            frame.pts -= round(self.shift / base)
             if frame.pts < 0 and self._started:
                 return False
-        step = max(round(1 / self.rate / frame.time_base), 1)
+        step = max(round(1 / self.rate / base), 1)
         if frame.pts is None:
             frame.pts = 0 if self._last is None else self._last + step
         if self._last is not None and frame.pts <= self._last:
@@ -174,7 +180,8 @@ class Reader:
             packet.pts -= shift
         if packet.dts is not None:
             packet.dts -= shift
-        if self._started and packet.stream.type == "subtitle" and packet.pts < 0:
+        early = packet.pts is not None and packet.pts < 0
+        if self._started and packet.stream.type == "subtitle" and early:
             packet.duration, packet.pts, packet.dts = end, 0, 0
         return True
 
@@ -212,16 +219,16 @@ class Reader:
         self.container.close()
 
 
-def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _picture(container: InputContainer, path: Path) -> av.VideoStream:
     moving = [
         stream
         for stream in container.streams.video
-        if not stream.disposition & av.stream.Disposition.attached_pic
+        if not stream.disposition & Disposition.attached_pic
     ]
     if not moving:
         raise UserError(f"{path} holds no video: name a file that does")
     best = container.streams.best("video")
-    stream = best if best in moving else moving[0]
+    stream = next((video for video in moving if video is best), moving[0])
     if len(moving) > 1:
         logger.info(
             "%s holds %d videos: stream %d is restored, the others stay as they are",
@@ -239,7 +246,7 @@ def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStre
     return stream
 
 
-def _beginning(container: av.container.InputContainer) -> Fraction:
+def _beginning(container: InputContainer) -> Fraction:
     """Returns when a file starts whose clock does not, as in a recorded broadcast."""
     return max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
 

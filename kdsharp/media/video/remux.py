@@ -8,8 +8,12 @@ of subtitles and unknown data, is named and left out.
 import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -40,23 +44,24 @@ def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:
     }
 
 
-def container_tags(container: av.container.InputContainer) -> dict[str, str]:
+def container_tags(container: InputContainer) -> dict[str, str]:
     """Returns a file's own: title, author, date, place."""
     return tags(container.metadata, _CONTAINER_TAGS)
 
 
-def has_keys(container: av.container.InputContainer) -> bool:
+def has_keys(container: InputContainer) -> bool:
     """Returns whether the file says more than MP4's usual tags, as phones do."""
     return any(name.lower().startswith(_KEYS) for name in container.metadata)
 
 
 def chapters(
-    container: av.container.InputContainer, shift: Fraction, length: Fraction | None
-) -> list[dict]:
+    container: InputContainer, shift: Fraction, length: Fraction | None
+) -> list[Any]:
     """Returns the chapters, counted from `shift` on, as far as `length` goes."""
     found = []
     for chapter in container.chapters():
         base = chapter["time_base"]
+        assert base is not None
         begin = max(chapter["start"] * base - shift, Fraction(0))
         end = chapter["end"] * base - shift
         if length is not None:
@@ -67,9 +72,7 @@ def chapters(
     return found
 
 
-def streams(
-    container: av.container.InputContainer, picture: av.VideoStream
-) -> Iterator[av.stream.Stream]:
+def streams(container: InputContainer, picture: av.VideoStream) -> Iterator[Stream]:
     """Yields what there is beside the picture.
 
     A track that tells chapters is none: the new container writes its own.
@@ -80,9 +83,7 @@ def streams(
             yield stream
 
 
-def add(
-    out: av.container.OutputContainer, stream: av.stream.Stream
-) -> tuple[av.stream.Stream, Carrier] | None:
+def add(out: OutputContainer, stream: Stream) -> tuple[Stream, Carrier] | None:
     """Returns the new stream and what turns packets into its own, or None."""
     kind = stream.type
     if kind == "attachment":
@@ -102,7 +103,7 @@ def add(
     return found
 
 
-def _copier(new: av.stream.Stream) -> Carrier:
+def _copier(new: Stream) -> Carrier:
     def copy(packet: av.Packet | None) -> list[av.Packet]:
         if packet is None:
             return []
@@ -114,7 +115,7 @@ def _copier(new: av.stream.Stream) -> Carrier:
     return copy
 
 
-def _attached(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+def _attached(out, stream) -> tuple[Stream, Carrier] | None:
     if out.format.name != "matroska":
         return None
     name = stream.name or "attachment"
@@ -124,7 +125,7 @@ def _attached(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     return new, lambda packet: []
 
 
-def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+def _encoded(out, stream) -> tuple[Stream, Carrier] | None:
     """Sound in the codec that the container is used to."""
     codec = {"opus": "libopus", "vorbis": "libopus"}.get(
         out.default_audio_codec, out.default_audio_codec
@@ -136,7 +137,7 @@ def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
         context = new.codec_context
         context.time_base = Fraction(1, rate)
         context.open()
-    except (av.FFmpegError, ValueError):
+    except (FFmpegError, ValueError):
         return None
     logger.warning(
         "sound: %s holds no %s, so it becomes %s", out.format.name, given.name, codec
@@ -149,7 +150,7 @@ def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     def encode(packet: av.Packet | None) -> list[av.Packet]:
         try:
             frames = given.decode(packet)
-        except av.InvalidDataError:
+        except InvalidDataError:
             return []
         made = [part for frame in frames for part in resampler.resample(frame)]
         if packet is None:
@@ -171,7 +172,7 @@ def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     return new, encode
 
 
-def _rewritten(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+def _rewritten(out, stream) -> tuple[Stream, Carrier] | None:
     """Text subtitles in the codec that the container is used to."""
     given = stream.codec_context
     wanted = _SUBTITLES.get(out.format.name, out.default_subtitle_codec)

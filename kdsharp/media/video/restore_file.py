@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av
 import tqdm
+from av.error import FFmpegError
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp.base import atomic_files
@@ -113,7 +114,7 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
             )
             stages[-1].call = work.finish
             stages[-1].timed(None)
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             writer.abandon()
             if failures.disk_is_full(error) and plays(unfinished):
                 raise full(
@@ -194,7 +195,7 @@ def _length(path: Path) -> Fraction:
                 if packet.pts is not None:
                     end = (packet.pts + (packet.duration or 1)) * packet.time_base
                     moment = max(moment, end)
-    except (av.FFmpegError, IndexError):
+    except (FFmpegError, IndexError):
         pass
     return moment
 

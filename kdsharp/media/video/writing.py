@@ -10,12 +10,14 @@ from typing import Protocol
 
 import av
 from av.codec.context import Flags
+from av.container import InputContainer
+from av.error import FFmpegError
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
 from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
-from kdsharp.media.video import encoding, failures, formats, frames, remux
+from kdsharp.media.video import encoding, failures, formats, frames, hdr, remux
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +26,10 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = {"flush_packets": "1"}
 _FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
 _CLUSTERS = {"cluster_time_limit": "1000"}
-_PIECES = dict.fromkeys(
-    ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS
-) | dict.fromkeys(("matroska", "webm"), _CLUSTERS)
+_PIECES: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS),
+    **dict.fromkeys(("matroska", "webm"), _CLUSTERS),
+}
 
 # FFmpeg's flag of a container whose frames may last as long as they like.
 _VARIABLE_RATE = 0x0400
@@ -35,11 +38,20 @@ _VARIABLE_RATE = 0x0400
 class Source(Protocol):
     """What a writer has to know of what is read."""
 
-    container: av.container.InputContainer
-    video: av.VideoStream
-    shift: Fraction
-    length: Fraction | None
-    rate: Fraction
+    @property
+    def shift(self) -> Fraction: ...
+
+    @property
+    def length(self) -> Fraction | None: ...
+
+    @property
+    def container(self) -> InputContainer: ...
+
+    @property
+    def video(self) -> av.VideoStream: ...
+
+    @property
+    def rate(self) -> Fraction: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +133,7 @@ class Writer:
                 time_base=base,
                 options=options,
             )
+        assert isinstance(stream, av.VideoStream)
         stream.time_base = base
         context = stream.codec_context
         context.pix_fmt = self.pixels
@@ -156,13 +169,14 @@ class Writer:
         # The encoder chooses, not who encoded it before.
         frame.pict_type = PictureType.NONE
         base = self._picture.codec_context.time_base
+        assert frame.pts is not None and frame.time_base is not None
         if frame.time_base != base:
             frame.duration = round(frame.duration * frame.time_base / base)
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
         packets = self._picture.encode(frame)
-        times = [packet.pts for packet in packets]
+        times = [packet.pts for packet in packets if packet.pts is not None]
         self._out.mux(packets)
         self.frames += 1
         return times
@@ -184,7 +198,7 @@ class Writer:
         """Closes the file where nothing can be written any more."""
         try:
             self._out.close()
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             logger.debug("while closing: %s", error)
 
 
@@ -218,7 +232,9 @@ def _advice(context: av.VideoCodecContext) -> str:
     """Returns what to do where an encoder refuses."""
     width, height = context.width, context.height
     # Planes of chroma, where they are smaller, round an odd side up.
-    chroma = context.format.chroma_width(width), context.format.chroma_height(height)
+    pixels = context.format
+    assert pixels is not None
+    chroma = pixels.chroma_width(width), pixels.chroma_height(height)
     uneven = (
         2 * smaller > side
         for smaller, side in zip(chroma, (width, height), strict=True)
@@ -234,10 +250,8 @@ def _advice(context: av.VideoCodecContext) -> str:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """Returns how a player is to turn and mirror the picture."""
-    try:
-        return struct.unpack("<9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
-    except KeyError:
-        return None
+    matrix = hdr.content(frame, Type.DISPLAYMATRIX)
+    return struct.unpack("<9i", matrix) if matrix else None
 
 
 def clear(path: Path) -> None:

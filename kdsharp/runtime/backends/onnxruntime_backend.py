@@ -35,6 +35,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         with one_at_a_time:
             _bind(binding.bind_input, given.name, array)
             for more in further:
+                assert gains is not None
                 _bind(binding.bind_input, more.name, gains)
             _bind(binding.bind_output, wanted.name, out)
             session.run_with_iobinding(binding)

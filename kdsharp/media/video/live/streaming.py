@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import tqdm
+from av.error import FFmpegError
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp.base import atomic_files
@@ -189,7 +190,7 @@ class Live:
             for packet in packets:
                 if packet.stream_index in writer.carried:
                     writer.packet(packet)
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             if self._is_closed(error):
                 writer.abandon()
                 self._writer = None
@@ -201,7 +202,8 @@ class Live:
 
     def _lose(self, reason: str) -> None:
         logger.warning("%s is lost (%s): trying again", self._output.name, reason)
-        self._writer.abandon()
+        if self._writer:
+            self._writer.abandon()
         programs.end(self._program)
         self._not_before = time.monotonic() + _RETRY
         self._writer = self._program = None
@@ -210,6 +212,7 @@ class Live:
         self, writer: writing.Writer, frame: av.VideoFrame, moment: float
     ) -> None:
         keys = writer.frame(frame)
+        assert frame.pts is not None
         self.latency.came(frame.pts, moment)
         now = time.monotonic()
         for key in keys:
@@ -223,7 +226,8 @@ class Live:
             self._program = programs.window(self._output.name)
         elif self._output.kind == "program":
             self._program = programs.sender(url)
-        if self._program:
+        assert self._like is not None
+        if self._program and self._program.stdin:
             url = f"pipe:{self._program.stdin.fileno()}"
         target = writing.Target(
             url,
@@ -283,7 +287,7 @@ def restore(
             report = _watched(
                 Live(found, output, options, encoding, patience, since), duration
             )
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             full = output.kind == "file" and failures.disk_is_full(error)
             if not full or not restore_file.plays(unfinished):
                 raise UserError(f"{out} fails: {failures.words(error)}") from error
@@ -302,10 +306,11 @@ def _watched(live: Live, duration: float | None) -> Report:
 
         def glance() -> bool:
             bar.set_description_str(_line(live))
-            over = duration is not None and live.first is not None
-            return interruption.signal is not None or (
-                over and time.monotonic() - live.first >= duration
-            )
+            if interruption.signal is not None:
+                return True
+            if duration is None or live.first is None:
+                return False
+            return time.monotonic() - live.first >= duration
 
         live.run(glance)
     if live.first is None and interruption.signal:
