@@ -1,4 +1,4 @@
-"""`kdsharp serve`: the page and the API, on this machine."""
+"""`kdsharp serve`: serves the web page and the HTTP API."""
 
 import contextlib
 import logging
@@ -25,15 +25,15 @@ def run(
     *,
     host: str,
     port: int,
-    wished: list[str],
+    models: list[str],
     limits: Limits,
     options: RestoreOptions,
 ) -> None:
-    """Serves until it is stopped."""
+    """Serves until stopped."""
     for name, value in vars(limits).items():
         if not value > 0:
             raise UserError(f"--{name} must be greater than 0, not {value:g}")
-    names = tuple(networks.names(wished))
+    names = tuple(networks.names(models))
     pictures.allow(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
         served = app.create(folder, [*_LOCAL, host], names, limits, options)
@@ -49,17 +49,19 @@ def run(
         )
         where = f"[{host}]" if ":" in host else host
         where += f":{listening.getsockname()[1]}"
-        print(f"http://{where}/            the page")
-        print(f"http://{where}/api/sharpen takes pictures: POST one", flush=True)
+        print(f"http://{where}/            the web page")
+        print(f"http://{where}/api/sharpen accepts pictures by POST", flush=True)
         uvicorn.Server(config).run(sockets=[listening])
 
 
 @contextlib.contextmanager
 def _site(site: Path | None, names: tuple[str, ...]) -> Iterator[Path]:
-    """Yields a built site, or a page that lets this server compute."""
+    """Yields the folder of a built site, or of a page that uses this server's API."""
     if site is not None:
         if not (site / build.LIST).is_file():
-            raise UserError(f"{site} is no site: kdsharp web build {site} writes one")
+            raise UserError(
+                f"{site} holds no site: kdsharp web build {site} writes one"
+            )
         yield site
         return
     with tempfile.TemporaryDirectory() as folder:
