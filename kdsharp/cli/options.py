@@ -50,7 +50,8 @@ def add_host(verb: argparse.ArgumentParser) -> None:
         "--host",
         metavar="H",
         default="127.0.0.1",
-        help="address to listen on (default: %(default)s, this machine only)",
+        help="address to listen on; 0.0.0.0 listens on all (default: %(default)s, this "
+        "machine only)",
     )
 
 
