@@ -5,8 +5,9 @@ student's result on a batch, and of `Lesson`s, each teacher's result on it. A di
 to the truth (`mse`, `l1`, ...) has a twin to the teacher's picture, `NAME_kd`; the twin
 of `mse` alone is called `residual_kd`.
 
-To add a loss, write a function in `distances`, `comparisons` or `lessons` and enter it in the table at
-the end of that file. What it needs beside the batch it declares there by `@needs`.
+To add a loss, write a function in `distances`, `comparisons` or `lessons` and enter it
+in the table at the end of that file. What it needs beside the batch it declares there
+by `@needs`.
 """
 
 import dataclasses
