@@ -46,7 +46,7 @@ def add_host(verb: argparse.ArgumentParser) -> None:
         "--host",
         metavar="H",
         default="127.0.0.1",
-        help="where to listen (default: this machine alone)",
+        help="where to listen; 0.0.0.0 is everywhere (default: this machine alone)",
     )
 
 

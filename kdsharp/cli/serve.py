@@ -18,6 +18,22 @@ def add(verbs: Verbs) -> None:
         "sharpens)",
     )
     options.add_host(verb)
+    verb.add_argument(
+        "--allow",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="more host names to answer to: sharp.example.org, *.example.org, or * for "
+        "any (default: addresses, localhost and this machine's name)",
+    )
+    verb.add_argument(
+        "--proxy",
+        metavar="ADDRESS",
+        nargs="+",
+        default=[],
+        help="proxies whose X-Forwarded-Host and X-Forwarded-Proto are believed: "
+        "127.0.0.1, 10.0.0.0/8 (default: none)",
+    )
     for name, type_, default, words in (
         ("port", int, 8000, "where to listen; 0 takes one that is free"),
         ("megabytes", float, 32, "refuse files of more"),
@@ -25,6 +41,7 @@ def add(verbs: Verbs) -> None:
         ("waiting", int, 8, "pictures in line; others are told to come again"),
         ("seconds", float, 60, "for a file to arrive, and again to be sharpened"),
         ("connections", int, 256, "open at once"),
+        ("drain", float, 30, "seconds for pictures in progress, once told to stop"),
     ):
         verb.add_argument(
             f"--{name}",
@@ -51,11 +68,13 @@ def _serve(arguments: argparse.Namespace) -> None:
     from kdsharp.web.serving import limits
 
     compilation.enable_cache()
-    names = ("megabytes", "megapixels", "waiting", "seconds", "connections")
+    names = ("megabytes", "megapixels", "waiting", "seconds", "connections", "drain")
     serve.run(
         arguments.site,
         host=arguments.host,
         port=arguments.port,
+        allow=arguments.allow,
+        proxy=arguments.proxy,
         wished=arguments.models,
         limits=limits.Limits(**{name: getattr(arguments, name) for name in names}),
         options=RestoreOptions(backend=arguments.backend, threads=arguments.threads),
