@@ -1,4 +1,4 @@
-"""`kdsharp serve`: the page and the API, on this machine."""
+"""`kdsharp serve`: serves the web page and the HTTP API."""
 
 import contextlib
 import logging
@@ -25,16 +25,16 @@ def run(
     port: int,
     allow: list[str],
     proxy: list[str],
-    wished: list[str],
+    models: list[str],
     limits: Limits,
     options: RestoreOptions,
 ) -> None:
-    """Serves until it is stopped; `allow` are more names that it answers to."""
+    """Serves until stopped; `allow` lists additional host names to accept."""
     for name, value in vars(limits).items():
         if not value > 0:
             raise UserError(f"--{name} must be greater than 0, not {value:g}")
     answers_to, proxies = hosts.allowed(host, allow), forwarding.networks(proxy)
-    names = tuple(networks.names(wished))
+    names = tuple(networks.names(models))
     drain = draining.Drain(limits.drain)
     pictures.allow(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
@@ -55,7 +55,7 @@ def run(
             log_level=logging.CRITICAL,
             access_log=False,
             server_header=False,
-            # Headers of proxies are the application's matter.
+            # The application handles headers of proxies itself.
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
@@ -64,8 +64,8 @@ def run(
         where += f":{listening.getsockname()[1]}"
 
         def announce() -> None:
-            print(f"http://{where}/            the page")
-            print(f"http://{where}/api/sharpen takes pictures: POST one", flush=True)
+            print(f"http://{where}/            the web page")
+            print(f"http://{where}/api/sharpen accepts pictures by POST", flush=True)
 
         server = draining.Server(config, drain, on_start=announce)
         server.run(sockets=[listening])
@@ -73,10 +73,12 @@ def run(
 
 @contextlib.contextmanager
 def _site(site: Path | None, names: tuple[str, ...]) -> Iterator[Path]:
-    """Yields a built site, or a page that lets this server compute."""
+    """Yields the folder of a built site, or of a page that uses this server's API."""
     if site is not None:
         if not (site / build.LIST).is_file():
-            raise UserError(f"{site} is no site: kdsharp web build {site} writes one")
+            raise UserError(
+                f"{site} holds no site: kdsharp web build {site} writes one"
+            )
         yield site
         return
     with tempfile.TemporaryDirectory() as folder:
