@@ -28,6 +28,12 @@ def add(verbs: Verbs) -> None:
     video.add_argument(
         "--overwrite", action="store_true", help="replace OUT where there is one"
     )
+    video.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is done beside OUT, and go on from there where this command "
+        "was interrupted",
+    )
 
 
 def add_restoring(verb: argparse.ArgumentParser) -> None:
@@ -145,4 +151,5 @@ def _video(arguments: argparse.Namespace) -> None:
         duration=arguments.duration,
         deinterlace=arguments.deinterlace,
         overwrite=arguments.overwrite,
+        resume=arguments.resume,
     )

@@ -1,12 +1,17 @@
 """Networks run by OpenVINO, on arrays that both sides share."""
 
+import functools
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kdsharp.base import optional
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
+
+if TYPE_CHECKING:
+    import openvino
 
 # What OpenVINO is asked for; int8 graphs carry their own precision.
 _PRECISIONS = {
@@ -16,10 +21,21 @@ _PRECISIONS = {
 }
 
 
+@functools.cache
+def _core() -> "openvino.Core":
+    """Returns the one core of this process.
+
+    Where each network had its own, and cores ended while threads of OpenVINO's still
+    ran, memory was damaged: one of three processes that restored 24 videos crashed.
+    """
+    (openvino,) = optional.require("openvino", purpose="this backend")
+    return openvino.Core()
+
+
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     """Returns `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
-    core = openvino.Core()
+    core = _core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
