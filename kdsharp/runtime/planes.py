@@ -16,6 +16,7 @@ from kdsharp.export import network as networks
 from kdsharp.runtime import backends
 from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
 from kdsharp.runtime.gain_tracker import GainTracker
+from kdsharp.runtime.repeats import SkipRepeats
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
@@ -71,12 +72,14 @@ def create(
     strength: float = 1.0,
     depth: int = 8,
     rgb: bool = False,
+    skip_repeats: bool = False,
 ) -> Restorer:
     """Creates a function that restores planes of one size.
 
     In `studio` range black is 16 and white 235 (for 8 bits), in `full` range 0 and 255.
     `strength` scales the residual; `threads=0` uses every core. With `rgb`, a network
-    for luma takes RGB pictures and leaves chroma unchanged.
+    for luma takes RGB pictures and leaves chroma unchanged. With `skip_repeats`, a
+    plane equal to the previous one reuses its result, unless the network has a context.
     """
     if range not in RANGES:
         raise choices.unknown("range", range, RANGES)
@@ -95,4 +98,6 @@ def create(
     if weights.has_context:
         pixels = levels.of_video(depth, range)
         gain_tracker = GainTracker(weights.params["context"], pixels)
+    elif skip_repeats:
+        run = SkipRepeats(run)
     return Restorer(job.shape, job.element, name, run, gain_tracker)

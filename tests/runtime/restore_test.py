@@ -87,13 +87,13 @@ class TypeTest(parameterized.TestCase):
         np.testing.assert_allclose(_sharpener()(deep), wanted, atol=0.6)
 
     @parameterized.parameters(
-        (np.zeros(5, np.uint8), "no picture"),
-        (np.zeros((4, 4, 5), np.uint8), "no picture"),
+        (np.zeros(5, np.uint8), "not a picture"),
+        (np.zeros((4, 4, 5), np.uint8), "not a picture"),
         (np.zeros((0, 4, 3), np.uint8), "no pixels"),
         (np.zeros((4, 4), np.int64), "int64"),
-        (np.full((4, 4), 255.0), "from 0 to 1"),
-        (np.full((4, 4), np.nan), "from 0 to 1"),
-        (Image.new("CMYK", (4, 4)), "made for print"),
+        (np.full((4, 4), 255.0), "must be in \\[0, 1\\]"),
+        (np.full((4, 4), np.nan), "must be in \\[0, 1\\]"),
+        (Image.new("CMYK", (4, 4)), "for print"),
     )
     def test_refuses_arrays_that_are_not_pictures(self, picture, words):
         with self.assertRaisesRegex(UserError, words):
