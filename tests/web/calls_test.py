@@ -44,8 +44,8 @@ _PAGE = """<!doctype html><title>Somebody's page</title>
   globalThis.connect = async () => {
     const stream = await camera();
     const [near, far] = [new RTCPeerConnection(), new RTCPeerConnection()];
-    for (const [from, to] of [[near, far], [far, near]])
-      from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate);
+    for (const [a, b] of [[near, far], [far, near]])
+      a.onicecandidate = ({ candidate }) => candidate && b.addIceCandidate(candidate);
     far.ontrack = ({ streams }) => (two.srcObject = streams[0]);
     const sender = near.addTrack(stream.getVideoTracks()[0], stream);
     await near.setLocalDescription();
