@@ -23,6 +23,18 @@ EXTRAS = {
     "uvicorn": ("uvicorn", "serve"),
     "wandb": ("wandb", "wandb"),
 }
+# Module: its package, of what is always installed except by `launch/light.txt`.
+_LEFT_OUT = {
+    "dm_pix": "dm-pix",
+    "grain": "grain",
+    "matplotlib": "matplotlib",
+    "ml_collections": "ml-collections",
+    "optax": "optax",
+    "orbax": "orbax-checkpoint",
+    "skimage": "scikit-image",
+    "tensorboardX": "tensorboardX",
+    "tensorflow_datasets": "tensorflow-datasets",
+}
 _KNOWN_AS = {"av": "PyAV", "apache-beam": "Apache Beam", "torch": "PyTorch"}
 
 
@@ -54,4 +66,15 @@ def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
     return UserError(
         f"{purpose} needs {_KNOWN_AS.get(package, package)}, which is not installed: "
         f"pip install {what}"
+    )
+
+
+def left_out(error: ModuleNotFoundError) -> UserError | None:
+    """The error that says what a light installation lacks, if it is that."""
+    module = (error.name or "").partition(".")[0]
+    if module not in _LEFT_OUT:
+        return None
+    return UserError(
+        f"this verb needs {_LEFT_OUT[module]}, which a light installation leaves out: "
+        "pip install kdsharp"
     )

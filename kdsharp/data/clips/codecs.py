@@ -101,7 +101,8 @@ def _vpx(rate: Rate) -> dict[str, str]:
 
 def _av1(rate: Rate, effort: int) -> dict[str, str]:
     # No side may have fewer than 64 pixels: SVT-AV1 refuses them at a constant rate.
-    params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1:aq-mode=2"
+    # Without rtc=1, version 4.1 deadlocks with low delay on a busy machine.
+    params = "lp=1:pred-struct=1:rtc=1:tile-columns=0:keyint=-1:aq-mode=2"
     options = {"preset": str((12, 11, 10)[effort])}
     if rate.bits is None:
         return options | {"crf": str(rate.scaled(25, 62)), "svtav1-params": params}

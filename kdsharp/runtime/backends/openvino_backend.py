@@ -1,4 +1,4 @@
-"""Networks run by OpenVINO, on arrays that both sides share."""
+"""Runs networks in OpenVINO, without copying arrays."""
 
 import functools
 import threading
@@ -13,7 +13,7 @@ from kdsharp.runtime.backends.backend import Compute, RunPlane
 if TYPE_CHECKING:
     import openvino
 
-# What OpenVINO is asked for; int8 graphs carry their own precision.
+# OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
     "float32": "f32",
     "bfloat16": "bf16",
@@ -23,17 +23,17 @@ _PRECISIONS = {
 
 @functools.cache
 def _core() -> "openvino.Core":
-    """Returns the one core of this process.
+    """Returns the core that all networks of this process share.
 
-    Where each network had its own, and cores ended while threads of OpenVINO's still
-    ran, memory was damaged: one of three processes that restored 24 videos crashed.
+    With a core per network, memory was corrupted when a core was destroyed: one in
+    three processes that restored 24 videos crashed.
     """
     (openvino,) = optional.require("openvino", purpose="this backend")
     return openvino.Core()
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Returns `run(array, out=None, gains=None) -> array`."""
+    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     core = _core()
     settings = {
@@ -53,7 +53,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         out: np.ndarray | None = None,
         gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        # OpenVINO takes no read-only array, though it only reads.
+        # OpenVINO refuses read-only arrays, although it only reads them.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             out = np.empty_like(array)
