@@ -235,7 +235,7 @@ class _Work:
         self._frames += 1
         if not place:
             # What a network remembers would be of another segment.
-            self.restoration.forget()
+            self.restoration.start_sequence()
         found = self.kept.whole(number) is not None
         self.kept_frames += found
         return found
