@@ -18,7 +18,7 @@ from kdsharp.export import onnx_models, trial
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.onnx_models import Ranges
-from kdsharp.export.trial import Pair
+from kdsharp.export.trial import TrialPair
 
 # To be raised when the same pictures give other ranges.
 _VERSION = 1
@@ -52,7 +52,7 @@ def _fingerprint(network: TrainedNetwork) -> str:
     return content.hexdigest()[:32]
 
 
-def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
+def calibrate(network: TrainedNetwork, pairs: Sequence[TrialPair]) -> Ranges:
     """Returns the least and the most of all that is rounded, on these pictures.
 
     Sharp ones are looked at, too: the network will meet some.

@@ -28,7 +28,7 @@ _MOST = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class TrialPair:
     """A picture in [0, 1] of the network's channels, and what became of it."""
 
     sharp: Float[np.ndarray, "1 h w c"]
@@ -40,7 +40,7 @@ def degradation(network: TrainedNetwork) -> str:
     return network.card.get("degradation") or _DEGRADATION
 
 
-def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
+def pairs(network: TrainedNetwork, root: Path | None = None) -> list[TrialPair]:
     """Returns pictures of a folder, or generated ones, blurred as the card says."""
     blur = degradations.create(degradation(network))
     found = _generated() if root is None else _of_folder(root)
@@ -49,12 +49,12 @@ def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
     ]
 
 
-def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> Pair:
+def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> TrialPair:
     sharp = jnp.asarray(picture, jnp.float32)[None] / 255
     if network.model.channels == 1:
         sharp = color.luma(sharp)
     blurred = blur(jax.random.split(jax.random.key(number), 1), sharp)
-    return Pair(np.asarray(sharp), np.asarray(blurred))
+    return TrialPair(np.asarray(sharp), np.asarray(blurred))
 
 
 @functools.cache

@@ -23,7 +23,7 @@ RANGES = ("studio", "full")
 
 
 @dataclasses.dataclass(frozen=True)
-class Restorer:
+class PlaneRestorer:
     """A function from planes to restored planes of that shape and type.
 
     Given `out`, it writes there; else what it returns is new. Planes whose lines lie
@@ -73,7 +73,7 @@ def create(
     depth: int = 8,
     rgb: bool = False,
     skip_repeats: bool = False,
-) -> Restorer:
+) -> PlaneRestorer:
     """Returns what restores planes of that size; `threads` 0 is every core.
 
     In `studio` range black is 16 and white 235 (of 8 bits), in `full` 0 and 255.
@@ -100,4 +100,4 @@ def create(
         following = Following(weights.params["context"], pixels)
     elif skip_repeats:
         run = SkipRepeats(run)
-    return Restorer(job.shape, job.element, name, run, following)
+    return PlaneRestorer(job.shape, job.element, name, run, following)

@@ -30,7 +30,7 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
     return session.run(None, {"blurred": pixels})[0]
 
 
-def _photographs(network: networks.TrainedNetwork) -> list[trial.Pair]:
+def _photographs(network: networks.TrainedNetwork) -> list[trial.TrialPair]:
     """Returns the middles of photographs, none of them left sharp."""
     blur = trial.degradation(network).partition("@")[0]
     blurring = dataclasses.replace(network, card={"degradation": blur})
@@ -78,7 +78,7 @@ class Int8Test(parameterized.TestCase):
         network = random_networks.create(arguments)
         picture = dead_leaves.render(0, size=48, seed=5)[None, ..., -1:]
         pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
-        ranges = int8.calibrate(network, [trial.Pair(pixels, pixels)])
+        ranges = int8.calibrate(network, [trial.TrialPair(pixels, pixels)])
         full, rounded = (
             _run(onnx_models.batches(network, ranges=of, clip=False), pixels)
             for of in (None, ranges)

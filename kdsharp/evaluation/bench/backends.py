@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Backend:
+class Contender:
     """`create` returns what runs, and is called where it shall run.
 
     `refuses` says why it cannot run a network of those arguments, or nothing.
@@ -245,29 +245,29 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
 
 
 # Those of `kdsharp.runtime`, and others to compare them with.
-BACKENDS: dict[str, Backend] = {
+BACKENDS: dict[str, Contender] = {
     **{
-        name: Backend(
+        name: Contender(
             partial(_of_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
         )
         for name, backend in backends.BACKENDS.items()
     },
-    "torch": Backend(_torch, ("torch",), _chain_refuses),
-    "torch-compiled": Backend(
+    "torch": Contender(_torch, ("torch",), _chain_refuses),
+    "torch-compiled": Contender(
         partial(_torch, compiled=True), ("torch",), _chain_refuses
     ),
-    "openvino-defaults": Backend(
+    "openvino-defaults": Contender(
         partial(_exported, name="openvino"),
         ("onnx", "openvino"),
         _default_refuses,
         ("float32",),
     ),
-    "onnxruntime-defaults": Backend(
+    "onnxruntime-defaults": Contender(
         partial(_exported, name="onnxruntime"),
         ("onnx", "onnxruntime"),
         _default_refuses,
         ("float32",),
     ),
-    "ncnn": Backend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
+    "ncnn": Contender(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
 DTYPES = backends.DTYPES
