@@ -45,7 +45,7 @@ class Tag:
         return tuple(map(int, np.frombuffer(self.content, f"<u{width}")))
 
 
-Directory = dict[int, "Entry | Directory"]
+Directory = dict[int, "Tag | Directory"]
 
 
 def shorts(*values: int) -> Tag:
