@@ -46,7 +46,7 @@ class Unfinished(Stopped):
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class VideoReport:
     """What was done, and how long each stage took."""
 
     frames: int
@@ -75,7 +75,7 @@ def restore(
     deinterlace: bool = False,
     overwrite: bool = False,
     resume: bool = False,
-) -> Report:
+) -> VideoReport:
     """Writes `out`, and returns what that took.
 
     A signal, or a full disk, ends the file there: it is whole up to that frame, and
@@ -119,7 +119,7 @@ def _restore(
     deinterlace: bool,
     unfinished: Path,
     kept: segments.Folder | None,
-) -> Report:
+) -> VideoReport:
     restoration = FieldwiseRestoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
@@ -136,7 +136,7 @@ def _restore(
         encoding = dataclasses.replace(encoding, grading=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
         prepared = restoration.prepare(first)
-        writer = writing.Writer(target, reader, prepared, encoding, kept)
+        writer = writing.VideoWriter(target, reader, prepared, encoding, kept)
         bar = progress.bar(reader.frames)
         work = _Work(restoration, writer, bar, interruption, kept)
         begin = time.perf_counter()
@@ -169,7 +169,9 @@ def _restore(
             )
         playable = kept is None and writer.frames > 0
         raise _interrupted(interruption.signal, state, playable=playable)
-    return Report(writer.frames, time.perf_counter() - begin, stages, work.kept_frames)
+    return VideoReport(
+        writer.frames, time.perf_counter() - begin, stages, work.kept_frames
+    )
 
 
 _NOTHING = "no frame was done, and nothing is written"
@@ -206,7 +208,7 @@ class _Work:
     """What the stages do, to frames and to what lies between them."""
 
     restoration: FieldwiseRestoration
-    writer: writing.Writer
+    writer: writing.VideoWriter
     bar: tqdm.tqdm
     interruption: Interruption
     kept: segments.Folder | None = None

@@ -41,7 +41,7 @@ _PIECES = dict.fromkeys(
 _VARIABLE_RATE = 0x0400
 
 
-class Source(Protocol):
+class VideoSource(Protocol):
     """What a writer has to know of what is read."""
 
     container: av.container.InputContainer
@@ -62,7 +62,7 @@ class Target:
     advice: str = "give OUT another ending, such as .mkv or .mp4"
 
 
-class Writer:
+class VideoWriter:
     """Takes frames like `frame`, and the packets of a reader's other streams.
 
     Given a folder, it keeps what is encoded there, in segments, and takes those that
@@ -72,7 +72,7 @@ class Writer:
     def __init__(
         self,
         target: Target,
-        reader: Source,
+        reader: VideoSource,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
         kept: segments.Folder | None = None,
@@ -176,7 +176,7 @@ class Writer:
 def _add_picture(
     codec: av.Codec,
     pixels: str,
-    reader: Source,
+    reader: VideoSource,
     frame: av.VideoFrame,
     wanted: encoding.Encoding,
     out: av.container.OutputContainer,
