@@ -159,7 +159,7 @@ def _time(
         for network, (_, arguments) in found.items()
     }
     rows = [
-        speed_report.Row(network, backend, dtype, times, costs[network])
+        speed_report.SpeedRow(network, backend, dtype, times, costs[network])
         for (network, backend, dtype), times in timed.items()
     ]
     claimed = claims.sentences(height, width, peak)

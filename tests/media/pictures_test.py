@@ -576,7 +576,7 @@ class DamageTest(parameterized.TestCase):
         self._refused(b"", "it is empty")
         self._refused(b"a letter", "no picture that can be identified")
         self._refused(whole[: len(whole) // 2], "it is damaged")
-        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "made for print")
+        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "for print")
         frames = {"save_all": True, "append_images": [_photograph("L")]}
         for format_ in ("GIF", "WEBP", "PNG"):
             animated = _file(_photograph(), format_, **frames)
@@ -626,7 +626,7 @@ class DamageTest(parameterized.TestCase):
         with mock.patch.object(kinds.importlib.util, "find_spec", lambda name: None):
             self._refused(brands + bytes(99), r"install 'kdsharp\[heif\]' reads it")
         self._refused(b"#?RADIANCE\n" + bytes(99), "Radiance HDR is not read")
-        dng = {50706: tags.Entry(tags.BYTE, bytes([1, 4, 0, 0]))}
+        dng = {50706: tags.Tag(tags.BYTE, bytes([1, 4, 0, 0]))}
         self._refused(tags.pack(dng, b"MM"), "a camera's raw file")
 
     @unittest.skipIf(pillow_heif is None, "pillow-heif is not installed")

@@ -87,7 +87,7 @@ class NetworkRestorer:
         if restore is None:
             restore = Restoration(self._wanted)
             restore.prepare(frames[0])
-        restore.forget()
+        restore.start_sequence()
         for frame in frames:
             yield restore(_copy(frame))
         with self._lock:

@@ -17,7 +17,7 @@ class _Restorer:
     """What restores frames of one range and depth."""
 
     passage: passages.Passage
-    network: planes.Restorer
+    network: planes.PlaneRestorer
     depth: int
     white: int
 
@@ -46,13 +46,13 @@ class Restoration:
         network = self._restorer(frame).network
         # The first run is the slowest.
         network(np.zeros(network.shape, network.element))
-        self.forget()
+        self.start_sequence()
         return frame
 
-    def forget(self) -> None:
+    def start_sequence(self) -> None:
         """Takes the next frame for the first of another video."""
         for restorer in self._restorers.values():
-            restorer.network.forget()
+            restorer.network.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame = self._conform(frame)

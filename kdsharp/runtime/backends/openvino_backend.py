@@ -1,6 +1,8 @@
-"""Networks run by OpenVINO, on arrays that both sides share."""
+"""Runs networks in OpenVINO, without copying arrays."""
 
+import functools
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,7 +10,10 @@ from kdsharp.base import optional
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
-# What OpenVINO is asked for; int8 graphs carry their own precision.
+if TYPE_CHECKING:
+    import openvino
+
+# OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
     "float32": "f32",
     "bfloat16": "bf16",
@@ -16,10 +21,21 @@ _PRECISIONS = {
 }
 
 
-def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Returns `run(array, out=None, gains=None) -> array`."""
+@functools.cache
+def _core() -> "openvino.Core":
+    """Returns the core that all networks of this process share.
+
+    With a core per network, memory was corrupted when a core was destroyed: one in
+    three processes that restored 24 videos crashed.
+    """
     (openvino,) = optional.require("openvino", purpose="this backend")
-    core = openvino.Core()
+    return openvino.Core()
+
+
+def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
+    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
+    (openvino,) = optional.require("openvino", purpose="this backend")
+    core = _core()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
@@ -37,7 +53,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         out: np.ndarray | None = None,
         gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        # OpenVINO takes no read-only array, though it only reads.
+        # OpenVINO refuses read-only arrays, although it only reads them.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             out = np.empty_like(array)
