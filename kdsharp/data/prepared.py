@@ -48,7 +48,7 @@ def open_data(
     *,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
     data_dir: str | os.PathLike[str] | None = None,
-) -> "Prepared":
+) -> "PreparedSource":
     """The pictures of a data set's split; it has to have been prepared."""
     builder = builders.load(name)
     found = contents(name, data_dir)

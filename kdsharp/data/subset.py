@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kdsharp.core import cropping
+
 
 class Subset:
     """The first `first` pictures, each as its middle of `crop` by `crop` pixels.
@@ -28,7 +30,7 @@ class Subset:
             raise IndexError(index)
         record = self._source[index % self._count]
         return {
-            name: self._middle(self._reduced(value))
+            name: self._cropped(self._reduced(value))
             if isinstance(value, np.ndarray)
             else value
             for name, value in record.items()
@@ -74,9 +76,7 @@ class Subset:
         )
         return np.asarray(resized)
 
-    def _middle(self, picture: np.ndarray) -> np.ndarray:
+    def _cropped(self, picture: np.ndarray) -> np.ndarray:
         if not self._crop:
             return picture
-        height, width = (min(side, self._crop) for side in picture.shape[:2])
-        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-        return picture[top : top + height, left : left + width]
+        return cropping.center_crop(picture, self._crop, self._crop)

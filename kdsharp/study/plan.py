@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kdsharp.core import cropping
 from kdsharp.errors import UserError
 from kdsharp.study import answers
 
@@ -145,10 +146,8 @@ def _middle(path: Path, size: tuple[int, int]) -> np.ndarray:
         picture = decoding.read(path)
     except decoding.BadPictureError as error:
         raise UserError(f"{path} cannot be shown: {error}") from error
-    height, width = picture.shape[:2]
-    wide, high = min(width, size[0]), min(height, size[1])
-    top, left = (height - high) // 2, (width - wide) // 2
-    return np.ascontiguousarray(picture[top : top + high, left : left + wide])
+    width, height = size
+    return np.ascontiguousarray(cropping.center_crop(picture, height, width))
 
 
 def _blurred(sharp: np.ndarray, degradation: str, seed: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image, ImageMode
 
 from kdsharp.core.degradations import Degradation
 from kdsharp.data import decoding, folder, paired
@@ -65,7 +64,7 @@ def of_sharp(
             raise decoding.BadPictureError("no larger than the shift")
         pair = (sharp, degradation(_keys(name, seed), sharp))
         sharp, blurred = (x[:, shift:, shift:] for x in pair)
-        return TestPair(sharp, blurred, _is_grey(root / name))
+        return TestPair(sharp, blurred, decoding.is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
 
@@ -129,15 +128,9 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
         files = sharp_files[name], blurred_files[name]
         paired.check_equal(*(decoding.size(file) for file in files))
         sharp, blurred = (to_pixels(decoding.read(file)[None], 3) for file in files)
-        return TestPair(sharp, blurred, _is_grey(sharp_files[name]))
+        return TestPair(sharp, blurred, decoding.is_grey(sharp_files[name]))
 
     return Cases([_case(name, load) for name in names], left_out)
-
-
-def _is_grey(path: Path) -> bool:
-    """Returns whether the file has no place for colour."""
-    with Image.open(path) as image:
-        return ImageMode.getmode(image.mode).basemode == "L"
 
 
 def _case(name: str, load: Callable[[str], TestPair]) -> Case:

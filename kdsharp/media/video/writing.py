@@ -197,6 +197,7 @@ def _add_picture(
 ) -> av.VideoStream:
     """Returns a stream for such frames, whose encoder is ready to begin."""
     rate = Fraction(reader.rate).limit_denominator(1_000_000)
+    assert frame.time_base is not None
     base = encoding.time_base(codec, frame.time_base, rate)
     if not out.format.flags & _VARIABLE_RATE:
         base = 1 / rate
