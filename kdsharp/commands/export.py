@@ -80,7 +80,11 @@ def run(
             print(line)
 
 
+<<<<<<< HEAD
+def _ranges(trained: network.TrainedNetwork, pairs: list[trial.TrialPair]) -> dict:
+=======
 def _ranges(trained: network.TrainedNetwork, pairs: list[samples.Pair]) -> dict:
+>>>>>>> main
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)
@@ -134,7 +138,11 @@ def _losses(
     restore,
     interface: str,
     dtype: str,
+<<<<<<< HEAD
+    pairs: list[trial.TrialPair],
+=======
     pairs: list[samples.Pair],
+>>>>>>> main
     runtime: str,
 ) -> list[str]:
     """Describes the loss of quality from reduced precision, on blurred pictures."""

@@ -41,7 +41,7 @@ class Unfinished(Stopped):
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class VideoReport:
     """What was done, and how long each stage took."""
 
     frames: int
@@ -66,7 +66,7 @@ def restore(
     duration: Fraction | None = None,
     deinterlace: bool = False,
     overwrite: bool = False,
-) -> Report:
+) -> VideoReport:
     """Writes `out`, and returns what that took.
 
     A signal, or a full disk, ends the file there: it is whole up to that frame, and
@@ -88,7 +88,7 @@ def restore(
         reader.close()
 
 
-def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
+def _restore(reader, unfinished, out, options, encoding, deinterlace) -> VideoReport:
     restoration = FieldwiseRestoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
@@ -104,7 +104,9 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
             logger.warning("what %s says of each frame is left out", " and ".join(lost))
         encoding = dataclasses.replace(encoding, grading=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
-        writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
+        writer = writing.VideoWriter(
+            target, reader, restoration.prepare(first), encoding
+        )
         work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
         begin = time.perf_counter()
         try:
@@ -132,7 +134,7 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
             f"{out} holds what was done until then",
             128 + interruption.signal,
         )
-    return Report(writer.frames, time.perf_counter() - begin, stages)
+    return VideoReport(writer.frames, time.perf_counter() - begin, stages)
 
 
 @dataclasses.dataclass
@@ -140,7 +142,7 @@ class _Work:
     """What the stages do, to frames and to what lies between them."""
 
     restoration: FieldwiseRestoration
-    writer: writing.Writer
+    writer: writing.VideoWriter
     bar: tqdm.tqdm
     interruption: Interruption
 

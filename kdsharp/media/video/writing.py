@@ -32,7 +32,7 @@ _PIECES = dict.fromkeys(
 _VARIABLE_RATE = 0x0400
 
 
-class Source(Protocol):
+class VideoSource(Protocol):
     """What a writer has to know of what is read."""
 
     container: av.container.InputContainer
@@ -53,13 +53,13 @@ class Target:
     advice: str = "give OUT another ending, such as .mkv or .mp4"
 
 
-class Writer:
+class VideoWriter:
     """Takes frames like `frame`, and the packets of a reader's other streams."""
 
     def __init__(
         self,
         target: Target,
-        reader: Source,
+        reader: VideoSource,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
     ):
