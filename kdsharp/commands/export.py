@@ -80,11 +80,7 @@ def run(
             print(line)
 
 
-<<<<<<< HEAD
-def _ranges(trained: network.TrainedNetwork, pairs: list[trial.TrialPair]) -> dict:
-=======
-def _ranges(trained: network.TrainedNetwork, pairs: list[samples.Pair]) -> dict:
->>>>>>> main
+def _ranges(trained: network.TrainedNetwork, pairs: list[samples.SamplePair]) -> dict:
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)
@@ -138,11 +134,7 @@ def _losses(
     restore,
     interface: str,
     dtype: str,
-<<<<<<< HEAD
-    pairs: list[trial.TrialPair],
-=======
-    pairs: list[samples.Pair],
->>>>>>> main
+    pairs: list[samples.SamplePair],
     runtime: str,
 ) -> list[str]:
     """Describes the loss of quality from reduced precision, on blurred pictures."""

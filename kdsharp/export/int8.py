@@ -18,11 +18,7 @@ from kdsharp.export import onnx_models, samples
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.onnx_models import Ranges
-<<<<<<< HEAD
-from kdsharp.export.trial import TrialPair
-=======
-from kdsharp.export.samples import Pair
->>>>>>> main
+from kdsharp.export.samples import SamplePair
 
 # Increase this when the same pictures give different ranges.
 _VERSION = 1
@@ -57,13 +53,8 @@ def _fingerprint(network: TrainedNetwork) -> str:
     return content.hexdigest()[:32]
 
 
-<<<<<<< HEAD
-def calibrate(network: TrainedNetwork, pairs: Sequence[TrialPair]) -> Ranges:
-    """Returns the least and the most of all that is rounded, on these pictures.
-=======
-def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
+def calibrate(network: TrainedNetwork, pairs: Sequence[SamplePair]) -> Ranges:
     """Finds the range of every value that is quantised, on given pictures.
->>>>>>> main
 
     Sharp pictures are included, because networks meet them in practice.
     """

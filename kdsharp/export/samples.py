@@ -29,14 +29,9 @@ _MAX_PICTURES = 64
 
 
 @dataclasses.dataclass(frozen=True)
-<<<<<<< HEAD:kdsharp/export/trial.py
-class TrialPair:
-    """A picture in [0, 1] of the network's channels, and what became of it."""
-=======
-class Pair:
+class SamplePair:
     """A sharp picture in [0, 1] with the network's channels, and its degraded
     version."""
->>>>>>> main:kdsharp/export/samples.py
 
     sharp: Float[np.ndarray, "1 h w c"]
     blurred: Float[np.ndarray, "1 h w c"]
@@ -47,13 +42,8 @@ def degradation(network: TrainedNetwork) -> str:
     return network.card.get("degradation") or _DEGRADATION
 
 
-<<<<<<< HEAD:kdsharp/export/trial.py
-def pairs(network: TrainedNetwork, root: Path | None = None) -> list[TrialPair]:
-    """Returns pictures of a folder, or generated ones, blurred as the card says."""
-=======
-def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
+def pairs(network: TrainedNetwork, root: Path | None = None) -> list[SamplePair]:
     """Degrades pictures of a folder, or generated ones, as the card says."""
->>>>>>> main:kdsharp/export/samples.py
     blur = degradations.create(degradation(network))
     found = _generated() if root is None else _of_folder(root)
     return [
@@ -61,12 +51,14 @@ def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
     ]
 
 
-def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> TrialPair:
+def _pair(
+    network: TrainedNetwork, blur, number: int, picture: np.ndarray
+) -> SamplePair:
     sharp = jnp.asarray(picture, jnp.float32)[None] / 255
     if network.model.channels == 1:
         sharp = color.luma(sharp)
     blurred = blur(jax.random.split(jax.random.key(number), 1), sharp)
-    return TrialPair(np.asarray(sharp), np.asarray(blurred))
+    return SamplePair(np.asarray(sharp), np.asarray(blurred))
 
 
 @functools.cache

@@ -23,13 +23,8 @@ RANGES = ("studio", "full")
 
 
 @dataclasses.dataclass(frozen=True)
-<<<<<<< HEAD
 class PlaneRestorer:
-    """A function from planes to restored planes of that shape and type.
-=======
-class Restorer:
     """A function from a plane to the restored plane, of the same shape and type.
->>>>>>> main
 
     The result is written to `out` if given, otherwise to a new array. Contiguous planes
     are not copied.
@@ -78,13 +73,8 @@ def create(
     depth: int = 8,
     rgb: bool = False,
     skip_repeats: bool = False,
-<<<<<<< HEAD
 ) -> PlaneRestorer:
-    """Returns what restores planes of that size; `threads` 0 is every core.
-=======
-) -> Restorer:
     """Creates a function that restores planes of one size.
->>>>>>> main
 
     In `studio` range black is 16 and white 235 (for 8 bits), in `full` range 0 and 255.
     `strength` scales the residual; `threads=0` uses every core. With `rgb`, a network
@@ -110,8 +100,4 @@ def create(
         gain_tracker = GainTracker(weights.params["context"], pixels)
     elif skip_repeats:
         run = SkipRepeats(run)
-<<<<<<< HEAD
-    return PlaneRestorer(job.shape, job.element, name, run, following)
-=======
-    return Restorer(job.shape, job.element, name, run, gain_tracker)
->>>>>>> main
+    return PlaneRestorer(job.shape, job.element, name, run, gain_tracker)
