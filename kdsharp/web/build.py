@@ -1,4 +1,4 @@
-"""A site: the page, its networks, and a list of them."""
+"""Builds a site: the page, its networks, and a list of them."""
 
 import dataclasses
 import json
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from kdsharp.web import networks, runtime
 
-# By this file a folder is known for a site, and the page learns what it may use.
+# The page reads this file; its presence identifies a folder as a site.
 LIST = "site.json"
 
 
 def write(site: Path, names: list[str], *, engine: str) -> list[networks.Entry]:
-    """Writes all but the runtime; `engine` says where pictures are computed."""
+    """Writes everything but the runtime; `engine` says where pictures are computed."""
     page = resources.files(__package__) / "page"
     with resources.as_file(page) as source:
         shutil.copytree(

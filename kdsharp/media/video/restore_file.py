@@ -1,4 +1,4 @@
-"""A video file becomes a restored one."""
+"""Restores a video file."""
 
 import dataclasses
 import itertools
@@ -16,7 +16,7 @@ from kdsharp.base import atomic_files
 from kdsharp.base.signals import Interruption
 from kdsharp.errors import Stopped, UserError
 from kdsharp.media.video import (
-    failures,
+    ffmpeg_errors,
     fields,
     hdr,
     pipeline,
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Unfinished(Stopped):
-    """Something ended the work; what was done until then can be played."""
+    """The work ended early; the part written so far is playable."""
 
     def __init__(self, reason: str, exit_status: int):
         super().__init__(reason)
@@ -42,7 +42,7 @@ class Unfinished(Stopped):
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was done, and how long each stage took."""
+    """Statistics of a restored file."""
 
     frames: int
     seconds: float
@@ -51,7 +51,7 @@ class Report:
     def __str__(self) -> str:
         rate = self.frames / self.seconds
         return (
-            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} a second\n"
+            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} per second\n"
             + progress.split(self.stages, self.frames, self.seconds)
         )
 
@@ -67,16 +67,16 @@ def restore(
     deinterlace: bool = False,
     overwrite: bool = False,
 ) -> Report:
-    """Writes `out`, and returns what that took.
+    """Restores a video file to `out` and returns statistics.
 
-    A signal, or a full disk, ends the file there: it is whole up to that frame, and
-    `Unfinished` says where.
+    On a signal or a full disk, the file is completed up to that frame, and `Unfinished`
+    says where it ends.
     """
-    writing.check_free(out, overwrite)
+    writing.check_target(out, overwrite)
     if out.exists() and source.exists() and out.samefile(source):
-        raise UserError(f"{out} is the video itself: give OUT another name")
+        raise UserError(f"{out} is the input itself: give another name")
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
-    writing.clear(out)
+    writing.remove_leftovers(out)
     try:
         with atomic_files.atomic_write(out) as unfinished:
             try:
@@ -94,15 +94,15 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)
         if deinterlace:
-            items = fields.deinterlaced(items)
+            items = fields.deinterlace(items)
         held, first = _until_a_frame(items)
         if first is None and interruption.signal:
             raise KeyboardInterrupt
         if first is None:
-            raise UserError(f"{reader.path}: none of its video can be decoded")
+            raise UserError(f"{reader.path}: no frame can be decoded")
         if lost := hdr.dynamic(first):
-            logger.warning("what %s says of each frame is left out", " and ".join(lost))
-        encoding = dataclasses.replace(encoding, grading=hdr.of(first))
+            logger.warning("dynamic metadata is dropped: %s", " and ".join(lost))
+        encoding = dataclasses.replace(encoding, hdr_metadata=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
         writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
         work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
@@ -115,12 +115,15 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
             stages[-1].timed(None)
         except (OSError, av.FFmpegError) as error:
             writer.abandon()
-            if failures.disk_is_full(error) and plays(unfinished):
-                raise full(
-                    out, unfinished, "make room, then do the rest by --start"
+            if ffmpeg_errors.disk_is_full(error) and is_playable(unfinished):
+                raise disk_full_error(
+                    out,
+                    unfinished,
+                    "free some space, then restore the rest with --start",
                 ) from error
             raise UserError(
-                f"{out} cannot be finished: {failures.words(error)}; nothing is written"
+                f"{out} cannot be completed: {ffmpeg_errors.describe(error)}; nothing "
+                "was kept"
             ) from error
         finally:
             work.bar.close()
@@ -128,8 +131,8 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
         logger.warning(complaint)
     if interruption.signal:
         raise Unfinished(
-            f"{interruption.signal.name} at {timestamps.spelled(writer.reached)}: "
-            f"{out} holds what was done until then",
+            f"{interruption.signal.name} at {timestamps.format_time(writer.reached)}: "
+            f"{out} contains the video up to there",
             128 + interruption.signal,
         )
     return Report(writer.frames, time.perf_counter() - begin, stages)
@@ -137,7 +140,7 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
 
 @dataclasses.dataclass
 class _Work:
-    """What the stages do, to frames and to what lies between them."""
+    """The stages of the pipeline, which process frames and other packets."""
 
     restoration: FieldwiseRestoration
     writer: writing.Writer
@@ -153,11 +156,11 @@ class _Work:
     def _restore(self, item):
         if not isinstance(item, av.VideoFrame):
             return item
-        # What still waits is not begun.
+        # After a signal, drop frames that are still waiting.
         return None if self.interruption.signal else self.restoration(item)
 
     def finish(self, _) -> None:
-        """Writes what is held back, and the file's end."""
+        """Flushes the encoder and completes the file."""
         self.writer.finish()
 
     def _write(self, item) -> None:
@@ -179,13 +182,13 @@ def _until_a_frame(items: Iterator) -> tuple[list[av.Packet], av.VideoFrame | No
     return held, None
 
 
-def plays(path: Path) -> bool:
-    """Returns whether there is a frame in a file that may lack its end."""
+def is_playable(path: Path) -> bool:
+    """Whether a possibly incomplete file contains a playable frame."""
     return _length(path) > 0
 
 
 def _length(path: Path) -> Fraction:
-    """Returns how long a file plays that may lack its end."""
+    """The playable duration of a possibly incomplete file."""
     moment = Fraction(0)
     try:
         with av.open(str(path)) as container:
@@ -199,10 +202,10 @@ def _length(path: Path) -> Fraction:
     return moment
 
 
-def full(out: Path, unfinished: Path, advice: str) -> Unfinished:
-    """Returns what says how much of a video a full disk holds."""
+def disk_full_error(out: Path, unfinished: Path, advice: str) -> Unfinished:
+    """The error for a full disk, which says how much of the video was written."""
     return Unfinished(
-        f"the disk of {out} is full: it holds the first "
-        f"{timestamps.spelled(_length(unfinished))}; {advice}",
+        f"the disk is full: {out} contains the first "
+        f"{timestamps.format_time(_length(unfinished))}; {advice}",
         1,
     )

@@ -1,4 +1,4 @@
-"""The page that a server without a built site shows: it sharpens by the API."""
+"""The page of a server without a built site, which uses the API."""
 
 import io
 
@@ -15,7 +15,7 @@ from tests.web.serving import servers
 
 @absltest.skipIf(not optional.installed("starlette"), "starlette is not installed")
 class PageTest(browser.PageTest):
-    def test_pictures_go_to_the_server_and_come_back(self):
+    def test_pictures_are_sharpened_by_the_server(self):
         photograph = Image.fromarray(data.astronaut()).resize((150, 110))
         file = io.BytesIO()
         photograph.save(file, "PNG")
