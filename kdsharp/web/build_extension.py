@@ -19,7 +19,7 @@ from kdsharp.web import build, networks, output_folder
 _MANIFEST = "manifest.json"
 # Modules of the page that restore frames.
 _SHARED = (
-    "camera/following.js",
+    "camera/gain-tracker.js",
     "camera/frames.js",
     "camera/kernel.js",
     "camera/planes.js",

@@ -182,13 +182,13 @@ class StudyPageTest(browser.PageTest):
                 viewport={"width": 800, "height": 700},
                 device_scale_factor=2,
             )
-            self.assertIn("Nothing of you is kept", page.inner_text("#first"))
+            self.assertIn("Only your ratings are stored", page.inner_text("#first"))
             self.tab_to(page, "#begin")
             page.keyboard.press("Enter")
             for number in range(8):
                 self.wait(page, "#place", f"Picture {number + 1} of 8")
                 if number == 0:
-                    self.assertIn("to get used to it", page.inner_text("#place"))
+                    self.assertIn("for practice", page.inner_text("#place"))
                 self._check_pixels(page)
                 for scale in order.SCALES:
                     score = chance.randint(1, 5)
@@ -196,7 +196,7 @@ class StudyPageTest(browser.PageTest):
                     wanted[number, scale] = score
                 if number == 3:
                     # A pause: the page is left and opened again by its address.
-                    self.wait(page, "#saved", "Kept")
+                    self.wait(page, "#saved", "Saved")
                     page.goto("about:blank")
                     page.goto(f"{address}#{self.token}")
                     continue
@@ -257,7 +257,7 @@ class StudyPageTest(browser.PageTest):
             first.focus()
             for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight"):
                 page.keyboard.press(key)
-            self.wait(page, "#saved", "Kept")
+            self.wait(page, "#saved", "Saved")
             token = page.evaluate("location.hash.slice(1)")
             kept = answers.Answers(study)
             self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
@@ -289,10 +289,10 @@ class StudyPageTest(browser.PageTest):
             self.wait(page, "#place", "Picture 1 of")
             server.kill()
             page.click('label:has(input[name="overall"][value="4"])')
-            self.wait(page, "#problem", "does not answer; this page goes on trying")
-            self.assertNotIn("Kept", page.inner_text("#saved"))
+            self.wait(page, "#problem", "does not respond. This page keeps trying")
+            self.assertNotIn("Saved", page.inner_text("#saved"))
             server.start()
-            page.locator("#saved", has_text="Kept").wait_for()
+            page.locator("#saved", has_text="Saved").wait_for()
             token = page.evaluate("location.hash.slice(1)")
         kept = answers.Answers(study)
         self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])

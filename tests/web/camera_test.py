@@ -141,9 +141,9 @@ class TrackTest(browser.PageTest):
         (
             "video",
             {"network": "nobody"},
-            f"no network nobody here; there are: {sites.STUDENT}",
+            f"Unknown network nobody; choose one of: {sites.STUDENT}",
         ),
-        ("audio", {}, "Only tracks of video are sharpened"),
+        ("audio", {}, "Only video tracks can be sharpened"),
     )
     def test_user_errors_are_reported(self, kind, options, words):
         told = self.page.evaluate(
@@ -275,13 +275,15 @@ class CameraTest(browser.PageTest):
         }""")
         page.click("#record")
         page.click("#record")
-        self.wait(page, "#camera-status", "Nothing was recorded: that was too short.")
+        self.wait(
+            page, "#camera-status", "Nothing was recorded: the recording was too short."
+        )
         self.assertFalse(page.is_visible("#recording"))
 
     def test_works_in_a_call(self):
         page = self._start()
         page.click("#call")
-        told = self.wait(page, "#call-status", r"has seen ([5-9]|\d\d+) frames")
+        told = self.wait(page, "#call-status", r"Received ([5-9]|\d\d+) frames")
         self.assertRegex(told, r"now \d+x\d+ at \d+ fps")
         shown = page.evaluate("document.querySelector('#far').videoWidth")
         self.assertGreater(shown, 0)
@@ -322,7 +324,7 @@ class CameraTest(browser.PageTest):
         page = self.open(self.address)
         page.click("#tab-camera")
         page.click("#start")
-        self.wait(page, "#problem", "The camera was refused: allow it")
+        self.wait(page, "#problem", "Access to the camera was denied: allow it")
         self.assertTrue(page.is_enabled("#start"))
 
     def test_one_thread_without_isolation(self):
@@ -341,7 +343,7 @@ class NoCameraTest(browser.PageTest):
             page = self.open(address, permissions=["camera"])
             page.click("#tab-camera")
             page.click("#start")
-            self.wait(page, "#problem", "There is no camera here")
+            self.wait(page, "#problem", "No camera was found")
 
 
 if __name__ == "__main__":

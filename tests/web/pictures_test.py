@@ -229,8 +229,8 @@ class PicturesTest(browser.PageTest):
         side = (20_000).to_bytes(4, "big")
         page = self._open()
         for name, content, words in (
-            ("a.txt", b"no picture at all", "a.txt is no JPG, PNG or WebP"),
-            ("empty.png", b"", "empty.png is no JPG, PNG or WebP"),
+            ("a.txt", b"no picture at all", "a.txt is not a JPG, PNG or WebP"),
+            ("empty.png", b"", "empty.png is not a JPG, PNG or WebP"),
             ("cut.png", whole[:60], "cut.png is damaged"),
             (
                 "bomb.png",

@@ -22,7 +22,7 @@ class PageTest(browser.PageTest):
         with servers.serving("--models", "rt-s-call") as (address, _, _):
             page = self.open(address)
             self.assertEqual(page.inner_text("#engine-told"), "on the server")
-            self.assertIn("sent to the server", page.inner_text("#where"))
+            self.assertIn("sent to this page's server", page.inner_text("#where"))
             page.set_input_files(
                 "#file", {"name": "a.png", "mimeType": "", "buffer": file.getvalue()}
             )

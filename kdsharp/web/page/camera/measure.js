@@ -1,4 +1,4 @@
-// What this machine can do: every way that a network runs here, at three sizes.
+// Measures the speed of this machine: every network and backend, at three sizes.
 
 import { live } from "../site.js";
 
@@ -8,7 +8,7 @@ export const SIZES = [
   [1920, 1080],
 ];
 
-/** Tells of each row: `{ network, by, milliseconds }`, one for each size. */
+/** Calls `progress` with each row `{ network, by, milliseconds }`, one time per size. */
 export async function measure(site, how, progress) {
   for (const network of live(site)) {
     const ways = network.kernel ? ["kernel"] : [];
