@@ -42,7 +42,7 @@ _NO_GAIN = "the network does no better than to return its input"
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that can begin, its pictures by split, and its teachers by name."""
 
     run: loop.Run
@@ -80,7 +80,7 @@ def _tell_skipped(pictures: dict[str, sources.Source]) -> None:
         )
 
 
-def prepare(config: ConfigDict, folder: Path) -> Prepared:
+def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
     """Returns the run that a config describes, once nothing stands in its way.
 
     Trains the teacher first where the config describes that too.
@@ -114,7 +114,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
         initial=initial,
         vgg=_load_vgg(config),
     )
-    return Prepared(run, pictures, teachers)
+    return PreparedRun(run, pictures, teachers)
 
 
 def _train_teacher(config: ConfigDict, folder: Path) -> None:

@@ -9,18 +9,36 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary name to write to, moved to `path` when the block succeeds.
 
-    The name has the same ending as `path`, by which many writers choose a format.
+    The name has the same ending as `path`, by which many writers choose a format. What
+    is `durable` is on the disk when this returns, and survives a power cut.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     try:
         yield unfinished
+        if durable:
+            flush(unfinished)
         unfinished.replace(path)
+        if durable:
+            flush(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Returns when a file's content, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        # Windows opens no folder, and keeps the names by itself.
+        return
+    # Windows flushes only what may be written to.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def leftovers(path: Path) -> list[Path]:
@@ -45,9 +63,9 @@ def _is_written(unfinished: Path, path: Path) -> bool:
     return int(writer[1]) != os.getpid()
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Writes the text to `path`, atomically."""
-    with atomic_write(path) as unfinished:
+    with atomic_write(path, durable=durable) as unfinished:
         unfinished.write_text(text)
 
 

@@ -63,7 +63,7 @@ def open_data(
         where=builder.TITLE,
         group=lambda name: builder.group(name.partition("/")[2]),
     )
-    return Prepared(found, chosen, cache_bytes=cache_bytes)
+    return PreparedSource(found, chosen, cache_bytes=cache_bytes)
 
 
 def prepare(
@@ -150,7 +150,7 @@ def _contents_of_tfds(path: pathlib.Path, roles: Iterable[str]) -> Contents:
     return Contents(path, {role: _OTHER_NAMES[role] for role in roles}, places, {}, {})
 
 
-class Prepared(files.Files):
+class PreparedSource(files.Files):
     """Pictures `names` of what is prepared, decoded when asked for."""
 
     _kind = "pictures"

@@ -23,7 +23,7 @@ _FONT_SIZE = 11
 _LETTER = 6.5
 
 
-class Row(NamedTuple):
+class PreviewRow(NamedTuple):
     """A crop, uint8, and the spec of what it met."""
 
     sharp: np.ndarray
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     text: str
 
 
-def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
+def rows(config: ConfigDict, source: Source, count: int) -> list[PreviewRow]:
     """Crops of the source as the config has them cut and degraded."""
     (batch,) = itertools.islice(
         pipeline.batches(
@@ -54,10 +54,10 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
         blurred = degrade.apply(drawn, sharp)
         texts = [degrade.describe(drawn, i) for i in range(count)]
     pairs = zip(_to_bytes(sharp), _to_bytes(blurred), texts, strict=True)
-    return [Row(*row) for row in pairs]
+    return [PreviewRow(*row) for row in pairs]
 
 
-def sheet(shown: list[Row], *, scale: int = 1) -> Image.Image:
+def sheet(shown: list[PreviewRow], *, scale: int = 1) -> Image.Image:
     """A line for each row: both pictures, their difference around grey, the text."""
     size = shown[0].sharp.shape[0] * scale
     width = MARGIN + len(COLUMNS) * (size + MARGIN)

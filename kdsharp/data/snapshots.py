@@ -275,7 +275,7 @@ class Snapshots:
                 f"of {count} snapshots of {len(names)} photographs in {root} none is "
                 f"for the split {split!r}: more photographs fill it"
             )
-        self._originals = rebuilding.Originals(root, cache_bytes=cache_bytes)
+        self._originals = rebuilding.OriginalFiles(root, cache_bytes=cache_bytes)
         self._pairs = Recent(self._render, _KEPT)
 
     def __len__(self) -> int:

@@ -156,7 +156,7 @@ def _validated(weights: store.Weights, photographs: Path) -> dict:
     return {"input": validate.input, "network": validate(weights.variables)}
 
 
-def _published(network: restorers.Restorer, benchmarks: Path) -> dict:
+def _published(network: restorers.PictureRestorer, benchmarks: Path) -> dict:
     """Returns the scores that compare with published ones, and off the blur's grid."""
     found = {}
     for test in ("Set5", "Set14"):
@@ -169,7 +169,7 @@ def _published(network: restorers.Restorer, benchmarks: Path) -> dict:
 
 
 def _of_calls(
-    network: restorers.Restorer, benchmarks: Path, photographs: Path
+    network: restorers.PictureRestorer, benchmarks: Path, photographs: Path
 ) -> dict[str, dict]:
     """Returns the gains on what calls do, and how far sharp pictures stay the same."""
     found = {}
@@ -195,7 +195,10 @@ def _of_calls(
 
 
 def _means(
-    network: restorers.Restorer, judged_by: cases.Cases, protocol: str, shave: int
+    network: restorers.PictureRestorer,
+    judged_by: cases.Cases,
+    protocol: str,
+    shave: int,
 ) -> dict[str, dict[str, float]]:
     found = comparison.evaluate(judged_by, [network], protocol=protocol, shave=shave)
     rows = {row.name: row.means for row in found.rows}
@@ -208,7 +211,7 @@ def _means(
     }
 
 
-def _to_itself(network: restorers.Restorer, sharp) -> float:
+def _to_itself(network: restorers.PictureRestorer, sharp) -> float:
     """Returns the PSNR of what a network makes of a sharp picture, to that picture."""
     psnr = scoring.scores(network.restore(sharp), sharp, names=("psnr",))["psnr"]
     return min(psnr, _SAME)

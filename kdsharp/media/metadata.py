@@ -101,9 +101,9 @@ def for_tiff(metadata: Metadata) -> tags.Directory:
     """The tags of a TIFF that do not depend on how its pixels are stored."""
     directory = tags.select(tags.parse(metadata.exif), _DESCRIPTIVE.__contains__)
     if metadata.xmp:
-        directory[_XMP_TAG] = tags.Entry(tags.BYTE, metadata.xmp)
+        directory[_XMP_TAG] = tags.Tag(tags.BYTE, metadata.xmp)
     if metadata.icc:
-        directory[_ICC_TAG] = tags.Entry(tags.UNDEFINED, metadata.icc)
+        directory[_ICC_TAG] = tags.Tag(tags.UNDEFINED, metadata.icc)
     return directory
 
 

@@ -18,7 +18,7 @@ _TRIES = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class Showing:
     """One presentation of a picture; `again` marks the second one of the same
     picture."""
 
@@ -27,7 +27,7 @@ class Trial:
     again: bool
 
 
-def trials(study: Study, token: str) -> list[Trial]:
+def trials(study: Study, token: str) -> list[Showing]:
     """The trials of a rater: training pictures first, then all others shuffled.
 
     The same photograph is not shown twice in a row if avoidable, and repeated pictures
@@ -40,7 +40,7 @@ def trials(study: Study, token: str) -> list[Trial]:
     learned = [(training[n], False) for n in random.permutation(len(training))]
     orders = (_mixed(study, rated, random) for _ in range(_TRIES))
     best = min(orders, key=_neighbours)
-    return [Trial(n, s, again) for n, (s, again) in enumerate(learned + best)]
+    return [Showing(n, s, again) for n, (s, again) in enumerate(learned + best)]
 
 
 def _mixed(study: Study, rated: list[Stimulus], random) -> list[tuple[Stimulus, bool]]:

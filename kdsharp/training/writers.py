@@ -17,7 +17,7 @@ from kdsharp.errors import UserError
 _FLUSH_SECONDS = 120
 
 
-class Writer(Protocol):
+class MetricsWriter(Protocol):
     """Where the metrics of a run go."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None: ...
@@ -107,7 +107,7 @@ def check(names: str) -> None:
 
 def create(
     names: str, workdir: Path, step: int, config: Mapping | None = None
-) -> list[Writer]:
+) -> list[MetricsWriter]:
     """The writers of these names, with commas between, of metrics after `step`.
 
     `config` is what W&B shows beside the metrics.

@@ -16,7 +16,7 @@ from kdsharp.web.kernels.module import Kernel
 
 
 @dataclasses.dataclass(frozen=True)
-class Context:
+class ContextFile:
     """The layout of the file, for the page.
 
     `scale` is the ratio of the integer steps of the last layer's input and output, if
@@ -34,7 +34,7 @@ class Context:
 
 def write(
     network: TrainedNetwork, kernel: Kernel | None, folder: Path
-) -> Context | None:
+) -> ContextFile | None:
     """Writes the file if the network has a context."""
     if not network.has_context:
         return None
@@ -46,7 +46,7 @@ def write(
     content = b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
     file = f"{network.name}.context"
     atomic_files.write_bytes(folder / file, content)
-    return Context(
+    return ContextFile(
         file,
         len(content),
         size=params["look"].shape[0],

@@ -17,7 +17,7 @@ _MOST_LIVE = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class PageNetwork:
     """What the page knows of a network; `graph` is the name of its file.
 
     `live` networks can restore video: they are for luma and fast enough. `kernel` is
@@ -48,7 +48,7 @@ def names(given: list[str]) -> list[str]:
     return defaults + [name for name in store.shipped() if name not in defaults]
 
 
-def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
+def write(name: str, folder: Path, beside: Iterable[str] = ()) -> PageNetwork:
     """Exports a network to the folder and returns its entry.
 
     `beside` names the networks of the site, which may include its teachers.
@@ -71,7 +71,7 @@ def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
     atomic_files.write_bytes(folder / file, graph)
     kernel = _kernel(trained) if live else None
     layout = context.write(trained, kernel, folder)
-    return Entry(
+    return PageNetwork(
         name=trained.name,
         graph=file,
         parameters=parameters,

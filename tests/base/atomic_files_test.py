@@ -1,6 +1,8 @@
 """Files that are complete or absent."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 from absl.testing import absltest
 
@@ -20,6 +22,18 @@ class AtomicFilesTest(absltest.TestCase):
             self.assertEqual(unfinished.suffix, ".txt")
         self.assertEqual(self.path.read_text(), "half")
         self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
+
+    def test_what_is_durable_is_on_the_disk_before_and_after_it_is_moved(self):
+        flushed, flush = [], os.fsync
+
+        def noted(descriptor):
+            flushed.append((os.fstat(descriptor).st_ino, self.path.exists()))
+            flush(descriptor)
+
+        with mock.patch.object(os, "fsync", noted):
+            atomic_files.write_text(self.path, "whole", durable=True)
+        file, folder = self.path.stat().st_ino, self.path.parent.stat().st_ino
+        self.assertEqual(flushed, [(file, False), (folder, True)])
 
     def test_a_failure_leaves_what_was_there(self):
         atomic_files.write_text(self.path, "before")

@@ -256,7 +256,7 @@ class DamageTest(absltest.TestCase):
         finally:
             prepared.decoding.read = read
 
-    def _open(self, split: str = "train") -> prepared.Prepared:
+    def _open(self, split: str = "train") -> prepared.PreparedSource:
         return prepared.open_data("celeba", split, data_dir=self.root / "data")
 
     def test_a_truncated_record_is_named_once_and_the_next_serves(self):

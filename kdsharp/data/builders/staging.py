@@ -33,7 +33,7 @@ class Original:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shard:
+class WrittenShard:
     """A shard that is written: what it holds, in order, and what it does not."""
 
     path: pathlib.Path
@@ -56,7 +56,7 @@ def copy(
     features: tfds.features.FeaturesDict,
     size: int,
     processes: int,
-) -> dict[str, list[Shard]]:
+) -> dict[str, list[WrittenShard]]:
     """The shards of every split, in order; those that are there already are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = {
@@ -177,8 +177,8 @@ def _read(
     return {"key": key, **record}, sizes["sharp"]
 
 
-def _finished(path: pathlib.Path) -> Shard:
-    return Shard(path, **json.loads(_contents(path).read_text()))
+def _finished(path: pathlib.Path) -> WrittenShard:
+    return WrittenShard(path, **json.loads(_contents(path).read_text()))
 
 
 def _contents(path: pathlib.Path) -> pathlib.Path:

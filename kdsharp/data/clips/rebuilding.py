@@ -37,7 +37,7 @@ class Clip:
         return true, np.stack([codecs.rgb(frame) for frame in self.shown])
 
 
-class Originals:
+class OriginalFiles:
     """Photographs and videos below two folders; photographs used last stay decoded.
 
     At most `cache_bytes` are kept, but always the latest two, which a clip may need in

@@ -82,7 +82,7 @@ def read_index(folder: pathlib.Path) -> Index | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class StoredClip:
     """A clip: its recipe and where its stream lies."""
 
     recipe: Recipe
@@ -101,7 +101,7 @@ class Entry:
 class Shard:
     """Clips that belong to a pair of files; `refused` has numbers and reasons."""
 
-    entries: list[Entry]
+    entries: list[StoredClip]
     refused: list[tuple[int, str]]
 
 
@@ -142,8 +142,8 @@ def read(folder: pathlib.Path, name: str) -> Shard:
         ) from error
 
 
-def _entries(path: pathlib.Path, held: Mapping[str, Any]) -> Iterator[Entry]:
+def _entries(path: pathlib.Path, held: Mapping[str, Any]) -> Iterator[StoredClip]:
     start = 0
     for recipe, size in zip(held["clips"], held["sizes"], strict=True):
-        yield Entry(Recipe.from_json(recipe), path, start, size)
+        yield StoredClip(Recipe.from_json(recipe), path, start, size)
         start += size

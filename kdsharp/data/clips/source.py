@@ -62,7 +62,7 @@ class Clips:
                 f"of the clips in {root} none is for the split {split!r}: more "
                 "photographs fill it"
             )
-        self._originals = rebuilding.Originals(
+        self._originals = rebuilding.OriginalFiles(
             index.photographs, index.videos, cache_bytes=cache_bytes
         )
         self._pairs = Recent(self._rebuild, _KEPT)

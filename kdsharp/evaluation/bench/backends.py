@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Backend:
+class BenchBackend:
     """`create` returns what runs, and is called where it shall run.
 
     `refuses` says why it cannot run a network of those arguments, or nothing.
@@ -245,29 +245,29 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
 
 
 # Those of `kdsharp.runtime`, and others to compare them with.
-BACKENDS: dict[str, Backend] = {
+BACKENDS: dict[str, BenchBackend] = {
     **{
-        name: Backend(
+        name: BenchBackend(
             partial(_of_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
         )
         for name, backend in backends.BACKENDS.items()
     },
-    "torch": Backend(_torch, ("torch",), _chain_refuses),
-    "torch-compiled": Backend(
+    "torch": BenchBackend(_torch, ("torch",), _chain_refuses),
+    "torch-compiled": BenchBackend(
         partial(_torch, compiled=True), ("torch",), _chain_refuses
     ),
-    "openvino-defaults": Backend(
+    "openvino-defaults": BenchBackend(
         partial(_exported, name="openvino"),
         ("onnx", "openvino"),
         _default_refuses,
         ("float32",),
     ),
-    "onnxruntime-defaults": Backend(
+    "onnxruntime-defaults": BenchBackend(
         partial(_exported, name="onnxruntime"),
         ("onnx", "onnxruntime"),
         _default_refuses,
         ("float32",),
     ),
-    "ncnn": Backend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
+    "ncnn": BenchBackend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
 DTYPES = backends.DTYPES

@@ -12,7 +12,7 @@ from kdsharp.evaluation.bench.timing import Timed
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """A contender's times beside what its frames cost."""
 
     network: str
@@ -29,12 +29,12 @@ class Size:
     width: int
     height: int
     batch: int
-    rows: list[Row]
+    rows: list[SpeedRow]
     peak: float
     claims: list[str]
 
 
-def numbers(row: Row, size: Size) -> dict[str, float | int | str | None]:
+def numbers(row: SpeedRow, size: Size) -> dict[str, float | int | str | None]:
     """Returns a row's numbers, times in milliseconds a call of the whole batch."""
     times = 1e3 * np.array(row.timed.seconds)
     median, low, high = (float(np.percentile(times, p)) for p in (50, 5, 95))

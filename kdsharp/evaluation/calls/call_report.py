@@ -12,7 +12,7 @@ import numpy as np
 from kdsharp.base import atomic_files
 from kdsharp.evaluation import text
 from kdsharp.evaluation.calls.ladder import TEXT, Ladder
-from kdsharp.evaluation.calls.summary import MASKS, Judged, Row, Setting
+from kdsharp.evaluation.calls.summary import MASKS, Judged, Setting, SummaryRow
 from kdsharp.evaluation.quality.restorers import INPUT
 
 _BEST = "best unsharp"
@@ -26,7 +26,7 @@ class Found:
     ladder: Ladder
     judged: Judged
     settings: Sequence[Setting]
-    rows: Sequence[Row]
+    rows: Sequence[SummaryRow]
     texts: Mapping[str, Mapping[str, float | None]]
     identities: Mapping[str, str]
     backend: str
@@ -180,13 +180,13 @@ def _coded(found: Found) -> list[Setting]:
     return [setting for setting in found.settings if setting.rate]
 
 
-def _columns(found: Found) -> dict[str, Callable[[Row], str]]:
+def _columns(found: Found) -> dict[str, Callable[[SummaryRow], str]]:
     count = sum(setting.source != TEXT for setting in found.settings)
 
-    def gain(measure: str, form: str) -> Callable[[Row], str]:
+    def gain(measure: str, form: str) -> Callable[[SummaryRow], str]:
         return lambda row: "" if row.name == INPUT else _form(row.gains[measure], form)
 
-    def but_input(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+    def but_input(cell: Callable[[SummaryRow], str]) -> Callable[[SummaryRow], str]:
         return lambda row: "" if row.name == INPUT else cell(row)
 
     return {
@@ -282,7 +282,7 @@ def _json(found: Found) -> str:
     return json.dumps(shown, indent=1, allow_nan=False) + "\n"
 
 
-def _without_name(row: Row) -> dict:
+def _without_name(row: SummaryRow) -> dict:
     return {
         key: value for key, value in dataclasses.asdict(row).items() if key != "name"
     }

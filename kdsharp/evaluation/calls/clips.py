@@ -32,7 +32,7 @@ Frames = list[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Clip:
+class LadderClip:
     """True frames by name; `digest` tells what they are made of."""
 
     name: str
@@ -65,7 +65,7 @@ class Window:
         return (STILL, PAN) if self.pan else (STILL,)
 
 
-def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
+def find(path: Path, window: Window) -> tuple[list[LadderClip], dict[str, str]]:
     """The clips of a folder or of a file, and why other files there are left out."""
     if path.is_file():
         names, root = [path.name], path.parent
@@ -86,7 +86,7 @@ def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
     return found, left_out
 
 
-def pages(count: int, window: Window) -> list[Clip]:
+def pages(count: int, window: Window) -> list[LadderClip]:
     """Pages of text that nobody scrolls, and the same ones scrolled."""
     # Text is scrolled by whole rows.
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
@@ -100,7 +100,7 @@ def pages(count: int, window: Window) -> list[Clip]:
                 _page_frames, seed, page, (width, height), window, motion
             )
             found.append(
-                Clip(f"page {seed}", motion, (width, height), digest, load, True)
+                LadderClip(f"page {seed}", motion, (width, height), digest, load, True)
             )
     return found
 
@@ -113,12 +113,12 @@ def _films(root: Path) -> list[str]:
     ]
 
 
-def _of_picture(path: Path, name: str, window: Window) -> list[Clip]:
+def _of_picture(path: Path, name: str, window: Window) -> list[LadderClip]:
     height, width = decoding.size(path)
     reduced, size, axis = _fitted((width, height), window)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return [
-        Clip(
+        LadderClip(
             name,
             motion,
             size,
@@ -200,7 +200,7 @@ def _cut(image: Image.Image, corner, size) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def _film(path: Path, name: str, window: Window) -> Clip:
+def _film(path: Path, name: str, window: Window) -> LadderClip:
     av = codecs.need_av()
     try:
         with av.open(str(path)) as container:
@@ -217,7 +217,7 @@ def _film(path: Path, name: str, window: Window) -> Clip:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     load = functools.partial(_film_frames, path, reduced, size, window)
-    return Clip(name, FILM, size, digest, load)
+    return LadderClip(name, FILM, size, digest, load)
 
 
 def _film_frames(path: Path, reduced, size, window: Window) -> Frames:

@@ -14,7 +14,7 @@ from kdsharp.evaluation.calls.ladder import FIRST_SCORED, Cell
 from kdsharp.evaluation.calls.store import Rows, Store
 
 
-class Restorer(Protocol):
+class ClipRestorer(Protocol):
     """What turns the frames of a clip into planes of restored luma."""
 
     name: str
@@ -26,7 +26,7 @@ class Restorer(Protocol):
 
 def judge(
     groups: Sequence[Sequence[Cell]],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     store: Store,
     *,
     with_vmaf: bool,
@@ -60,8 +60,8 @@ def judge(
 
 
 def lacking(
-    cell: Cell, restorers: Sequence[Restorer], store: Store, with_vmaf: bool
-) -> list[Restorer]:
+    cell: Cell, restorers: Sequence[ClipRestorer], store: Store, with_vmaf: bool
+) -> list[ClipRestorer]:
     """The restorers that the cell is still to be judged by."""
     rows = store.rows(cell)
     return [
@@ -86,7 +86,7 @@ def decoded(cell: Cell, frames: ladder.Frames, store: Store) -> list:
 
 def _judge_group(
     group: Sequence[Cell],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     store: Store,
     with_vmaf: bool,
     done: Callable[[int], object],

@@ -13,7 +13,7 @@ import scipy.ndimage
 
 from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
-from kdsharp.evaluation.calls.clips import LEAST_SIDE, Clip, Frames, Window
+from kdsharp.evaluation.calls.clips import LEAST_SIDE, Frames, LadderClip, Window
 
 SHARP, HALF, SOFT, TEXT = "sharp", "half", "soft", "text"
 SOURCES = (SHARP, HALF, SOFT)
@@ -73,7 +73,7 @@ class Ladder:
                 f"--frames must be at least {LEAST_FRAMES}, not {self.window.frames}"
             )
 
-    def groups(self, clips: Sequence[Clip]) -> list[list["Cell"]]:
+    def groups(self, clips: Sequence[LadderClip]) -> list[list["Cell"]]:
         """The cells, those with the same frames before the encoder together."""
         return [
             list(self._cells(clip, source))
@@ -81,7 +81,7 @@ class Ladder:
             for source in ([TEXT] if clip.is_page else self.sources)
         ]
 
-    def _cells(self, clip: Clip, source: str) -> Iterator["Cell"]:
+    def _cells(self, clip: LadderClip, source: str) -> Iterator["Cell"]:
         if source == TEXT:
             yield Cell(clip, source, 0, UNCODED, self.player, self.window)
         for rate in self.rates:
@@ -93,7 +93,7 @@ class Ladder:
 class Cell:
     """A clip as it is sent once."""
 
-    clip: Clip
+    clip: LadderClip
     source: str
     rate: int
     codec: str

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kdsharp.evaluation.calls.clips import MOTIONS, PAN, STILL
-from kdsharp.evaluation.calls.judging import Restorer
+from kdsharp.evaluation.calls.judging import ClipRestorer
 from kdsharp.evaluation.calls.ladder import SOURCES, TEXT, UNCODED, Cell
 from kdsharp.evaluation.calls.restorers import AMOUNTS, Unsharp
 from kdsharp.evaluation.calls.store import Rows
@@ -44,7 +44,7 @@ class Setting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """A restorer over all settings.
 
     Flicker is a ratio to the decoded frames'; `beats` counts settings in which it gains
@@ -64,7 +64,7 @@ class Row:
     milliseconds: float | None
 
 
-def settings(judged: Judged, restorers: Sequence[Restorer]) -> list[Setting]:
+def settings(judged: Judged, restorers: Sequence[ClipRestorer]) -> list[Setting]:
     """Every setting, in the order of sources, motions and rates."""
     groups: dict[tuple, list[Rows]] = {}
     for cell, rows in judged:
@@ -87,16 +87,16 @@ def settings(judged: Judged, restorers: Sequence[Restorer]) -> list[Setting]:
 
 def rows(
     found: Sequence[Setting],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     milliseconds: Mapping[str, float],
-) -> list[Row]:
+) -> list[SummaryRow]:
     """Every restorer over the settings, of which text is none."""
     found = [setting for setting in found if setting.source != TEXT]
     return [_row(found, r, milliseconds.get(r.name)) for r in restorers if found]
 
 
 def text_rows(
-    judged: Judged, restorers: Sequence[Restorer]
+    judged: Judged, restorers: Sequence[ClipRestorer]
 ) -> dict[str, dict[str, float | None]]:
     """Of each restorer on pages: `to_itself`, and its `gain` where they are coded."""
     uncoded = [rows for cell, rows in judged if cell.codec == UNCODED]
@@ -114,10 +114,10 @@ def text_rows(
     }
 
 
-def _row(found: Sequence[Setting], restorer: Restorer, milliseconds) -> Row:
+def _row(found: Sequence[Setting], restorer: ClipRestorer, milliseconds) -> SummaryRow:
     name = restorer.name
     worst = min(found, key=lambda setting: setting.gain(name))
-    return Row(
+    return SummaryRow(
         name=name,
         parameters=restorer.parameters,
         gains={

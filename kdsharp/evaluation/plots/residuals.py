@@ -12,7 +12,7 @@ from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 from kdsharp.evaluation import samples
 from kdsharp.evaluation.quality import cases
-from kdsharp.evaluation.quality.restorers import Restorer
+from kdsharp.evaluation.quality.restorers import PictureRestorer
 
 _SIZE = 320
 # Residuals are small: grey is nothing, and an eighth of the range is black or white.
@@ -20,7 +20,9 @@ _GAIN = 4
 TRUTH = "sharp - input"
 
 
-def sheet(pictures: cases.Cases, teacher: Restorer, student: Restorer) -> Image.Image:
+def sheet(
+    pictures: cases.Cases, teacher: PictureRestorer, student: PictureRestorer
+) -> Image.Image:
     """Returns, for each picture, the crop where the two differ most."""
     rows, notes = [], []
     for case in pictures.whole:
@@ -35,7 +37,7 @@ def sheet(pictures: cases.Cases, teacher: Restorer, student: Restorer) -> Image.
 
 
 def _row(
-    pair: cases.Pair, teacher: Restorer, student: Restorer
+    pair: cases.TestPair, teacher: PictureRestorer, student: PictureRestorer
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     residuals = {
         TRUTH: pair.sharp - pair.blurred,
@@ -57,7 +59,9 @@ def _strength(residual: jax.Array) -> str:
     return f"RMS {255 * float(np.sqrt(np.mean(np.square(residual)))):.2f} of 255"
 
 
-def write(pictures: cases.Cases, restorers: Sequence[Restorer], path: Path) -> None:
+def write(
+    pictures: cases.Cases, restorers: Sequence[PictureRestorer], path: Path
+) -> None:
     """Writes the sheet of a teacher and a student."""
     teacher, student = restorers
     drawn = sheet(pictures, teacher, student)

@@ -13,7 +13,7 @@ from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, scoring, statistics
 from kdsharp.evaluation.quality.gallery import Gallery
-from kdsharp.evaluation.quality.restorers import INPUT, Restorer, unsharp_mask
+from kdsharp.evaluation.quality.restorers import INPUT, PictureRestorer, unsharp_mask
 
 TO_TEACHER = "ssim_to_teacher"
 
@@ -22,7 +22,7 @@ _SIZES_KEPT = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class ComparedPicture:
     """One picture's scores, by row and metric."""
 
     name: str
@@ -33,7 +33,7 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """What the table says of one row."""
 
     name: str
@@ -49,8 +49,8 @@ class Row:
 class Evaluation:
     """All that was found, and how; `left_out` names what was not judged, and why."""
 
-    rows: list[Row]
-    pictures: list[Picture]
+    rows: list[ComparisonRow]
+    pictures: list[ComparedPicture]
     left_out: dict[str, str]
     protocol: str
     shave: int
@@ -60,7 +60,7 @@ class Evaluation:
 
 def evaluate(
     judged_by: cases.Cases,
-    networks: Sequence[Restorer],
+    networks: Sequence[PictureRestorer],
     *,
     protocol: str = "rgb",
     shave: int = 0,
@@ -102,7 +102,9 @@ def evaluate(
     return Evaluation(rows, pictures, left_out, protocol, shave, against, gallery)
 
 
-def _restored(pair: cases.Pair, restorers: Sequence[Restorer]) -> dict[str, jax.Array]:
+def _restored(
+    pair: cases.TestPair, restorers: Sequence[PictureRestorer]
+) -> dict[str, jax.Array]:
     outputs = {INPUT: pair.blurred}
     for restorer in restorers:
         try:
@@ -115,12 +117,12 @@ def _restored(pair: cases.Pair, restorers: Sequence[Restorer]) -> dict[str, jax.
 
 def _judge(
     name: str,
-    pair: cases.Pair,
+    pair: cases.TestPair,
     outputs: dict[str, jax.Array],
     protocol: str,
     shave: int,
     against: str | None,
-) -> Picture:
+) -> ComparedPicture:
     grey = protocol == "luma" and pair.grey
     judged = (lambda x: x) if not grey else scoring.as_grey
     ask = {"protocol": protocol, "shave": shave}
@@ -138,12 +140,14 @@ def _judge(
             judged(restored), judged(outputs[against]), names=("ssim",), **ask
         )["ssim"]
     height, width = pair.sharp.shape[1:3]
-    return Picture(name, width, height, found, grey)
+    return ComparedPicture(name, width, height, found, grey)
 
 
 def _rows(
-    pictures: list[Picture], restorers: dict[str, Restorer], against: str | None
-) -> list[Row]:
+    pictures: list[ComparedPicture],
+    restorers: dict[str, PictureRestorer],
+    against: str | None,
+) -> list[ComparisonRow]:
     def column(row: str, metric: str) -> list[float]:
         scores = (picture.scores[row] for picture in pictures)
         return [score[metric] for score in scores if metric in score]
@@ -158,7 +162,7 @@ def _rows(
         restorer = restorers.get(name)
         columns = {metric: column(name, metric) for metric in wanted}
         rows.append(
-            Row(
+            ComparisonRow(
                 name,
                 restorer and restorer.parameters,
                 restorer and restorer.trained_for,

@@ -25,7 +25,7 @@ UNSHARP_SETTINGS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Restorer:
+class PictureRestorer:
     """A function from blurred RGB, in a batch of one, to restored RGB."""
 
     name: str
@@ -34,14 +34,14 @@ class Restorer:
     trained_for: str | None = None
 
 
-def of_weights(weights: store.Weights, name: str) -> Restorer:
+def of_weights(weights: store.Weights, name: str) -> PictureRestorer:
     """Returns a network as a restorer; one of luma lets chroma pass."""
 
     @jax.jit
     def restore(variables, blurred):
         return models.restore(weights.model, variables, blurred)
 
-    return Restorer(
+    return PictureRestorer(
         name,
         lambda blurred: restore(weights.variables, blurred),
         sum(np.size(x) for x in jax.tree.leaves(weights.variables["params"])),
@@ -49,12 +49,12 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
     )
 
 
-def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
+def load(names: Iterable[str]) -> tuple[dict[str, PictureRestorer], dict[str, str]]:
     """Returns the networks by the names they were given by, and why others are not.
 
     Where two are called the same, the second goes by its path.
     """
-    found: dict[str, Restorer] = {}
+    found: dict[str, PictureRestorer] = {}
     failed: dict[str, str] = {}
     for given in dict.fromkeys(names):
         try:
@@ -76,7 +76,7 @@ def row_name(given: str, card: dict) -> str:
     return card.get("name") or Path(given).stem
 
 
-def unsharp_mask() -> Restorer:
+def unsharp_mask() -> PictureRestorer:
     """Returns what every picture editor does."""
 
     def restore(blurred: jax.Array) -> jax.Array:
@@ -84,4 +84,4 @@ def unsharp_mask() -> Restorer:
         image = Image.fromarray(grey.astype(np.uint8)).filter(_MASK)
         return jnp.asarray(image, jnp.float32)[None] / 255
 
-    return Restorer(UNSHARP, restore)
+    return PictureRestorer(UNSHARP, restore)

@@ -10,7 +10,7 @@ from pathlib import Path
 from kdsharp.base import atomic_files
 from kdsharp.core import metrics
 from kdsharp.evaluation import text
-from kdsharp.evaluation.quality.comparison import TO_TEACHER, Evaluation, Row
+from kdsharp.evaluation.quality.comparison import TO_TEACHER, ComparisonRow, Evaluation
 from kdsharp.evaluation.quality.restorers import INPUT, UNSHARP_SETTINGS
 from kdsharp.evaluation.quality.statistics import Mean
 
@@ -169,11 +169,11 @@ def _with_interval(mean: Mean | None, form: str) -> str:
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
 
 
-def _of(metric: str, form: str) -> Callable[[Row], str]:
+def _of(metric: str, form: str) -> Callable[[ComparisonRow], str]:
     return lambda row: _with_interval(row.means.get(metric), form)
 
 
-_COLUMNS: dict[str, Callable[[Row], str]] = {
+_COLUMNS: dict[str, Callable[[ComparisonRow], str]] = {
     "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
     "PSNR, dB": _of("psnr", ".2f"),
     "gain, dB": lambda row: _with_interval(row.gain, "+.2f"),
@@ -182,7 +182,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "MAE": lambda row: f"{row.means['mae'].mean:.3e}",
     "wins": lambda row: f"{row.wins}",
 }
-_COLUMNS_AGAINST: dict[str, Callable[[Row], str]] = {
+_COLUMNS_AGAINST: dict[str, Callable[[ComparisonRow], str]] = {
     "SSIM to teacher": _of(TO_TEACHER, ".4f"),
     "share, %": lambda row: _with_interval(
         row.share and Mean(*(x and 100 * x for x in row.share)), ".0f"

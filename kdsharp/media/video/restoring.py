@@ -17,7 +17,7 @@ class _Restorer:
     """How frames of one range and bit depth are restored."""
 
     passage: passages.Passage
-    network: planes.Restorer
+    network: planes.PlaneRestorer
     depth: int
     white: int
 

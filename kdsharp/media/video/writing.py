@@ -1,6 +1,8 @@
 """Writes a video file: encodes frames and copies packets of other streams."""
 
 import dataclasses
+import functools
+import io
 import logging
 import struct
 import tempfile
@@ -15,7 +17,14 @@ from av.video.frame import PictureType
 
 from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
-from kdsharp.media.video import encoding, ffmpeg_errors, formats, frames, remux
+from kdsharp.media.video import (
+    encoding,
+    ffmpeg_errors,
+    formats,
+    frames,
+    remux,
+    segments,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +41,7 @@ _PIECES = dict.fromkeys(
 _VARIABLE_RATE = 0x0400
 
 
-class Source(Protocol):
+class VideoSource(Protocol):
     """The properties of the input that a writer needs."""
 
     container: av.container.InputContainer
@@ -53,15 +62,20 @@ class Target:
     advice: str = "give OUT another extension, such as .mkv or .mp4"
 
 
-class Writer:
-    """Writes frames like `frame`, and packets of the reader's other streams."""
+class VideoWriter:
+    """Writes frames like `frame`, and packets of the reader's other streams.
+
+    Given a folder, it stores encoded segments there, and uses stored ones instead of
+    encoding their frames.
+    """
 
     def __init__(
         self,
         target: Target,
-        reader: Source,
+        reader: VideoSource,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
+        kept: segments.Folder | None = None,
     ):
         with ffmpeg_errors.as_user_error(
             f"{target.name} cannot be written", target.advice
@@ -74,7 +88,18 @@ class Writer:
         source = reader.video.codec_context.codec.canonical_name
         self._codec = encoding.find(wanted, self._out, source, frame.format.name)
         self.pixels = formats.nearest_supported(self._codec, frame.format.name)
-        self._picture = self._add_picture(reader, frame, wanted)
+        add = functools.partial(
+            _add_picture, self._codec, self.pixels, reader, frame, wanted
+        )
+        self._picture = self._encoder = add(self._out)
+        if kept is not None:
+            # Each segment has its own encoder, in a container that is never written.
+            name = self._out.format.name
+            self._encoder = segments.SegmentedEncoder(
+                kept,
+                self._picture,
+                lambda: add(av.open(io.BytesIO(), "w", format=name)),
+            )
         if not wanted.live:
             _report_changes(source, self._codec, frame, self.pixels, wanted)
         self._converters: dict[int, remux.PacketConverter] = {}
@@ -110,50 +135,6 @@ class Writer:
         """Indices of the reader's streams whose packets are copied."""
         return set(self._converters)
 
-    def _add_picture(self, reader, frame, wanted) -> av.VideoStream:
-        rate = Fraction(reader.rate).limit_denominator(1_000_000)
-        base = encoding.time_base(self._codec, frame.time_base, rate)
-        if not self._out.format.flags & _VARIABLE_RATE:
-            base = 1 / rate
-        options = encoding.options(self._codec, wanted)
-        with ffmpeg_errors.as_user_error(
-            "OUT", "give it another extension, or another --codec"
-        ):
-            stream = self._out.add_stream(
-                self._codec.name,
-                rate=rate,
-                width=frame.width,
-                height=frame.height,
-                time_base=base,
-                options=options,
-            )
-        stream.time_base = base
-        context = stream.codec_context
-        context.pix_fmt = self.pixels
-        context.flags |= int(Flags.frame_duration)
-        if reader.video.sample_aspect_ratio:
-            context.sample_aspect_ratio = reader.video.sample_aspect_ratio
-        context.color_range = (
-            frames.FULL if frames.is_full(frame) else frame.color_range
-        )
-        context.colorspace = frame.colorspace
-        context.color_primaries = frame.color_primaries
-        context.color_trc = frame.color_trc
-        encoding.configure(self._codec, context, wanted, rate)
-        if name := encoding.codec_tag(self._out, self._codec):
-            context.codec_tag = name
-        if frame.interlaced_frame:
-            order = reader.video.codec_context.field_order
-            encoding.enable_interlacing(self._codec, context, order)
-        if turned := _display_matrix(frame):
-            stream.set_display_matrix(turned)
-        stream.metadata.update(remux.tags(reader.video.metadata))
-        stream.disposition = reader.video.disposition
-        what = f"{self._codec.name} cannot be started"
-        with ffmpeg_errors.as_user_error(what, _advice(context)), priorities.kept():
-            context.open()
-        return stream
-
     def frame(self, frame: av.VideoFrame) -> list[int]:
         """Encodes a frame, writes finished packets, and returns their timestamps.
 
@@ -167,7 +148,7 @@ class Writer:
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
-        packets = self._picture.encode(frame)
+        packets = self._encoder.encode(frame)
         times = [packet.pts for packet in packets]
         self._out.mux(packets)
         self.frames += 1
@@ -180,7 +161,7 @@ class Writer:
 
     def finish(self) -> None:
         """Flushes the encoder and completes the file."""
-        self._out.mux(self._picture.encode(None))
+        self._out.mux(self._encoder.encode(None))
         for converter in self._converters.values():
             for made in converter(None):
                 self._out.mux(made)
@@ -188,10 +169,63 @@ class Writer:
 
     def abandon(self) -> None:
         """Closes the file after a failure."""
+        if isinstance(self._encoder, segments.SegmentedEncoder):
+            self._encoder.abandon()
         try:
             self._out.close()
         except av.FFmpegError as error:
             logger.debug("while closing: %s", error)
+
+
+def _add_picture(
+    codec: av.Codec,
+    pixels: str,
+    reader: VideoSource,
+    frame: av.VideoFrame,
+    wanted: encoding.Encoding,
+    out: av.container.OutputContainer,
+) -> av.VideoStream:
+    """Returns a stream for such frames, whose encoder is ready to begin."""
+    rate = Fraction(reader.rate).limit_denominator(1_000_000)
+    base = encoding.time_base(codec, frame.time_base, rate)
+    if not out.format.flags & _VARIABLE_RATE:
+        base = 1 / rate
+    options = encoding.options(codec, wanted)
+    with ffmpeg_errors.as_user_error(
+        "OUT", "give it another extension, or another --codec"
+    ):
+        stream = out.add_stream(
+            codec.name,
+            rate=rate,
+            width=frame.width,
+            height=frame.height,
+            time_base=base,
+            options=options,
+        )
+    stream.time_base = base
+    context = stream.codec_context
+    context.pix_fmt = pixels
+    context.flags |= int(Flags.frame_duration)
+    if reader.video.sample_aspect_ratio:
+        context.sample_aspect_ratio = reader.video.sample_aspect_ratio
+    context.color_range = frames.FULL if frames.is_full(frame) else frame.color_range
+    context.colorspace = frame.colorspace
+    context.color_primaries = frame.color_primaries
+    context.color_trc = frame.color_trc
+    encoding.configure(codec, context, wanted, rate)
+    if name := encoding.codec_tag(out, codec):
+        context.codec_tag = name
+    if frame.interlaced_frame:
+        order = reader.video.codec_context.field_order
+        encoding.enable_interlacing(codec, context, order)
+    if turned := _display_matrix(frame):
+        stream.set_display_matrix(turned)
+    stream.metadata.update(remux.tags(reader.video.metadata))
+    stream.disposition = reader.video.disposition
+    what = f"{codec.name} cannot be started"
+    with ffmpeg_errors.as_user_error(what, _advice(context)), priorities.kept():
+        context.open()
+    return stream
 
 
 def _report_changes(

@@ -34,7 +34,7 @@ _POLL, _RETRY, _PATIENCE = 0.2, 1.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class LiveReport:
     """Statistics of a live run."""
 
     frames: int
@@ -75,7 +75,7 @@ class Live:
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = LatestFrame(), LatestFrame()
-        self._writer: writing.Writer | None = None
+        self._writer: writing.VideoWriter | None = None
         self._program: subprocess.Popen | None = None
         self._like: av.VideoFrame | None = None
         self._not_before = 0.0
@@ -208,7 +208,7 @@ class Live:
         self._writer = self._program = None
 
     def _put_out(
-        self, writer: writing.Writer, frame: av.VideoFrame, moment: float
+        self, writer: writing.VideoWriter, frame: av.VideoFrame, moment: float
     ) -> None:
         keys = writer.frame(frame)
         self.latency.arrived(frame.pts, moment)
@@ -234,7 +234,7 @@ class Live:
             "check the address or the device, and that the receiver is running",
         )
         try:
-            self._writer = writing.Writer(
+            self._writer = writing.VideoWriter(
                 target, self._arrivals, self._like, self._encoding
             )
         except UserError:
@@ -258,7 +258,7 @@ def restore(
     duration: float | None = None,
     patience: float = 30.0,
     overwrite: bool = False,
-) -> Report:
+) -> LiveReport:
     """Restores until the stream ends, `duration` has passed, or a signal arrives.
 
     An output file is complete up to that frame, also if the disk is full. `patience` is
@@ -298,7 +298,7 @@ def restore(
     return report
 
 
-def _run_with_status(live: Live, duration: float | None) -> Report:
+def _run_with_status(live: Live, duration: float | None) -> LiveReport:
     """Runs with signal handling and a status line."""
     bar = tqdm.tqdm(bar_format="{desc}", disable=None, mininterval=0)
     with Interruption() as interruption, logging_redirect_tqdm(), bar:
@@ -316,7 +316,7 @@ def _run_with_status(live: Live, duration: float | None) -> Report:
     if live.first is None:
         raise UserError(f"{live.name}: no frame was received")
     seconds = time.monotonic() - (live.first or time.monotonic())
-    return Report(
+    return LiveReport(
         live.frames,
         live.dropped,
         live.returned,
