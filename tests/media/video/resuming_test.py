@@ -278,7 +278,7 @@ class ResumingTest(parameterized.TestCase):
         out = self.folder / "out.mp4"
         words = self.interrupted(3, source, out)
         self.assertIn("fewer than 10 frames were finished, and none is kept", words)
-        with self.assertRaisesRegex(UserError, "no encoder"):
+        with self.assertRaisesRegex(UserError, "unknown codec"):
             self.restore(source, out, Encoding(codec="h2645"))
         self.assertEqual([path.name for path in self.folder.iterdir()], [source.name])
 
