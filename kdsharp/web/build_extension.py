@@ -22,6 +22,7 @@ _SHARED = (
     "camera/gain-tracker.js",
     "camera/frames.js",
     "camera/kernel.js",
+    "camera/measured.js",
     "camera/planes.js",
     "camera/thread-worker.js",
     "camera/threads.js",

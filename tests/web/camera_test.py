@@ -11,19 +11,13 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.export import network as networks
 from kdsharp.runtime import planes
-from kdsharp.web import build
 from tests import waiting
-from tests.export import random_networks
 from tests.web import browser, cameras, sites
 
 pytestmark = pytest.mark.slow
 
 
 _WIDTH, _HEIGHT = 322, 182
-_DEEP = dict(
-    name="real_time", channels=1, width=24, depth=6, learned_slope=True, skip=True
-)
-_PLAIN = dict(name="real_time", channels=1, width=8, depth=3, slope=0.2)
 
 # Plays still frames of known pixels into `sharpen` and returns one that comes out.
 _THROUGH = """async ([bytes, width, height, fullRange, options]) => {
@@ -79,19 +73,7 @@ class TrackTest(browser.PageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        site = cls.folder / "site"
-        names = [sites.STUDENT]
-        for name, arguments in (("deep", _DEEP), ("plain", _PLAIN)):
-            (cls.folder / name).mkdir()
-            path = pathlib.Path(random_networks.save(cls.folder / name, arguments))
-            for suffix in (".safetensors", ".json"):
-                path.with_suffix(suffix).rename(path.with_name(name + suffix))
-            card = path.with_name(f"{name}.json")
-            card.write_text(card.read_text().replace('"net"', f'"{name}"'))
-            names.append(str(path.with_name(f"{name}.safetensors")))
-        cls.files = dict(zip((sites.STUDENT, "deep", "plain"), names, strict=True))
-        # A network's own WebAssembly needs no runtime beside it.
-        build.write(site, names, engine="server")
+        site, cls.files = sites.of_kernels(cls.folder)
         address, _ = cls.enterClassContext(browser.host(site))
         cls.page = cls.open_for_all(address)
 

@@ -6,6 +6,7 @@ import { open as openContext } from "../engine/context.js";
 import { open as openSession } from "../engine/sessions.js";
 import { GainTracker } from "./gain-tracker.js";
 import { gainer, layout, rows } from "./kernel.js";
+import { fastest } from "./measured.js";
 import { bands, lead } from "./threads.js";
 
 const PAGE = 65536;
@@ -14,24 +15,32 @@ const TRIES = 3;
 export const STUDIO = { black: 16, span: 219 };
 export const FULL = { black: 0, span: 255 };
 
+/** The backends that can restore planes here, dedicated ones first. */
+export function possible({ kernel }, { by, gpu }) {
+  const own = kernel ? ["kernel", ...(gpu ? ["shader"] : [])] : [];
+  const others = by === "server" ? [] : ["wasm", ...(gpu ? ["webgpu"] : [])];
+  return [...own, ...others];
+}
+
 /** Opens the fastest backend for planes of that (even) size. */
 export async function open(network, width, height, capabilities) {
-  const kernel = network.kernel && ways.kernel;
-  if (!kernel) return ways[capabilities.by](network, width, height, capabilities);
-  if (capabilities.by !== "webgpu") return kernel(network, width, height, capabilities);
-  // The speed of the GPU is unknown, so try both and keep the faster one.
+  const measured = fastest(network, width, height, capabilities.measured);
+  if (measured) return ways[measured](network, width, height, capabilities);
+  const { kernel, shader } = ways;
+  if (!network.kernel) return ways[capabilities.by](network, width, height, capabilities);
   const found = [await kernel(network, width, height, capabilities)];
+  if (!capabilities.gpu) return found[0];
+  // The speed of the GPU is unknown, so try both and keep the faster one.
   try {
-    found.push(await ways.webgpu(network, width, height, capabilities));
+    found.push(await shader(network, width, height, capabilities));
+    const times = [];
+    for (const plane of found) times.push(await time(plane));
+    if (times[1] < times[0]) found.reverse();
   } catch (error) {
     console.warn(error);
-    return found[0];
   }
-  const times = [];
-  for (const plane of found) times.push(await time(plane));
-  const best = times[0] <= times[1] ? 0 : 1;
-  found[1 - best].close();
-  return found[best];
+  found[1]?.close();
+  return found[0];
 }
 
 async function time(plane) {
@@ -84,6 +93,20 @@ export const ways = {
       close() {
         for (const worker of helpers) worker.terminate();
       },
+    };
+  },
+  /** By a WebGPU shader of its own, in floats. */
+  async shader({ kernel, context }, width, height) {
+    const { open: openShader } = await import("./shader.js");
+    const { run, close } = await openShader(kernel, width, height);
+    const tracker = context && new GainTracker(await openContext(context), width, height);
+    const input = new Uint8Array(2 * width * height);
+    return {
+      by: "WebGPU, its own shader",
+      input,
+      stride: width,
+      run: (levels) => run(input, levels, tracker?.next(input, levels)),
+      close,
     };
   },
   wasm: webAssembly,
