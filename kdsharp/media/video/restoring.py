@@ -83,6 +83,7 @@ class Restoration:
             backend=self._options.backend,
             dtype=self._options.dtype,
             threads=self._options.threads,
+            device=self._options.device,
             range="studio" if luma and not full else "full",
             strength=self._options.strength,
             depth=depth,
