@@ -38,7 +38,7 @@ def add(verbs: Verbs) -> None:
     video.add_argument(
         "--resume",
         action="store_true",
-        help="keep what is done beside OUT, and go on from there where this command "
+        help="store finished segments next to OUT, and resume from them if the command "
         "was interrupted",
     )
 

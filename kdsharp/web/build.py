@@ -1,4 +1,4 @@
-"""A site: the page, its networks, and a list of them."""
+"""Builds a site: the page, its networks, and a list of them."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kdsharp.web import networks, runtime
 
-# By this file a folder is known for a site, and the page learns what it may use.
+# The page reads this file; its presence identifies a folder as a site.
 LIST = "site.json"
 
 # Comments that fill their lines, which browsers need not load.
@@ -17,7 +17,7 @@ _COMMENTS = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTAL
 
 
 def write(site: Path, names: list[str], *, engine: str) -> list[networks.PageNetwork]:
-    """Writes all but the runtime; `engine` says where pictures are computed."""
+    """Writes everything but the runtime; `engine` says where pictures are computed."""
     page = resources.files(__package__) / "page"
     with resources.as_file(page) as source:
         shutil.copytree(

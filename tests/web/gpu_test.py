@@ -1,4 +1,4 @@
-"""WebGPU, played by the processor: the same pixels, whatever it takes."""
+"""WebGPU in software gives the same pixels."""
 
 import io
 

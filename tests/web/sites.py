@@ -1,4 +1,4 @@
-"""A site as `kdsharp web build` writes it, once for all tests of a process."""
+"""A site by `kdsharp web build`, once for all tests of a process."""
 
 import atexit
 import functools

@@ -1,10 +1,10 @@
-// What this machine can do: every way that a network runs here, at three sizes.
+// Measures the speed of this machine: every network and backend, at three sizes.
 
 import { live } from "../site.js";
 import { SIZES } from "./measured.js";
 import { possible } from "./planes.js";
 
-/** Returns rows `{ network, way, by, milliseconds }`, one for each size; tells of each. */
+/** Measures rows `{ network, way, by, milliseconds }`; calls `progress` with each. */
 export async function measure(site, how, progress) {
   const rows = [];
   for (const network of live(site)) {
