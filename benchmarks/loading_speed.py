@@ -94,7 +94,7 @@ def _row(
     batch_size, _ = _BATCHES[title]
     take = _step(*_BATCHES[title])
     steps = _many(lambda: timed(take)() / batch_size)
-    source = files.Files(
+    source = files.PictureFiles(
         root, names, cache_bytes=files.DEFAULT_CACHE_BYTES if kept else 0
     )
     batches = pipeline.batches(

@@ -14,7 +14,7 @@ from benchmarks import layers
 from benchmarks.programs import Work
 from kdsharp import models
 from kdsharp.core import degradations, objectives
-from kdsharp.data import crops, sheets
+from kdsharp.data import atlas, crops
 from kdsharp.models.batch_norm import BatchNorm
 from kdsharp.training import calls, optimizers
 from kdsharp.training.state import create_state, init_variables
@@ -214,10 +214,10 @@ def _begin(task: Task):
 
 
 @functools.cache
-def _pictures(size: Size) -> tuple[sheets.Sheets, crops.Cut]:
-    places, height, width = sheets.lay_out([(4 * size.patch,) * 2] * size.pictures)
+def _pictures(size: Size) -> tuple[atlas.Atlas, crops.Cropper]:
+    places, height, width = atlas.pack([(4 * size.patch,) * 2] * size.pictures)
     pixels = np.random.default_rng(0).integers(0, 256, (height, 3 * width), np.uint8)
-    held = sheets.Sheets({"sharp": pixels}, places)
+    held = atlas.Atlas({"sharp": pixels}, places)
     cut = crops.create(
         held, patch_size=size.patch, augment="dihedral", shrink=0.0, extremes=0.0
     )

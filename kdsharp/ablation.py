@@ -135,7 +135,7 @@ def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
         config.data.source,
         "train",
         seed=config.seed,
-        least_side=feeding.patch_size(config),
+        min_side=feeding.patch_size(config),
     )
     crops = ablation.steps * config.batch_size / ablation.evaluations / len(source)
     config.data.crops_per_picture = max(1, round(crops))

@@ -104,7 +104,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
             seed=config.seed,
             cache_bytes=kept,
             # Of what is trained on, what does not hold a patch is left out.
-            least_side=feeding.patch_size(config) if split == "train" else 0,
+            min_side=feeding.patch_size(config) if split == "train" else 0,
         )
         for split in ("train", "valid", "test")
     }

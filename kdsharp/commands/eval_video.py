@@ -42,7 +42,7 @@ def run(
 
     Without `out` nothing is kept, and nothing drawn.
     """
-    codecs.need_av()
+    codecs.require_av()
     for option, value in (("--screens", pages), ("--threads", threads)):
         if value < 0:
             raise UserError(f"{option} must be at least 0, not {value}")

@@ -68,7 +68,7 @@ def _of_folder(root: Path) -> list[np.ndarray]:
         try:
             found.append(_middle(picture_files.read(root / name)))
         except picture_files.BadPictureError as reason:
-            logger.warning("Skipping %s: %s", root / name, reason)
+            logger.warning("skipping %s: %s", root / name, reason)
     if len(found) < 2:
         raise UserError(
             f"{root} holds {len(found)} pictures to calibrate by: give a folder of at "

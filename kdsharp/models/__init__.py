@@ -45,7 +45,7 @@ _FLAX_ARGUMENTS = frozenset({"parent", "name"})
 
 
 def create(name: str, **arguments) -> nn.Module:
-    """Build the network of that name with those arguments."""
+    """Builds the network of that name with those arguments."""
     module = find(name).module
     known = [
         a for a in inspect.signature(module).parameters if a not in _FLAX_ARGUMENTS

@@ -58,7 +58,7 @@ def _scaled(
 def _normalised(
     x: Features, scale: Vector, bias: Vector, axis_name: str | None
 ) -> tuple[Features, Vector, Vector]:
-    """Normalise the input; the mean and variance returned have no gradient."""
+    """Normalises the input; the mean and variance returned have no gradient."""
     return _forward(x, scale, bias, axis_name)[0]
 
 

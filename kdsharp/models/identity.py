@@ -43,7 +43,7 @@ _LOGIT_LIFT = 5.0
 
 
 def begin(model: nn.Module, variables: dict) -> dict:
-    """Change a network's first variables so that it returns its input.
+    """Changes a network's first variables so that it returns its input.
 
     Those of a network that predicts a residual return it already, and stay.
     """

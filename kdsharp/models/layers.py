@@ -36,7 +36,7 @@ def conv_norm(
     train: bool,
     renorm: bool = False,
 ) -> Float[Array, "b h w f"]:
-    """Apply the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
+    """Applies the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
 
     Batch statistics span the devices of the network's `axis_name`.
     """
@@ -128,7 +128,7 @@ def to_residual(
 def pad_to_multiple(
     x: Float[Array, "b h w c"], multiple: int
 ) -> Float[Array, "b H W c"]:
-    """Pad the picture to a multiple, with its mirror image below and right."""
+    """Pads the picture to a multiple, with its mirror image below and right."""
     height, width = x.shape[1:3]
     below, right = -height % multiple, -width % multiple
     return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
@@ -137,12 +137,12 @@ def pad_to_multiple(
 def crop_like(
     x: Float[Array, "b H W c"], picture: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """Crop x to the picture's size, undoing the padding below and right."""
+    """Crops x to the picture's size, undoing the padding below and right."""
     return x[:, : picture.shape[1], : picture.shape[2]]
 
 
 def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
-    """Double the picture's height and width by linear interpolation."""
+    """Doubles the picture's height and width by linear interpolation."""
     for axis in (1, 2):
         # New pixels lie a quarter to either side of an old one.
         size = x.shape[axis]

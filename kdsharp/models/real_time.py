@@ -197,7 +197,7 @@ class Separable(nn.Module):
 
 
 def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
-    """Fold each square of pixels into the channels of one, row by row."""
+    """Folds each square of pixels into the channels of one, row by row."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     x = x.transpose(0, 1, 3, 2, 4, 5)
@@ -205,7 +205,7 @@ def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
 
 
 def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
-    """Undo `fold`."""
+    """Undoes `fold`."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height, width, factor, factor, channels // factor**2)
     x = x.transpose(0, 1, 3, 2, 4, 5)

@@ -153,7 +153,7 @@ class _Attention(nn.Module):
 
 
 def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c"]:
-    """Cut the picture into windows, row by row, each a row of pixels."""
+    """Cuts the picture into windows, row by row, each a row of pixels."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // window, window, w // window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
@@ -162,7 +162,7 @@ def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c
 def from_windows(
     x: Float[Array, "b n p c"], window: int, height: int, width: int
 ) -> Float[Array, "b h w c"]:
-    """Put windows together again."""
+    """Puts windows together again."""
     b, c = x.shape[0], x.shape[-1]
     x = x.reshape(b, height // window, width // window, window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, height, width, c)

@@ -64,7 +64,7 @@ class Budget:
 
 
 def parse(spec: str) -> float:
-    """Parse `90s`, `20m`, `1h` or `1h30m` into seconds."""
+    """Parses `90s`, `20m`, `1h` or `1h30m` into seconds."""
     match = _TIME.fullmatch(str(spec))
     parts = [float(part or 0) for part in match.groups()] if match else [0.0]
     seconds = sum(

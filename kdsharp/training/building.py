@@ -57,7 +57,7 @@ class Parts:
 
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
-    """Build the network that a config describes."""
+    """Builds the network that a config describes."""
     if config.dtype not in _DTYPES:
         raise choices.unknown("dtype", config.dtype, _DTYPES)
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
@@ -71,7 +71,7 @@ def build(
     initial: dict | None = None,
     vgg: tuple[nn.Module, dict] | None = None,
 ) -> Parts:
-    """Build the parts of the run that a config describes.
+    """Builds the parts of the run that a config describes.
 
     `sources` holds the pictures, `train` and `valid`; training starts from the
     variables `initial` instead of random ones; `vgg` is the network of the perceptual

@@ -35,7 +35,7 @@ def choose(asked: int, platform: str, placement: str) -> int:
 
 
 def several(step: Step, most: int) -> Step:
-    """Build `call(state, frozen, batches, count)`, which takes `count` steps.
+    """Builds `call(state, frozen, batches, count)`, which takes `count` steps.
 
     `batches` are `most` of them, stacked; metrics are stacked alike.
     """
@@ -67,7 +67,7 @@ class Calls:
         self._call = devices.compile(step if most == 1 else several(step, most))
 
     def __call__(self, state, frozen, batches: Sequence[dict]):
-        """Train on all batches; gives the new state and metrics to be read later."""
+        """Trains on all batches; gives the new state and metrics to be read later."""
         state, metrics = self._call(state, frozen, *self._arguments(batches))
         return state, _Unread(metrics, len(batches), self._devices)
 
@@ -99,7 +99,7 @@ class _Unread:
         self._devices = devices
 
     def read(self) -> list[dict[str, float]]:
-        """Wait for the metrics, and give them step by step."""
+        """Waits for the metrics, and gives them step by step."""
         held = self._devices.to_host(self._metrics)
         held = {name: np.atleast_1d(values) for name, values in held.items()}
         return [

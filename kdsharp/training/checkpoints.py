@@ -64,18 +64,18 @@ class Checkpoints:
         self._best.wait()
 
     def restore(self, like: Any) -> Restored | None:
-        """Restore the newest undamaged state, and delete bests that are newer."""
+        """Restores the newest undamaged state, and deletes bests that are newer."""
         restored = self._latest.restore(like)
         self._best.forget_after(restored.step if restored else -1)
         return restored
 
     def restore_best(self, like: Any) -> Restored | None:
-        """Restore the best undamaged state."""
+        """Restores the best undamaged state."""
         self._latest.wait()
         return self._best.restore(like)
 
     def wait(self) -> None:
-        """Wait until everything that was saved is on disk."""
+        """Waits until everything that was saved is on disk."""
         self._latest.wait()
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from kdsharp.base import choices
-from kdsharp.data import crops, pipeline, sheets
+from kdsharp.data import atlas, crops, pipeline
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -40,7 +40,7 @@ class Feed(Protocol):
     placement: str
 
     def load(self) -> dict[str, Any]:
-        """Load what every device has to hold."""
+        """Loads what every device has to hold."""
 
     def step(self, task: Task):
         """The step that takes this feed's batches; call `load` first."""
@@ -94,7 +94,7 @@ class DeviceFeed:
     def load(self) -> dict[str, Any]:
         data = self._config.data
         size = patch_size(self._config)
-        held = sheets.load(self._source, size, crops.margin(size, data.shrink))
+        held = atlas.load(self._source, size, crops.margin(size, data.shrink))
         self._cut = crops.create(
             held,
             patch_size=size,
@@ -123,14 +123,14 @@ class DeviceFeed:
 
 
 def create(config: ConfigDict, source: Source, devices) -> Feed:
-    """Create the feed that a config asks for, if there is the memory for it."""
+    """Creates the feed that a config asks for, if there is the memory for it."""
     placement = config.data.placement
     if placement not in PLACEMENTS:
         raise choices.unknown("config.data.placement", placement, PLACEMENTS)
     pipeline.check_shares(config.data.shrink, config.data.extremes)
     if placement == "host" or (placement == "auto" and devices.platform == "cpu"):
         return HostFeed(config, source)
-    needed, free = sheets.estimate(source), room(devices.local)
+    needed, free = atlas.estimate(source), room(devices.local)
     fits = hosts.all_true(needed <= free)
     if fits:
         return DeviceFeed(config, source)
@@ -176,7 +176,7 @@ def _free_on_the_host() -> int:
     return int(sizes["MemAvailable"].split()[0]) << 10
 
 
-def _cut_and_train(cut: crops.Cut, task: Task, state, frozen, batch, **options):
+def _cut_and_train(cut: crops.Cropper, task: Task, state, frozen, batch, **options):
     """Takes a step on crops of the pictures that the batch names."""
     key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     key = jax.random.fold_in(key, _CROPS)

@@ -119,7 +119,7 @@ def _next_turn() -> int:
 
 
 def on_primary_host(call: Callable[[], Any]) -> Any:
-    """Run the call on the first host alone, and give its result to all.
+    """Runs the call on the first host alone, and gives its result to all.
 
     It must fit into JSON. What a person did wrong there is raised on all hosts.
     """
@@ -153,7 +153,7 @@ def all_true(here: bool) -> bool:
 
 
 def meet() -> None:
-    """Wait until all hosts have called this.
+    """Waits until all hosts have called this.
 
     What talks between CPUs gives up after half a minute, so that hosts should not come
     much later than others to where they first talk.

@@ -23,7 +23,7 @@ class MetricsLog:
         self._writers = writers
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write one line, whole, and the same to the writers."""
+        """Writes one line, whole, and the same to the writers."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for writer in self._writers:

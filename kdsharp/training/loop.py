@@ -101,7 +101,7 @@ class Run:
         self._compiled = False
 
     def train(self) -> Result:
-        """Train to the end of the epochs or the budget, or until nothing improves.
+        """Trains to the end of the epochs or the budget, or until nothing improves.
 
         Returns the best network. An interrupted run continues from its newest
         checkpoint.
@@ -126,7 +126,7 @@ class Run:
         return self._finish()
 
     def _resume(self) -> None:
-        """Load the newest checkpoint, if there is one."""
+        """Loads the newest checkpoint, if there is one."""
         parts = self._parts
         self._checkpoints = Checkpoints(
             self._workdir / "checkpoints", parts.devices.to_save
@@ -153,7 +153,7 @@ class Run:
             self._recorder.window = restored.progress["window"]
 
     def _batches(self) -> Iterator[list[dict]]:
-        """Yield the batches of each call, until the run has ended."""
+        """Yields the batches of each call, until the run has ended."""
         if self._ended:
             return
         parts = self._parts
@@ -180,7 +180,7 @@ class Run:
         return self._step % interval == 0
 
     def _train_on(self, batches: list[dict]) -> None:
-        """Take the steps of a call, reading the metrics of the last one meanwhile."""
+        """Takes the steps of a call, reading the metrics of the last one meanwhile."""
         if hosts.count() > 1:
             for batch in batches:
                 rows = len(next(iter(batch.values())))
@@ -214,7 +214,7 @@ class Run:
         self._recorder.write_means(self._step, rate, left)
 
     def _evaluate(self) -> None:
-        """Score the network; keep it if it is the best so far."""
+        """Scores the network; keeps it if it is the best so far."""
         self._recorder.read()
         parts = self._parts
         with self._recorder.clock.paused():
@@ -230,7 +230,7 @@ class Run:
         self._recorder.write_scores(self._step, scores, no_gain)
 
     def _set_rate(self) -> None:
-        """Scale the learning rate as the plateau and the budget ask."""
+        """Scales the learning rate as the plateau and the budget ask."""
         self._rate_scale = self._parts.plateau.scale
         if self._parts.budget.limits:
             self._rate_scale *= optimizers.of_budget(
@@ -240,7 +240,7 @@ class Run:
         self._state = self._state.replace(rate_scale=scale)
 
     def _save(self) -> None:
-        """Write a checkpoint, in the background."""
+        """Writes a checkpoint, in the background."""
         self._recorder.read()
         with self._recorder.clock.paused():
             self._checkpoints.save(
@@ -268,13 +268,13 @@ class Run:
         return ended or self._parts.patience.exhausted
 
     def _leave(self, number: signal.Signals) -> None:
-        """End the run for now."""
+        """Ends the run for now."""
         self._save()
         self._close()
         raise Interrupted(number, self._step)
 
     def _diverge(self, values: dict[str, float]) -> None:
-        """End the run with the last finite state: an unhealthy one stands still."""
+        """Ends the run with the last finite state: an unhealthy one stands still."""
         self._state = self._state.replace(healthy=jnp.ones_like(self._state.healthy))
         self._step = int(np.max(self._state.step))
         self._save()
@@ -287,7 +287,7 @@ class Run:
         ) from None
 
     def _finish(self) -> Result:
-        """End the run for good, with its best network."""
+        """Ends the run for good, with its best network."""
         patience = self._parts.patience
         if patience.exhausted:
             logger.info(
@@ -317,7 +317,7 @@ class Run:
 
 @contextlib.contextmanager
 def _explain_memory() -> Iterator[None]:
-    """Say in a sentence that a step does not fit a device's memory."""
+    """Says in a sentence that a step does not fit a device's memory."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:

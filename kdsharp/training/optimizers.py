@@ -26,7 +26,7 @@ _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 def create(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Create the optimizer that a config names, for that many steps.
+    """Creates the optimizer that a config names, for that many steps.
 
     Where time ends a run and steps are None, a cosine is left to `of_budget`.
 

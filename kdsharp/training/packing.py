@@ -17,7 +17,7 @@ MATRICES, REST = "matrices", "rest"
 def together(
     rule: optax.GradientTransformation, is_matrix: Callable[[jax.Array], bool]
 ) -> optax.GradientTransformation:
-    """Wrap an optimizer so that it sees any tree of arrays packed.
+    """Wraps an optimizer so that it sees any tree of arrays packed.
 
     These are a dict of `matrices`, by shape, stacked along a first axis, and `rest`.
     """

@@ -43,7 +43,7 @@ class _Devices:
         return [d for d in self._devices if d.process_index == hosts.index()]
 
     def to_save(self, tree):
-        """Turn a tree of host 0 into arrays that all hosts write a part of."""
+        """Turns a tree of host 0 into arrays that all hosts write a part of."""
         if hosts.count() == 1:
             return tree
         return jax.tree.map(partial(_put, sharding=self._whole), tree)
@@ -55,13 +55,13 @@ class JitParallel(_Devices):
     axis_name = None
 
     def replicate(self, tree):
-        """Copy the tree to every device."""
+        """Copies the tree to every device."""
         if hosts.count() == 1:
             return jax.device_put(tree, self._whole)
         return self.to_save(tree)
 
     def shard(self, batch, *, several: bool = False):
-        """Split the batch over the devices; each host gives its own rows.
+        """Splits the batch over the devices; each host gives its own rows.
 
         Of `several` batches, stacked, rows are the second axis.
         """
@@ -73,7 +73,7 @@ class JitParallel(_Devices):
         )
 
     def compile(self, step: Step) -> Step:
-        """Compile `step(state, frozen, batch, ...)`; the state is donated."""
+        """Compiles `step(state, frozen, batch, ...)`; the state is donated."""
         return jax.jit(
             step,
             donate_argnums=0,
@@ -82,7 +82,7 @@ class JitParallel(_Devices):
         )
 
     def to_host(self, tree):
-        """Copy a replicated tree to the host, as NumPy arrays of their own."""
+        """Copies a replicated tree to the host, as NumPy arrays of their own."""
         return jax.tree.map(lambda x: np.array(x, copy=True), tree)
 
 
@@ -128,7 +128,7 @@ class PmapParallel(_Devices):
 
 
 def _put(x, sharding: NamedSharding) -> jax.Array:
-    """Make an array over all devices of what every host holds in full."""
+    """Makes an array over all devices of what every host holds in full."""
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 

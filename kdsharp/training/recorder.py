@@ -35,13 +35,13 @@ class Recorder:
         self._progress = Progress(config, workdir, step, steps)
 
     def add(self, metrics: Any, steps: int) -> None:
-        """Take the metrics of a call, which may still be running."""
+        """Takes the metrics of a call, which may still be running."""
         self._unread.append(metrics)
         self.read(all_but=1)
         self._progress.advance(steps)
 
     def read(self, all_but: int = 0) -> None:
-        """Wait for the metrics of all calls but the newest `all_but`."""
+        """Waits for the metrics of all calls but the newest `all_but`."""
         while len(self._unread) > all_but:
             for values in self._unread.pop(0).read():
                 self.signal = self.signal or int(values.pop(SIGNAL, 0))
@@ -51,7 +51,7 @@ class Recorder:
                 self.window.append(values)
 
     def write_means(self, step: int, learning_rate: float, left: float | None) -> None:
-        """Write the means of the metrics since the last time.
+        """Writes the means of the metrics since the last time.
 
         `left` is the seconds that a budget leaves; without one they are estimated.
         """
@@ -70,7 +70,7 @@ class Recorder:
         self._progress.tell_means(step, values, words)
 
     def write_scores(self, step: int, scores: dict[str, float], no_gain: bool) -> None:
-        """Write the scores of an evaluation."""
+        """Writes the scores of an evaluation."""
         self._progress.tell_scores(step, scores, no_gain)
 
     def write_rate(self, step: int, scale: float) -> None:

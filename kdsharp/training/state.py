@@ -30,7 +30,7 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
-    """Initialise a network's parameters and statistics."""
+    """Initialises a network's parameters and statistics."""
     # Not jitted: each shape's draw is compiled once, not each of a network's layers.
     pixels = jax.ShapeDtypeStruct((1, 32, 32, channels), jnp.float32)
     variables = model.lazy_init(key, pixels)
@@ -47,7 +47,7 @@ def create_state(
     adapters: dict | None = None,
     averaged: bool = False,
 ) -> TrainState:
-    """Create the state before the first step."""
+    """Creates the state before the first step."""
     adapters = adapters or {}
     params, batch_stats = variables["params"], variables["batch_stats"]
     average = {"params": params, "batch_stats": batch_stats} if averaged else {}

@@ -44,7 +44,7 @@ class Task:
 
 
 def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
-    """Convert uint8 RGB to float in [0, 1], or to luma for one channel."""
+    """Converts uint8 RGB to float in [0, 1], or to luma for one channel."""
     pixels = pictures.astype(jnp.float32) / 255
     return color.luma(pixels) if channels == 1 else pixels
 
@@ -89,7 +89,7 @@ def train_step(
     *,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Take a step; gives the next state and the step's metrics.
+    """Takes a step; gives the next state and the step's metrics.
 
     `frozen` holds the variables of each of the `teachers`, and of `vgg`. With
     `axis_name`, `batch` is this device's share, and sums go over that axis. Without, it

@@ -54,7 +54,7 @@ class Teaching:
         blurred: Pixels,
         shown: Sequence[Pixels],
     ) -> list[Lesson]:
-        """Run each teacher on the batch and on its views."""
+        """Runs each teacher on the batch and on its views."""
         lessons = []
         for model, held in zip(self.models, variables, strict=True):
             model = model or student
@@ -104,7 +104,7 @@ def create_adapters(
     channels: int,
     key: jax.Array,
 ) -> dict:
-    """Create a 1x1 convolution for each teacher and pair of layers."""
+    """Creates a 1x1 convolution for each teacher and pair of layers."""
     pixels = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
     ours = _shapes(student, variables, pixels, teaching.student_layers, "the student")
     adapters = {}
@@ -126,7 +126,7 @@ def create_adapters(
 
 
 def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
-    """Add to the lessons the student's features, as each adapter maps them.
+    """Adds to the lessons the student's features, as each adapter maps them.
 
     A teacher's features of another size are resized to the student's.
     """
@@ -145,7 +145,7 @@ def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
 
 
 def parse_layers(spec: str) -> tuple[tuple[str, str], ...]:
-    """Parse `student:teacher,...` into pairs."""
+    """Parses `student:teacher,...` into pairs."""
     pairs = [tuple(pair.strip().split(":")) for pair in spec.split(",") if pair.strip()]
     for pair in pairs:
         if len(pair) != 2:

@@ -97,7 +97,7 @@ WRITERS = {"tensorboard": _TensorBoard, "wandb": _WeightsAndBiases}
 
 
 def check(names: str) -> None:
-    """Raise a UserError for a name in `config.writers` that cannot be had."""
+    """Raises a UserError for a name in `config.writers` that cannot be had."""
     for name in _split(names):
         if name not in WRITERS:
             raise choices.unknown("writer", name, WRITERS)

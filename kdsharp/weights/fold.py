@@ -14,7 +14,7 @@ from kdsharp.errors import UserError
 
 
 def fold(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Fold batch norm away: arguments and variables of the same network without it.
+    """Folds batch norm away: arguments and variables of the same network without it.
 
     Expanded convolutions become plain. `model` holds the arguments of `models.create`,
     as a card does.
@@ -30,7 +30,7 @@ def fold(model: dict, variables: dict) -> tuple[dict, dict]:
 
 
 def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Turn each expanded convolution into a plain one."""
+    """Turns each expanded convolution into a plain one."""
     if model.get("convolution") != "expanded":
         return dict(model), variables
     params = flatten_dict(variables["params"])
@@ -55,7 +55,7 @@ def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
 
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
-    """Fold each `norm*` into the `conv*` beside it."""
+    """Folds each `norm*` into the `conv*` beside it."""
     params = flatten_dict(variables["params"])
     stats = flatten_dict(variables.get("batch_stats", {}))
     for *scope, norm in sorted({path[:-1] for path in stats}):

@@ -84,7 +84,7 @@ def locate(name: str) -> Path:
 
 
 def read_card(path: Path) -> dict:
-    """Read the card beside weights, which names at least the network."""
+    """Reads the card beside weights, which names at least the network."""
     card_path = path.with_suffix(_CARD)
     try:
         card = json.loads(card_path.read_text())
@@ -98,7 +98,7 @@ def read_card(path: Path) -> dict:
 
 
 def load(name: str, *, dtype: str = "float32") -> Weights:
-    """Load the weights of that name, checked against their architecture."""
+    """Loads the weights of that name, checked against their architecture."""
     path = locate(name)
     card = read_card(path)
     try:

@@ -47,7 +47,7 @@ _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Read a file's tensors by name, floating-point ones as float32."""
+    """Reads a file's tensors by name, floating-point ones as float32."""
     if not file.is_file():
         raise UserError(f"no file {file}")
     try:
@@ -74,7 +74,7 @@ def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
 
 
 def _state_dict(file: Path, content) -> dict[str, np.ndarray]:
-    """Find the tensors, whichever entry of a checkpoint holds them."""
+    """Finds the tensors, whichever entry of a checkpoint holds them."""
     while isinstance(content, Mapping):
         for key in _NESTED:
             if isinstance(content.get(key), Mapping):
@@ -117,7 +117,7 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        """Copy the numbers, after checking that the storage has them."""
+        """Copies the numbers, after checking that the storage has them."""
         numbers = self.storage.numbers
         whole = (self.offset, *self.shape, *self.strides)
         if not all(type(number) is int and number >= 0 for number in whole):

@@ -91,7 +91,7 @@ class _Tensors(dict[str, np.ndarray]):
 
 
 def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
-    """Convert tensors to a network's variables, with the arguments they imply.
+    """Converts tensors to a network's variables, with the arguments they imply.
 
     `told` sets what tensors do not tell: SwinIR's `img_range` (255 for the published
     JPEG models), the U-Net's `slope` and `sigmoid`, the `epsilon` of DnCNN's batch norm
@@ -165,7 +165,7 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
 
 
 def _convert(tensors: _Tensors, places: _Places, wanted: dict) -> dict:
-    """Build the variables; refuses tensors that do not fit the network."""
+    """Builds the variables; refuses tensors that do not fit the network."""
     shapes = {
         name: form.torch_shape(wanted[path].shape)
         for name, (path, form) in places.items()

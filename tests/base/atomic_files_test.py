@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Atomic writes: files are complete or absent."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ class AtomicFilesTest(absltest.TestCase):
         self.folder = Path(self.create_tempdir())
         self.path = self.folder / "below" / "note.txt"
 
-    def test_nothing_is_seen_before_the_block_ends(self):
+    def test_file_appears_only_when_the_block_ends(self):
         with atomic_files.atomic_write(self.path) as unfinished:
             unfinished.write_text("half")
             self.assertFalse(self.path.exists())
@@ -21,7 +21,7 @@ class AtomicFilesTest(absltest.TestCase):
         self.assertEqual(self.path.read_text(), "half")
         self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
 
-    def test_a_failure_leaves_what_was_there(self):
+    def test_failure_keeps_the_previous_file(self):
         atomic_files.write_text(self.path, "before")
         with (
             self.assertRaises(ZeroDivisionError),

@@ -74,7 +74,7 @@ class DataTest(parameterized.TestCase):
         self.assertIn("small.png: 100x100 is smaller than a clip", complaints)
         status, _, complaints = run(*made, "--seed", 3)
         self.assertEqual(status, 2)
-        self.assertIn("are of seed 0, not 3; name another folder", complaints)
+        self.assertIn("have seed 0, not 3; name another folder", complaints)
         for config, spec in (
             ("calls.py:rt-s-call", f"clips:{self.root}/clips"),
             ("photographs.py", f"snapshots:{self.root}/photos?count=30"),

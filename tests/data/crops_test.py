@@ -7,7 +7,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import crops, pipeline, sheets
+from kdsharp.data import atlas, crops, pipeline
 from kdsharp.errors import UserError
 
 _SIZES = ((48, 64), (80, 50), (33, 90), (70, 70))
@@ -54,7 +54,7 @@ class Noise(Coded):
 def _cut(source, count: int, patch: int = 16, seed: int = 0, **options):
     """Returns so many crops of each picture, and the pictures' numbers."""
     options = {"augment": "none", "shrink": 0.0, "extremes": 0.0} | options
-    held = sheets.load(source, patch, crops.margin(patch, options["shrink"]))
+    held = atlas.load(source, patch, crops.margin(patch, options["shrink"]))
     cut = crops.create(held, patch_size=patch, **options)
     pictures = np.arange(len(source)).repeat(count)
     keys = jax.random.split(jax.random.key(seed), len(pictures))
@@ -66,7 +66,7 @@ class SheetsTest(parameterized.TestCase):
     def test_a_sheet_holds_every_picture_once_and_whole(self):
         rng = np.random.default_rng(0)
         sizes = [tuple(map(int, rng.integers(20, 400, 2))) for _ in range(300)]
-        places, height, width = sheets.lay_out(sizes)
+        places, height, width = atlas.pack(sizes)
         taken = np.zeros((height, width), int)
         for (top, left, *size), expected in zip(places, sizes, strict=True):
             self.assertEqual(tuple(size), expected)
@@ -76,24 +76,24 @@ class SheetsTest(parameterized.TestCase):
         self.assertLess(taken.size, 1.1 * taken.sum())
 
     def test_pictures_of_one_size_leave_no_gap(self):
-        _, height, width = sheets.lay_out([(192, 320)] * 24)
+        _, height, width = atlas.pack([(192, 320)] * 24)
         self.assertEqual(height * width, 24 * 192 * 320)
 
     def test_a_damaged_picture_is_held_as_the_one_that_takes_its_place(self):
-        held = sheets.load(Damaged(), 16)
+        held = atlas.load(Damaged(), 16)
         np.testing.assert_array_equal(held.places[1], held.places[2])
         self.assertLen(np.unique(held.places, axis=0), 3)
 
     def test_the_memory_is_told_before_all_is_loaded(self):
         source = Coded(sizes=[(30, 40)] * 1000)
-        self.assertEqual(sheets.estimate(source), 1000 * 30 * 40 * 3)
+        self.assertEqual(atlas.estimate(source), 1000 * 30 * 40 * 3)
         paired = Coded(paired=True)
         total = 2 * 3 * sum(h * w for h, w in _SIZES)
-        self.assertEqual(sheets.estimate(paired), total)
+        self.assertEqual(atlas.estimate(paired), total)
 
     def test_a_picture_smaller_than_the_patch_is_told(self):
         with self.assertRaisesRegex(UserError, "40 pixels does not fit.* 2, .* 90x33"):
-            sheets.load(Coded(), 40)
+            atlas.load(Coded(), 40)
 
 
 class CropsTest(parameterized.TestCase):

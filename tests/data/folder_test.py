@@ -126,7 +126,7 @@ class FolderTest(parameterized.TestCase):
         self._touch("a.jpg")
         empty = {"train", "valid", "test"} - {splits.hashed_split("a.jpg")}
         for split in empty:
-            with self.assertRaisesRegex(UserError, f"none for the split '{split}'"):
+            with self.assertRaisesRegex(UserError, f"none in the split '{split}'"):
                 folder.names_of_split(self.root, split)
 
     @parameterized.parameters(2, 3, 4)

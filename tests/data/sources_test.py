@@ -31,7 +31,7 @@ class CreateTest(parameterized.TestCase):
             sources.create("embedded", "dev")
 
     def test_a_folder_without_a_path_is_refused(self):
-        with self.assertRaisesRegex(UserError, "names no folder"):
+        with self.assertRaisesRegex(UserError, "lacks the name of a folder"):
             sources.create("folder:", "train")
 
     def test_embedded_splits_hold_different_photographs(self):
@@ -72,7 +72,7 @@ class FilesTest(parameterized.TestCase):
     def test_an_unreadable_file_is_left_out_named_and_counted(self):
         (self.root / "1.png").write_text("no picture")
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source = files.Files(self.root, self.names)
+            source = files.PictureFiles(self.root, self.names)
         self.assertLen(logs.output, 1)
         self.assertIn("1.png", logs.output[0])
         self.assertEqual(source.skipped, ["1.png"])
@@ -80,7 +80,7 @@ class FilesTest(parameterized.TestCase):
 
     def test_a_truncated_file_is_named_once_and_the_next_serves(self):
         self._truncate("3.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         self.assertEmpty(source.skipped)
         with self.assertLogs("kdsharp", "WARNING") as logs:
             for _ in range(3):
@@ -91,7 +91,7 @@ class FilesTest(parameterized.TestCase):
 
     def test_a_truncated_file_named_by_many_threads_is_named_once(self):
         self._truncate("2.png")
-        source = files.Files(self.root, self.names, cache_bytes=0)
+        source = files.PictureFiles(self.root, self.names, cache_bytes=0)
         with self.assertLogs("kdsharp", "WARNING") as logs:
             threads = [threading.Thread(target=lambda: source[2]) for _ in range(8)]
             for thread in threads:
@@ -103,7 +103,7 @@ class FilesTest(parameterized.TestCase):
 
     def test_whole_pictures_come_once_although_one_is_truncated(self):
         self._truncate("1.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         keys = [record["key"] for record in pipeline.whole_pictures(source)]
         self.assertEqual(keys, ["0.png", "2.png", "3.png"])
         keys = [record["key"] for record in pipeline.whole_pictures(source, 2)]
@@ -113,12 +113,12 @@ class FilesTest(parameterized.TestCase):
         for name in self.names:
             (self.root / name).write_text("no picture")
         with self.assertRaisesRegex(UserError, "none of the 4"):
-            files.Files(self.root, self.names)
+            files.PictureFiles(self.root, self.names)
 
     def test_nothing_but_truncated_files_is_refused(self):
         for name in self.names:
             self._truncate(name)
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         with self.assertRaisesRegex(UserError, "none of the 4"):
             source[0]
 
@@ -130,9 +130,13 @@ class FilesTest(parameterized.TestCase):
         for name, size in sizes.items():
             Image.fromarray(_picture(0, *size)).save(train / name)
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source = sources.create(f"folder:{self.root}", "train", least_side=32)
-        self.assertRegex(logs.output[0], "a.png: 16x16 holds no patch of 32 pixels")
-        self.assertRegex(logs.output[1], "c.png: 64x31 holds no patch of 32 pixels")
+            source = sources.create(f"folder:{self.root}", "train", min_side=32)
+        self.assertRegex(
+            logs.output[0], "a.png: 16x16 is smaller than a patch of 32 pixels"
+        )
+        self.assertRegex(
+            logs.output[1], "c.png: 64x31 is smaller than a patch of 32 pixels"
+        )
         self.assertEqual([record["key"] for record in source], ["train/b.png"])
         self.assertEqual(source.smallest, ("train/b.png", 40, 50))
         self.assertEqual(source.skipped, ["train/a.png", "train/c.png"])
@@ -140,21 +144,21 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             UserError, "none of the 3 .* at most 40, or larger"
         ):
-            sources.create(f"folder:{self.root}", "train", least_side=64)
+            sources.create(f"folder:{self.root}", "train", min_side=64)
 
     def test_many_small_pictures_take_few_lines(self):
         for index in range(30):
             Image.fromarray(_picture(index, 8, 8)).save(self.root / f"s{index}.png")
             self.names.append(f"s{index}.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source.leave_out_smaller(32)
+            source.drop_smaller(32)
         self.assertLen(logs.output, 11)
         self.assertIn("20 more", logs.output[-1])
         self.assertLen(source, 4)
 
     def test_smallest_is_known_before_anything_is_decoded(self):
-        source = files.Files(self.root, reversed(self.names))
+        source = files.PictureFiles(self.root, reversed(self.names))
         self.assertEqual(source.smallest, ("0.png", 40, 50))
 
     @parameterized.parameters(
@@ -166,7 +170,7 @@ class FilesTest(parameterized.TestCase):
         (0, 1 << 20, 4),
     )
     def test_memory_is_bounded(self, cache_bytes, recent_bytes, kept):
-        source = files.Files(self.root, self.names, cache_bytes=cache_bytes)
+        source = files.PictureFiles(self.root, self.names, cache_bytes=cache_bytes)
         with mock.patch.object(files, "_RECENT_BYTES", recent_bytes):
             list(source)
             for name in self.names:
@@ -176,7 +180,7 @@ class FilesTest(parameterized.TestCase):
         self.assertLen(keys, kept)
 
     def test_a_window_of_pictures_is_decoded_once(self):
-        source = files.Files(self.root, self.names, cache_bytes=0)
+        source = files.PictureFiles(self.root, self.names, cache_bytes=0)
         read, asked = source._read, []
         with (
             mock.patch.object(files, "_RECENT_BYTES", 14_500),
@@ -187,16 +191,16 @@ class FilesTest(parameterized.TestCase):
             self.assertEqual(source.window, 2)
             for pair in ((0, 1), (2, 3)):
                 for index in 4 * pair:
-                    source.glance(index)
+                    source.lazy_record(index)
         self.assertEqual(asked, self.names)
 
     def test_pixels_cannot_be_changed_by_a_reader(self):
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         with self.assertRaises(ValueError):
             source[0]["sharp"][0, 0] = 0
 
     def test_a_copy_for_another_process_carries_no_pixels(self):
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         before = len(pickle.dumps(source))
         list(source)
         self.assertEqual(len(pickle.dumps(source)), before)

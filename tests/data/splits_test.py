@@ -20,7 +20,7 @@ class SplitsTest(parameterized.TestCase):
         ("80/20+10", 72, 18, 10),
     )
     def test_names_are_shared_out_as_the_scheme_says(self, scheme, *percents):
-        self.assertEqual(splits.shares(scheme), tuple(percents))
+        self.assertEqual(splits.percentages(scheme), tuple(percents))
         counts = collections.Counter(splits.hashed_split(n, scheme) for n in _NAMES)
         for split, percent in zip(("train", "valid", "test"), percents, strict=True):
             # Four standard deviations of the binomial.
@@ -40,7 +40,7 @@ class SplitsTest(parameterized.TestCase):
     )
     def test_a_scheme_that_makes_no_sense_is_refused(self, scheme):
         with self.assertRaisesRegex(UserError, "make 100"):
-            splits.shares(scheme)
+            splits.percentages(scheme)
 
     def test_a_group_stays_together(self):
         names = [f"clip{i}/frame{j}" for i in range(50) for j in range(5)]
@@ -49,7 +49,7 @@ class SplitsTest(parameterized.TestCase):
             for name in splits.choose(
                 names,
                 split,
-                own={},
+                subfolders={},
                 scheme="70/15/15",
                 where="here",
                 group=lambda name: name.split("/")[0],
@@ -61,7 +61,7 @@ class SplitsTest(parameterized.TestCase):
     def test_without_a_share_the_test_is_the_validation_with_a_warning(self):
         def choose(split):
             return splits.choose(
-                _NAMES, split, own={}, scheme="80/20", where="The folder x"
+                _NAMES, split, subfolders={}, scheme="80/20", where="The folder x"
             )
 
         with self.assertLogs("kdsharp", "WARNING") as logs:
@@ -78,7 +78,7 @@ class SplitsTest(parameterized.TestCase):
             splits.choose(
                 ["train/a", "val/b"],
                 "train",
-                own={"train": "train", "valid": "val"},
+                subfolders={"train": "train", "valid": "val"},
                 scheme="80/20",
                 where="The folder x",
             )

@@ -201,7 +201,7 @@ def _cut(image: Image.Image, corner, size) -> np.ndarray:
 
 
 def _film(path: Path, name: str, window: Window) -> Clip:
-    av = codecs.need_av()
+    av = codecs.require_av()
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -221,7 +221,7 @@ def _film(path: Path, name: str, window: Window) -> Clip:
 
 
 def _film_frames(path: Path, reduced, size, window: Window) -> Frames:
-    av = codecs.need_av()
+    av = codecs.require_av()
     frames = []
     try:
         with av.open(str(path)) as container:

@@ -185,14 +185,14 @@ def shown(cell: Cell, stream: bytes, frames: Frames) -> list:
     for number in range(len(frames)):
         frame = decoded.get(number)
         played.append(
-            codecs.resized(frame, size, cell.player.upper()) if frame else played[-1]
+            codecs.resize(frame, size, cell.player.upper()) if frame else played[-1]
         )
     return played
 
 
 def _as_played(frame: np.ndarray, size: tuple[int, int], number: int):
     """The frame as video that nobody encoded."""
-    video = codecs.as_video(frame, size, _SCALER)
+    video = codecs.to_video_frame(frame, size, _SCALER)
     video.pts, video.time_base = number, Fraction(1, codecs.FPS)
     return video
 
@@ -202,7 +202,7 @@ def truth(frames: Frames, size: tuple[int, int]) -> np.ndarray:
 
     @functools.cache
     def plane(place: int) -> np.ndarray:
-        return codecs.luma(codecs.as_video(frames[place], size, _SCALER))
+        return codecs.luma(codecs.to_video_frame(frames[place], size, _SCALER))
 
     first = {id(frame): place for place, frame in reversed(list(enumerate(frames)))}
     return np.stack([plane(first[id(frame)]) for frame in frames])

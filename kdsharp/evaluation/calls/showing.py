@@ -99,7 +99,7 @@ def _filmed(cells: Sequence[Cell]) -> list[Cell]:
 def _video(
     cells: Sequence[Cell], network: NetworkRestorer, store: Store, path: Path
 ) -> None:
-    av = codecs.need_av()
+    av = codecs.require_av()
     sizes = [cell.clip.size for cell in cells]
     width, height = (max(sides) for sides in zip(*sizes, strict=True))
     with av.open(str(path), "w", format="mp4") as container:

@@ -126,7 +126,7 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
 
     def load(name: str) -> Pair:
         files = sharp_files[name], blurred_files[name]
-        paired.check_equal(*(decoding.size(file) for file in files))
+        paired.check_same_size(*(decoding.size(file) for file in files))
         pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
         return Pair(*pair, _is_grey(sharp_files[name]))
 

@@ -88,7 +88,7 @@ class CodecsTest(parameterized.TestCase):
         stream = _encode("h264", codecs.Rate(quantizer=0), size=(80, 48))
         frame = codecs.decode(stream)[0]
         self.assertEqual((frame.width, frame.height), (80, 48))
-        shown = codecs.resized(frame, _SIZE, "BICUBIC")
+        shown = codecs.resize(frame, _SIZE, "BICUBIC")
         self.assertEqual(codecs.luma(shown).shape, (96, 160))
         # As Pillow does it, whose bicubic filter is another.
         small = Image.fromarray(_TRUE[0]).resize((80, 48), Image.Resampling.BICUBIC)

@@ -15,7 +15,7 @@ import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import pipeline, sheets, sources, splits
+from kdsharp.data import atlas, pipeline, sources, splits
 from kdsharp.data.clips import codecs, preparing, rebuilding, recipes, shards, source
 from kdsharp.errors import UserError
 from tests import waiting
@@ -123,7 +123,7 @@ class PreparingTest(parameterized.TestCase):
 
     def test_a_device_or_the_host_gets_its_pairs(self):
         held = self._source("valid")
-        laid = sheets.load(held, 64)
+        laid = atlas.load(held, 64)
         top, left, height, width = laid.places[3]
         np.testing.assert_array_equal(
             laid.pixels["blurred"][top : top + height, 3 * left : 3 * (left + width)],
