@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 # The work folder of a teacher that is trained first; what names a student's average.
 _TEACHER = "teacher"
 _SELF = "self"
+# What a run writes last: a folder that holds it is finished.
+_REPORT = "report.md"
 # What `config.init` may be besides weights.
 _IDENTITY = "identity"
 _SAMPLE_SIZE = 192
@@ -62,11 +64,7 @@ def run(config: ConfigDict, folder: Path) -> None:
     prepared = prepare(config, folder)
     with workdir.claim(folder, config):
         result = prepared.run.train()
-        hosts.on_primary_host(
-            lambda: _finish(
-                config, folder, result, prepared.teachers, prepared.pictures["test"]
-            )
-        )
+        hosts.on_primary_host(lambda: _finish(config, folder, result, prepared))
         _tell_skipped(prepared.pictures)
 
 
@@ -120,14 +118,17 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
 
 
 def _train_teacher(config: ConfigDict, folder: Path) -> None:
-    """Trains the teacher that a config describes whole, unless that is done."""
+    """Trains the teacher that a config describes whole, unless that is done.
+
+    Weights without a report are of a run that could not be scored: it goes on there.
+    """
     if config.teacher.weights:
         raise UserError(
             "config.teacher has both weights and an experiment; leave one of them empty"
         )
     teacher = config.teacher.experiment
-    weights = folder / _TEACHER / f"{teacher.name}.safetensors"
-    if not hosts.on_primary_host(weights.exists):
+    report = folder / _TEACHER / _REPORT
+    if not hosts.on_primary_host(report.exists):
         logger.info("the teacher first: %s", teacher.name)
         run(teacher, folder / _TEACHER)
         logger.info("now the student: %s", config.name)
@@ -206,17 +207,31 @@ def _load_initial(config: ConfigDict) -> dict | None:
     return initial.variables
 
 
-def _finish(config, folder, result, teachers, test) -> None:
-    """Scores the best network on pictures it never saw, and writes all that stays."""
+def _finish(config, folder, result, prepared) -> None:
+    """Writes the best network, then scores it on pictures that it never saw.
+
+    The report comes last: the same command goes on here until that is written.
+    """
     model = create_model(config)
-    networks = _teachers_to_score(teachers)
-    role = "student" if teachers else config.name
+    arguments, kept = fold.collapse(
+        json.loads(config.model.to_json()), result.variables
+    )
+    given = "blurred" in prepared.pictures["train"][0]
+    blur = "given with the pictures" if given else config.degradation
+    weights = folder / f"{config.name}.safetensors"
+    card = _card(config, arguments, result, blur)
+    if not (folder / _REPORT).exists():
+        store.save(weights, kept, card)
+        logger.info("wrote %s", weights)
+    networks = _teachers_to_score(prepared.teachers)
+    role = "student" if prepared.teachers else config.name
     networks[role] = (model, result.variables)
     restorers = {
         name: restorer(network, variables)
         for name, (network, variables) in networks.items()
     }
     degrade = degradations.create(config.degradation)
+    test = prepared.pictures["test"]
     logger.info("scoring on %d held-out pictures", len(test))
     rows = table.score(
         (test[i] for i in range(len(test))),
@@ -226,12 +241,8 @@ def _finish(config, folder, result, teachers, test) -> None:
         seed=config.seed,
     )
     scores = table.means(rows)
-    weights = folder / f"{config.name}.safetensors"
-    blur = "given with the pictures" if "blurred" in test[0] else config.degradation
-    arguments, kept = fold.collapse(
-        json.loads(config.model.to_json()), result.variables
-    )
-    store.save(weights, kept, _card(config, arguments, result, scores, blur))
+    card["scores"] = {"held-out pictures": scores} | card["scores"]
+    store.save(weights, kept, card)
     held = {name: variables for name, (_, variables) in networks.items()}
     held[role] = kept
     written = table.markdown(
@@ -244,12 +255,12 @@ def _finish(config, folder, result, teachers, test) -> None:
     no_gain = validation.no_gain(scores[role], scores[table.INPUT])
     verdict = _NO_GAIN if no_gain else ""
     report = _report(config, result, written, verdict, weights, test, blur)
-    atomic_files.write_text(folder / "report.md", report)
+    atomic_files.write_text(folder / _REPORT, report)
     print(written)
     if verdict:
         logger.warning(verdict)
     print(f"\nweights   {weights}")
-    for name in ("report.md", "samples.png", "curves.png"):
+    for name in (_REPORT, "samples.png", "curves.png"):
         print(f"{Path(name).stem:9} {folder / name}")
 
 
@@ -275,7 +286,7 @@ def restorer(model: nn.Module, variables: dict) -> table.Restore:
     return jax.jit(lambda blurred: models.restore(model, variables, blurred))
 
 
-def _card(config, model, result, scores, blur) -> dict:
+def _card(config, model, result, blur) -> dict:
     """Returns what a stranger needs to use and to judge the weights."""
     return {
         "name": config.name,
@@ -294,7 +305,6 @@ def _card(config, model, result, scores, blur) -> dict:
         },
         "hardware": _hardware(),
         "scores": {
-            "held-out pictures": scores,
             "validation": {"input": result.input_scores, "network": result.scores},
         },
     }

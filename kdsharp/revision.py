@@ -21,8 +21,11 @@ def commit(package: Path) -> str:
     missing.
     """
     clone = package.parent
-    setup = clone / "setup.py"
-    if not setup.is_file() or not re.search(r'name="kdsharp"', setup.read_text()):
+    try:
+        setup = (clone / "setup.py").read_text(errors="replace")
+    except OSError:
+        return ""
+    if not re.search(r'name="kdsharp"', setup):
         return ""
     top = _git(clone, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != clone.resolve():
@@ -37,6 +40,7 @@ def _git(folder: Path, *arguments: str) -> str:
             cwd=folder,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
     except OSError:  # There is no git.

@@ -76,6 +76,12 @@ class RevisionTest(absltest.TestCase):
         _commit_all(self.root)
         self.assertEqual(revision.commit(package), "")
 
+    def test_a_clone_whose_setup_cannot_be_read_has_none(self):
+        package = self._clone()
+        (self.root / "setup.py").write_bytes(b"\xff\xfe")
+        _commit_all(self.root)
+        self.assertEqual(revision.commit(package), "")
+
     def test_without_git_it_is_the_version(self):
         with absltest.mock.patch.dict(os.environ, PATH=str(self.root)):
             self.assertEqual(revision.describe(), kdsharp.__version__)

@@ -176,6 +176,37 @@ class LoopTest(parameterized.TestCase):
         self.assertTrue(any("broken.jpg" in line for line in logs.output))
         self.assertTrue((self.workdir / "student.safetensors").exists())
 
+    def test_what_cannot_be_scored_is_kept_and_scored_by_the_same_command(self):
+        test = {path: path.read_bytes() for path in self.photographs.glob("test/*")}
+        for path, content in test.items():
+            path.write_bytes(content[: len(content) // 2])
+        with self.assertRaisesRegex(UserError, "none of the 6 .* can be decoded"):
+            self._run(epochs=1)
+        unscored = store.load(str(self.workdir))
+        self.assertEqual(set(unscored.card["scores"]), {"validation"})
+        self.assertFalse((self.workdir / "report.md").exists())
+        curve = (self.workdir / "metrics.jsonl").read_bytes()
+        for path, content in test.items():
+            path.write_bytes(content)
+        (self.workdir / "samples.png").mkdir()
+        with self.assertRaises(IsADirectoryError):
+            self._run(epochs=1)
+        (self.workdir / "samples.png").rmdir()
+        weights = store.locate(str(self.workdir))
+        written = weights.read_bytes()
+        self._run(epochs=1)
+        self.assertEqual((self.workdir / "metrics.jsonl").read_bytes(), curve)
+        self.assertEqual(weights.read_bytes(), written)
+        scores = store.load(str(self.workdir)).card["scores"]
+        self.assertEqual(set(scores["held-out pictures"]), {"input", "student"})
+        self.assertIn("| student |", (self.workdir / "report.md").read_text())
+        # What was scored once keeps its scores, whatever comes later.
+        for path, content in test.items():
+            path.write_bytes(content[: len(content) // 2])
+        with self.assertRaisesRegex(UserError, "can be decoded"):
+            self._run(epochs=1)
+        self.assertEqual(store.load(str(self.workdir)).card["scores"], scores)
+
     def test_a_run_can_begin_from_weights(self):
         self._run(epochs=1)
         first = store.load(str(self.workdir))

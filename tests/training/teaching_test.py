@@ -197,6 +197,28 @@ class TeachingTest(parameterized.TestCase):
         self._run(**changes)
         self.assertEqual(heavy.stat().st_mtime_ns, trained)
 
+    def test_a_teacher_that_was_not_scored_is_scored_before_the_student(self):
+        teacher = runs.small_config(
+            self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
+        )
+        changes = {
+            "teacher.experiment": teacher,
+            "objective.residual_kd": 1.0,
+            "epochs": 1,
+        }
+        # Its report cannot be written.
+        folder = self.root / "run" / "teacher"
+        (folder / "samples.png").mkdir(parents=True)
+        with self.assertRaises(IsADirectoryError):
+            self._run(**changes)
+        self.assertTrue((folder / "heavy.safetensors").exists())
+        curve = (folder / "metrics.jsonl").read_bytes()
+        (folder / "samples.png").rmdir()
+        self._run(**changes)
+        self.assertEqual((folder / "metrics.jsonl").read_bytes(), curve)
+        self.assertTrue((folder / "report.md").exists())
+        self.assertTrue((self.root / "run" / "report.md").exists())
+
     def test_a_plateau_lowers_the_rate(self):
         settings = {
             "objective.mse": 1.0,
