@@ -196,7 +196,7 @@ def _load_initial(config: ConfigDict) -> dict | None:
         model = create_model(config)
         key = jax.random.key(config.seed)
         first = init_variables(model, config.model.channels, key)
-        return identity.begin(model, first)
+        return identity.initialise(model, first)
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     if initial.card["model"] != arguments:

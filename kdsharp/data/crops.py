@@ -94,7 +94,7 @@ class Cropper:
         )
 
     def _slice(
-        self, sheet: UInt8[Array, "rows columns"], drawn: _CropParameters
+        self, pixels: UInt8[Array, "rows columns"], drawn: _CropParameters
     ) -> Crop:
         start = drawn.top, drawn.left * _CHANNELS
         size = self.max_size, self.max_size * _CHANNELS

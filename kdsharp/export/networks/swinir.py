@@ -154,7 +154,7 @@ class _Blocks:
         )
         together = graph.node("Equal", one, other)
         self._apart = graph.node(
-            "Where", together, graph.number(0.0), graph.number(flax_swinir.APART)
+            "Where", together, graph.number(0.0), graph.number(flax_swinir.MASK_LOGIT)
         )
         return self._apart
 
