@@ -50,12 +50,17 @@ class TrainedNetwork:
 def of_weights(weights: str | store.Weights) -> TrainedNetwork:
     """Returns the network of weights, or of their name."""
     if isinstance(weights, str):
-        name = weights if weights in store.shipped() else Path(weights).stem
-        weights = store.load(weights)
-        name = weights.card.get("name") or name
+        given, weights = weights, store.load(weights)
+        name = name_of(given, weights.card)
     else:
         name = weights.card.get("name") or weights.card["model"]["name"]
     return of_variables(name, weights.card["model"], weights.variables, weights.card)
+
+
+def name_of(weights: str, card: dict) -> str:
+    """Returns what the network of these weights is called."""
+    name = weights if weights in store.shipped() else Path(weights).stem
+    return card.get("name") or name
 
 
 def of_variables(

@@ -22,7 +22,7 @@ def write(site: Path, names: list[str], *, engine: str) -> list[networks.Entry]:
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("__pycache__", "*.py"),
         )
-    entries = [networks.write(name, site / "networks") for name in names]
+    entries = [networks.write(name, site / "networks", names) for name in names]
     told = {
         "engine": engine,
         "runtime": runtime.VERSION,

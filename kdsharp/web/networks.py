@@ -1,6 +1,7 @@
 """The networks of a site: graphs beside a list of what they are."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from kdsharp import models
@@ -21,7 +22,8 @@ class Entry:
 
     Those that are `live` are for video: of luma, and not too slow for it. A kernel, for
     those of them that have one, is their own WebAssembly. With a context the graph
-    takes gains, which the page finds.
+    takes gains, which the page finds. Its `teachers` are those of the site that taught
+    it, by its card, for the same blur.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Entry:
     live: bool
     kernel: dict | None
     context: dict | None
+    teachers: list[str]
 
 
 def names(wished: list[str]) -> list[str]:
@@ -45,8 +48,11 @@ def names(wished: list[str]) -> list[str]:
     return defaults + [name for name in store.shipped() if name not in defaults]
 
 
-def write(name: str, folder: Path) -> Entry:
-    """Writes the network's graph into the folder and returns what the page is told."""
+def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
+    """Writes the network's graph into the folder and returns what the page is told.
+
+    `beside` names the site's networks, of which some may be its teachers.
+    """
     optional.require(
         "onnx", "onnxruntime", purpose="a page that computes in the browser"
     )
@@ -75,7 +81,27 @@ def write(name: str, folder: Path) -> Entry:
         live=live,
         kernel=_written(kernel, whole.name, folder) if kernel else None,
         context=dataclasses.asdict(looks_at) if looks_at else None,
+        teachers=_teachers(whole.card, beside),
     )
+
+
+def _teachers(card: dict, beside: Iterable[str]) -> list[str]:
+    """Returns the names of those that taught a network, if it is of their task."""
+    recipe = card.get("recipe")
+    taught_by = recipe.get("teacher") if isinstance(recipe, dict) else None
+    if not isinstance(taught_by, dict):
+        return []
+    wished = {name.strip() for name in (taught_by.get("weights") or "").split(",")}
+    # What was trained in the same run is known by its name.
+    wished.add((taught_by.get("experiment") or {}).get("name"))
+    found = []
+    for given in beside:
+        teacher = store.read_card(store.locate(given))
+        name = network.name_of(given, teacher)
+        alike = teacher.get("degradation") == card.get("degradation")
+        if wished & {given, name} and alike and name not in found:
+            found.append(name)
+    return found
 
 
 def _kernel(whole: network.TrainedNetwork) -> module.Kernel | None:

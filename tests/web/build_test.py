@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+from importlib import resources
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -55,6 +56,28 @@ class BuildTest(parameterized.TestCase):
         self.assertEqual([network["live"] for network in listed], [True, False, False])
         modules = {path.name for path in self.out.glob("networks/*.wasm")}
         self.assertEqual(modules, {"rt-m-call.wasm"})
+
+    def test_teachers_are_paired_by_the_cards_and_the_blur(self):
+        zoo = pathlib.Path(str(resources.files("kdsharp.weights") / "zoo"))
+        # The same student, which says it learned from a teacher of another blur.
+        strange = self.folder / "strange.safetensors"
+        shutil.copy(zoo / "rt-s-bicubic2.safetensors", strange)
+        card = json.loads((zoo / "rt-s-bicubic2.json").read_text())
+        card["name"] = "strange"
+        card["recipe"]["teacher"]["weights"] = "rt-m-call"
+        strange.with_suffix(".json").write_text(json.dumps(card))
+        wanted = {
+            "rt-s-call": [],
+            "rt-m-call": [],
+            "rt-s-bicubic2": ["rt-xl-bicubic2"],
+            "rt-xl-bicubic2": [],
+            "strange": [],
+        }
+        names = [*list(wanted)[:-1], str(strange)]
+        status, _, complaints = self._build("--models", *names, "--runtime", self.copy)
+        self.assertEqual(status, 0, complaints)
+        listed = json.loads((self.out / "site.json").read_text())["networks"]
+        self.assertEqual({entry["name"]: entry["teachers"] for entry in listed}, wanted)
 
     def test_a_site_is_replaced_and_nothing_else(self):
         arguments = ("--models", "rt-s-call", "--runtime", self.copy)

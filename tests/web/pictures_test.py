@@ -193,14 +193,36 @@ class PicturesTest(browser.PageTest):
         page = self._open()
         self._take(page, "a.webp", _large_webp()[1])
         self.wait(page, "#status", _MADE)
-        page.select_option("#teacher", sites.RGB)
+        page.select_option("#student", sites.TAUGHT)
+        self.wait(page, "#status", f"{sites.TAUGHT} .*{_MADE}")
+        page.select_option("#teacher", sites.TEACHER)
         page.click("#cancel")
         self.wait(page, "#status", "^Cancelled")
         self.assertFalse(page.is_visible("#progress-bar"))
         self.assertEqual(page.locator("#stage canvas").count(), 2)
         self._take(page, "b.png", _file(_photograph(90, 80), "PNG"))
-        self.wait(page, "#status", f"b.png.*{sites.RGB} .*{_MADE}")
+        self.wait(page, "#status", f"b.png.*{sites.TEACHER} .*{_MADE}")
         self.assertEqual(page.locator("#stage canvas").count(), 3)
+
+    def test_a_student_is_shown_beside_none_but_its_own_teacher(self):
+        page = self._open()
+        self._take(page, "a.png", _file(_photograph(90, 80), "PNG"))
+        self.wait(page, "#status", _MADE)
+        self.assertEqual(page.input_value("#student"), sites.STUDENT)
+        self.assertFalse(page.is_visible("#teacher"))
+        page.select_option("#student", sites.TAUGHT)
+        offered = page.locator("#teacher option").evaluate_all(
+            "options => options.map((option) => option.value)"
+        )
+        self.assertEqual(offered, ["none", sites.TEACHER])
+        page.select_option("#teacher", sites.TEACHER)
+        self.wait(page, "#status", f"{sites.TAUGHT} .*{sites.TEACHER} .*{_MADE}")
+        self.assertEqual(page.locator("#stage canvas").count(), 3)
+        page.select_option("#student", sites.RGB)
+        self.wait(page, "#status", f"{sites.RGB} .*{_MADE}")
+        self.assertNotIn(sites.TEACHER, page.inner_text("#status"))
+        self.assertFalse(page.is_visible("#teacher"))
+        self.assertEqual(page.locator("#stage canvas").count(), 2)
 
     def test_what_cannot_be_read_gets_a_sentence(self):
         whole = _file(_photograph(90, 80), "PNG")

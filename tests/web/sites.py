@@ -9,6 +9,8 @@ import tempfile
 from tests.cli.running import run
 
 STUDENT, RGB = "rt-s-codec", "dncnn8-call"
+# A student and what taught it, which is of another blur than those.
+TAUGHT, TEACHER = "rt-s-bicubic2", "rt-xl-bicubic2"
 
 
 @functools.cache
@@ -17,7 +19,8 @@ def built() -> pathlib.Path:
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     site = pathlib.Path(folder) / "site"
-    status, _, complaints = run("web", "build", site, "--models", STUDENT, RGB)
+    names = (STUDENT, RGB, TAUGHT, TEACHER)
+    status, _, complaints = run("web", "build", site, "--models", *names)
     if status:
         raise AssertionError(complaints)
     return site

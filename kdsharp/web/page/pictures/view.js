@@ -41,16 +41,28 @@ export class Pictures {
   }
 
   #fill() {
+    for (const { name } of this.#site.networks)
+      $("student").add(new Option(this.#label(name), name));
+    this.#offerTeachers();
+  }
+
+  /** Offers none but what taught the student: another teacher is of another task. */
+  #offerTeachers() {
+    const { teachers } = find(this.#site, $("student").value);
+    const chosen = teachers.includes($("teacher").value) ? $("teacher").value : NONE;
+    $("teacher").replaceChildren(
+      new Option(NONE, NONE),
+      ...teachers.map((name) => new Option(this.#label(name), name)),
+    );
+    $("teacher").value = chosen;
+    $("teacher-choice").hidden = teachers.length === 0;
+    if (this.#made.teacher?.name !== chosen) delete this.#made.teacher;
+  }
+
+  #label(name) {
     const { networks } = this.#site;
-    const most = Math.max(...networks.map(work));
-    for (const role of ROLES) {
-      for (const network of networks) {
-        const { name } = network;
-        $(role).add(new Option(work(network) === most ? `${name} (slow)` : name, name));
-      }
-    }
-    $("teacher").add(new Option(NONE, NONE), 0);
-    $("teacher").value = NONE;
+    const slow = work(find(this.#site, name)) === Math.max(...networks.map(work));
+    return slow ? `${name} (slow)` : name;
   }
 
   #listen() {
@@ -78,6 +90,7 @@ export class Pictures {
     for (const role of ROLES)
       $(role).addEventListener("change", () => {
         delete this.#made[role];
+        this.#offerTeachers();
         this.#update();
       });
     $("strength").addEventListener("input", () => {
