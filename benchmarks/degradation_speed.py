@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Returns the seconds of the step and of every degradation, medians."""
-    parallel.show_cores(_SHAPE[0])
+    parallel.expose_cpu_cores(_SHAPE[0])
     blurs = {spec: _degradation(spec) for spec in arguments.specs or SPECS}
     train = jax_step(NETWORKS["student"], random_batch(*_SHAPE))
     turns = {name: timed(work) for name, work in {_STEP: train, **blurs}.items()}

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
     """Returns the crops a second of every way of loading, and of the step."""
-    parallel.show_cores(8)
+    parallel.expose_cpu_cores(8)
     with _photographs(arguments.folder) as root:
         names = folder.find_pictures(root)
         ways = itertools.product(_BATCHES, (False, True), (1, 4, 8), (0, 2))

@@ -153,7 +153,7 @@ def step(size: Size, batch: int, dtype: str, variant: str = AS_TRAINED) -> Work:
 
     rows = jnp.zeros((size.steps, batch), jnp.int32)
     return Work(
-        calls.several(take, size.steps),
+        calls.loop_steps(take, size.steps),
         (_state(size, task.model.norm_after), frozen, rows, jnp.int32(size.steps)),
         steps=size.steps,
         given_up=True,

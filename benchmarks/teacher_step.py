@@ -170,4 +170,4 @@ def report(result: dict) -> str:
 
 if __name__ == "__main__":
     # What still compiles would be waited for.
-    hosts.end(command.run(__name__))
+    hosts.exit_now(command.run(__name__))

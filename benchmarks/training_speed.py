@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
     """Returns the seconds of every contender's step, a network at a time."""
-    parallel.show_cores(arguments.batch)
+    parallel.expose_cpu_cores(arguments.batch)
     shape = (arguments.batch, arguments.patch, arguments.patch, 3)
     batch = random_batch(*shape)
     product, product_operations = matrix_product()

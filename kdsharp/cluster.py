@@ -22,17 +22,17 @@ def run(call: Callable[[], int]) -> int:
     # Orbax writes a traceback of what it raises, too: of a lost host, a sentence tells.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     # What all hosts do alike, one of them tells.
-    if not hosts.is_first():
+    if not hosts.is_primary():
         terminal.configure_logging(logging.WARNING)
     try:
         status = call()
     except hosts.HostLost as loss:
-        hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+        hosts.exit_now(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST_STATUS))
     except Exception as error:
-        if hosts.is_loss(error):
+        if hosts.is_host_loss(error):
             loss = hosts.HostLost(cause=error)
-            hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+            hosts.exit_now(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST_STATUS))
         traceback.print_exc()
-        hosts.end(1)
-    hosts.leave()
+        hosts.exit_now(1)
+    hosts.shut_down()
     return status

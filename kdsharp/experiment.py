@@ -38,7 +38,7 @@ _IDENTITY = "identity"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _NAMED = 10
-_NO_GAIN = "the network does no better than to return its input"
+_NO_GAIN = "the network is no better than its input"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ def set_up(config: ConfigDict) -> None:
     Call it before anything computes.
     """
     compilation.enable_cache()
-    parallel.show_cores(config.batch_size, config.devices)
+    parallel.expose_cpu_cores(config.batch_size, config.devices)
 
 
 def run(config: ConfigDict, folder: Path) -> None:

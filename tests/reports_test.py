@@ -19,7 +19,7 @@ from kdsharp.weights import store
 pytestmark = pytest.mark.slow
 
 
-_NO_BETTER = "does no better than to return its input"
+_NO_BETTER = "is no better than its input"
 
 
 class _Smoke(absltest.TestCase):

@@ -345,7 +345,9 @@ class DamageTest(absltest.TestCase):
         folder = self.root / "data/celeb_a/2.1.0"
         folder.mkdir(parents=True)
         (folder / "celeb_a-train.tfrecord-00000-of-00012").touch()
-        with self.assertRaisesRegex(UserError, "2.1.0 are TFRecord files.* TensorFlow"):
+        with self.assertRaisesRegex(
+            UserError, "TFRecord files in .*2.1.0, which only TensorFlow"
+        ):
             self._open()
 
 

@@ -86,7 +86,7 @@ class FolderTest(parameterized.TestCase):
             names = folder.names_of_split(self.root, "test")
         self.assertEqual(names, [f"{valid}/x.jpg"])
         self.assertLen(logs.output, 1)
-        self.assertIn("also chose the best step", logs.output[0])
+        self.assertIn("also chose the best checkpoint", logs.output[0])
         self._touch("test/y.jpg")
         self.assertEqual(folder.names_of_split(self.root, "test"), ["test/y.jpg"])
 

@@ -126,7 +126,7 @@ class PairedTest(parameterized.TestCase):
 class SpecTest(parameterized.TestCase):
     @parameterized.parameters("paired:", "tfds:", "folder:?split=80/20")
     def test_source_without_path_is_a_user_error(self, spec):
-        with self.assertRaisesRegex(UserError, "names no"):
+        with self.assertRaisesRegex(UserError, "lacks the name"):
             sources.create(spec, "train")
 
     def test_invalid_scheme_is_reported_before_reading_the_folder(self):

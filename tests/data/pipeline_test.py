@@ -103,7 +103,7 @@ class PipelineTest(parameterized.TestCase):
     def test_shrunk_crop_equals_pillow(self):
         rng = np.random.default_rng(0)
         picture = rng.integers(256, size=(32, 32, 3), dtype=np.uint8)
-        found = pipeline._reduced(picture, 16)
+        found = pipeline._downscale(picture, 16)
         expected = Image.fromarray(picture).resize((16, 16), Image.Resampling.BICUBIC)
         np.testing.assert_array_equal(found, np.asarray(expected))
 

@@ -69,7 +69,7 @@ class SplitsTest(parameterized.TestCase):
         self.assertEqual(test, choose("valid"))
         self.assertLen(logs.output, 1)
         self.assertIn("The folder x", logs.output[0])
-        self.assertIn("also chose the best step", logs.output[0])
+        self.assertIn("also chose the best checkpoint", logs.output[0])
 
     def test_scheme_for_existing_splits_is_a_user_error(self):
         with self.assertRaisesRegex(

@@ -115,11 +115,14 @@ class SubsetTest(parameterized.TestCase):
         self.assertLen(source, 1)
 
     @parameterized.parameters(
-        ("?first=0", "first=0: write a whole number"),
-        ("?crop=-3", "crop=-3: write a whole number"),
-        ("?first=", "first=: write a whole number"),
-        ("?first=3&last=3", "no option 'last': there are split, first, short"),
-        ("?crop=8&split=80/30", "no way to split by '80/30'"),
+        ("?first=0", "first in .* must be a whole number of at least 1, not '0'"),
+        ("?crop=-3", "crop in .* must be a whole number of at least 1, not '-3'"),
+        ("?first=", "first in .* must be a whole number of at least 1, not ''"),
+        (
+            "?first=3&last=3",
+            "unknown option 'last' .*; choose one of: split, first, short",
+        ),
+        ("?crop=8&split=80/30", "invalid split '80/30'"),
     )
     def test_invalid_option_is_a_user_error(self, options, message):
         with self.assertRaisesRegex(UserError, message):

@@ -48,8 +48,8 @@ class SlurmTest(absltest.TestCase):
                 self._wait(lambda: other not in slurm.run("squeue", "-h", "-o%i"), log)
                 # Slurm lets who was sent back wait for two minutes.
                 slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-                self._wait(lambda: "goes on from step" in log.read_text(), log)
-                self.assertIn(f"goes on from step {saved} of", log.read_text())
+                self._wait(lambda: "resuming from step" in log.read_text(), log)
+                self.assertIn(f"resuming from step {saved} of", log.read_text())
                 self._wait(lambda: _curve(workdir)[-1]["step"] > saved + 3, log)
             # Leaving the cluster ended the job, which stayed away.
             self.assertEqual(log.read_text().count("back into the queue"), 1)

@@ -140,7 +140,7 @@ class PreparingTest(parameterized.TestCase):
 
     def test_other_photographs_or_another_seed_are_user_errors(self):
         out = self.root / "clips"
-        with self.assertRaisesRegex(UserError, "of seed 0, not 1; name another"):
+        with self.assertRaisesRegex(UserError, "have seed 0, not 1; name another"):
             preparing.prepare(self.root / "photos", out, count=36, seed=1)
         with self.assertRaisesRegex(UserError, "for 36 clips, more than 30"):
             preparing.prepare(self.root / "photos", out, count=30)
