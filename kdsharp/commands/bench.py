@@ -161,7 +161,7 @@ def _time(
     rows = [
         speed_report.Row(*name, times, costs[name[0]]) for name, times in timed.items()
     ]
-    claimed = claims.sentences(height, width, peak)
+    claimed = claims.describe(height, width, peak)
     return speed_report.Size(width, height, batch, rows, peak, claimed), lost
 
 

@@ -115,11 +115,11 @@ class PlotTest(parameterized.TestCase):
             self.assertLessEqual(distances.min(), 1.5)
 
     @parameterized.parameters(
-        (("runs", "{0}"), "no folder of a run"),
+        (("runs", "{0}"), "is not a run: it has no metrics"),
         (("runs", "{0}/run", "--metric", "lpips"), "no metric 'lpips'; it has: psnr"),
         (("tradeoff", "{0}/q.json"), "no speed among 1 files"),
         (("tradeoff", "{0}/q.json", "{0}/s.json"), "no network is in both"),
-        (("tradeoff", "{0}/q.json", "--metric", "mse"), "more is not better"),
+        (("tradeoff", "{0}/q.json", "--metric", "mse"), "higher is not better"),
         (("tradeoff", "{0}/run/metrics.jsonl"), "neither scores.json"),
         (("tradeoff", "{0}/none.json"), "cannot read"),
         (("residuals", "a", "b", "--data", "{0}/none.png"), "no folder"),

@@ -39,7 +39,7 @@ class SplitsTest(parameterized.TestCase):
         "", "80", "80/30", "80/10/20", "100/0", "0/100", "80/20+100", "a/b", "-80/180"
     )
     def test_invalid_scheme_is_a_user_error(self, scheme):
-        with self.assertRaisesRegex(UserError, "make 100"):
+        with self.assertRaisesRegex(UserError, "sum to 100"):
             splits.percentages(scheme)
 
     def test_groups_stay_together(self):

@@ -1,4 +1,4 @@
-"""What was found as Markdown, CSV, JSON and a plot of gain over rate."""
+"""Reports the results on calls as Markdown, CSV, JSON and a plot of gain over rate."""
 
 import csv
 import dataclasses
@@ -20,8 +20,8 @@ _MASK_STYLE = {"color": "black", "linestyle": ":"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """All that was found, and of what; `identities` are the restorers' by name."""
+class CallResults:
+    """The results and their settings; `identities` are those of restorers by name."""
 
     ladder: Ladder
     judged: Judged
@@ -35,18 +35,17 @@ class Found:
 
     @property
     def names(self) -> list[str]:
-        """What gains or loses anything, networks first."""
+        """The restorers except the input, networks first."""
         names = [name for name in self.identities if name != INPUT]
         return sorted(names, key=lambda name: name in MASKS)
 
     @property
     def networks(self) -> list[str]:
-        """The networks alone."""
         return [name for name in self.names if name not in MASKS]
 
 
-def tables(found: Found) -> list[str]:
-    """The restorers over all settings, the sources, the settings, and text."""
+def tables(found: CallResults) -> list[str]:
+    """Formats the tables of restorers, of sources, of settings, and of text."""
     made = []
     if found.rows:
         columns = {
@@ -65,14 +64,18 @@ def tables(found: Found) -> list[str]:
         for name in found.names:
             cells = found.texts[name]
             lines.append(
-                [name, _form(cells["to_itself"], ".2f"), _form(cells["gain"], "+.2f")]
+                [
+                    name,
+                    _format(cells["to_itself"], ".2f"),
+                    _format(cells["gain"], "+.2f"),
+                ]
             )
         made.append(text.table(lines))
     return made
 
 
-def notes(found: Found) -> list[str]:
-    """What a reader has to know to compare the tables with others."""
+def notes(found: CallResults) -> list[str]:
+    """Describes the protocol, for comparisons with other tables."""
     window = found.ladder.window
     clips = {(cell.clip.name, cell.clip.is_page) for cell, _ in found.judged}
     pages = sum(is_page for _, is_page in clips)
@@ -94,7 +97,7 @@ def notes(found: Found) -> list[str]:
     ]
 
 
-def write(found: Found, folder: Path) -> list[Path]:
+def write(found: CallResults, folder: Path) -> list[Path]:
     """Writes calls.md, calls.csv, calls.json and gains.png; returns their paths."""
     texts = {
         "calls.md": _markdown(found),
@@ -107,8 +110,8 @@ def write(found: Found, folder: Path) -> list[Path]:
     return [folder / name for name in (*texts, "gains.png")]
 
 
-def plot(found: Found, path: Path) -> None:
-    """Draws gain over rate, a panel a source and a line a network."""
+def plot(found: CallResults, path: Path) -> None:
+    """Plots gain over rate, with one panel per source and one line per network."""
     from matplotlib.figure import Figure
 
     sources = _rates(_coded(found))
@@ -135,8 +138,8 @@ def plot(found: Found, path: Path) -> None:
         figure.savefig(unfinished, dpi=110)
 
 
-def _sources(found: Found) -> str:
-    """Gains of each source at all rates, the mean of the motions."""
+def _sources(found: CallResults) -> str:
+    """Formats the gains for each source and rate, as means over motions."""
     lines = [["gain, dB", "kbit/s", *found.names]]
     for source, rates in _rates(_coded(found)).items():
         gains = [
@@ -150,7 +153,7 @@ def _sources(found: Found) -> str:
 
 
 def _rates(settings: Sequence[Setting]) -> dict[str, dict[int, list[Setting]]]:
-    """The settings by source and, the lowest first, by rate."""
+    """Groups settings by source and by ascending rate."""
     found: dict[str, dict[int, list[Setting]]] = {}
     for setting in sorted(settings, key=lambda setting: setting.rate):
         found.setdefault(setting.source, {}).setdefault(setting.rate, []).append(
@@ -159,7 +162,7 @@ def _rates(settings: Sequence[Setting]) -> dict[str, dict[int, list[Setting]]]:
     return {s.source: found[s.source] for s in settings}
 
 
-def _settings(found: Found) -> str:
+def _settings(found: CallResults) -> str:
     lines = [["source", "motion", "kbit/s", "input, dB", *found.networks, _BEST]]
     for setting in _coded(found):
         lines.append(
@@ -167,24 +170,26 @@ def _settings(found: Found) -> str:
                 setting.source,
                 setting.motion,
                 str(setting.rate),
-                _form(setting.rows[INPUT]["psnr"], ".2f"),
-                *(_form(setting.gain(name), "+.2f") for name in found.networks),
-                _form(setting.best_mask, "+.2f"),
+                _format(setting.rows[INPUT]["psnr"], ".2f"),
+                *(_format(setting.gain(name), "+.2f") for name in found.networks),
+                _format(setting.best_mask, "+.2f"),
             ]
         )
     return text.table(lines, words=2)
 
 
-def _coded(found: Found) -> list[Setting]:
-    """The settings that an encoder has a part in."""
+def _coded(found: CallResults) -> list[Setting]:
+    """The settings that are encoded."""
     return [setting for setting in found.settings if setting.rate]
 
 
-def _columns(found: Found) -> dict[str, Callable[[Row], str]]:
+def _columns(found: CallResults) -> dict[str, Callable[[Row], str]]:
     count = sum(setting.source != TEXT for setting in found.settings)
 
     def gain(measure: str, form: str) -> Callable[[Row], str]:
-        return lambda row: "" if row.name == INPUT else _form(row.gains[measure], form)
+        return lambda row: (
+            "" if row.name == INPUT else _format(row.gains[measure], form)
+        )
 
     def but_input(cell: Callable[[Row], str]) -> Callable[[Row], str]:
         return lambda row: "" if row.name == INPUT else cell(row)
@@ -192,25 +197,25 @@ def _columns(found: Found) -> dict[str, Callable[[Row], str]]:
     return {
         "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
         "gain, dB": gain("psnr", "+.2f"),
-        "worst, dB": but_input(lambda row: _form(row.worst, "+.2f")),
+        "worst, dB": but_input(lambda row: _format(row.worst, "+.2f")),
         "in": but_input(lambda row: row.worst_at),
         f"beats unsharp, of {count}": but_input(lambda row: str(row.beats)),
         "SSIM": gain("ssim", "+.4f"),
         "VMAF": gain("vmaf", "+.1f"),
         "VMAF-NEG": gain("vmaf_neg", "+.1f"),
-        "sharpness": lambda row: _form(row.sharpness, ".2f"),
-        "blocking": lambda row: _form(row.blocking, ".2f"),
-        "flicker still": but_input(lambda row: _form(row.flicker_still, ".2f")),
-        "flicker pan": but_input(lambda row: _form(row.flicker_pan, ".2f")),
-        "ms a frame": lambda row: _form(row.milliseconds, ".1f"),
+        "sharpness": lambda row: _format(row.sharpness, ".2f"),
+        "blocking": lambda row: _format(row.blocking, ".2f"),
+        "flicker still": but_input(lambda row: _format(row.flicker_still, ".2f")),
+        "flicker pan": but_input(lambda row: _format(row.flicker_pan, ".2f")),
+        "ms a frame": lambda row: _format(row.milliseconds, ".1f"),
     }
 
 
-def _form(value: float | None, form: str) -> str:
+def _format(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
 
 
-def _markdown(found: Found) -> str:
+def _markdown(found: CallResults) -> str:
     lines = ["# Calls", ""]
     for table in tables(found):
         lines += [table, ""]
@@ -222,7 +227,7 @@ def _markdown(found: Found) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(found: Found) -> list[dict]:
+def _cells(found: CallResults) -> list[dict]:
     names = {identity: name for name, identity in found.identities.items()}
     return [
         {
@@ -240,7 +245,7 @@ def _cells(found: Found) -> list[dict]:
     ]
 
 
-def _csv(found: Found) -> str:
+def _csv(found: CallResults) -> str:
     cells = _cells(found)
     measures = list(
         dict.fromkeys(m for cell in cells for row in cell["rows"].values() for m in row)
@@ -257,7 +262,7 @@ def _csv(found: Found) -> str:
     return written.getvalue()
 
 
-def _json(found: Found) -> str:
+def _json(found: CallResults) -> str:
     shown = {
         "kind": "calls",
         "ladder": dataclasses.asdict(found.ladder),

@@ -1,6 +1,6 @@
-"""Quality against speed: which networks no other beats in both.
+"""Plots of quality against speed, with the Pareto front.
 
-Quality is that of float32, whatever the speed is of.
+Quality is measured in float32, whatever the dtype of the speed.
 """
 
 import itertools
@@ -19,7 +19,7 @@ _MARKS = "o^vDP*Xh"
 
 
 class Point(NamedTuple):
-    """A network as a backend runs it."""
+    """A network on a backend: frames per second and quality."""
 
     network: str
     backend: str
@@ -28,7 +28,7 @@ class Point(NamedTuple):
 
 
 def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
-    """Returns what `kdsharp eval` and what `kdsharp bench` found, from their JSON."""
+    """Reads the JSON files of `kdsharp eval` and `kdsharp bench`."""
     found: dict[str, list[dict]] = {"quality": [], "speed": []}
     for path in paths:
         try:
@@ -38,7 +38,7 @@ def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path} is neither scores.json of kdsharp eval nor speed.json of "
+                f"{path} is neither a scores.json of kdsharp eval nor a speed.json of "
                 "kdsharp bench"
             ) from error
     for kind, verb in (("quality", "eval"), ("speed", "bench")):
@@ -50,7 +50,7 @@ def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
 
 
 def points(quality: dict, sizes: Sequence[dict], metric: str = "psnr") -> list[Point]:
-    """Returns every network that both know, at sizes that are all the same."""
+    """Combines the networks that are in both, for timings of one frame size."""
     found = []
     for row in (row for size in sizes for row in size["rows"]):
         scores = quality["rows"].get(row["network"], {}).get(metric)
@@ -62,7 +62,7 @@ def points(quality: dict, sizes: Sequence[dict], metric: str = "psnr") -> list[P
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """Returns those that no other beats in both, the slowest first."""
+    """The Pareto front, slowest first."""
     best = []
     for point in sorted(points, key=lambda p: (-p.rate, -p.quality)):
         if not best or point.quality > best[-1].quality:
@@ -71,10 +71,10 @@ def front(points: Sequence[Point]) -> list[Point]:
 
 
 def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
-    """Writes a panel for each set of pictures and each size of frame."""
+    """Plots a panel for each evaluation and each frame size."""
     if metric not in metrics.MAXIMISED:
         raise UserError(
-            f"of metric {metric!r} more is not better: give one of "
+            f"higher is not better for metric {metric!r}; choose one of: "
             f"{', '.join(sorted(metrics.MAXIMISED))}"
         )
     qualities, speeds = read(paths)
@@ -89,8 +89,8 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
     ]
     if not any(found for _, _, found in panels):
         raise UserError(
-            "no network is in both: what was timed and what was scored go by other "
-            "names"
+            "no network is in both the scores and the timings; their names have to "
+            "be the same"
         )
     from matplotlib.figure import Figure
 
@@ -110,7 +110,7 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
 
 
 def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
-    """A colour a network, a mark a backend."""
+    """Draws a panel, with a colour per network and a marker per backend."""
     axes.set_xscale("log")
     best = front(found)
     axes.plot(

@@ -1,4 +1,4 @@
-"""Whatever restores a picture, under one roof: trained networks and an unsharp mask."""
+"""Restorers of pictures: trained networks and an unsharp mask."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -15,8 +15,8 @@ from kdsharp.weights import store
 
 INPUT, UNSHARP = "input", "unsharp mask"
 
-# The best of forty (radii from 0.5 to 3, 25 to 150 %) for `bicubic:2` on the 20
-# photographs of BSDS500 that no shipped weights learned from, and fixed since.
+# The best of forty settings (radii 0.5 to 3, 25 to 150 %) for `bicubic:2` on 20
+# photographs of BSDS500 that no shipped weights were trained on.
 _MASK = ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0)
 UNSHARP_SETTINGS = (
     f"Gaussian of radius {_MASK.radius}, {_MASK.percent} %, threshold "
@@ -35,7 +35,7 @@ class Restorer:
 
 
 def of_weights(weights: store.Weights, name: str) -> Restorer:
-    """Returns a network as a restorer; one of luma lets chroma pass."""
+    """Creates the restorer of a network; luma networks leave chroma unchanged."""
 
     @jax.jit
     def restore(variables, blurred):
@@ -50,9 +50,9 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
 
 
 def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
-    """Returns the networks by the names they were given by, and why others are not.
+    """Loads networks; returns them by given name, and the reasons for failures.
 
-    Where two are called the same, the second goes by its path.
+    If two have the same name, the second is named by its path.
     """
     found: dict[str, Restorer] = {}
     failed: dict[str, str] = {}
@@ -70,14 +70,14 @@ def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
 
 
 def row_name(given: str, card: dict) -> str:
-    """Returns how tables call weights: as they ship, or as their card has it."""
+    """The name of weights in tables: that of shipped weights, or that of the card."""
     if given in store.shipped():
         return given
     return card.get("name") or Path(given).stem
 
 
 def unsharp_mask() -> Restorer:
-    """Returns what every picture editor does."""
+    """Creates the baseline of all networks, Pillow's unsharp mask."""
 
     def restore(blurred: jax.Array) -> jax.Array:
         grey = np.clip(np.round(np.asarray(blurred[0]) * 255), 0, 255)
