@@ -33,7 +33,7 @@ class DataTest(parameterized.TestCase):
         (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
         (("data", "preview", "nothing.py", "--out", "a.png"), "no config nothing.py"),
-        (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
+        (("data", "preview", "setup.py", "--out", "a.txt"), "such as .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )
     def test_a_mistake_is_one_sentence(self, arguments, message):

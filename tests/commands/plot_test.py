@@ -123,7 +123,7 @@ class PlotTest(parameterized.TestCase):
         (("tradeoff", "{0}/run/metrics.jsonl"), "neither scores.json"),
         (("tradeoff", "{0}/none.json"), "cannot read"),
         (("residuals", "a", "b", "--data", "{0}/none.png"), "no folder"),
-        (("runs", "{0}/run", "--out", "{0}/out.txt"), "no name of a picture"),
+        (("runs", "{0}/run", "--out", "{0}/out.txt"), "not the name of a picture"),
     )
     def test_a_mistake_gets_one_sentence(self, arguments, message):
         self._write("run/metrics.jsonl", '{"step": 1, "valid/psnr": 30}\n')

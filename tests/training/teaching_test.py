@@ -60,7 +60,7 @@ class CaptureTest(parameterized.TestCase):
             teaching.parse_layers("conv1:conv2, conv3:up"),
             (("conv1", "conv2"), ("conv3", "up")),
         )
-        with self.assertRaisesRegex(UserError, "'conv1': a pair is"):
+        with self.assertRaisesRegex(UserError, "'conv1' must be pairs"):
             teaching.parse_layers("conv1")
 
 

@@ -14,7 +14,7 @@ Turn = Callable[[], float]
 
 
 def timed(work: Callable[[], object]) -> Turn:
-    """Creates a turn that runs `work`, waits for the result, and returns the seconds."""
+    """Creates a turn that runs `work`, waits for its result, and returns the time."""
 
     def turn() -> float:
         began = time.perf_counter()
