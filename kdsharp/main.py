@@ -67,7 +67,7 @@ def _train(config: "ConfigDict", folder: Path) -> int:
         return terminal.fail(stop, stop.exit_status)
     except OSError as error:  # A full disk, a lost mount.
         return terminal.fail(
-            f"{error}: what was saved stays; mend that and run the same command again",
+            f"{error}: saved checkpoints are kept; fix this and repeat the command",
             1,
         )
     return 0

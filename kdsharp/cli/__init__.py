@@ -1,7 +1,7 @@
-"""The command `kdsharp`: arguments become one call.
+"""The command line `kdsharp VERB`: parses the arguments and makes one call.
 
-Each of `_FILES` declares a verb and its arguments, or a group of verbs, in `add`. What
-a verb needs is imported when it runs: `--help` waits for none of it.
+Each module in `_FILES` declares a verb, or a group of verbs, in its function `add`. A
+verb imports what it needs when it runs, so that `--help` is fast.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from kdsharp import __version__
 from kdsharp.base import terminal
 from kdsharp.errors import Stopped, UserError
 
-# The files that verbs are in, in the order of `--help`.
+# The modules that define verbs, in the order of `--help`.
 _FILES = (
     "sharpen",
     "models",
@@ -37,7 +37,7 @@ _FILES = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns the exit status."""
+    """Runs one command and returns its exit status."""
     arguments = _parse(argv)
     terminal.configure_logging()
     try:
@@ -49,18 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return terminal.fail(stop, stop.exit_status)
     except KeyboardInterrupt:
         return terminal.fail("interrupted", 130)
-    except BrokenPipeError:  # Who reads has seen enough, as `head` does.
+    except BrokenPipeError:  # The reader, such as `head`, closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # A full disk, a lost mount.
         return terminal.fail(
-            f"{error}: what is done stays; mend that and run the same command again", 1
+            f"{error}: finished output is kept; fix this and repeat the command", 1
         )
     return status
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments; where a verb takes values of a config, also those `overrides`."""
+    """Parses `argv`; `overrides` holds the config flags of verbs that take them."""
     parser = _parser()
     arguments, others = parser.parse_known_args(argv)
     if others and not getattr(arguments, "takes_overrides", False):
@@ -71,7 +71,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="kdsharp", description="Sharpens pictures, and trains what does so."
+        prog="kdsharp",
+        description="Sharpens pictures and videos, and trains the networks for it.",
     )
     parser.add_argument("--version", action="version", version=f"kdsharp {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)

@@ -1,4 +1,4 @@
-"""`python -m kdsharp.cli` is `kdsharp`."""
+"""Runs `kdsharp` as `python -m kdsharp.cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`kdsharp ablate`: does distillation help, and which kind?"""
+"""`kdsharp ablate`: compares training methods, with and without a teacher."""
 
 import argparse
 import pathlib
@@ -9,23 +9,32 @@ from kdsharp.cli.verbs import Verbs, add_verb
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp ablate`."""
     ablate = add_verb(
-        verbs, "ablate", _ablate, "train a student by every method, and compare"
+        verbs, "ablate", _ablate, "train one student by several methods and compare"
     )
     ablate.add_argument(
-        "config", metavar="CONFIG", help="an ablation, such as configs/ablation.py"
+        "config", metavar="CONFIG", help="an ablation config: configs/ablation.py"
     )
     ablate.add_argument(
         "--out",
         metavar="DIR",
         default="runs/ablation",
-        help="where runs and table go; what is there goes on (default: %(default)s)",
+        help="folder for the runs and the table; unfinished runs in it are resumed "
+        "(default: %(default)s)",
     )
-    ablate.add_argument("--source", help="pictures, as folder:photos")
     ablate.add_argument(
-        "--methods", metavar="A,B", help="some of them; the baseline joins"
+        "--source", help="training pictures, such as folder:photos (default: config's)"
     )
-    ablate.add_argument("--seeds", metavar="N", type=int, help="so many, from 0 on")
-    ablate.add_argument("--steps", metavar="N", type=int, help="of every training")
+    ablate.add_argument(
+        "--methods",
+        metavar="A,B",
+        help="only these methods, and the baseline (default: all)",
+    )
+    ablate.add_argument(
+        "--seeds", metavar="N", type=int, help="number of seeds, counted from 0"
+    )
+    ablate.add_argument(
+        "--steps", metavar="N", type=int, help="training steps of each run"
+    )
 
 
 def _ablate(arguments: argparse.Namespace) -> None:

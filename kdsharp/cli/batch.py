@@ -1,4 +1,4 @@
-"""`kdsharp batch`: millions of pictures, on one machine or many."""
+"""`kdsharp batch`: sharpens millions of pictures, on one machine or a cluster."""
 
 import argparse
 import logging
@@ -11,19 +11,23 @@ from kdsharp.errors import UserError
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp batch`."""
     verb = add_verb(
-        verbs, "batch", _batch, "sharpen millions of pictures by Apache Beam"
+        verbs, "batch", _batch, "sharpen millions of pictures with Apache Beam"
     )
     verb.add_argument(
-        "glob", metavar="IN_GLOB", help="a pattern, such as 'in/**/*.jpg' or gs://..."
+        "glob",
+        metavar="IN_GLOB",
+        help="a file pattern, such as 'in/**/*.jpg' or gs://...",
     )
     verb.add_argument(
-        "out", metavar="OUT", help="a folder; what is done there is not done again"
+        "out",
+        metavar="OUT",
+        help="the output folder; pictures already written there are skipped",
     )
     verb.add_argument(
         "--runner",
         metavar="R",
         default="DirectRunner",
-        help="DirectRunner (default: this machine), FlinkRunner, SparkRunner, "
+        help="DirectRunner (the default: this machine), FlinkRunner, SparkRunner, "
         "DataflowRunner",
     )
     verb.add_argument(
@@ -31,7 +35,7 @@ def add(verbs: Verbs) -> None:
         metavar="N",
         type=int,
         default=1,
-        help="processes of the DirectRunner (default: %(default)s)",
+        help="worker processes of DirectRunner (default: %(default)s)",
     )
     verb.add_argument(
         "--model",
@@ -39,14 +43,22 @@ def add(verbs: Verbs) -> None:
         default="",
         help="as for kdsharp sharpen",
     )
-    verb.add_argument("--strength", metavar="S", type=float, default=1.0)
-    verb.add_argument("--unsharp", metavar="A", type=float, default=0.0)
+    verb.add_argument(
+        "--strength",
+        metavar="S",
+        type=float,
+        default=1.0,
+        help="as for kdsharp sharpen",
+    )
+    verb.add_argument(
+        "--unsharp", metavar="A", type=float, default=0.0, help="as for kdsharp sharpen"
+    )
     options.add_megapixels(verb)
     verb.add_argument(
         "options",
         nargs="*",
         metavar="-- BEAM_OPTION",
-        help="what Beam is told besides, as --flink_master=HOST:8081",
+        help="options passed on to Beam, such as --flink_master=HOST:8081",
     )
 
 
@@ -58,7 +70,7 @@ def _batch(arguments: argparse.Namespace) -> int:
         raise optional.missing("apache_beam", purpose="kdsharp batch")
     if arguments.workers < 1:
         raise UserError(f"--workers must be at least 1, not {arguments.workers}")
-    # At its first import Beam speaks of clouds that nobody asked for.
+    # On import, Beam warns about cloud packages that are not needed here.
     logging.disable(logging.WARNING)
     from kdsharp.commands import batch
     from kdsharp.runtime.options import RestoreOptions

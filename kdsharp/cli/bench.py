@@ -1,4 +1,4 @@
-"""`kdsharp bench`: networks timed, each in its own process."""
+"""`kdsharp bench`: measures the speed of networks, each in its own process."""
 
 import argparse
 import json
@@ -10,20 +10,20 @@ from kdsharp.cli.verbs import Verbs, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp bench`."""
-    verb = add_verb(verbs, "bench", _bench, "time networks, each in its own process")
+    verb = add_verb(verbs, "bench", _bench, "measure the speed of networks")
     verb.add_argument(
         "--weights",
         nargs="+",
         metavar="W",
         default=[],
-        help="names that ship, .safetensors files or folders of runs",
+        help="included networks, .safetensors files or folders of runs",
     )
     verb.add_argument(
         "--config",
         nargs="+",
         metavar="CONFIG",
         default=[],
-        help="experiments, whose networks are timed with random numbers",
+        help="experiments whose networks are measured with random weights",
     )
     verb.add_argument(
         "--size",
@@ -32,50 +32,58 @@ def add(verbs: Verbs) -> None:
         default=["720p"],
         help="360p, 480p, 720p (default), 1080p, 1440p, 2160p, or WIDTHxHEIGHT",
     )
-    verb.add_argument("--batch", metavar="N", type=int, default=1, help="(default: 1)")
     verb.add_argument(
-        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
+        "--batch", metavar="N", type=int, default=1, help="frames per call (default: 1)"
+    )
+    verb.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        default=0,
+        help="number of threads (default: one per core)",
     )
     verb.add_argument(
         "--dtype",
         nargs="+",
         metavar="T",
         default=["float32"],
-        help="float32 (default), bfloat16, int8",
+        help="element types: float32 (default), bfloat16, int8",
     )
     verb.add_argument(
         "--backend",
         nargs="+",
         metavar="B",
-        help="all (default: those that are installed), jax, openvino, onnxruntime, "
-        "torch, torch-compiled, openvino-defaults, onnxruntime-defaults, ncnn",
+        help="jax, openvino, onnxruntime, torch, torch-compiled, openvino-defaults, "
+        "onnxruntime-defaults, ncnn (default: all, which is all that are installed)",
     )
     verb.add_argument(
         "--pixels",
         metavar="P",
         default="rgb",
-        help="what networks of luma are given: rgb (default), plane as video has it",
+        help="input of luma networks: rgb (default), or plane, as in video",
     )
     verb.add_argument(
         "--frames",
         metavar="N",
         type=int,
         default=50,
-        help="calls to time of each (default: %(default)s)",
+        help="timed calls of each network (default: %(default)s)",
     )
     verb.add_argument(
         "--seconds",
         metavar="S",
         type=float,
         default=30,
-        help="for the slowest's calls, of which there are five at least "
-        "(default: %(default)s)",
+        help="time limit for the calls of the slowest network, which makes five calls "
+        "at least (default: %(default)s)",
     )
-    verb.add_argument("--out", metavar="DIR", type=pathlib.Path, help="where tables go")
+    verb.add_argument(
+        "--out", metavar="DIR", type=pathlib.Path, help="folder for the tables"
+    )
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    # Several processes share a graphics card: none may take all its memory at once.
+    # Several processes share one GPU, so none may reserve all of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     from kdsharp.commands import bench
     from kdsharp.config_files import load_experiment

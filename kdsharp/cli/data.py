@@ -1,4 +1,4 @@
-"""`kdsharp data`: prepare data sets and look at them."""
+"""`kdsharp data`: prepares data sets and shows them."""
 
 import argparse
 import pathlib
@@ -6,14 +6,14 @@ import pathlib
 from kdsharp.base import cores
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
-_OF_CLIPS = ("out", "videos", "count", "seed")
+_CLIP_OPTIONS = ("out", "videos", "count", "seed")
 
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp data` and its verbs."""
     verbs = add_group(verbs, "data", "prepare data sets and look at them")
     prepare = add_verb(
-        verbs, "prepare", _prepare, "copy a data set into one that loads fast"
+        verbs, "prepare", _prepare, "convert a data set for fast loading"
     )
     prepare.add_argument("name", metavar="NAME", help="celeba, helen, gopro or clips")
     prepare.add_argument(
@@ -21,41 +21,44 @@ def add(verbs: Verbs) -> None:
         dest="origin",
         metavar="DIR",
         required=True,
-        help="the folder that holds it as its publisher gives it; for clips, a folder "
-        "of photographs",
+        help="the folder of the data set as published; for clips, a folder of "
+        "photographs",
     )
     prepare.add_argument(
         "--processes",
         metavar="N",
         type=int,
         default=cores.count(),
-        help="that check and copy pictures, or encode clips (default: %(default)s, "
-        "one a core)",
+        help="worker processes (default: %(default)s, one per core)",
     )
     prepare.add_argument(
-        "--out", metavar="D", help="of clips: the folder for them (default: clips)"
+        "--out", metavar="D", help="clips: the output folder (default: clips)"
     )
     prepare.add_argument(
         "--videos",
         metavar="DIR",
-        help="of clips: a folder of videos, of which two in five clips are then made",
+        help="clips: a folder of videos, which two in five clips are then made from",
     )
     prepare.add_argument(
-        "--count", metavar="N", type=int, help="of clips: how many (default: 10000)"
+        "--count", metavar="N", type=int, help="clips: how many (default: 10000)"
     )
     prepare.add_argument(
-        "--seed", metavar="N", type=int, help="of clips: what decides them (default: 0)"
+        "--seed", metavar="N", type=int, help="clips: random seed (default: 0)"
     )
-    info = add_verb(verbs, "info", _info, "say what is prepared, or what to get")
+    info = add_verb(
+        verbs, "info", _info, "describe a data set: what is prepared, where to get it"
+    )
     info.add_argument("name", metavar="NAME", help="celeba, helen or gopro")
     for verb in (prepare, info):
         verb.add_argument(
             "--data-dir",
             metavar="D",
-            help="where prepared data lie (default: $TFDS_DATA_DIR, or "
+            help="folder of prepared data (default: $TFDS_DATA_DIR, or "
             "~/tensorflow_datasets)",
         )
-    preview = add_verb(verbs, "preview", _preview, "show what training would see")
+    preview = add_verb(
+        verbs, "preview", _preview, "draw training pairs as a config makes them"
+    )
     preview.add_argument(
         "config",
         metavar="CONFIG",
@@ -65,22 +68,28 @@ def add(verbs: Verbs) -> None:
         "--out", metavar="FILE", required=True, help="the picture to write"
     )
     preview.add_argument(
-        "--count", metavar="N", type=int, default=6, help="crops (default: 6)"
+        "--count", metavar="N", type=int, default=6, help="number of crops (default: 6)"
     )
-    preview.add_argument("--source", help="instead of the config's, as folder:photos")
-    preview.add_argument("--degradation", help="instead of the config's")
+    preview.add_argument(
+        "--source", help="another source than the config's, such as folder:photos"
+    )
+    preview.add_argument(
+        "--degradation", help="another degradation than the config's, such as jpeg:30"
+    )
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
     from kdsharp.commands import data
 
-    of_clips = {name: getattr(arguments, name) for name in _OF_CLIPS}
+    clip_options = {name: getattr(arguments, name) for name in _CLIP_OPTIONS}
     data.prepare(
         arguments.name,
         arguments.origin,
         data_dir=arguments.data_dir,
         processes=arguments.processes,
-        of_clips={name: value for name, value in of_clips.items() if value is not None},
+        clip_options={
+            name: value for name, value in clip_options.items() if value is not None
+        },
     )
 
 

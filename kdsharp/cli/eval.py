@@ -1,17 +1,17 @@
-"""`kdsharp eval`: networks scored on pictures or calls."""
+"""`kdsharp eval`: scores networks on pictures or on encoded video."""
 
 import argparse
 import pathlib
 from collections.abc import Sequence
 
 from kdsharp.base import optional
-from kdsharp.cli.options import pixels
+from kdsharp.cli.options import parse_size
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
-# What only one of the two ways of judging asks for.
-_OF_PICTURES = ("pairs", "degradation", "shift", "protocol", "shave", "against")
-_OF_CALLS = (
+# Options that are valid only without, and only with, --video.
+_PICTURE_OPTIONS = ("pairs", "degradation", "shift", "protocol", "shave", "against")
+_VIDEO_OPTIONS = (
     *("codecs", "rates", "sources", "player", "screens", "size", "pan"),
     *("frames", "backend", "dtype", "threads", "no_vmaf"),
 )
@@ -19,55 +19,61 @@ _OF_CALLS = (
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp eval`."""
-    verb = add_verb(verbs, "eval", _eval, "score networks beside an unsharp mask")
+    verb = add_verb(
+        verbs, "eval", _eval, "score networks and compare them with an unsharp mask"
+    )
     verb.add_argument(
         "--weights",
         nargs="+",
         metavar="W",
         default=[],
-        help="names that ship, .safetensors files or folders of runs",
+        help="included networks, .safetensors files or folders of runs",
     )
-    judged_by = verb.add_mutually_exclusive_group()
-    judged_by.add_argument(
+    truth = verb.add_mutually_exclusive_group()
+    truth.add_argument(
         "--data",
         metavar="DIR",
         type=pathlib.Path,
-        help="sharp pictures, blurred here; with --video, also videos",
+        help="sharp pictures, which are then degraded; with --video, also videos",
     )
-    judged_by.add_argument(
+    truth.add_argument(
         "--pairs",
         nargs=2,
         metavar=("BLURRED", "SHARP"),
         type=pathlib.Path,
-        help="two folders, or files, under the same names",
+        help="two files, or two folders whose files have the same names",
     )
     verb.add_argument(
-        "--degradation", metavar="SPEC", help="of --data (default: bicubic:2)"
+        "--degradation",
+        metavar="SPEC",
+        help="how --data is degraded (default: bicubic:2)",
     )
     verb.add_argument(
         "--shift",
         metavar="N",
         type=int,
-        help="rows and columns cut off after the blur of --data, for its grid not to "
-        "be the picture's (default: 0)",
+        help="rows and columns to cut off after degrading --data, so that the pixel "
+        "grid of the degradation is shifted (default: 0)",
     )
-    verb.add_argument("--protocol", metavar="P", help="rgb (default) or luma")
+    verb.add_argument(
+        "--protocol", metavar="P", help="channels to score: rgb (default) or luma"
+    )
     verb.add_argument(
         "--shave",
         metavar="N",
         type=int,
-        help="pixels at each border that do not count (default: of luma, the "
-        "degradation's factor; else 0)",
+        help="border pixels to ignore (default: with luma, the degradation's factor; "
+        "otherwise 0)",
     )
     verb.add_argument(
-        "--against", metavar="W", help="a teacher: how near the others come to it"
+        "--against", metavar="W", help="a teacher to compare the other networks with"
     )
     verb.add_argument(
         "--out",
         metavar="DIR",
         type=pathlib.Path,
-        help="where tables and crops go; with --video, what is done stays there, too, "
-        "and an interrupted run goes on",
+        help="folder for tables and crops; with --video, an interrupted run resumes "
+        "from it",
     )
     _add_calls(verb)
 
@@ -76,7 +82,7 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--video",
         action="store_true",
-        help="judge on calls: real encoders, several rates and sources",
+        help="score on calls: real encoders, several bit rates and sources",
     )
     calls = verb.add_argument_group("with --video")
     calls.add_argument(
@@ -90,8 +96,8 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="N",
         type=int,
-        help="kbit/s for 368x448 at 30 frames a second, scaled by area for other sizes "
-        "(default: 86 172 345)",
+        help="kbit/s for 368x448 at 30 frames per second, scaled by area for other "
+        "sizes (default: 86 172 345)",
     )
     calls.add_argument(
         "--sources", nargs="+", metavar="S", help="sharp, half, soft (default: all)"
@@ -99,8 +105,8 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
     calls.add_argument(
         "--player",
         metavar="P",
-        help="how half size is enlarged: bilinear (default, as browsers do), bicubic, "
-        "lanczos",
+        help="filter that enlarges half-size video: bilinear (default, as browsers "
+        "do), bicubic, lanczos",
     )
     calls.add_argument(
         "--screens",
@@ -108,47 +114,58 @@ def _add_calls(verb: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         const=4,
-        help="judge on so many pages of text, too (default: none; without N, 4)",
+        help="also score on N pages of text (default: none; without N, 4)",
     )
     calls.add_argument(
-        "--size", metavar="WxH", help="of the window on a picture (default: 368x448)"
+        "--size", metavar="WxH", help="size of the clips (default: 368x448)"
     )
     calls.add_argument(
         "--pan",
         metavar="P",
         type=float,
-        help="pixels a frame by which the window moves (default: 2)",
+        help="pixels per frame by which panning clips move (default: 2)",
     )
     calls.add_argument(
-        "--frames", metavar="N", type=int, help="of a clip (default: 45)"
+        "--frames", metavar="N", type=int, help="frames per clip (default: 45)"
     )
     calls.add_argument(
         "--backend",
         metavar="B",
         help="auto (default: the fastest installed), openvino, onnxruntime, jax",
     )
-    calls.add_argument("--dtype", metavar="T", help="float32 (default), bfloat16, int8")
+    calls.add_argument(
+        "--dtype", metavar="T", help="element type: float32 (default), bfloat16, int8"
+    )
     calls.add_argument(
         "--no-vmaf",
         action="store_true",
         default=None,
-        help="leave out VMAF, which takes a third of the time",
+        help="skip VMAF, which takes a third of the time",
     )
-    calls.add_argument("--threads", metavar="N", type=int, help="cores (default: all)")
+    calls.add_argument(
+        "--threads",
+        metavar="N",
+        type=int,
+        help="number of threads (default: one per core)",
+    )
 
 
 def _eval(arguments: argparse.Namespace) -> int:
     from kdsharp.base import compilation
 
-    _refuse(
-        arguments,
-        *((_OF_PICTURES, "without") if arguments.video else (_OF_CALLS, "with")),
-    )
+    if arguments.video:
+        _refuse(
+            arguments, _PICTURE_OPTIONS, "goes without --video: leave out one of them"
+        )
+    else:
+        _refuse(arguments, _VIDEO_OPTIONS, "goes with --video: add --video")
     compilation.enable_cache()
     if arguments.video:
         return _eval_calls(arguments)
     if arguments.data is None and arguments.pairs is None:
-        raise UserError("nothing to judge by: give --data DIR or --pairs BLURRED SHARP")
+        raise UserError(
+            "no pictures to score on: give --data DIR or --pairs BLURRED SHARP"
+        )
     from kdsharp.commands import eval_pictures
 
     return eval_pictures.run(
@@ -171,7 +188,7 @@ def _eval_calls(arguments: argparse.Namespace) -> int:
     from kdsharp.evaluation.calls.ladder import Ladder
 
     given = _given(arguments, "pan", "frames")
-    if (size := pixels(arguments.size)) is not None:
+    if (size := parse_size(arguments.size)) is not None:
         given["size"] = size
     combined = {
         name: tuple(dict.fromkeys(values))
@@ -189,13 +206,11 @@ def _eval_calls(arguments: argparse.Namespace) -> int:
 
 
 def _given(arguments: argparse.Namespace, *names: str) -> dict:
-    """The arguments that a person gave, of those names."""
+    """Those of the named options that were given on the command line."""
     values = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _refuse(arguments: argparse.Namespace, names: Sequence[str], how: str) -> None:
+def _refuse(arguments: argparse.Namespace, names: Sequence[str], reason: str) -> None:
     for name in _given(arguments, *names):
-        advice = "add --video" if how == "with" else "leave out one of them"
-        option = "--" + name.replace("_", "-")
-        raise UserError(f"{option} goes {how} --video: {advice}")
+        raise UserError(f"--{name.replace('_', '-')} {reason}")

@@ -1,4 +1,4 @@
-"""The verb that takes networks to other runtimes."""
+"""`kdsharp export`: writes a network for another runtime."""
 
 import argparse
 import pathlib
@@ -7,19 +7,19 @@ from kdsharp.cli.verbs import Verbs, add_verb
 
 
 def add(verbs: Verbs) -> None:
-    """Adds `export`."""
+    """Adds `kdsharp export`."""
     verb = add_verb(verbs, "export", _export, "write a network for another runtime")
     verb.add_argument(
         "weights",
         metavar="NAME",
-        help="a name that ships, a .safetensors file or a run's folder",
+        help="an included network, a .safetensors file, or the folder of a run",
     )
     verb.add_argument(
         "-o",
         "--out",
         metavar="OUT",
         type=pathlib.Path,
-        help="the file to write (default: by the network's name)",
+        help="the file to write (default: named after the network)",
     )
     verb.add_argument(
         "--format",
@@ -31,27 +31,27 @@ def add(verbs: Verbs) -> None:
         "--interface",
         metavar="I",
         default="float",
-        help="float (default): pixels in [0, 1]; uint8: from 0 to 255",
+        help="pixels in and out: float (default), in [0, 1]; uint8, from 0 to 255",
     )
     verb.add_argument(
         "--range",
         metavar="R",
         dest="levels",
         default="studio",
-        help="of the planes that a shader is for: studio (default), full",
+        help="shader: luma range of the video, studio (default: 16 to 235) or full",
     )
     verb.add_argument(
         "--strength",
         metavar="S",
         type=float,
         default=1.0,
-        help="of a shader, from 0 to 1.5 (default: 1)",
+        help="shader: strength of the correction, from 0 to 1.5 (default: 1)",
     )
     precision = verb.add_mutually_exclusive_group()
     for dtype, words in (
-        ("int8", "convolutions in 8 bits, the loss told"),
-        ("bfloat16", "weights stored in bfloat16, the loss told"),
-        ("float16", "the network in float16, the loss told"),
+        ("int8", "quantise convolutions to 8 bits, and report the loss"),
+        ("bfloat16", "store weights in bfloat16, and report the loss"),
+        ("float16", "convert the network to float16, and report the loss"),
     ):
         precision.add_argument(
             f"--{dtype}",
@@ -65,7 +65,8 @@ def add(verbs: Verbs) -> None:
         "--calibrate",
         metavar="DIR",
         type=pathlib.Path,
-        help="sharp pictures for --int8, blurred here (default: generated ones)",
+        help="sharp pictures to calibrate --int8 with, which are degraded as the card "
+        "says (default: generated pictures)",
     )
 
 

@@ -1,4 +1,4 @@
-"""`kdsharp models`: the networks that ship."""
+"""`kdsharp models`: lists the included networks."""
 
 import argparse
 
@@ -7,7 +7,9 @@ from kdsharp.cli.verbs import Verbs, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp models`."""
-    add_verb(verbs, "models", _models, "name what ships: its size, speed and scores")
+    add_verb(
+        verbs, "models", _models, "list the included networks: size, speed and scores"
+    )
 
 
 def _models(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`kdsharp mos`: people are asked how pictures look."""
+"""`kdsharp mos`: opinion studies, in which people rate pictures."""
 
 import argparse
 import pathlib
@@ -9,63 +9,72 @@ from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `mos new`, `mos serve`, `mos report` and `mos try`."""
-    mos = add_group(verbs, "mos", "ask people how pictures look")
+    mos = add_group(verbs, "mos", "run an opinion study, in which people rate pictures")
     _add_new(mos)
-    serve = _on_study(add_verb(mos, "serve", _serve, "ask people, over HTTP"))
+    serve = _on_study(add_verb(mos, "serve", _serve, "serve the study to raters"))
     options.add_host(serve)
     serve.add_argument(
-        "--port", metavar="N", type=int, default=8001, help="default: %(default)s"
+        "--port",
+        metavar="N",
+        type=int,
+        default=8001,
+        help="port to listen on (default: %(default)s)",
     )
-    report = _on_study(add_verb(mos, "report", _report, "tell what they said"))
+    report = _on_study(add_verb(mos, "report", _report, "evaluate the ratings"))
     report.add_argument(
         "-o",
         "--out",
         metavar="DIR",
         type=pathlib.Path,
-        help="where to write (default: STUDY/report)",
+        help="folder for the report (default: STUDY/report)",
     )
-    play = _on_study(
-        add_verb(mos, "try", _try, "add raters that a program plays, marked as such")
+    try_ = _on_study(add_verb(mos, "try", _try, "add synthetic raters, marked as such"))
+    try_.add_argument(
+        "--raters",
+        metavar="N",
+        type=int,
+        default=24,
+        help="number of raters (default: %(default)s)",
     )
-    play.add_argument(
-        "--raters", metavar="N", type=int, default=24, help="default: %(default)s"
+    try_.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="random seed (default: 0)"
     )
-    play.add_argument("--seed", metavar="N", type=int, default=0)
 
 
 def _add_new(mos: Verbs) -> None:
-    new = _on_study(add_verb(mos, "new", _new, "make a study of pictures"))
+    new = _on_study(add_verb(mos, "new", _new, "create a study from pictures"))
     new.add_argument(
         "--images",
         metavar="DIR",
         type=pathlib.Path,
         required=True,
-        help="sharp pictures, blurred here; the first is for raters to learn by",
+        help="sharp pictures, which are then degraded; the first ones are for training "
+        "the raters",
     )
     new.add_argument(
         "--models",
         metavar="M",
         nargs="+",
         required=True,
-        help="names that ship, .safetensors files, folders of runs; input is the "
+        help="included networks, .safetensors files or folders of runs; input is the "
         "blurred picture, reference the sharp one",
     )
     new.add_argument(
         "--degradation",
         metavar="SPEC",
         default="video_call",
-        help="what blurs them (default: %(default)s)",
+        help="how the pictures are degraded (default: %(default)s)",
     )
     new.add_argument(
         "--size",
         metavar="WxH",
         default="640x480",
-        help="their middles, shown pixel for pixel (default: %(default)s)",
+        help="size of the centre crop that is shown (default: %(default)s)",
     )
     for name, default, words in (
-        ("training", 3, "shown first, to learn by"),
-        ("repeats", 4, "shown twice, to see how steady a rater is"),
-        ("seed", 0, "of the blur and of orders"),
+        ("training", 3, "training pictures, shown first"),
+        ("repeats", 4, "pictures shown twice, to measure each rater's consistency"),
+        ("seed", 0, "random seed of the degradation and the order"),
     ):
         new.add_argument(
             f"--{name}",
@@ -74,11 +83,18 @@ def _add_new(mos: Verbs) -> None:
             default=default,
             help=f"{words} (default: %(default)s)",
         )
-    new.add_argument("--title", metavar="T", default="How sharp are these pictures?")
+    new.add_argument(
+        "--title",
+        metavar="T",
+        default="How sharp are these pictures?",
+        help="heading of the page (default: %(default)s)",
+    )
 
 
 def _on_study(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    verb.add_argument("study", metavar="STUDY", type=pathlib.Path, help="its folder")
+    verb.add_argument(
+        "study", metavar="STUDY", type=pathlib.Path, help="the folder of the study"
+    )
     return verb
 
 
@@ -99,7 +115,7 @@ def _new(arguments: argparse.Namespace) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    options.need_server()
+    options.require_server()
     from kdsharp.commands import mos
 
     mos.serve(arguments.study, host=arguments.host, port=arguments.port)

@@ -1,4 +1,4 @@
-"""What several verbs ask for alike, and need alike."""
+"""Options and checks that several verbs share."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ def add_megapixels(verb: argparse.ArgumentParser) -> None:
         metavar="N",
         type=float,
         default=250,
-        help="refuse pictures of more (default: %(default)s)",
+        help="refuse larger pictures (default: %(default)s)",
     )
 
 
@@ -26,17 +26,21 @@ def add_backend(verb: argparse.ArgumentParser) -> None:
         help="auto (default: the fastest installed), openvino, onnxruntime, jax",
     )
     verb.add_argument(
-        "--threads", metavar="N", type=int, default=0, help="cores (default: all)"
+        "--threads",
+        metavar="N",
+        type=int,
+        default=0,
+        help="number of threads (default: one per core)",
     )
 
 
-def pixels(text: str | None) -> tuple[int, int] | None:
-    """The width and height that `--size` gives."""
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Parses `--size` as (width, height)."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)x(\d+)", text)
     if not found or min(size := tuple(map(int, found.groups()))) < 1:
-        raise UserError(f"--size {text!r} is no size: give it as 1280x720")
+        raise UserError(f"--size must look like 1280x720, not {text!r}")
     return size
 
 
@@ -46,12 +50,13 @@ def add_host(verb: argparse.ArgumentParser) -> None:
         "--host",
         metavar="H",
         default="127.0.0.1",
-        help="where to listen (default: this machine alone)",
+        help="address to listen on; 0.0.0.0 listens on all (default: %(default)s, this "
+        "machine only)",
     )
 
 
-def need_server() -> None:
-    """Says what to install where there is nothing to serve by."""
+def require_server() -> None:
+    """Fails with the extra to install if the server's packages are missing."""
     from kdsharp.base import optional
 
     optional.require("starlette", "uvicorn", purpose="serving")

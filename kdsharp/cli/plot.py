@@ -1,4 +1,4 @@
-"""`kdsharp plot`: what was measured, drawn."""
+"""`kdsharp plot`: draws training curves and measurements."""
 
 import argparse
 import pathlib
@@ -8,10 +8,10 @@ from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp plot` and its verbs."""
-    verbs = add_group(verbs, "plot", "draw what was measured")
-    runs = add_verb(verbs, "runs", _plot_runs, "draw loss and a metric over steps")
+    verbs = add_group(verbs, "plot", "draw training curves and measurements")
+    runs = add_verb(verbs, "runs", _plot_runs, "plot the loss and a metric over steps")
     runs.add_argument("runs", nargs="+", metavar="RUN", type=pathlib.Path)
-    tradeoff = add_verb(verbs, "tradeoff", _plot_tradeoff, "draw quality against speed")
+    tradeoff = add_verb(verbs, "tradeoff", _plot_tradeoff, "plot quality against speed")
     tradeoff.add_argument(
         "found",
         nargs="+",
@@ -20,9 +20,14 @@ def add(verbs: Verbs) -> None:
         help="scores.json of kdsharp eval and speed.json of kdsharp bench",
     )
     for verb in (runs, tradeoff):
-        verb.add_argument("--metric", default="psnr", help="(default: %(default)s)")
+        verb.add_argument(
+            "--metric", default="psnr", help="the metric to plot (default: %(default)s)"
+        )
     residuals = add_verb(
-        verbs, "residuals", _plot_residuals, "draw what two networks add to pictures"
+        verbs,
+        "residuals",
+        _plot_residuals,
+        "draw the residuals of a teacher and a student on pictures",
     )
     residuals.add_argument("teacher", metavar="TEACHER")
     residuals.add_argument("student", metavar="STUDENT")
@@ -31,13 +36,13 @@ def add(verbs: Verbs) -> None:
         metavar="PATH",
         type=pathlib.Path,
         required=True,
-        help="a sharp picture, or a folder of some",
+        help="a sharp picture, or a folder of sharp pictures",
     )
     residuals.add_argument(
         "--degradation",
         metavar="SPEC",
         default="bicubic:2",
-        help="(default: %(default)s)",
+        help="how the pictures are degraded (default: %(default)s)",
     )
     for verb in (runs, tradeoff, residuals):
         verb.add_argument(
@@ -52,13 +57,13 @@ def add(verbs: Verbs) -> None:
 def _plot_runs(arguments: argparse.Namespace) -> None:
     from kdsharp.commands import plot
 
-    plot.of_runs(arguments.runs, arguments.metric, arguments.out)
+    plot.draw_runs(arguments.runs, arguments.metric, arguments.out)
 
 
 def _plot_tradeoff(arguments: argparse.Namespace) -> None:
     from kdsharp.commands import plot
 
-    plot.of_tradeoff(arguments.found, arguments.metric, arguments.out)
+    plot.draw_tradeoff(arguments.found, arguments.metric, arguments.out)
 
 
 def _plot_residuals(arguments: argparse.Namespace) -> None:
@@ -66,7 +71,7 @@ def _plot_residuals(arguments: argparse.Namespace) -> None:
     from kdsharp.commands import plot
 
     compilation.enable_cache()
-    plot.of_residuals(
+    plot.draw_residuals(
         arguments.teacher,
         arguments.student,
         arguments.data,

@@ -1,4 +1,4 @@
-"""`kdsharp sharpen`: pictures, sharpened by a trained network."""
+"""`kdsharp sharpen`: sharpens pictures with a trained network."""
 
 import argparse
 
@@ -8,59 +8,60 @@ from kdsharp.cli.verbs import Verbs, add_verb
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp sharpen`."""
-    verb = add_verb(verbs, "sharpen", _sharpen, "make blurred pictures sharp")
+    verb = add_verb(verbs, "sharpen", _sharpen, "sharpen pictures")
     verb.add_argument(
         "inputs",
         nargs="+",
         metavar="IN",
-        help="pictures, patterns, folders, or - for standard input",
+        help="pictures, file patterns, folders, or - for standard input",
     )
     verb.add_argument(
         "-o",
         "--out",
         metavar="OUT",
         help="a file, a folder, or - for standard output (default: NAME.sharp.EXT "
-        "beside IN; of a folder, the folder IN.sharp)",
+        "next to IN; for a folder, the folder IN.sharp)",
     )
     verb.add_argument(
         "--model",
         metavar="NAME|FILE|RUN",
         default="",
-        help="weights that ship (see kdsharp models), a .safetensors file, or a "
-        "finished run's folder",
+        help="an included network (see kdsharp models), a .safetensors file, or the "
+        "folder of a finished run",
     )
     verb.add_argument(
         "--strength",
         metavar="S",
         type=float,
         default=1.0,
-        help="0 (the picture as it is) to 1.5; 1 (default) is as trained",
+        help="strength of the correction, from 0 (the unchanged picture) to 1.5; 1 "
+        "(default) is as trained",
     )
     verb.add_argument(
         "--unsharp",
         metavar="A",
         type=float,
         default=0.0,
-        help="then an unsharp mask of radius 1 and amount A, as 0.5 (default: none)",
+        help="then apply an unsharp mask of radius 1 and amount A, such as 0.5 "
+        "(default: none)",
     )
     verb.add_argument(
         "--compare",
         action="store_true",
-        help="also write NAME.compare.EXT: before | after, a seam between",
+        help="also write NAME.compare.EXT: before and after, with a seam between",
     )
     verb.add_argument(
         "--format",
         metavar="F",
         default="",
-        help="jpg, png, webp, tif, bmp or avif (default: as each picture came, or png)",
+        help="jpg, png, webp, tif, bmp or avif (default: the format of each picture, "
+        "or png)",
     )
-    verb.add_argument(
-        "--overwrite", action="store_true", help="replace files that are there"
-    )
+    verb.add_argument("--overwrite", action="store_true", help="replace existing files")
     options.add_megapixels(verb)
     options.add_backend(verb)
     verb.add_argument(
-        "--timing", action="store_true", help="say where the seconds went"
+        "--timing", action="store_true", help="print how long each step took"
     )
 
 

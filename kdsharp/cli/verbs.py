@@ -1,4 +1,4 @@
-"""Verbs and groups of them, as every file of the command line declares them."""
+"""Helpers with which the modules of the command line declare verbs and groups."""
 
 import argparse
 from collections.abc import Callable
@@ -7,7 +7,7 @@ Verbs = argparse._SubParsersAction
 
 
 def add_group(verbs: Verbs, name: str, help_: str) -> Verbs:
-    """Returns what the group's own verbs are added to."""
+    """Adds a group and returns the object to add its own verbs to."""
     group = verbs.add_parser(name, help=help_, description=_sentence(help_))
     return group.add_subparsers(metavar="VERB", required=True)
 
@@ -18,9 +18,9 @@ def add_verb(
     call: Callable[[argparse.Namespace], int | None],
     help_: str,
 ) -> argparse.ArgumentParser:
-    """Returns what the verb's arguments are added to.
+    """Adds a verb and returns the parser to add its arguments to.
 
-    What `call` returns is the exit status; nothing is 0.
+    `call` is given the parsed arguments and returns the exit status; None means 0.
     """
     verb = verbs.add_parser(name, help=help_, description=_sentence(help_))
     verb.set_defaults(call=call)

@@ -1,9 +1,9 @@
-"""`kdsharp video`: a video file becomes a restored one."""
+"""`kdsharp video`: restores a video file."""
 
 import argparse
 import pathlib
 
-from kdsharp.cli.options import pixels
+from kdsharp.cli.options import parse_size
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -13,93 +13,107 @@ def add(verbs: Verbs) -> None:
     video = add_verb(verbs, "video", _video, "restore a video file")
     video.add_argument("source", metavar="IN", type=pathlib.Path)
     video.add_argument(
-        "out", metavar="OUT", type=pathlib.Path, help="as .mp4, .mkv, .mov or .webm"
+        "out",
+        metavar="OUT",
+        type=pathlib.Path,
+        help="the file to write: .mp4, .mkv, .mov, .webm, ...",
     )
-    add_restoring(video)
-    add_encoding(video)
-    video.add_argument("--start", metavar="T", help="seconds, or h:mm:ss")
-    video.add_argument("--duration", metavar="T", help="so much of it")
+    add_restore_options(video)
+    add_encoding_options(video)
+    video.add_argument(
+        "--start", metavar="T", help="start at this time, in seconds or h:mm:ss"
+    )
+    video.add_argument(
+        "--duration", metavar="T", help="stop after this time, in seconds or h:mm:ss"
+    )
     video.add_argument(
         "--deinterlace",
         action="store_true",
-        help="make whole frames of interlaced ones (default: each field is restored, "
-        "and stays one)",
+        help="convert interlaced frames to progressive (default: fields are restored "
+        "separately and stay interlaced)",
     )
     video.add_argument(
-        "--overwrite", action="store_true", help="replace OUT where there is one"
+        "--overwrite", action="store_true", help="replace OUT if it exists"
     )
 
 
-def add_restoring(verb: argparse.ArgumentParser) -> None:
-    """Adds what says how a frame is restored."""
+def add_restore_options(verb: argparse.ArgumentParser) -> None:
+    """Adds the options that say how frames are restored."""
     verb.add_argument(
         "--model",
         metavar="NAME|FILE|RUN",
-        help="weights that ship, a .safetensors file, or a finished run's folder",
+        help="an included network (see kdsharp models), a .safetensors file, or the "
+        "folder of a finished run",
     )
     verb.add_argument(
         "--strength",
         metavar="S",
         type=float,
         default=1.0,
-        help="0 (the video as it is) to 1.5; 1 (default) is as trained",
+        help="strength of the correction, from 0 (the unchanged video) to 1.5; 1 "
+        "(default) is as trained",
     )
     verb.add_argument(
         "--size",
         metavar="WxH",
-        help="what the network sees; resized back after (default: the video's)",
+        help="resize to this size for the network, and back (default: no resizing)",
     )
     verb.add_argument(
         "--unsharp",
         metavar="A",
         type=float,
         default=0.0,
-        help="then an unsharp mask of radius 1 and amount A, as 0.5 (default: none)",
+        help="then apply an unsharp mask of radius 1 and amount A, such as 0.5 "
+        "(default: none)",
     )
     verb.add_argument(
         "--compare",
         action="store_true",
-        help="split screen: the left half stays as it is",
+        help="split screen: leave the left half unchanged",
     )
     verb.add_argument(
         "--backend",
         metavar="B",
         default="auto",
-        help="openvino, onnxruntime or jax (default: the fastest there is)",
+        help="auto (default: the fastest installed), openvino, onnxruntime, jax",
     )
     verb.add_argument(
         "--dtype",
         metavar="T",
         default="float32",
-        help="float32 (default), bfloat16, int8",
+        help="element type: float32 (default), bfloat16, int8",
     )
     verb.add_argument(
         "--threads",
         metavar="N",
         type=int,
         default=0,
-        help="for each of decoder, network, encoder (default: all cores)",
+        help="number of threads for decoder, network and encoder each (default: one "
+        "per core)",
     )
 
 
-def add_encoding(verb: argparse.ArgumentParser) -> None:
-    """Adds what says how video is encoded."""
+def add_encoding_options(verb: argparse.ArgumentParser) -> None:
+    """Adds the options that say how video is encoded."""
     verb.add_argument(
         "--codec",
         metavar="C",
-        help="h264, hevc, av1, vp9, prores, ffv1, ... (default: a file's own where OUT "
-        "can hold it, else h264)",
+        help="h264, hevc, av1, vp9, prores, ffv1, ... (default: the codec of IN if OUT "
+        "can hold it, otherwise h264)",
     )
     verb.add_argument(
-        "--crf", metavar="Q", type=float, help="quality; lower is better (h264: 18)"
+        "--crf",
+        metavar="Q",
+        type=float,
+        help="constant rate factor of the encoder; lower is better (h264: 18)",
     )
     verb.add_argument(
-        "--preset", metavar="P", help="the encoder's speed (h264: veryfast)"
+        "--preset", metavar="P", help="speed preset of the encoder (h264: veryfast)"
     )
 
 
-def restoring(arguments: argparse.Namespace):
-    """Returns how frames are restored."""
+def restore_options(arguments: argparse.Namespace):
+    """Makes the RestoreOptions that the command line asks for."""
     from kdsharp.base import optional
 
     optional.require("av", purpose="video")
@@ -113,14 +127,14 @@ def restoring(arguments: argparse.Namespace):
         backend=arguments.backend,
         dtype=arguments.dtype,
         threads=arguments.threads,
-        size=pixels(arguments.size),
+        size=parse_size(arguments.size),
         unsharp=arguments.unsharp,
         compare=arguments.compare,
     )
 
 
-def encoding(arguments: argparse.Namespace, *, live: bool = False):
-    """Returns how video is encoded."""
+def encoding_options(arguments: argparse.Namespace, *, live: bool = False):
+    """Makes the Encoding that the command line asks for."""
     from kdsharp.media.video.encoding import Encoding
 
     return Encoding(
@@ -133,14 +147,14 @@ def encoding(arguments: argparse.Namespace, *, live: bool = False):
 
 
 def _video(arguments: argparse.Namespace) -> None:
-    frames = restoring(arguments)
+    options = restore_options(arguments)
     from kdsharp.commands import video
 
     video.run(
         arguments.source,
         arguments.out,
-        frames,
-        encoding(arguments),
+        options,
+        encoding_options(arguments),
         start=arguments.start,
         duration=arguments.duration,
         deinterlace=arguments.deinterlace,

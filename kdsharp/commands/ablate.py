@@ -1,4 +1,4 @@
-"""`kdsharp ablate`: a student trained by every method, and compared."""
+"""`kdsharp ablate`: compares training methods on one student."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def run(
     seeds: int | None,
     steps: int | None,
 ) -> None:
-    """Trains what the ablation lists and prints the table of it."""
+    """Runs the ablation and prints its table."""
     for name, value in (("seeds", seeds), ("steps", steps)):
         if value is not None and value < 1:
             raise UserError(f"--{name} must be at least 1, not {value}")

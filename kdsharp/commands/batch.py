@@ -1,4 +1,4 @@
-"""`kdsharp batch`: a pattern of pictures in, a folder of sharper ones out."""
+"""`kdsharp batch`: sharpens the pictures that match a pattern, with Apache Beam."""
 
 import contextlib
 import hashlib
@@ -29,15 +29,15 @@ from kdsharp.runtime.options import DEFAULT, RestoreOptions
 logger = logging.getLogger(__name__)
 
 DEAD_LETTERS = "dead-letters.jsonl"
-# Below the folder of pictures: the model, what was asked, files not whole yet.
+# Folder below the output: the model, the options, and unfinished files.
 _OWN = ".batch"
 _UNFINISHED = "unfinished"
-# Beam's own DirectRunner fetches another program, Prism, and falls back on this one.
+# Beam's own DirectRunner downloads a program, Prism, and falls back on this runner.
 _RUNNERS = {"DirectRunner": "FnApiRunner"}
 
 
 class Failed(Stopped):
-    """The pipeline ended before its time."""
+    """The pipeline failed; repeating the command resumes it."""
 
     exit_status = 1
 
@@ -52,7 +52,7 @@ def run(
     megapixels: float,
     beam_options: Sequence[str] = (),
 ) -> int:
-    """Returns the exit status: 1 where a picture could not be sharpened."""
+    """Runs the pipeline and returns 1 if a picture could not be sharpened, else 0."""
     pictures.allow(megapixels)
     began = time.monotonic()
     try:
@@ -70,23 +70,26 @@ def run(
         )
         logger.info("%d pictures, model %s", found, options.model or DEFAULT)
         _build(pipeline, glob, out, own, handler, megapixels)
-        with _sentences(), _silent() if workers > 1 else contextlib.nullcontext():
+        with (
+            _readable_errors(),
+            _silence_stderr() if workers > 1 else contextlib.nullcontext(),
+        ):
             result = pipeline.run()
             result.wait_until_finish()
         bad = _dead_letters(out, own)
-    return _tell(result, out, bad, time.monotonic() - began)
+    return _print_summary(result, out, bad, time.monotonic() - began)
 
 
 def _build(pipeline, glob, out, own, handler, megapixels) -> None:
-    """Lays the pipeline out."""
+    """Adds all steps to the pipeline."""
     read = (
         pipeline
         | "Pattern" >> fileio.MatchFiles(glob)
-        # What an earlier call wrote is no picture of its own.
+        # Outputs of an earlier run may match the pattern, too.
         | "Not ours" >> beam.Filter(lambda file: not names.is_below(file.path, out))
         | "Job" >> beam.Map(lambda file: names.job(file.path, glob, out))
         | "Not done" >> beam.ParDo(steps.NotDone())
-        # Names are shared out to workers; pixels never travel between them.
+        # Distributes names to the workers; pixels never travel between them.
         | "Share" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(steps.Read(megapixels)).with_outputs(main="read")
     )
@@ -100,14 +103,14 @@ def _build(pipeline, glob, out, own, handler, megapixels) -> None:
     )
     _ = written.written | "Count" >> Count.Globally()
     bad = (read[steps.BAD], written[steps.BAD]) | "Bad" >> beam.Flatten()
-    # Among what is not whole yet: a killed pipeline leaves more than this file behind.
+    # In the folder of unfinished files: a killed pipeline leaves temporary files there.
     letters = beam.io.WriteToText(
         posixpath.join(own, _UNFINISHED, DEAD_LETTERS), shard_name_template=""
     )
-    _ = bad | "Line" >> beam.MapTuple(_letter) | "List" >> letters
+    _ = bad | "Line" >> beam.MapTuple(_dead_letter) | "List" >> letters
 
 
-def _letter(picture: str, why: str) -> str:
+def _dead_letter(picture: str, why: str) -> str:
     return json.dumps({"picture": picture, "why": why})
 
 
@@ -121,8 +124,8 @@ def _options(runner: str, workers: int, options: Sequence[str]) -> PipelineOptio
 
 
 def _count(glob: str) -> int:
-    """Returns how many files the pattern finds."""
-    with _sentences():
+    """Counts the files that match the pattern."""
+    with _readable_errors():
         found = len(FileSystems.match([glob])[0].metadata_list)
     if not found:
         raise UserError(f"no files match {glob}")
@@ -131,7 +134,7 @@ def _count(glob: str) -> int:
 
 @contextlib.contextmanager
 def _claim(out: str, options: RestoreOptions, graph: bytes) -> Iterator[str]:
-    """Yields the folder of this job's own files, which no other job uses meanwhile."""
+    """Yields the job's own folder below `out`, locked against other jobs."""
     own = posixpath.join(out, _OWN)
     asked = {
         "model": options.model or DEFAULT,
@@ -139,25 +142,25 @@ def _claim(out: str, options: RestoreOptions, graph: bytes) -> Iterator[str]:
         "unsharp": options.unsharp,
         "network": hashlib.sha256(graph).hexdigest(),
     }
-    with _sentences():
+    with _readable_errors():
         steps.make_folder(own)
     with _lock(own, out):
-        with _sentences():
-            # What a killed job left half written.
+        with _readable_errors():
+            # Remove partial files of a killed job.
             unfinished = posixpath.join(own, _UNFINISHED)
             if FileSystems.exists(unfinished):
                 FileSystems.delete([unfinished])
             steps.make_folder(unfinished)
-            _agree(own, asked, out)
+            _check_options(own, asked, out)
             _write(posixpath.join(own, "model.onnx"), graph, own)
         yield own
-        with _sentences():
+        with _readable_errors():
             FileSystems.delete([unfinished])
 
 
 @contextlib.contextmanager
 def _lock(own: str, out: str) -> Iterator[None]:
-    """Holds a folder of this machine; where there are no locks, trusts the caller."""
+    """Holds an exclusive lock on a local folder; remote folders cannot be locked."""
     if "://" in own:
         yield
         return
@@ -165,12 +168,14 @@ def _lock(own: str, out: str) -> Iterator[None]:
         try:
             stack.enter_context(locks.exclusive(Path(own, "lock")))
         except locks.LockedError as error:
-            raise UserError(f"another batch writes into {out}: wait for it") from error
+            raise UserError(
+                f"another batch is writing to {out}: wait for it"
+            ) from error
         yield
 
 
-def _agree(own: str, asked: dict, out: str) -> None:
-    """Refuses to go on with other options than the pictures there were made with."""
+def _check_options(own: str, asked: dict, out: str) -> None:
+    """Refuses to resume with options other than those of the existing pictures."""
     path = posixpath.join(own, "asked.json")
     if not FileSystems.exists(path):
         _write(path, json.dumps(asked).encode(), own)
@@ -178,7 +183,7 @@ def _agree(own: str, asked: dict, out: str) -> None:
     with FileSystems.open(path) as file:
         before = json.loads(file.read())
     changes = [
-        f"{name}: {before.get(name)} there, {value} now"
+        f"{name}: {before.get(name)} before, {value} now"
         for name, value in asked.items()
         if before.get(name) != value
     ]
@@ -197,9 +202,9 @@ def _write(path: str, content: bytes, own: str) -> None:
 
 
 def _dead_letters(out: str, own: str) -> list[dict]:
-    """Returns what was not sharpened, and puts the list of it, if any, into `out`."""
+    """Moves the list of failed pictures, if any, to `out` and returns its entries."""
     path = posixpath.join(out, DEAD_LETTERS)
-    with _sentences():
+    with _readable_errors():
         with FileSystems.open(posixpath.join(own, _UNFINISHED, DEAD_LETTERS)) as file:
             lines = file.read()
         if lines:
@@ -209,8 +214,8 @@ def _dead_letters(out: str, own: str) -> list[dict]:
     return [json.loads(line) for line in lines.splitlines()]
 
 
-def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
-    """Says what was done, how fast by which worker, and what was not."""
+def _print_summary(result, out: str, bad: list[dict], seconds: float) -> int:
+    """Prints the counts and the speed of each worker; returns the exit status."""
     metrics = result.metrics()
     found = metrics.query(MetricsFilter().with_name("skipped"))["counters"]
     skipped = sum(counter.result for counter in found)
@@ -220,7 +225,7 @@ def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
     }
     done = sum(times.count for times in at.values())
     print(
-        f"{done} sharpened, {skipped} done before, {len(bad)} not; {seconds:.1f} s, "
+        f"{done} sharpened, {skipped} skipped, {len(bad)} failed; {seconds:.1f} s, "
         f"{done / seconds:.1f} pictures/s"
     )
     for worker, times in sorted(at.items()):
@@ -229,7 +234,7 @@ def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
         print(f"  worker {worker}: {times.count}{rate}")
     if bad:
         logger.warning(
-            "%d pictures were not sharpened, listed in %s; the first: %s: %s",
+            "%d pictures failed and are listed in %s; the first: %s: %s",
             len(bad),
             posixpath.join(out, DEAD_LETTERS),
             bad[0]["picture"],
@@ -239,10 +244,10 @@ def _tell(result, out: str, bad: list[dict], seconds: float) -> int:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Hides what processes say that Beam starts: each line of their start and end.
+def _silence_stderr() -> Iterator[None]:
+    """Hides what Beam's worker processes write to stderr.
 
-    What goes wrong in them is raised here.
+    Their errors are raised in this process.
     """
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -256,16 +261,16 @@ def _silent() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _sentences() -> Iterator[None]:
-    """Turns what Beam and file systems raise into a sentence."""
+def _readable_errors() -> Iterator[None]:
+    """Turns errors of Beam and of file systems into one-sentence errors."""
     try:
         yield
     except (UserError, Stopped):
         raise
     except (BeamIOError, OSError, RuntimeError, ValueError) as error:
         words = [line.strip() for line in str(error).splitlines() if line.strip()]
-        # Beam puts a worker's traceback, whose last line tells, into the message.
+        # The message contains a worker's traceback, whose last line is the reason.
         raise Failed(
-            f"{words[-1] if words else type(error).__name__}: what is done stays; mend "
-            "that and run the same command again"
+            f"{words[-1] if words else type(error).__name__}: finished output is kept; "
+            "fix this and repeat the command"
         ) from error

@@ -1,4 +1,4 @@
-"""`kdsharp bench`: what was asked for, timed, printed and written."""
+"""`kdsharp bench`: measures the speed of networks, prints and saves the results."""
 
 import itertools
 import logging
@@ -38,7 +38,7 @@ def run(
     seconds: float = 30,
     out: Path | None = None,
 ) -> int:
-    """Returns the exit status: 0 only if everything asked for was timed."""
+    """Runs the benchmark and returns 0 only if every requested network was measured."""
     if backends and "all" in backends:
         backends = None
     _check(batch, frames, seconds, dtypes, backends, pixels)
@@ -73,12 +73,12 @@ def run(
         )
         print(out / "speed.md", out / "speed.json", sep="\n")
     for name, reason in missing.items():
-        logger.error("not timed: %s: %s", name, reason)
+        logger.error("not measured: %s: %s", name, reason)
     return 1 if missing else 0
 
 
 def resolution(name: str) -> tuple[int, int]:
-    """Returns the width and height that a size's name stands for."""
+    """Converts a size such as `720p` or `640x360` to (width, height)."""
     if name in _SIZES:
         return _SIZES[name]
     if match := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", name):
@@ -93,7 +93,7 @@ def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
         if value < 1:
             raise UserError(f"{option} must be at least 1, not {value}")
     if not seconds > 0:
-        raise UserError(f"--seconds must be more than 0, not {seconds}")
+        raise UserError(f"--seconds must be greater than 0, not {seconds}")
     for dtype in dtypes:
         if dtype not in backends.DTYPES:
             raise choices.unknown("dtype", dtype, backends.DTYPES)
@@ -106,9 +106,9 @@ def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
 def _networks(
     weights: Sequence[str], models: Mapping[str, dict]
 ) -> tuple[dict[str, tuple[Subject, dict]], dict[str, str]]:
-    """Returns what is to be timed with its arguments, and why the rest is not."""
+    """Resolves names to subjects with their model arguments; also returns failures."""
     if not weights and not models:
-        raise UserError("nothing to time: give --weights or --config")
+        raise UserError("nothing to measure: give --weights or --config")
     found, failed = {}, {}
     for name, model in models.items():
         found[name] = Subject(name, model=model)
@@ -132,7 +132,7 @@ def _time(
 ) -> tuple[speed_report.Size, dict[str, str]]:
     contenders, lost = {}, {}
     for network, (subject, arguments) in found.items():
-        # Only luma has a plane of its own.
+        # Only luma networks can take planes.
         seen = pixels if arguments.get("channels", 3) == 1 else "rgb"
         for backend, dtype in itertools.product(names or backends.BACKENDS, dtypes):
             entry = backends.BACKENDS[backend]
@@ -166,7 +166,7 @@ def _time(
 
 
 def _machine() -> dict[str, str]:
-    """Returns what a reader needs to know of it."""
+    """Describes the machine: processor, cores, device, JAX version, load."""
     found = {
         "processor": machine.processor(),
         "cores": str(os.cpu_count()),
@@ -174,6 +174,6 @@ def _machine() -> dict[str, str]:
         "JAX": jax.__version__,
     }
     if hasattr(os, "getloadavg"):
-        # More than the cores means that others were at work.
+        # A load above the number of cores means that the machine was busy.
         found["load of the last minute"] = f"{os.getloadavg()[0]:.1f}"
     return found

@@ -1,4 +1,4 @@
-"""`kdsharp data`: data sets prepared, described and previewed."""
+"""`kdsharp data`: prepares, describes and previews data sets."""
 
 import pathlib
 from collections import Counter
@@ -9,8 +9,8 @@ from kdsharp.config_files import load_experiment
 from kdsharp.data import decoding
 from kdsharp.errors import UserError
 
-# Of what was left out, so much is named; `pictures.json` has the rest.
-_NAMED = 10
+# How many pictures that were left out are named; `pictures.json` lists all.
+_MAX_NAMED = 10
 
 
 def prepare(
@@ -19,24 +19,24 @@ def prepare(
     *,
     data_dir: str | None,
     processes: int,
-    of_clips: dict[str, Any],
+    clip_options: dict[str, Any],
 ) -> None:
-    """Copies a data set into one that loads fast, and prints what it holds.
+    """Converts a data set for fast loading, and prints a summary of it.
 
-    `of_clips` are the options that were given for clips: out, videos, count, seed.
+    `clip_options` are the options given for clips: out, videos, count, seed.
     """
     if name == "clips":
-        _prepare_clips(origin, data_dir, processes, dict(of_clips))
+        _prepare_clips(origin, data_dir, processes, dict(clip_options))
         return
-    if of_clips:
+    if clip_options:
         raise UserError(
-            f"--{next(iter(of_clips))} is for 'kdsharp data prepare clips' only"
+            f"--{next(iter(clip_options))} is for 'kdsharp data prepare clips' only"
         )
     from kdsharp.data import prepared
 
     held = prepared.prepare(name, origin, data_dir=data_dir, processes=processes)
     print(_summary(name, held))
-    print(f"read it by  tfds:{name}")
+    print(f"source      tfds:{name}")
 
 
 def _prepare_clips(
@@ -45,7 +45,7 @@ def _prepare_clips(
     from kdsharp.data.clips import preparing
 
     if data_dir is not None:
-        raise UserError("--data-dir is not for clips: name their folder by --out")
+        raise UserError("--data-dir is not for clips: give their folder with --out")
     out = options.pop("out", "clips")
     held = preparing.prepare(
         pathlib.Path(origin), pathlib.Path(out), processes=processes, **options
@@ -57,13 +57,13 @@ def _prepare_clips(
     lines.append(f"{'codecs':11} {', '.join(named)}")
     lines.append(f"{'refused':11} {sum(held.refused.values()):,}")
     most = sorted(held.refused.items(), key=lambda item: -item[1])
-    lines += [f"{'':11} - {count:,} x {reason}" for reason, count in most[:_NAMED]]
+    lines += [f"{'':11} - {count:,} x {reason}" for reason, count in most[:_MAX_NAMED]]
     print("\n".join(lines))
-    print(f"read them by  clips:{out}")
+    print(f"{'source':11} clips:{out}")
 
 
 def info(name: str, data_dir: str | None) -> None:
-    """Prints what is prepared, or what to get."""
+    """Prints what is prepared of a data set, and where to get it."""
     from kdsharp.data import builders, prepared
 
     builder = builders.load(name)
@@ -81,7 +81,7 @@ def preview(
     source: str | None,
     degradation: str | None,
 ) -> None:
-    """Writes a picture of what training would see."""
+    """Draws training pairs of a config to a picture."""
     decoding.check_name(out)
     if count < 1:
         raise UserError(f"--count must be at least 1, not {count}")
@@ -105,7 +105,7 @@ def preview(
 
 
 def _summary(name: str, held) -> str:
-    """Returns what there is, and what is missing and why."""
+    """Describes a prepared data set: pictures per split, and those left out and why."""
     counts = Counter(split for split, _ in held.places.values())
     lines = [f"{name:11} {held.path}"]
     for split in dict.fromkeys([*counts, *held.left_out]):
@@ -114,9 +114,9 @@ def _summary(name: str, held) -> str:
         if missing:
             words += f", {len(missing):,} left out"
         lines.append(f"{split:11} {words}")
-        lines += [f"{'':11} - {key}: {reason}" for key, reason in missing[:_NAMED]]
-        if len(missing) > _NAMED:
-            lines.append(f"{'':11} - and {len(missing) - _NAMED:,} more")
+        lines += [f"{'':11} - {key}: {reason}" for key, reason in missing[:_MAX_NAMED]]
+        if len(missing) > _MAX_NAMED:
+            lines.append(f"{'':11} - and {len(missing) - _MAX_NAMED:,} more")
     if held.sizes:
         ((height, width), _), *others = Counter(held.sizes.values()).most_common()
         plural = "s" if len(others) > 1 else ""

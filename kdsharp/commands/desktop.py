@@ -1,4 +1,4 @@
-"""`kdsharp desktop`: actions of file managers, for GNOME's Files and KDE's Dolphin."""
+"""`kdsharp desktop`: actions for GNOME Files and KDE's Dolphin."""
 
 import mimetypes
 import os
@@ -13,23 +13,23 @@ from kdsharp.base.atomic_files import atomic_write
 from kdsharp.errors import UserError
 
 TITLE = "Sharpen with kdsharp"
-# What Dolphin offers the action for.
+# Dolphin offers the action for these types.
 _TYPES = "image/jpeg;image/png;image/webp;image/tiff;image/bmp;image/avif;video/*;"
 
 
 def install() -> None:
-    """Writes both actions, for this person alone."""
+    """Writes both actions for the current user."""
     for path, text in _actions().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as unfinished:
             unfinished.write_text(text)
-            # Both file managers run only what is marked as a program.
+            # Both file managers require the executable bit.
             unfinished.chmod(0o755)
         print(path)
 
 
 def remove() -> None:
-    """Removes what `install` wrote, and nothing else."""
+    """Removes the actions that `install` wrote."""
     found = [path for path in _actions() if path.exists()]
     if not found:
         raise UserError("no actions are installed here")
@@ -39,8 +39,8 @@ def remove() -> None:
 
 
 def sharpen(files: Sequence[Path]) -> int:
-    """Sharpens what was selected, each beside itself, and shows how it ended."""
-    told = []
+    """Sharpens each file to NAME.sharp.EXT and shows a notification of the outcome."""
+    outcomes = []
     status = 0
     for path in files:
         out = path.with_name(f"{path.stem}.sharp{path.suffix}")
@@ -50,16 +50,17 @@ def sharpen(files: Sequence[Path]) -> int:
         ended = subprocess.run(command, capture_output=True, text=True)
         status = status or ended.returncode
         words = ended.stderr.strip().splitlines()
-        told.append(words[-1] if ended.returncode and words else str(out))
-    print("\n".join(told))
+        outcomes.append(words[-1] if ended.returncode and words else str(out))
+    print("\n".join(outcomes))
     if shutil.which("notify-send"):
-        title = "Not everything could be sharpened" if status else "Sharpened"
-        subprocess.run(["notify-send", "--app-name=kdsharp", title, "\n".join(told)])
+        title = "Some files could not be sharpened" if status else "Sharpened"
+        text = "\n".join(outcomes)
+        subprocess.run(["notify-send", "--app-name=kdsharp", title, text])
     return status
 
 
 def _actions() -> dict[Path, str]:
-    """The files of both actions, and what they say."""
+    """The paths of both actions, and their contents."""
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
     return {
         home / "nautilus/scripts" / TITLE: _nautilus(),
@@ -73,7 +74,7 @@ def _command() -> list[str]:
 
 def _nautilus() -> str:
     return f"""#!/bin/sh
-# An action of GNOME's Files, which names what is selected line by line.
+# A script for GNOME Files, which passes the selected paths one per line.
 IFS='
 '
 set -f

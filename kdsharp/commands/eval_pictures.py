@@ -1,4 +1,4 @@
-"""`kdsharp eval`: what was asked for, judged, printed and written."""
+"""`kdsharp eval`: scores networks on pictures, prints and saves the tables."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def run(
     against: str | None = None,
     out: Path | None = None,
 ) -> int:
-    """Returns the exit status: 0 only if everything asked for was judged."""
+    """Runs the evaluation and returns 0 only if everything could be scored."""
     if shift < 0:
         raise UserError(f"--shift must be at least 0, not {shift}")
     if data:
@@ -35,11 +35,11 @@ def run(
         judged_by = cases.of_sharp(data, degrade, shift=shift)
         source, factor = data.name, degrade.factor
         if shift:
-            blur += f", its grid off by {shift}"
+            blur += f", grid shifted by {shift}"
     else:
         if degradation or shift:
             option = "--degradation" if degradation else "--shift"
-            raise UserError(f"{option} is for --data: pairs are blurred already")
+            raise UserError(f"{option} is for --data: pairs are already blurred")
         judged_by = cases.of_pairs(*pairs)
         source, blur, factor = pairs[1].name, _GIVEN, 1
     if shave is None:
@@ -67,5 +67,5 @@ def run(
             print(path)
     missing = failed | found.left_out
     for name, reason in missing.items():
-        logger.error("not judged: %s: %s", name, reason)
+        logger.error("not scored: %s: %s", name, reason)
     return 1 if missing else 0

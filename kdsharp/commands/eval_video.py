@@ -1,4 +1,5 @@
-"""`kdsharp eval --video`: a ladder is climbed, its tables printed and written."""
+"""`kdsharp eval --video`: scores networks on encoded video, prints and saves the
+tables."""
 
 import contextlib
 import logging
@@ -38,16 +39,16 @@ def run(
     with_vmaf: bool = True,
     out: Path | None = None,
 ) -> int:
-    """Returns the exit status: 0 only if everything asked for was judged.
+    """Runs the evaluation and returns 0 only if everything could be scored.
 
-    Without `out` nothing is kept, and nothing drawn.
+    Without `out`, results go to a temporary folder and no plots are drawn.
     """
     codecs.require_av()
     for option, value in (("--screens", pages), ("--threads", threads)):
         if value < 0:
             raise UserError(f"{option} must be at least 0, not {value}")
     if data is None and not pages:
-        raise UserError("nothing to judge by: give --data DIR, --screens N, or both")
+        raise UserError("nothing to score on: give --data DIR, --screens N, or both")
     backend = backends.choose(backend, dtype)
     networks, failed = restorers.load(weights, backend=backend, dtype=dtype)
     if failed and not networks:
@@ -114,21 +115,21 @@ def run(
                 print(path)
     missing = failed | left_out
     for name, reason in missing.items():
-        logger.error("not judged: %s: %s", name, reason)
+        logger.error("not scored: %s: %s", name, reason)
     return 1 if missing else 0
 
 
 def _nothing_left(left_out: dict[str, str]) -> UserError:
     reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-    return UserError(f"no clip can be judged: {reasons}")
+    return UserError(f"no clip can be scored: {reasons}")
 
 
 def _speeds(
     cell: ladder.Cell, networks, store: Store, threads: int
 ) -> dict[str, float]:
-    """Milliseconds a frame by network, on the frames of that cell.
+    """Measures milliseconds per frame of each network, on the frames of a cell.
 
-    They are measured once, when nothing else runs here.
+    Speeds that are in the store are not measured again.
     """
     known = store.speeds()
     width, height = cell.clip.size

@@ -1,4 +1,4 @@
-"""`kdsharp export`: a file written, tried out and told about."""
+"""`kdsharp export`: writes an exported network, runs it and reports its accuracy."""
 
 import importlib.metadata
 from functools import partial
@@ -13,8 +13,8 @@ from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, network, shader_runs, trial
 from kdsharp.runtime.restore import check_strength
 
-# Of the random picture that the file is compared with JAX on: odd, and of two.
-_ODD = (2, 37, 53)
+# Batch, height and width of the random input of the parity check; odd on purpose.
+_PARITY_SHAPE = (2, 37, 53)
 
 
 def run(
@@ -28,9 +28,10 @@ def run(
     levels: str = "studio",
     strength: float = 1.0,
 ) -> None:
-    """Writes the network of these weights and prints what came of it.
+    """Exports a network and prints a report.
 
-    `levels` and `strength` are built into a shader; other formats take neither.
+    `levels` and `strength` are built into shaders; other formats accept only the
+    defaults.
     """
     if interface not in file_formats.INTERFACES:
         raise choices.unknown("interface", interface, file_formats.INTERFACES)
@@ -40,47 +41,49 @@ def run(
     if not shader and (levels, strength) != ("studio", 1.0):
         raise UserError("--range and --strength are for --format glsl")
     if shader and interface != "float":
-        raise UserError("--interface is not for --format glsl: players give it planes")
+        raise UserError("--interface is not for --format glsl: shaders run on planes")
     if levels not in glsl.LEVELS:
         known = ", ".join(glsl.LEVELS)
         raise UserError(f"unknown range {levels!r}; choose one of: {known}")
     if calibrate and dtype != "int8":
-        raise UserError("--calibrate is for --int8: nothing else is calibrated")
-    whole = network.of_weights(name)
-    file_formats.check(whole, format_, dtype)
+        raise UserError("--calibrate is only for --int8")
+    trained = network.of_weights(name)
+    file_formats.check(trained, format_, dtype)
     suffix = kind.suffix if dtype == "float32" else f"-{dtype}{kind.suffix}"
-    out = out or Path(whole.name + suffix)
+    out = out or Path(trained.name + suffix)
     if out.suffix != kind.suffix:
-        raise UserError(f"{out} is no name of {format_}: let it end in {kind.suffix}")
+        raise UserError(
+            f"{out} does not fit --format {format_}: use the ending {kind.suffix}"
+        )
     file_formats.check_out(out)
-    pairs = [] if dtype == "float32" else trial.pairs(whole, calibrate)
-    # Every other picture teaches, the rest judge.
-    ranges = _ranges(whole, pairs[::2]) if dtype == "int8" else None
+    pairs = [] if dtype == "float32" else trial.pairs(trained, calibrate)
+    # Every other picture calibrates, the rest are for scoring.
+    ranges = _ranges(trained, pairs[::2]) if dtype == "int8" else None
     options = file_formats.ExportOptions(interface, dtype, ranges, levels, strength)
-    written = kind.write(whole, out, options)
+    written = kind.write(trained, out, options)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1e3:,.1f} kB)")
-    print(f"made of     {whole.name}, {whole.family}, kdsharp {whole.version}")
+    print(f"network     {trained.name}, {trained.family}, kdsharp {trained.version}")
     if kind.run is None:
-        print(f"passes      {written[0].read_text().count('//!HOOK')}, of fragments")
+        print(f"passes      {written[0].read_text().count('//!HOOK')} fragment shaders")
         print(f"pixels      luma planes, {levels} range, strength {strength:g}")
-        told = shader_runs.parity(whole, out, range_=levels, strength=strength)
-        print(f"parity      {told}")
+        parity = shader_runs.parity(trained, out, range_=levels, strength=strength)
+        print(f"parity      {parity}")
         return
     print(f"graph       {_graph(format_)}")
-    print(f"pixels      {_pixels(whole, interface)}")
+    print(f"pixels      {_pixels(trained, interface)}")
     restore, runtime = kind.run(written[0])
     if dtype == "float32":
-        print(f"parity      {_parity(whole, restore, interface)}, by {runtime}")
+        print(f"parity      {_parity(trained, restore, interface)}, in {runtime}")
     else:
-        for line in _losses(whole, restore, interface, dtype, pairs[1::2], runtime):
+        for line in _losses(trained, restore, interface, dtype, pairs[1::2], runtime):
             print(line)
 
 
-def _ranges(whole: network.TrainedNetwork, pairs: list[trial.Pair]) -> dict:
+def _ranges(trained: network.TrainedNetwork, pairs: list[trial.Pair]) -> dict:
     from kdsharp.export import int8
 
-    return int8.calibrate(whole, pairs)
+    return int8.calibrate(trained, pairs)
 
 
 def _graph(format_: str) -> str:
@@ -89,58 +92,64 @@ def _graph(format_: str) -> str:
     from kdsharp.export import onnx_models
 
     version = importlib.metadata.version("onnx")
-    found = f"opset {onnx_models.OPSET}, passed by the checker of onnx {version}"
-    return found if format_ == "onnx" else f"OpenVINO IR, of ONNX {found}"
+    found = f"opset {onnx_models.OPSET}, passed the checker of onnx {version}"
+    return found if format_ == "onnx" else f"OpenVINO IR, from ONNX {found}"
 
 
-def _pixels(whole: network.TrainedNetwork, interface: str) -> str:
+def _pixels(trained: network.TrainedNetwork, interface: str) -> str:
     kind = "float32 in [0, 1]" if interface == "float" else "uint8"
-    colours = "luma" if whole.model.channels == 1 else "RGB"
+    colours = "luma" if trained.model.channels == 1 else "RGB"
     return (
-        f"{kind}, [batch, height, width, {whole.model.channels}], {colours}, any size"
+        f"{kind}, [batch, height, width, {trained.model.channels}], {colours}, any size"
     )
 
 
-def _parity(whole: network.TrainedNetwork, restore, interface: str) -> str:
-    pixels = np.random.default_rng(0).random((*_ODD, whole.model.channels), np.float32)
+def _parity(trained: network.TrainedNetwork, restore, interface: str) -> str:
+    pixels = np.random.default_rng(0).random(
+        (*_PARITY_SHAPE, trained.model.channels), np.float32
+    )
     if interface == "uint8":
         pixels = np.round(pixels * 255).astype(np.uint8)
-    apart = np.abs(np.float64(restore(pixels)) - _by_jax(whole, pixels)).max()
+    apart = np.abs(np.float64(restore(pixels)) - _by_jax(trained, pixels)).max()
     unit = "grey levels" if interface == "uint8" else ""
-    size = f"{_ODD[0]} random pictures of {_ODD[2]}x{_ODD[1]}"
-    return f"{apart:.1e} {unit}".strip() + f" from JAX at most, on {size}"
+    size = (
+        f"{_PARITY_SHAPE[0]} random pictures of {_PARITY_SHAPE[2]}x{_PARITY_SHAPE[1]}"
+    )
+    return f"differs from JAX by at most {apart:.1e} {unit}".strip() + f", on {size}"
 
 
-def _by_jax(whole: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"):
-    """Returns what the network itself makes of float or uint8 pixels, of that kind."""
+def _by_jax(
+    trained: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"
+):
+    """Restores float or uint8 pixels with JAX, and returns the same kind of pixels."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
-    model = whole.model.clone(dtype=dtype)
+    model = trained.model.clone(dtype=dtype)
     restore = jax.jit(partial(models.restore, model))
-    restored = np.clip(restore(whole.variables, blurred), 0, 1)
+    restored = np.clip(restore(trained.variables, blurred), 0, 1)
     return np.round(restored * 255) if pixels.dtype == np.uint8 else restored
 
 
 def _losses(
-    whole: network.TrainedNetwork,
+    trained: network.TrainedNetwork,
     restore,
     interface: str,
     dtype: str,
     pairs: list[trial.Pair],
     runtime: str,
 ) -> list[str]:
-    """Returns what the reduced precision costs on blurred pictures."""
+    """Describes the loss of quality from reduced precision, on blurred pictures."""
     if dtype == "bfloat16":
-        # Files hold the weights; what else is rounded is the runtime's choice.
-        runtime = "JAX, all in bfloat16"
+        # The file holds bfloat16 weights; runtimes choose how to compute with them.
+        runtime = "JAX, computed in bfloat16"
     scores = []
     for pair in pairs:
         pixels = pair.blurred
         if interface == "uint8":
             pixels = np.round(pixels * 255).astype(np.uint8)
         white = 255.0 if interface == "uint8" else 1.0
-        full = _by_jax(whole, pixels) / white
+        full = _by_jax(trained, pixels) / white
         if dtype == "bfloat16":
-            reduced = _by_jax(whole, pixels, dtype) / white
+            reduced = _by_jax(trained, pixels, dtype) / white
         else:
             reduced = np.float64(restore(pixels)) / white
         scores.append(
@@ -151,9 +160,11 @@ def _losses(
     kept = (reduced - blurred) / (full - blurred) if full > blurred else np.nan
     share = "" if np.isnan(kept) else f", {100 * kept:.1f} % of it"
     return [
-        f"loss        {full - reduced:.3f} dB against float32, {near:.1f} dB from it",
+        f"loss        {full - reduced:.3f} dB against float32 (PSNR to its output: "
+        f"{near:.1f} dB)",
         f"gain        {reduced - blurred:+.2f} dB of float32's {full - blurred:+.2f} dB"
-        f"{share}, on {len(pairs)} pictures, {trial.degradation(whole)}, by {runtime}",
+        f"{share}, on {len(pairs)} pictures, {trial.degradation(trained)}, "
+        f"in {runtime}",
     ]
 
 

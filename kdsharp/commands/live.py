@@ -1,4 +1,4 @@
-"""`kdsharp live`: a stream restored while it comes."""
+"""`kdsharp live`: restores a stream in real time."""
 
 from collections.abc import Sequence
 
@@ -22,15 +22,15 @@ def run(
     patience: float,
     overwrite: bool,
 ) -> None:
-    """Restores the stream until it ends, and prints how it went.
+    """Restores the stream until it ends and prints a report.
 
-    `input_options` are of ffmpeg, as video_size=1280x720.
+    `input_options` are FFmpeg options, such as `video_size=1280x720`.
     """
     options = {}
     for text in input_options:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--input-option {text!r} is no NAME=VALUE")
+            raise UserError(f"--input-option must be NAME=VALUE, not {text!r}")
         options[name] = value
     seconds = duration and timestamps.seconds(duration, "--duration")
     report = streaming.restore(

@@ -1,4 +1,4 @@
-"""The networks that ship, side by side: what they cost and what they score."""
+"""`kdsharp models`: lists the included networks with size, speed and scores."""
 
 from pathlib import Path
 
@@ -10,12 +10,11 @@ _HEIGHT, _WIDTH = 720, 1280
 
 
 def run() -> None:
-    """Prints the table."""
     print(table())
 
 
 def table() -> str:
-    """An entry for each network, those taken by default first."""
+    """Describes each included network, the default ones first."""
     defaults = {
         restore_options.DEFAULT: "pictures",
         restore_options.DEFAULT_VIDEO: "video",

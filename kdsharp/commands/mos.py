@@ -1,4 +1,4 @@
-"""`kdsharp mos`: people asked how sharp pictures are."""
+"""`kdsharp mos`: creates, serves and evaluates opinion studies."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +19,14 @@ def new(
     title: str,
     seed: int,
 ) -> None:
-    """Writes a study; `size` is of its pictures, as 640x480."""
+    """Creates a study; `size` is that of its pictures, such as `640x480`."""
     from kdsharp.study import plan
 
     width, x, height = size.partition("x")
     if not (
         x and width.isdecimal() and height.isdecimal() and int(width) * int(height)
     ):
-        raise UserError(f"--size {size!r} is no WIDTHxHEIGHT, as 640x480")
+        raise UserError(f"--size must look like 640x480, not {size!r}")
     compilation.enable_cache()
     plan.run(
         study,
@@ -42,25 +42,25 @@ def new(
 
 
 def serve(study: Path, *, host: str, port: int) -> None:
-    """Asks raters until it is stopped."""
+    """Serves the study until stopped."""
     from kdsharp.study import serving
 
     serving.run(study, host=host, port=port)
 
 
 def report(study: Path, out: Path | None) -> None:
-    """Writes what raters said, as tables and plots."""
+    """Writes the results as tables and plots."""
     from kdsharp.study import rating_report
 
     rating_report.run(study, out or study / "report")
 
 
 def try_(study: Path, raters: int, *, seed: int) -> None:
-    """Answers as synthetic raters would, and prints the truth that they follow."""
+    """Adds ratings by synthetic raters and prints the true scores behind them."""
     from kdsharp.study import synthetic
 
     if raters < 1:
         raise UserError(f"--raters must be at least 1, not {raters}")
     truth = synthetic.play(study, raters, seed=seed)
-    told = ", ".join(f"{model} {value:.2f}" for model, value in truth.items())
-    print(f"{raters} synthetic raters; the truth that they follow: {told}")
+    scores = ", ".join(f"{model} {value:.2f}" for model, value in truth.items())
+    print(f"{raters} synthetic raters, drawn from the true scores: {scores}")

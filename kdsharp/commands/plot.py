@@ -1,4 +1,4 @@
-"""`kdsharp plot`: what was asked for, drawn."""
+"""`kdsharp plot`: draws training curves, trade-offs and residuals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from kdsharp.evaluation.plots import curves, residuals, tradeoff
 from kdsharp.evaluation.quality import cases, restorers
 
 
-def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
-    """Writes the curves of runs, by the names of their folders."""
+def draw_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
+    """Plots the curves of runs, labelled by the names of their folders."""
     decoding.check_name(out)
     names = [folder.name for folder in folders]
     if len(set(names)) < len(names):
@@ -20,17 +20,17 @@ def of_runs(folders: Sequence[Path], metric: str, out: Path) -> None:
     print(out)
 
 
-def of_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
-    """Writes quality against speed."""
+def draw_tradeoff(found: Sequence[Path], metric: str, out: Path) -> None:
+    """Plots quality against speed."""
     decoding.check_name(out)
     tradeoff.plot(found, out, metric)
     print(out)
 
 
-def of_residuals(
+def draw_residuals(
     teacher: str, student: str, data: Path, degradation: str, out: Path
 ) -> None:
-    """Writes residual maps of two networks side by side."""
+    """Draws the residuals of two networks side by side."""
     decoding.check_name(out)
     sharp = cases.of_sharp(data, degradations.create(degradation))
     networks, failed = restorers.load([teacher, student])

@@ -1,4 +1,4 @@
-"""`kdsharp serve`: the page and the API, on this machine."""
+"""`kdsharp serve`: serves the web page and the HTTP API."""
 
 import contextlib
 import logging
@@ -12,12 +12,10 @@ from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web import build, networks
-from kdsharp.web.serving import app
+from kdsharp.web.serving import app, draining, forwarding, hosts
 from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.listening import bound
 from kdsharp.web.serving.timeouts import protocol
-
-_LOCAL = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def run(
@@ -25,18 +23,30 @@ def run(
     *,
     host: str,
     port: int,
-    wished: list[str],
+    allow: list[str],
+    proxy: list[str],
+    models: list[str],
     limits: Limits,
     options: RestoreOptions,
 ) -> None:
-    """Serves until it is stopped."""
+    """Serves until stopped; `allow` lists additional host names to accept."""
     for name, value in vars(limits).items():
         if not value > 0:
             raise UserError(f"--{name} must be greater than 0, not {value:g}")
-    names = tuple(networks.names(wished))
+    answers_to, proxies = hosts.allowed(host, allow), forwarding.networks(proxy)
+    names = tuple(networks.names(models))
+    drain = draining.Drain(limits.drain)
     pictures.allow(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
-        served = app.create(folder, [*_LOCAL, host], names, limits, options)
+        served = app.create(
+            folder,
+            names,
+            limits,
+            options,
+            hosts=answers_to,
+            proxies=proxies,
+            drain=drain,
+        )
         config = uvicorn.Config(
             served,
             http=protocol(limits.seconds),
@@ -45,21 +55,30 @@ def run(
             log_level=logging.CRITICAL,
             access_log=False,
             server_header=False,
+            # The application handles headers of proxies itself.
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
-        where = f"[{host}]" if ":" in host else host
+        where = "localhost" if hosts.is_wildcard(host) else host
+        where = f"[{where}]" if ":" in where else where
         where += f":{listening.getsockname()[1]}"
-        print(f"http://{where}/            the page")
-        print(f"http://{where}/api/sharpen takes pictures: POST one", flush=True)
-        uvicorn.Server(config).run(sockets=[listening])
+
+        def announce() -> None:
+            print(f"http://{where}/            the web page")
+            print(f"http://{where}/api/sharpen accepts pictures by POST", flush=True)
+
+        server = draining.Server(config, drain, on_start=announce)
+        server.run(sockets=[listening])
 
 
 @contextlib.contextmanager
 def _site(site: Path | None, names: tuple[str, ...]) -> Iterator[Path]:
-    """Yields a built site, or a page that lets this server compute."""
+    """Yields the folder of a built site, or of a page that uses this server's API."""
     if site is not None:
         if not (site / build.LIST).is_file():
-            raise UserError(f"{site} is no site: kdsharp web build {site} writes one")
+            raise UserError(
+                f"{site} holds no site: kdsharp web build {site} writes one"
+            )
         yield site
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""`kdsharp sharpen`: pictures in, sharper pictures out."""
+"""`kdsharp sharpen`: sharpens pictures."""
 
 import contextlib
 import gc
@@ -22,13 +22,14 @@ from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
-# What may lie between reading and writing, in pixels.
-_ROOM = 60_000_000
+# Decoded pixels that may be held in memory at once.
+_MAX_PIXELS = 60_000_000
+# The seam of a comparison is a 400th of the width.
 _SEAM = 400
 
 
 class Stopwatch:
-    """Seconds by what they were spent on, from several threads."""
+    """Adds up the seconds spent on named tasks, across threads."""
 
     def __init__(self):
         self.seconds: dict[str, float] = defaultdict(float)
@@ -45,31 +46,31 @@ class Stopwatch:
 
 
 class Sharpening:
-    """One call of the command."""
+    """The steps of one call of the command: read, restore, write."""
 
     def __init__(
         self,
         options: RestoreOptions,
         *,
         overwrite: bool,
-        says_model: bool,
+        logs_model: bool,
     ):
         self.stopwatch = Stopwatch()
         self.written: list[Path] = []
-        self._says_model = says_model and not options.model
+        self._logs_model = logs_model and not options.model
         self._options = options
         self._overwrite = overwrite
         self._claimed: set[Path] = set()
 
     def weigh(self, job: names.Job) -> int:
-        """Returns how many pixels a job has, as its file claims."""
+        """Number of pixels of a job's picture, according to its file header."""
         if job.source is None:
             return 0
         width, height = pictures.size(job.source)
         return width * height
 
     def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
-        """Returns the picture, and where it goes."""
+        """Reads the picture of a job; returns it with its target path."""
         with self.stopwatch.spent("decode"):
             picture = pictures.read(
                 job.source or sys.stdin.buffer.read(), animated=True
@@ -81,7 +82,7 @@ class Sharpening:
                 self._claim(names.comparison(target))
             if not job.exact and job.source and target.suffix != job.source.suffix:
                 logger.info(
-                    "%s is %s by its content: what comes of it is %s",
+                    "%s contains %s data: writing %s",
                     job.name,
                     picture.details.format,
                     target.name,
@@ -89,16 +90,19 @@ class Sharpening:
         return picture, target
 
     def prepare(self):
-        """Returns what sharpens; only now is JAX imported."""
-        with self.stopwatch.spent("load"), _no_garbage():
+        """Loads the network and returns the function that sharpens.
+
+        JAX is imported here, so that decoding starts before.
+        """
+        with self.stopwatch.spent("load"), _paused_gc():
             from kdsharp.base import compilation
             from kdsharp.runtime import restore
 
             compilation.enable_cache()
             sharpener = restore.create(self._options)
         amounts = {"strength": self._options.strength, "unsharp": self._options.unsharp}
-        if self._says_model:
-            logger.info("sharpening by %s, for photographs", sharpener.name)
+        if self._logs_model:
+            logger.info("sharpening with %s, for photographs", sharpener.name)
 
         def compute(job: names.Job, found):
             picture, target = found
@@ -106,14 +110,13 @@ class Sharpening:
                 sharp = sharpener(picture.pixels, **amounts, progress=progress)
                 frames = tuple(sharpener(frame, **amounts) for frame in picture.frames)
             before = picture.pixels if self._options.compare else None
-            made = pictures.Picture(sharp, picture.details, frames)
-            return made, before, target
+            return pictures.Picture(sharp, picture.details, frames), before, target
 
         return compute
 
-    def write(self, job: names.Job, made) -> None:
-        """Writes what was made of a picture."""
-        sharp, before, target = made
+    def write(self, job: names.Job, computed) -> None:
+        """Writes a sharpened picture, and the comparison if requested."""
+        sharp, before, target = computed
         with self.stopwatch.spent("encode"):
             if target is None:
                 kept = job.format_for(sharp.details.format)
@@ -122,7 +125,7 @@ class Sharpening:
                 return
             pictures.write(sharp, target, overwrite=self._overwrite)
             if before is not None:
-                seam = beside(before, sharp.pixels)
+                seam = split_view(before, sharp.pixels)
                 pictures.write(
                     pictures.Picture(seam, sharp.details),
                     names.comparison(target),
@@ -133,7 +136,7 @@ class Sharpening:
     def _claim(self, target: Path) -> None:
         pictures.format_of(target)
         if target in self._claimed:
-            raise UserError(f"{target} is another picture's name already")
+            raise UserError(f"{target} is already the output of another picture")
         self._claimed.add(target)
         if target.exists() and not self._overwrite:
             raise UserError(f"{target} exists: give another name, or --overwrite")
@@ -151,9 +154,9 @@ def run(
     megapixels: float,
     timing: bool,
 ) -> int:
-    """Returns the exit status: 1 where a picture could not be sharpened."""
+    """Sharpens all inputs and returns 1 if a picture could not be sharpened, else 0."""
     began = time.perf_counter() - _seconds_since_start()
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _raise_exit)
     pictures.allow(megapixels)
     plan = names.plan(inputs, out, format_ and pictures.named_format(format_))
     jobs = plan.jobs
@@ -161,27 +164,27 @@ def run(
         if options.compare:
             raise UserError("--compare writes a second file: name the first with -o")
         if sys.stdout.isatty():
-            raise UserError("a terminal shows no picture: name a file with -o")
+            raise UserError("standard output is a terminal: name a file with -o")
     sharpening = Sharpening(
         options,
         overwrite=overwrite,
-        # What goes to standard output is piped on, without words.
-        says_model=jobs[0].target is not None,
+        # Stay quiet when the picture goes to a pipe.
+        logs_model=jobs[0].target is not None,
     )
     start = time.perf_counter() - began
     failed = _run(jobs, sharpening)
     total = time.perf_counter() - began
     if timing:
-        _tell(sharpening.stopwatch.seconds, start, total)
+        _print_timing(sharpening.stopwatch.seconds, start, total)
     if sharpening.written:
-        logger.info("wrote %s in %.1f s", _place(sharpening.written), total)
+        logger.info("wrote %s in %.1f s", _describe_written(sharpening.written), total)
     if len(jobs) > 1 or plan.skipped:
         logger.info("%s", _summary(len(jobs), failed, plan.skipped))
     return 1 if failed else 0
 
 
-def beside(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Returns the left half of one and the right half of the other, a seam between."""
+def split_view(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Joins the left half of `before` and the right half of `after`, with a seam."""
     width = before.shape[1]
     middle, half = width // 2, max(1, width // (2 * _SEAM))
     joined = np.concatenate([before[:, :middle], after[:, middle:]], axis=1)
@@ -192,9 +195,9 @@ def beside(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
-    """Returns how many pictures were not sharpened; a sentence tells why of each."""
+    """Runs all jobs, reports each failure, and returns the number of failures."""
     failed = 0
-    # Of one picture, tiles are counted instead.
+    # For a single picture, the progress of its tiles is shown instead.
     bar = tqdm(
         total=len(jobs),
         desc="Sharpening",
@@ -212,7 +215,7 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
                 read=sharpening.read,
                 prepare=sharpening.prepare,
                 write=sharpening.write,
-                room=_ROOM,
+                room=_MAX_PIXELS,
             )
         ) as done,
     ):
@@ -221,56 +224,56 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
             if error is not None:
                 failed += 1
                 with tqdm.external_write_mode(sys.stderr):
-                    terminal.fail(_sentence(job, error), 1)
+                    terminal.fail(_describe_error(job, error), 1)
     return failed
 
 
-def _sentence(job: names.Job, error: Exception) -> str:
-    """Returns what went wrong with a picture, whatever it was."""
+def _describe_error(job: names.Job, error: Exception) -> str:
+    """Describes in one sentence why a picture failed."""
     words = str(error)
     if isinstance(error, UserError | OSError):
         return words if job.name in words else f"{job.name}: {words}"
     if isinstance(error, MemoryError):
-        return f"{job.name}: it does not fit into memory"
+        return f"{job.name}: not enough memory"
     kind = type(error).__name__
-    return f"{job.name}: it was not sharpened ({kind}{': ' if words else ''}{words})"
+    return f"{job.name}: could not be sharpened ({kind}{': ' if words else ''}{words})"
 
 
-def _place(written: Sequence[Path]) -> str:
-    """Returns the file, or how many there are and the folder that holds them all."""
+def _describe_written(written: Sequence[Path]) -> str:
+    """The written file, or the number of files and their common folder."""
     if len(written) == 1:
         return str(written[0])
-    # Some may be absolute and others not.
+    # Relative and absolute paths may be mixed.
     folders = [os.path.abspath(path.parent) for path in written]
     try:
         return f"{len(written)} pictures to {os.path.commonpath(folders)}"
-    except ValueError:  # On Windows, there are several drives.
+    except ValueError:  # Different drives on Windows.
         return f"{len(written)} pictures"
 
 
 def _summary(asked: int, failed: int, skipped: Sequence[Path]) -> str:
-    """Returns how many pictures were made and refused, and what was no picture."""
+    """Counts the pictures sharpened, refused, and the files that are not pictures."""
     parts = [f"{asked - failed} of {asked} pictures sharpened"]
     if failed:
         parts.append(f"{failed} refused, for the reasons above")
     if skipped:
-        kinds = Counter(path.suffix.lower() or "no ending" for path in skipped)
-        told = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        kinds = Counter(path.suffix.lower() or "no extension" for path in skipped)
+        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
         are = (
-            "file that is no picture"
+            "file that is not a picture"
             if len(skipped) == 1
-            else ("files that are no pictures")
+            else "files that are not pictures"
         )
-        parts.append(f"skipped {len(skipped)} {are} ({told})")
+        parts.append(f"skipped {len(skipped)} {are} ({counts})")
     return "; ".join(parts)
 
 
 @contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Lets what is made inside live as long as the process.
+def _paused_gc() -> Iterator[None]:
+    """Pauses garbage collection, and exempts objects made inside from it for good.
 
-    Importing JAX makes so many objects that looking through them for garbage, again
-    and again and once more at the end, takes 0.4 s.
+    Importing JAX creates so many objects that collections during and after it take 0.4
+    s.
     """
     gc.disable()
     try:
@@ -282,7 +285,7 @@ def _no_garbage() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _tile_progress(name: str):
-    """Yields what is told which part of a picture is done; a bar shows it."""
+    """Yields a progress callback that a progress bar displays."""
     bar = tqdm(
         total=100,
         desc=os.path.basename(name),
@@ -295,19 +298,19 @@ def _tile_progress(name: str):
         yield lambda fraction: bar.update(100 * fraction - bar.n)
 
 
-def _tell(seconds: dict[str, float], start: float, total: float) -> None:
+def _print_timing(seconds: dict[str, float], start: float, total: float) -> None:
     parts = {"start": start, **seconds}
     order = ("start", "load", "decode", "network", "encode")
-    told = ", ".join(f"{name} {parts.get(name, 0):.2f}" for name in order)
+    times = ", ".join(f"{name} {parts.get(name, 0):.2f}" for name in order)
     print(
-        f"seconds: {told}; in all {total:.2f}, since decoding and encoding go on "
-        "beside the rest",
+        f"seconds: {times}; {total:.2f} in total, as decoding and encoding run in "
+        "parallel with the rest",
         file=sys.stderr,
     )
 
 
 def _seconds_since_start() -> float:
-    """Returns how old this process is, where the system says so."""
+    """The age of this process in seconds; 0 where the system does not tell."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -316,6 +319,6 @@ def _seconds_since_start() -> float:
         return 0.0
 
 
-def _end(number, frame) -> None:
-    # As an exception, so that what is half written is removed.
+def _raise_exit(number, frame) -> None:
+    # Raised as an exception, so that partial files are removed.
     raise SystemExit(128 + number)

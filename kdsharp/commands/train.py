@@ -1,4 +1,4 @@
-"""`kdsharp train`: one experiment from its config to its report."""
+"""`kdsharp train`: runs one experiment, from its config to its report."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def run(
     distributed: bool,
     show: bool,
 ) -> int:
-    """Trains what the config describes, or prints the complete config (`show`)."""
+    """Trains as the config describes; with `show`, only prints the complete config."""
     config = load_experiment(config_file, overrides)
     if show:
         print(json.dumps(json.loads(config.to_json()), indent=2))

@@ -1,4 +1,4 @@
-"""`kdsharp video`: a video file becomes a restored one."""
+"""`kdsharp video`: restores a video file."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def run(
     deinterlace: bool,
     overwrite: bool,
 ) -> None:
-    """Restores the file, or the part of it, and prints how it went."""
+    """Restores the file, or a part of it, and prints a report."""
     report = restore_file.restore(
         source,
         out,

@@ -1,4 +1,4 @@
-"""`kdsharp web`: a folder that any host serves."""
+"""`kdsharp web`: builds the web page and the browser extension."""
 
 from pathlib import Path
 
@@ -6,20 +6,20 @@ from kdsharp.web import build as site_files
 from kdsharp.web import networks, output_folder, runtime
 
 
-def build(out: Path, *, wished: list[str], runtime_copy: Path | None) -> None:
-    """Writes the site and prints what it weighs."""
+def build(out: Path, *, models: list[str], runtime_copy: Path | None) -> None:
+    """Writes the site and prints its size."""
     with output_folder.replaced(out, holds="a site", is_ours=_is_site) as site:
-        # First what may fail.
+        # The runtime first, because fetching it may fail.
         if runtime_copy:
             runtime.copy(runtime_copy, site / "runtime")
         else:
             runtime.fetch(site / "runtime")
-        entries = site_files.write(site, networks.names(wished), engine="browser")
-    _tell(out, entries)
+        entries = site_files.write(site, networks.names(models), engine="browser")
+    _print_sizes(out, entries)
 
 
 def extension(out: Path, *, model: str | None) -> None:
-    """Writes an extension of browsers and prints what it weighs."""
+    """Writes the browser extension and prints its size."""
     from kdsharp.web import build_extension
 
     build_extension.run(out, **({"model": model} if model else {}))
@@ -29,7 +29,7 @@ def _is_site(folder: Path) -> bool:
     return (folder / site_files.LIST).is_file()
 
 
-def _tell(out: Path, entries: list[networks.Entry]) -> None:
+def _print_sizes(out: Path, entries: list[networks.Entry]) -> None:
     def size(paths) -> int:
         return sum(path.stat().st_size for path in paths if path.is_file())
 
@@ -46,4 +46,4 @@ def _tell(out: Path, entries: list[networks.Entry]) -> None:
         f"networks    {len(entries)}; the first, {first.name}, {beside / 1e3:,.0f} kB"
     )
     print(f"runtime     onnxruntime-web {runtime.VERSION}, {runtime_ / 1e6:.1f} MB")
-    print(f"to look at  python -m http.server -b 127.0.0.1 -d {out}")
+    print(f"to view it  python -m http.server -b 127.0.0.1 -d {out}")

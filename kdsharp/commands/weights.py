@@ -1,4 +1,4 @@
-"""`kdsharp weights`: what ships, what a card says, weights from PyTorch."""
+"""`kdsharp weights`: lists, describes, imports and shares trained weights."""
 
 import tempfile
 from pathlib import Path
@@ -8,13 +8,13 @@ from kdsharp.weights import cards, hub, sharing, store
 
 
 def list_shipped() -> None:
-    """Prints a line for each network that ships."""
+    """Prints a line for each included network."""
     for name in store.shipped():
         print(cards.line(store.locate(name)))
 
 
 def info(weights: str) -> None:
-    """Prints what a card says."""
+    """Prints the card of a network."""
     print(cards.describe(store.locate(weights)))
 
 
@@ -28,13 +28,13 @@ def import_(
     settings: dict[str, object],
     overwrite: bool,
 ) -> None:
-    """Writes weights that PyTorch trained as weights of this project."""
+    """Converts PyTorch weights to a `.safetensors` file with a card."""
     _check_out(out, overwrite)
     from kdsharp.core import degradations
     from kdsharp.weights import torch_import
 
     if degradation:
-        degradations.create(degradation)  # Says so where it is none.
+        degradations.create(degradation)  # Raises if the spec is invalid.
     torch_import.convert(
         architecture, file, out, source=source, degradation=degradation, **settings
     )
@@ -43,14 +43,14 @@ def import_(
 
 def _check_out(out: Path, overwrite: bool) -> None:
     if out.suffix != ".safetensors":
-        raise UserError(f"{out} is no name of weights: let it end in .safetensors")
+        raise UserError(f"{out}: the file name must end in .safetensors")
     for path in (out, out.with_suffix(".json")):
         if path.exists() and not overwrite:
             raise UserError(f"{path} exists: give another name, or --overwrite")
 
 
 def push(weights: str, target: str, *, private: bool, overwrite: bool) -> None:
-    """Writes weights and their model card to a folder, or uploads them to a hub."""
+    """Copies weights and their model card to a folder, or uploads them to a hub."""
     file = store.locate(weights)
     if not hub.is_id(target):
         for path in sharing.write_folder(file, Path(target), overwrite=overwrite):
@@ -62,6 +62,6 @@ def push(weights: str, target: str, *, private: bool, overwrite: bool) -> None:
 
 
 def pull(source: str, out: Path, *, overwrite: bool) -> None:
-    """Writes the weights of a hub or a folder, and their model card, to a folder."""
+    """Copies weights from a hub or a folder to a folder, with their model card."""
     for path in sharing.write_folder(store.locate(source), out, overwrite=overwrite):
         print(path)

@@ -1,4 +1,4 @@
-"""Without the extras, verbs that need one say which; the others work."""
+"""In a base install, verbs that need an extra say which one."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 from absl.testing import absltest
 
-# Each verb in turn, in one process that finds no package of an extra.
+# Runs each verb in one process in which no package of an extra can be imported.
 _PROGRAM = """
 import contextlib, importlib.util, io, json, sys
 from kdsharp.base import optional
@@ -22,12 +22,12 @@ importlib.util.find_spec = lambda name, package=None: (
     None if name.partition(".")[0] in optional.EXTRAS else found(name, package)
 )
 from kdsharp import cli
-told = []
+results = []
 for verb in json.loads(sys.argv[1]):
     with contextlib.redirect_stderr(io.StringIO()) as complaints:
         status = cli.main(verb)
-    told.append((status, complaints.getvalue()))
-print(json.dumps(told))
+    results.append((status, complaints.getvalue()))
+print(json.dumps(results))
 """
 _VERBS = {
     "onnx": (
@@ -50,7 +50,7 @@ _VERBS = {
 
 
 class BaseInstallTest(absltest.TestCase):
-    def test_every_verb_names_the_extra_that_it_needs(self):
+    def test_each_verb_names_the_missing_extra(self):
         verbs = [(extra, verb) for extra, group in _VERBS.items() for verb in group]
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM, json.dumps([verb for _, verb in verbs])],
@@ -58,8 +58,8 @@ class BaseInstallTest(absltest.TestCase):
             text=True,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
-        told = json.loads(done.stdout.splitlines()[-1])
-        for (extra, verb), (status, complaint) in zip(verbs, told, strict=True):
+        results = json.loads(done.stdout.splitlines()[-1])
+        for (extra, verb), (status, complaint) in zip(verbs, results, strict=True):
             with self.subTest(" ".join(verb)):
                 self.assertEqual(status, 2)
                 self.assertRegex(

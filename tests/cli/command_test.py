@@ -1,4 +1,4 @@
-"""The command as a whole: how it starts and how it ends."""
+"""The command line as a whole: start-up and exit statuses."""
 
 import pathlib
 import subprocess
@@ -15,7 +15,7 @@ class CommandTest(parameterized.TestCase):
     @parameterized.parameters(
         (("data", "prepare"), "--processes"), (("weights", "import"), "--arch")
     )
-    def test_help_loads_nothing_heavy(self, verb, option):
+    def test_help_imports_no_heavy_package(self, verb, option):
         code = (
             "import sys\n"
             "from kdsharp import cli\n"
@@ -30,11 +30,11 @@ class CommandTest(parameterized.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(option, done.stdout)
 
-    def test_no_verb_is_a_mistake(self):
+    def test_a_missing_verb_exits_with_2(self):
         self.assertEqual(run()[0], 2)
         self.assertEqual(run("weights")[0], 2)
 
-    def test_a_reader_that_has_seen_enough_gets_no_complaint(self):
+    def test_closed_output_pipe_is_silent(self):
         command = [sys.executable, "-m", "kdsharp.cli", "weights", "list"]
         with subprocess.Popen(
             command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE

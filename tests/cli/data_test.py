@@ -1,4 +1,4 @@
-"""`kdsharp data`: what it prints, what it leaves behind, how it ends."""
+"""`kdsharp data`: output, files and exit statuses."""
 
 import itertools
 import os
@@ -36,14 +36,14 @@ class DataTest(parameterized.TestCase):
         (("data", "preview", "setup.py", "--out", "a.txt"), "such as .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )
-    def test_a_mistake_is_one_sentence(self, arguments, message):
+    def test_user_errors_are_one_sentence(self, arguments, message):
         status, out, complaints = run(*arguments)
         self.assertEqual((status, out), (2, ""))
         self.assertStartsWith(complaints, "kdsharp: ")
         self.assertIn(message, complaints)
         self.assertEqual(complaints.count("\n"), 1)
 
-    def test_prepare_and_info_tell_what_there_is_and_what_is_not(self):
+    def test_prepare_and_info_report_pictures_and_those_left_out(self):
         layouts.helen(self.root / "pairs", 14)
         layouts.truncate(self.root / "pairs/blur/100032541_1.png")
         (self.root / "pairs/blur/100032542_1.png").unlink()
@@ -60,7 +60,7 @@ class DataTest(parameterized.TestCase):
             self.assertIn("256x256", out)
         self.assertIn("illinois.edu", out)
 
-    def test_clips_are_prepared_counted_and_shown(self):
+    def test_prepares_and_previews_clips(self):
         for i in range(3):
             layouts.save(self.root / f"photos/{i}.jpg", layouts.picture(i, 340, 360))
         layouts.save(self.root / "photos/small.png", layouts.picture(9, 100, 100))
@@ -70,7 +70,7 @@ class DataTest(parameterized.TestCase):
         self.assertEqual(status, 0, complaints)
         self.assertRegex(out, r"clips +/.*/clips, 0\.\d MB\ntrain +\d\nvalid +\d\n")
         self.assertRegex(out, r"codecs +\d \w+.*\nrefused +\d\n")
-        self.assertEndsWith(out, f"read them by  clips:{self.root}/clips\n")
+        self.assertEndsWith(out, f"source      clips:{self.root}/clips\n")
         self.assertIn("small.png: 100x100 is smaller than a clip", complaints)
         status, _, complaints = run(*made, "--seed", 3)
         self.assertEqual(status, 2)
@@ -87,7 +87,7 @@ class DataTest(parameterized.TestCase):
             self.assertEqual(status, 0, complaints)
             self.assertGreater(layouts.read(sheet).shape[0], 3 * 192)
 
-    def test_clips_fit_on_the_disk_or_it_is_told(self):
+    def test_full_disk_is_reported_and_leaves_no_partial_shard(self):
         layouts.save(self.root / "photos/1.jpg", layouts.picture(1, 240, 360))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
@@ -99,11 +99,11 @@ class DataTest(parameterized.TestCase):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         self.assertEqual((status, out), (1, ""))
-        self.assertIn("what is done stays", complaints)
+        self.assertIn("finished output is kept", complaints)
         left = os.listdir(self.root / "clips")
         self.assertCountEqual(left, ["000000-000007.json", "clips.json", "lock"])
 
-    def test_ctrl_c_ends_preparing_with_130(self):
+    def test_ctrl_c_while_preparing_exits_with_130(self):
         layouts.helen(self.root / "pairs", 1)
         for i in range(6000):
             for folder in ("sharp", "blur"):
@@ -154,7 +154,7 @@ class PreviewTest(absltest.TestCase):
         return layouts.read(path)
 
     def _cells(self, sheet: np.ndarray, text_lines: int = 1) -> np.ndarray:
-        """The three columns of three rows, at the size of the crops."""
+        """The crops of a 3x3 sheet, at their original size."""
         side, scale, margin = 32 * 6, 6, preview.MARGIN
         step = side + margin + 14 * text_lines
         self.assertEqual(sheet.shape, (18 + 3 * step, margin + 3 * (side + margin), 3))
@@ -162,14 +162,14 @@ class PreviewTest(absltest.TestCase):
             sheet[18 + row * step :, margin + column * (side + margin) :][:side, :side]
             for row, column in itertools.product(range(3), range(3))
         ]
-        # Enlarged without interpolation: every pixel is a square of one colour.
+        # Nearest-neighbour enlargement: every pixel is a square of one colour.
         cells = np.stack(cells).reshape(3, 3, 32, scale, 32, scale, 3)
         crops = cells[:, :, :, 0, :, 0]
         enlarged = crops.repeat(scale, axis=2).repeat(scale, axis=3)
         np.testing.assert_array_equal(cells.reshape(enlarged.shape), enlarged)
         return crops
 
-    def test_cells_hold_the_crops_and_what_pillow_makes_of_them(self):
+    def test_cells_show_the_crops_and_pillows_degradation(self):
         source = f"folder:{self.root}/photos"
         cells = self._cells(self._preview("--source", source))
         batch = next(
@@ -185,12 +185,12 @@ class PreviewTest(absltest.TestCase):
         for sharp, blurred, difference in cells:
             small = Image.fromarray(sharp).resize((16, 16), Image.Resampling.BICUBIC)
             large = small.resize((32, 32), Image.Resampling.BICUBIC)
-            # Where Pillow's fixed point and floating point round to either side.
+            # Pillow's fixed-point arithmetic may round differently.
             self.assertLessEqual(np.abs(blurred - np.asarray(large, int)).max(), 1)
             expected = np.clip(128 + sharp.astype(int) - blurred, 0, 255)
             np.testing.assert_array_equal(difference, expected)
 
-    def test_the_text_is_what_was_drawn(self):
+    def test_captions_state_the_sampled_degradation(self):
         experiment = load_config(self.config + ":full")
         self.assertEqual(experiment.epochs, 100)
         experiment.degradation = "gaussian:0.5-3"
@@ -225,7 +225,7 @@ class PreviewTest(absltest.TestCase):
             found.add(any(side.tobytes() in known for side in sides))
         self.assertEqual(found, {True})
 
-    def test_a_config_that_fails_is_told(self):
+    def test_an_unknown_variant_is_reported(self):
         status, _, complaints = run(
             "data", "preview", self.config + ":huge", "--out", self.root / "a.png"
         )

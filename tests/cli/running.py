@@ -1,4 +1,4 @@
-"""Runs the command in this process."""
+"""Runs the command line in this process."""
 
 import contextlib
 import io
@@ -7,7 +7,7 @@ from kdsharp import cli
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    """Returns the status, and what went to standard output and to standard error."""
+    """Runs `kdsharp` and returns (exit status, stdout, stderr)."""
     out, complaints = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(complaints):
         try:

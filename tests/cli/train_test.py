@@ -1,4 +1,4 @@
-"""`kdsharp train`: the same call as `python -m kdsharp.main`, and what it shows."""
+"""`kdsharp train` makes the same call as `python -m kdsharp.main`."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ def _captured(call, *arguments) -> tuple[int, str, str]:
 
 
 class TrainTest(parameterized.TestCase):
-    def test_shows_the_complete_config(self):
+    def test_show_prints_the_complete_config(self):
         status, out, _ = _captured(
             cli.main,
             ["train", f"{_STUDENT}:full", "--show", "--config.data.workers", "3"],
@@ -33,7 +33,7 @@ class TrainTest(parameterized.TestCase):
         self.assertEqual(json.loads(out)["data"]["workers"], 3)
 
     @parameterized.parameters("--workdir=elsewhere", "")
-    def test_makes_the_same_call_as_the_program(self, workdir):
+    def test_makes_the_same_call_as_kdsharp_main(self, workdir):
         calls = []
         flags = ["--config.epochs=3", "--config.name=mine", *filter(None, [workdir])]
         with (
@@ -58,13 +58,13 @@ class TrainTest(parameterized.TestCase):
         ([_STUDENT, "--confg.epochs=1"], "kdsharp: Unknown command line flag 'confg"),
         ([_STUDENT, "more"], "kdsharp: 'more' is not a flag"),
     )
-    def test_a_mistake_is_a_sentence(self, arguments, message):
+    def test_user_errors_are_one_sentence(self, arguments, message):
         status, out, err = _captured(cli.main, ["train", *arguments])
         self.assertEqual((status, out), (2, ""))
         self.assertStartsWith(err, message)
         self.assertLen(err.splitlines(), 1)
 
-    def test_other_verbs_take_no_values_of_a_config(self):
+    def test_other_verbs_refuse_config_flags(self):
         with self.assertRaises(SystemExit):
             _captured(cli.main, ["weights", "list", "--config.epochs=3"])
 

@@ -1,4 +1,4 @@
-"""`kdsharp weights`: what it says of weights, and what it brings over from PyTorch."""
+"""`kdsharp weights`: describing weights and importing them from PyTorch."""
 
 import json
 import os
@@ -61,14 +61,14 @@ class InfoTest(_Files):
         file.with_suffix(".json").write_text(json.dumps(card))
         return file
 
-    def test_every_entry_of_a_card_is_told(self):
+    def test_info_prints_every_entry_of_a_card(self):
         file = self._write(_CARD)
         for name in (file, self.folder):
             status, out, complaints = run("weights", "info", name)
             self.assertEqual((status, complaints), (0, ""))
             for line in (
                 "network      dncnn: depth 17, norm_after (3, 6)",
-                "parameters   2,800",  # Statistics are none.
+                "parameters   2,800",  # Batch statistics do not count.
                 "degradation  gaussian:2",
                 "data         folder:photographs",
                 "licence      Apache-2.0",
@@ -79,7 +79,7 @@ class InfoTest(_Files):
             ):
                 self.assertIn(f"{line}\n", out + "\n")
 
-    def test_what_a_card_leaves_out_is_not_told(self):
+    def test_info_marks_missing_entries(self):
         file = self._write({"model": {"name": "dncnn"}})
         status, out, _ = run("weights", "info", file)
         self.assertEqual(status, 0)
@@ -87,7 +87,7 @@ class InfoTest(_Files):
             self.assertRegex(out, rf"{name} +not told")
         self.assertRegex(out, "scores +none")
 
-    def test_what_ships_is_listed_and_told(self):
+    def test_lists_and_describes_included_weights(self):
         status, out, _ = run("weights", "list")
         self.assertEqual(status, 0)
         lines = out.splitlines()
@@ -98,7 +98,7 @@ class InfoTest(_Files):
             count = sum(v.size for k, v in tensors.items() if k.startswith("params"))
             self.assertRegex(out, rf"parameters +{count:,}\n")
 
-    def test_what_is_no_weights_is_one_sentence(self):
+    def test_invalid_weights_are_one_sentence(self):
         self.assert_refused("no weights 'nothing'", "info", "nothing")
         file = self._write(_CARD)
         file.write_bytes(b"PNG" * 50)
@@ -126,7 +126,7 @@ class ImportTest(_Files):
         return torch_networks.randomize(network)
 
     def _import(self, arch: str, *options) -> dict:
-        """Returns the card."""
+        """Imports the file and returns the card."""
         status, out, complaints = run(
             "weights", "import", "--arch", arch, self.file, self.out, *options
         )
@@ -137,7 +137,7 @@ class ImportTest(_Files):
         return json.loads(self.out.with_suffix(".json").read_text())
 
     @parameterized.parameters("", "params", "params_ema", "model_state_dict")
-    def test_what_is_written_restores_as_in_pytorch(self, key):
+    def test_imported_weights_match_pytorch(self, key):
         network = self._dncnn()
         self._save(network, key)
         card = self._import(
@@ -152,7 +152,7 @@ class ImportTest(_Files):
         found = x + fast.jit(weights.model.apply)(weights.variables, x)
         np.testing.assert_allclose(found, wanted.permute(0, 2, 3, 1), atol=1e-5)
 
-    def test_what_tensors_do_not_tell_is_told(self):
+    def test_set_gives_arguments_that_tensors_do_not_tell(self):
         self._save(torch_networks.UNet((4, 6)))
         card = self._import("unet", "--set", "sigmoid=True", "--set", "slope=0.2")
         self.assertEqual(card["model"]["sigmoid"], True)
@@ -172,14 +172,14 @@ class ImportTest(_Files):
         ("dncnn", ("--set", "mean={1}"), "cannot be built as told"),
         ("unet", (), "encoder1.0.weight is missing"),
     )
-    def test_what_does_not_fit_is_one_sentence(self, arch, options, words):
+    def test_mismatches_are_one_sentence(self, arch, options, words):
         self._save(self._dncnn())
         self.assert_refused(
             words, "import", "--arch", arch, self.file, self.out, *options
         )
         self.assertFalse(self.out.parent.exists())
 
-    def test_every_tensor_that_does_not_fit_is_named(self):
+    def test_names_every_mismatched_tensor(self):
         state = self._dncnn().state_dict()
         del state["model.2.weight"]
         state |= {"extra": torch.zeros(1), "model.5.weight": torch.zeros(6, 6, 5, 5)}
@@ -190,7 +190,7 @@ class ImportTest(_Files):
             *("import", "--arch", "dncnn", self.file, self.out),
         )
 
-    def test_nothing_is_overwritten_unasked(self):
+    def test_existing_files_need_overwrite(self):
         self._save(self._dncnn())
         self.out.parent.mkdir()
         for kept in (self.out, self.out.with_suffix(".json")):
@@ -202,20 +202,20 @@ class ImportTest(_Files):
             self.assertEqual(kept.read_text(), "mine")
             kept.unlink()
 
-    def test_a_name_that_is_none_of_weights(self):
+    def test_output_must_be_safetensors(self):
         self.assert_refused(
             "end in .safetensors", "import", "--arch", "dncnn", self.file, "net.onnx"
         )
 
-    def test_a_value_that_is_no_number(self):
+    def test_set_refuses_expressions(self):
         status, _, complaints = run(
             *("weights", "import", "--arch", "dncnn", self.file, self.out),
             *("--set", "epsilon=__import__('os')"),
         )
         self.assertEqual(status, 2)
-        self.assertIn("is no NAME=NUMBER", complaints)
+        self.assertIn("expected NAME=NUMBER", complaints)
 
-    def test_code_in_a_file_does_not_run(self):
+    def test_code_in_a_pickle_does_not_run(self):
         trace = self.folder / "trace"
 
         class Call:

@@ -1,4 +1,4 @@
-"""Many pictures: killed and started again, each is there once, as from `sharpen`."""
+"""`kdsharp batch`: resuming after a kill, errors and names."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from kdsharp.batching import names
 from tests import waiting
 from tests.cli import running
 
-# Seconds: several processes, one after another, on a machine that others use.
+# Several processes run one after another, possibly on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 _COUNT = 240
@@ -31,7 +31,7 @@ def _write_pictures(folder: Path) -> list[Path]:
     rng = np.random.default_rng(0)
     written = []
     for index in range(_COUNT):
-        # Large enough that none of them is done in the blink of an eye.
+        # Large enough for a run to be killed while it is at work.
         height, width = rng.integers(100, 300, 2)
         blocks = rng.integers(0, 256, (height // 5 + 1, width // 5 + 1, 3), np.uint8)
         picture = blocks.repeat(5, 0).repeat(5, 1)[:height, :width]
@@ -81,7 +81,7 @@ class BatchTest(absltest.TestCase):
         cls.pictures = _write_pictures(cls.root / "in")
         half = cls.pictures[0].read_bytes()[:700]
         (cls.root / "in" / "0" / "broken.jpg").write_bytes(half)
-        # Its content says where it goes.
+        # A PNG with the wrong extension.
         (cls.root / "in" / "1" / "named.jpg").write_bytes(cls.pictures[1].read_bytes())
         cls.glob = str(cls.root / "in" / "**")
 
@@ -91,9 +91,9 @@ class BatchTest(absltest.TestCase):
         super().tearDownClass()
 
     def _killed_half_way(self) -> tuple[Path, int]:
-        """Returns what a run left that was killed at work, and how many it had done.
+        """Kills a run at work; returns its output folder and the number of pictures.
 
-        Where the machine is busy it may be done before anyone looks: then once more.
+        On a busy machine the run may end before it is killed; then it is repeated.
         """
         for attempt in range(_ATTEMPTS):
             out = self.root / f"out{attempt}"
@@ -111,13 +111,13 @@ class BatchTest(absltest.TestCase):
         return self.fail(f"killed {_ATTEMPTS} times, never at work")
 
     @pytest.mark.slow
-    def test_killed_and_started_again_it_is_as_sharpen_each_picture_once(self):
+    def test_a_killed_run_resumes_and_matches_sharpen(self):
         out, before = self._killed_half_way()
 
         finished = _run("batch", self.glob, out, "--workers", 2)
         self.assertEqual(finished.returncode, 1, finished.stderr)
         self.assertIn(
-            f"{_COUNT + 1 - before} sharpened, {before} done before, 1 not",
+            f"{_COUNT + 1 - before} sharpened, {before} skipped, 1 failed",
             finished.stdout,
         )
         self.assertRegex(finished.stdout, r"worker \S+:\d+: \d+")
@@ -143,10 +143,10 @@ class BatchTest(absltest.TestCase):
         self.assertEqual(refused.returncode, 2)
         self.assertRegex(
             refused.stderr,
-            r"^kdsharp: .* made with other options \(strength: 1.0 there, 0.5 now",
+            r"^kdsharp: .* made with other options \(strength: 1.0 before, 0.5 now",
         )
 
-    def test_what_a_person_did_wrong_is_a_sentence(self):
+    def test_user_errors_are_one_sentence(self):
         for arguments, words in (
             ((self.root / "none*", self.root / "no"), "no files match"),
             ((self.glob, self.root / "no", "--strength", 2), "out of range"),
@@ -158,7 +158,7 @@ class BatchTest(absltest.TestCase):
             self.assertRegex(sentence, f"^kdsharp: .*{words}")
         self.assertEmpty(_files(self.root / "no"))
 
-    def test_names_that_differ_in_their_ending_stay_apart(self):
+    def test_names_that_differ_only_in_extension_stay_distinct(self):
         places = ("a.png", "a.jpg", "a.jpeg", "a.gif", "a.png.gif", "b/a.png")
         for format_ in ("PNG", "JPEG", "GIF"):
             found = {
@@ -167,12 +167,12 @@ class BatchTest(absltest.TestCase):
             }
             self.assertLen(found, len(places))
 
-    def test_what_is_in_the_folder_of_results_is_not_taken_again(self):
+    def test_files_in_the_output_folder_are_not_inputs(self):
         self.assertTrue(names.is_below("in/sharp/a.png", "in/sharp"))
         self.assertTrue(names.is_below("gs://b/sharp/x/a.png", "gs://b/sharp/"))
         self.assertFalse(names.is_below("in/sharper/a.png", "in/sharp"))
 
-    def test_a_pattern_keeps_the_folders_below_its_fixed_part(self):
+    def test_root_is_the_fixed_part_of_a_pattern(self):
         for glob, root in (
             ("in/**/*.jpg", "in/"),
             ("in/a?/x.jpg", "in/"),

@@ -1,4 +1,4 @@
-"""Speed: what backends return against NumPy, counts by hand, the command as a whole."""
+"""`kdsharp bench`: backends against NumPy, hand-counted operations, the command."""
 
 import json
 import re
@@ -36,10 +36,10 @@ class BackendsTest(parameterized.TestCase):
         (name, dtype)
         for name, backend in backends.BACKENDS.items()
         for dtype in backend.dtypes
-        # A kernel that is nearly all zeros is no case for calibration.
+        # A kernel of mostly zeros is unsuitable for calibration.
         if dtype != "int8" and name != "torch-compiled"
     )
-    def test_restores_as_numpy_does(self, name, dtype):
+    def test_matches_numpy(self, name, dtype):
         backend = backends.BACKENDS[name]
         if not backend.installed:
             self.skipTest(f"{name} is not installed")
@@ -53,7 +53,7 @@ class BackendsTest(parameterized.TestCase):
         tolerance = 1 if dtype == "float32" else 3
         np.testing.assert_allclose(run(frames), expected, atol=tolerance)
 
-    def test_a_network_of_luma_lets_chroma_pass(self):
+    def test_luma_networks_leave_chroma_unchanged(self):
         path = networks.save(self.folder, "net", channels=1, gain=0.25)
         subject = backends.Subject("net", weights=str(path))
         frames = _frames()
@@ -69,7 +69,7 @@ class BackendsTest(parameterized.TestCase):
         for name, backend in backends.BACKENDS.items()
         if name not in ("jax", "torch-compiled")
     )
-    def test_planes_are_restored_as_jax_does(self, name):
+    def test_planes_match_jax(self, name):
         if not backends.BACKENDS[name].installed:
             self.skipTest(f"{name} is not installed")
         subject = backends.Subject(
@@ -89,7 +89,7 @@ class BackendsTest(parameterized.TestCase):
         ({"name": "plain_cnn", "depth": 3, "width": 4},),
         ({"name": "dncnn", "depth": 4, "width": 4, "norm_after": [2]},),
     )
-    def test_pytorch_and_jax_agree_on_every_chain(self, model):
+    def test_pytorch_matches_jax(self, model):
         if not backends.BACKENDS["torch"].installed:
             self.skipTest("torch is not installed")
         subject = backends.Subject("net", model=model)
@@ -100,7 +100,7 @@ class BackendsTest(parameterized.TestCase):
         self.assertGreater(np.std(np.float32(expected)), 1)
         np.testing.assert_allclose(np.float32(got), np.float32(expected), atol=1)
 
-    def test_pytorch_goes_around_layers_and_learns_slopes_as_jax_does(self):
+    def test_pytorch_matches_jax_with_skip_and_learned_slopes(self):
         if not backends.BACKENDS["torch"].installed:
             self.skipTest("torch is not installed")
         model = {"name": "real_time", "channels": 1, "depth": 4, "width": 4}
@@ -117,7 +117,7 @@ class BackendsTest(parameterized.TestCase):
         refused = backends.BACKENDS["ncnn"].refuses(model, settings)
         self.assertIn("without a skip", refused)
 
-    def test_what_pytorch_is_not_given_is_told(self):
+    def test_pytorch_refuses_unsupported_networks(self):
         self.assertIn(
             "dncnn",
             backends.BACKENDS["torch"].refuses({"name": "unet"}, backends.Settings()),
@@ -126,22 +126,22 @@ class BackendsTest(parameterized.TestCase):
 
 class CountTest(parameterized.TestCase):
     @parameterized.parameters((8, 32, 40, 64), (17, 64, 24, 24))
-    def test_a_frame_costs_what_counting_by_hand_gives(
+    def test_operations_per_frame_match_a_hand_count(
         self, depth, width, height, columns
     ):
-        # Nine taps inside, fewer at borders: along an axis of n pixels 3n - 2 of 3n.
+        # Nine taps per pixel, fewer at borders: 3n - 2 instead of 3n along each axis.
         taps = (3 * height - 2) * (3 * columns - 2)
         products = taps * (2 * 3 * width + (depth - 2) * width**2)
-        # The mean, a bias and a ReLU for each value of each layer.
+        # The mean, and a bias and a ReLU for each value of each layer.
         rest = height * columns * (3 + 2 * width * (depth - 1) + 3)
         model = {"name": "dncnn", "depth": depth, "width": width, "norm_after": ()}
         counted = operations.per_frame(model, height, columns)
         self.assertAlmostEqual(counted / (2 * products + rest), 1, delta=1e-3)
 
-    def test_the_first_claim_is_of_105_gflop_a_frame(self):
+    def test_first_claim_states_gflop_and_multiple_of_peak(self):
         first, *_ = claims.describe(720, 1280, peak=100.0)
         cost = 2 * 9 * (2 * 3 * 32 + 6 * 32**2) * 720 * 1280 / 1e9
-        found = re.search(r"720 (.*) GFLOP a frame.* (.*) times the peak", first)
+        found = re.search(r"720 (.*) GFLOP per frame.* (.*) times the peak", first)
         self.assertAlmostEqual(float(found[1]) / cost, 1, delta=0.01)
         self.assertAlmostEqual(float(found[2]) / (cost * 42 / 100), 1, delta=0.01)
 
@@ -150,11 +150,11 @@ class SizeTest(parameterized.TestCase):
     @parameterized.parameters(
         ("720p", 1280, 720), ("1080p", 1920, 1080), ("640x36", 640, 36)
     )
-    def test_has_a_name_or_numbers(self, name, width, height):
+    def test_accepts_names_and_numbers(self, name, width, height):
         self.assertEqual(bench.resolution(name), (width, height))
 
     @parameterized.parameters("721p", "0x3", "x", "")
-    def test_another_gets_a_sentence(self, name):
+    def test_refuses_invalid_sizes(self, name):
         with self.assertRaisesRegex(UserError, "720p, 1080p.*WIDTHxHEIGHT"):
             bench.resolution(name)
 
@@ -166,12 +166,12 @@ class WorkerTest(parameterized.TestCase):
         return worker.Contender("jax", subject, settings, 1, 8, 8)
 
     @parameterized.parameters((0, "no weights 'nowhere'"), (9999, "more than the"))
-    def test_says_why_it_cannot(self, threads, message):
+    def test_failure_states_the_reason(self, threads, message):
         with self.assertRaisesRegex(worker.WorkerLost, message):
             worker.Worker(self._contender(threads))
 
-    def test_memory_is_its_own_and_not_its_parents(self):
-        # Of this process, which holds JAX; that one has hardly begun.
+    def test_peak_memory_excludes_the_parent_process(self):
+        # This process has loaded JAX; the child has not.
         held = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         code = "from kdsharp.base import machine; print(machine.peak_memory() / 1e6)"
         told = subprocess.run(
@@ -186,7 +186,7 @@ class CommandTest(parameterized.TestCase):
         self.folder = Path(self.create_tempdir().full_path)
         self.net = networks.save(self.folder, "net", gain=0.25)
 
-    def test_times_what_it_can_and_names_the_rest(self):
+    def test_measures_what_it_can_and_names_the_rest(self):
         if not backends.BACKENDS["torch"].installed:
             self.skipTest("torch is not installed")
         luma = networks.save(self.folder, "luma", channels=1)
@@ -204,7 +204,7 @@ class CommandTest(parameterized.TestCase):
         found = json.loads((self.folder / "out" / "speed.json").read_text())
         (size,) = found["sizes"]
         timed = {(row["network"], row["backend"]): row for row in size["rows"]}
-        # One process here is enough; `BackendsTest` has the others.
+        # One backend is enough here; `BackendsTest` covers the others.
         self.assertSameElements(timed, [("luma", "jax")])
         for row in timed.values():
             self.assertLen(row["seconds"], 3)
@@ -224,9 +224,9 @@ class CommandTest(parameterized.TestCase):
         (("--dtype", "int4"), "unknown dtype 'int4'"),
         (("--backend", "cuda"), "unknown backend 'cuda'"),
         (("--batch", "0"), "--batch must be at least 1, not 0"),
-        (("--seconds", "0"), "--seconds must be more than 0, not 0"),
+        (("--seconds", "0"), "--seconds must be greater than 0, not 0"),
     )
-    def test_a_mistake_gets_one_sentence(self, arguments, message):
+    def test_user_errors_are_one_sentence(self, arguments, message):
         status, printed, complaints = running.run(
             "bench", "--weights", self.net, *arguments
         )
@@ -234,14 +234,14 @@ class CommandTest(parameterized.TestCase):
         self.assertIn(message, complaints)
         self.assertLen(complaints.splitlines(), 1)
 
-    def test_without_a_network_it_says_so(self):
+    def test_requires_a_network(self):
         status, _, complaints = running.run("bench")
         self.assertEqual(status, 2)
         self.assertIn("give --weights or --config", complaints)
 
 
 class TextTest(absltest.TestCase):
-    def test_columns_stand_in_line(self):
+    def test_table_aligns_columns(self):
         self.assertEqual(
             text.table([["", "n"], ["long", "1"], ["a", "22"]]),
             "|      |  n |\n| ---- | -: |\n| long |  1 |\n| a    | 22 |",

@@ -1,4 +1,4 @@
-"""Actions of file managers, run as these run them."""
+"""`kdsharp desktop`: runs its actions as the file managers would."""
 
 import configparser
 import os
@@ -25,7 +25,7 @@ class DesktopTest(absltest.TestCase):
         self.share = self.folder / "share"
         self.programs = self.folder / "programs"
         self.programs.mkdir()
-        # A desktop shows what this is called with; here is none.
+        # Stands in for the desktop's notifications and records them.
         self.shown = self.folder / "shown"
         notify = self.programs / "notify-send"
         notify.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {self.shown}\n')
@@ -48,12 +48,12 @@ class DesktopTest(absltest.TestCase):
             env=self.environment | more,
             capture_output=True,
             text=True,
-            # File managers start programs in the folder that they show.
+            # File managers start programs in the folder that is open.
             cwd=self.folder,
         )
         return ended.returncode
 
-    def test_gnomes_action_sharpens_pictures_and_videos_beside_themselves(self):
+    def test_gnome_action_writes_next_to_the_selected_files(self):
         film = films.write(self.folder / "call 2.mp4")
         selected = f"{self.photo}\n{film}\n"
         status = self._run(
@@ -65,7 +65,7 @@ class DesktopTest(absltest.TestCase):
         self.assertLen(films.read(self.folder / "call 2.sharp.mp4"), 12)
         self.assertIn("call 2.sharp.mp4", self.shown.read_text())
 
-    def test_dolphins_action_sharpens_what_is_selected(self):
+    def test_dolphin_action_sharpens_the_selection(self):
         if shutil.which("desktop-file-validate"):
             subprocess.run(["desktop-file-validate", self.menu], check=True)
         menu = configparser.RawConfigParser()
@@ -76,7 +76,7 @@ class DesktopTest(absltest.TestCase):
         self.assertEqual(self._run([*command, str(self.photo)]), 0)
         self.assertTrue((self.folder / "holiday photo's 1.sharp.jpg").exists())
 
-    def test_what_cannot_be_sharpened_is_shown_and_the_rest_is_made(self):
+    def test_failures_are_shown_and_the_others_sharpened(self):
         letter = self.folder / "letter.txt"
         letter.write_text("no picture")
         selected = f"{letter}\n{self.photo}\n"
@@ -84,11 +84,11 @@ class DesktopTest(absltest.TestCase):
             [str(self.script)], NAUTILUS_SCRIPT_SELECTED_FILE_PATHS=selected
         )
         self.assertNotEqual(status, 0)
-        self.assertIn("Not everything", self.shown.read_text())
+        self.assertIn("Some files could not be sharpened", self.shown.read_text())
         self.assertIn("letter.txt", self.shown.read_text())
         self.assertTrue((self.folder / "holiday photo's 1.sharp.jpg").exists())
 
-    def test_removal_takes_its_own_files_alone(self):
+    def test_remove_deletes_only_its_own_files(self):
         other = self.script.with_name("somebody's own")
         other.write_text("#!/bin/sh\n")
         self.assertEqual(run("desktop", "remove")[0], 0)

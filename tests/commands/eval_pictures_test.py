@@ -1,4 +1,4 @@
-"""`kdsharp eval` against Pillow's blur, NumPy's networks and scikit-image's scores."""
+"""`kdsharp eval` against Pillow's resizing, NumPy's networks, scikit-image's scores."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def _cut(picture: np.ndarray) -> np.ndarray:
 
 
 def _sharpen(picture: np.ndarray, gain: float) -> np.ndarray:
-    """Returns what the test's network makes of a picture."""
+    """Computes the test network in NumPy."""
     padded = np.pad(picture, ((0, 0), (1, 1), (0, 0)))
     return picture + gain * (picture - padded[:, :-2] / 2 - padded[:, 2:] / 2)
 
@@ -73,7 +73,7 @@ class EvalTest(parameterized.TestCase):
         return json.loads((self.root / "out" / "scores.json").read_text())
 
     @parameterized.parameters("rgb", "luma")
-    def test_scores_are_those_of_pillow_and_scikit_image(self, protocol):
+    def test_scores_match_pillow_and_scikit_image(self, protocol):
         weak, strong = (
             networks.save(self.root, name, gain=gain)
             for name, gain in (("weak", 0.05), ("strong", 0.15))
@@ -108,7 +108,7 @@ class EvalTest(parameterized.TestCase):
             )
         gain = {name: np.mean(psnr[name]) - np.mean(psnr["input"]) for name in psnr}
         self.assertAlmostEqual(rows["weak"]["gain"]["mean"], gain["weak"], delta=4e-3)
-        if protocol == "rgb":  # Its own dark borders cost the teacher its gain.
+        if protocol == "rgb":  # The teacher's dark borders cancel its gain.
             self.assertLess(gain["strong"], 0)
             self.assertIsNone(rows["weak"]["share_of_gain"])
         else:
@@ -136,7 +136,7 @@ class EvalTest(parameterized.TestCase):
             self.assertGreater(sheet.width, 5 * 40)
         self.assertLen(list((self.root / "out").iterdir()), 4)
 
-    def test_a_network_of_luma_lets_chroma_pass(self):
+    def test_luma_networks_leave_chroma_unchanged(self):
         grey = networks.save(self.root, "grey", channels=1, gain=0.2)
         status, _, _ = _run(
             *("--data", self.sharp / "coffee.png", "--weights", grey),
@@ -152,7 +152,7 @@ class EvalTest(parameterized.TestCase):
         self.assertAlmostEqual(picture["scores"]["grey"]["psnr"], expected, delta=2e-3)
         self.assertIsNone(self._scores()["rows"]["grey"]["psnr"]["low"])
 
-    def test_a_grey_file_is_compared_as_it_is(self):
+    def test_grey_files_are_scored_as_stored(self):
         picture = _cut(_photographs()["coffee.png"])[..., 0]
         folder = self._save("grey", {"a.png": picture})
         status, printed, _ = _run(
@@ -167,12 +167,12 @@ class EvalTest(parameterized.TestCase):
         self.assertAlmostEqual(found["scores"]["input"]["psnr"], expected, delta=2e-3)
         self.assertIn("Stored grey", printed)
 
-    def test_the_blurs_grid_can_lie_off_the_picture(self):
+    def test_shift_moves_the_grid_of_the_degradation(self):
         status, printed, _ = _run(
             *("--data", self.sharp, "--shift", "3", "--out", self.root / "out")
         )
         self.assertEqual(status, 0)
-        self.assertIn("its grid off by 3", printed)
+        self.assertIn("grid shifted by 3", printed)
         for found in self._scores()["pictures"]:
             sharp = _cut(_photographs()[found["name"]])
             expected = skimage.metrics.peak_signal_noise_ratio(
@@ -182,7 +182,7 @@ class EvalTest(parameterized.TestCase):
                 found["scores"]["input"]["psnr"], expected, delta=2e-3
             )
 
-    def test_pairs_are_taken_as_they_are_and_the_rest_named(self):
+    def test_pairs_are_scored_and_unusable_ones_named(self):
         pictures = _photographs()
         blurred = self._save(
             "blurred",
@@ -217,7 +217,7 @@ class EvalTest(parameterized.TestCase):
         self.assertEqual(picture["scores"]["net"], picture["scores"]["input"])
         self.assertIn("net", printed)
 
-    def test_equal_pictures_are_no_invalid_json(self):
+    def test_infinite_psnr_is_valid_json(self):
         status, printed, _ = _run(
             *("--pairs", self.sharp, self.sharp, "--out", self.root / "out")
         )
@@ -241,7 +241,7 @@ class EvalTest(parameterized.TestCase):
         (("--data", "{sharp}", "--shift", "-1"), "--shift must be at least 0, not -1"),
         (("--data", "{sharp}", "--shift", "99"), "no larger than the shift"),
     )
-    def test_a_mistake_gets_one_sentence(self, arguments, message):
+    def test_user_errors_are_one_sentence(self, arguments, message):
         empty = self._save("empty", {})
         status, printed, complaints = _run(
             *(a.format(sharp=self.sharp, empty=empty) for a in arguments)

@@ -1,4 +1,4 @@
-"""A small ladder from the command line, with real encoders."""
+"""`kdsharp eval --video` on a small ladder, with real encoders."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ def _run(*arguments: object) -> tuple[int, str, str]:
     return running.run("eval", "--video", *arguments)
 
 
-class CallsTest(parameterized.TestCase):
+class EvalVideoTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.root = Path(self.create_tempdir().full_path)
@@ -43,7 +43,7 @@ class CallsTest(parameterized.TestCase):
         return json.loads((self.out / "calls.json").read_text())
 
     def _psnr(self, stream: Path, picture: str) -> float:
-        """Of the decoded frames of a still clip, from the sixth on."""
+        """Mean luma PSNR of the decoded frames of a still clip, from the sixth on."""
         rgb = np.asarray(Image.open(self.data / picture))[5:69, 17:113]
         true = np.round(skimage.color.rgb2ycbcr(rgb)[..., 0])
         with av.open(str(stream)) as container:
@@ -55,7 +55,7 @@ class CallsTest(parameterized.TestCase):
         ]
         return float(np.mean(psnr))
 
-    def test_a_ladder_is_judged_written_and_gone_on_with(self):
+    def test_scores_a_ladder_and_resumes_it(self):
         same = networks.save(self.root, "same", channels=1)
         sharper = networks.save(self.root, "sharper", channels=1, gain=0.3)
         colours = networks.save(self.root, "colours", channels=3)
@@ -78,7 +78,7 @@ class CallsTest(parameterized.TestCase):
         for before, after in zip(first["cells"], again["cells"], strict=True):
             added = after["rows"].pop("colours")
             self.assertEqual(before, after)
-            # To RGB and back costs a level here and there.
+            # The conversion to RGB and back changes some pixels by one level.
             self.assertAlmostEqual(
                 added["psnr"], after["rows"]["input"]["psnr"], delta=0.5
             ) if before["rate"] else self.assertGreater(added["psnr"], 45)
@@ -87,7 +87,7 @@ class CallsTest(parameterized.TestCase):
         return sorted((self.out / "streams").iterdir())
 
     def _check_numbers(self, found: dict):
-        # Of each picture two sources, of the page one; still and moving.
+        # Two sources of each picture and one of the page; still and moving.
         self.assertLen([c for c in found["cells"] if c["rate"]], 2 * (2 * 2 + 1))
         self.assertLen(self._streams(), 2 * (2 * 2 + 1))
         for name in ("coffee", "cat"):
@@ -171,10 +171,10 @@ class CallsTest(parameterized.TestCase):
         with av.open(str(self.out / "sharper.mp4")) as container:
             context = container.streams.video[0].codec_context
             self.assertEqual(context.width, 2 * 96)
-            # Each source and text, moving and still.
+            # Two sources and text, moving and still.
             self.assertLen(list(container.decode()), 3 * 2 * 16)
 
-    def test_damaged_pictures_are_named_and_the_others_judged(self):
+    def test_damaged_pictures_are_named_and_the_others_scored(self):
         (self.data / "no.jpg").write_bytes(b"no picture")
         with Image.open(self.data / "cat.png") as picture:
             picture.save(self.data / "half.bmp")
@@ -188,10 +188,10 @@ class CallsTest(parameterized.TestCase):
         self.assertIn("VMAF-NEG", printed)
         self.assertIn("1 pictures or videos", printed)
         for name in ("no.jpg", "half.bmp"):
-            self.assertIn(f"not judged: {name}", complaints)
+            self.assertIn(f"not scored: {name}", complaints)
 
     @mock.patch.object(vmaf, "program", lambda: None)
-    def test_where_vmaf_is_missing_a_sentence_says_so(self):
+    def test_missing_vmaf_is_reported(self):
         (self.data / "cat.png").unlink()
         status, printed, complaints = _run(
             *("--data", self.data, "--sources", "sharp", "--pan", "0", *_SMALL)
@@ -206,7 +206,7 @@ class CallsTest(parameterized.TestCase):
         (("--player", "nearest"), "unknown player 'nearest'; choose one of: bilinear"),
         (("--rates", "0"), "--rates must be at least 1 kbit/s, not 0"),
         (("--frames", "3"), "--frames must be at least 16, not 3"),
-        (("--size", "big"), "--size 'big' is no size"),
+        (("--size", "big"), "--size must look like 1280x720, not 'big'"),
         (("--size", "96x48"), "a window of 96x48 is too small"),
         (
             ("--pan", "nan"),
@@ -217,13 +217,13 @@ class CallsTest(parameterized.TestCase):
         (("--backend", "abacus"), "unknown backend 'abacus'"),
         (("--screens", "-1"), "--screens must be at least 0, not -1"),
     )
-    def test_mistakes_are_told_in_a_sentence(self, arguments, sentence):
+    def test_user_errors_are_one_sentence(self, arguments, sentence):
         status, _, complaints = _run("--data", self.data, *arguments)
         self.assertEqual(status, 2)
         self.assertIn(sentence, complaints)
         self.assertLen(complaints.strip().splitlines(), 1)
 
-    def test_what_belongs_to_calls_asks_for_them(self):
+    def test_video_options_require_video(self):
         status, _, complaints = running.run(
             *("eval", "--data", self.data, "--codecs", "vp8")
         )
@@ -232,7 +232,7 @@ class CallsTest(parameterized.TestCase):
         for video in ((), ("--video",)):
             status, _, complaints = running.run("eval", *video)
             self.assertEqual(status, 2)
-            self.assertIn("nothing to judge by", complaints)
+            self.assertIn("to score on", complaints)
 
 
 if __name__ == "__main__":

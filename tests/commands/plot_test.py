@@ -1,4 +1,4 @@
-"""What `kdsharp plot` draws, and what it says when it cannot."""
+"""`kdsharp plot`: drawings and errors."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ class PlotTest(parameterized.TestCase):
     def _plot(self, *arguments: object) -> tuple[int, str, str]:
         return running.run("plot", *arguments, "--out", self.out)
 
-    def test_several_runs_each_have_a_colour(self):
+    def test_each_run_has_its_own_colour(self):
         for run, loss in (("a", 1.0), ("b", 0.5)):
             records = [{"step": s, "train/loss": loss / s} for s in (1, 2, 3)]
             records += [{"step": 3, "valid/psnr": 31 + loss, "valid/gain": 1 + loss}]
@@ -69,7 +69,7 @@ class PlotTest(parameterized.TestCase):
         for colour in ((31, 119, 180), (255, 127, 14)):  # Matplotlib's C0 and C1.
             self.assertGreater(np.all(self._pixels() == colour, -1).sum(), 50)
 
-    def test_what_nothing_beats_is_the_front(self):
+    def test_front_is_pareto_optimal(self):
         slow, middle, beaten, fast = (
             _POINT("", "", rate, quality)
             for rate, quality in ((1, 35), (5, 33), (4, 32), (9, 31))
@@ -77,13 +77,13 @@ class PlotTest(parameterized.TestCase):
         found = tradeoff.front([beaten, fast, slow, middle])
         self.assertEqual(found, [slow, middle, fast])
 
-    def test_networks_that_were_timed_and_scored_are_points(self):
+    def test_points_need_both_quality_and_speed(self):
         found = tradeoff.points(
             _quality(a=31.0, scored=32.0), _speed(a=5.0, timed=6.0)["sizes"]
         )
         self.assertEqual(found, [_POINT("a", "jax float32", 5.0, 31.0)])
 
-    def test_quality_against_speed_is_drawn(self):
+    def test_draws_quality_against_speed(self):
         status, _, _ = self._plot(
             "tradeoff",
             self._write("q.json", _quality(a=31.0, b=33.0)),
@@ -92,7 +92,7 @@ class PlotTest(parameterized.TestCase):
         self.assertEqual(status, 0)
         self.assertGreater(np.all(self._pixels() == (31, 119, 180), -1).sum(), 50)
 
-    def test_residual_maps_are_four_times_the_residuals(self):
+    def test_residual_maps_amplify_residuals_fourfold(self):
         picture = skimage.data.coffee()[90:154, :64]
         Image.fromarray(picture).save(self.folder / "coffee.png")
         weak, strong = (
@@ -125,7 +125,7 @@ class PlotTest(parameterized.TestCase):
         (("residuals", "a", "b", "--data", "{0}/none.png"), "no folder"),
         (("runs", "{0}/run", "--out", "{0}/out.txt"), "not the name of a picture"),
     )
-    def test_a_mistake_gets_one_sentence(self, arguments, message):
+    def test_user_errors_are_one_sentence(self, arguments, message):
         self._write("run/metrics.jsonl", '{"step": 1, "valid/psnr": 30}\n')
         self._write("q.json", _quality(a=31.0))
         self._write("s.json", _speed(b=31.0))

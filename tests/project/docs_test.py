@@ -25,7 +25,16 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 
 # Programs of others, which are not asked whether they like their arguments.
-_OTHERS = {"curl", "ffmpeg", "jupyter", "mkdocs", "mpv", "pre-commit", "twine"}
+_OTHERS = {
+    "curl",
+    "docker",
+    "ffmpeg",
+    "jupyter",
+    "mkdocs",
+    "mpv",
+    "pre-commit",
+    "twine",
+}
 # They take no time and need nothing.
 _CHEAP = (
     "kdsharp models",

@@ -5,8 +5,9 @@ student's result on a batch, and of `Lesson`s, the teachers' results on it. Each
 distance to the sharp picture (`mse`, `l1`, ...) has a counterpart to the teacher's
 picture, `NAME_kd`, except that of `mse`, which is called `residual_kd`.
 
-To add a loss, write a function in `distances` or `lessons`, add it to the table at the
-end of that file, and declare with `@needs` what it needs besides the batch.
+To add a loss, write a function in `distances`, `comparisons` or `lessons`, add it to
+the table at the end of that file, and declare with `@needs` what it needs besides the
+batch.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from jaxtyping import Array, Float
 
 from kdsharp.base import choices
 from kdsharp.core.objectives import needs
+from kdsharp.core.objectives.comparisons import COMPARISONS
 from kdsharp.core.objectives.distances import DISTANCES, Distance
 from kdsharp.core.objectives.lessons import LESSONS
 from kdsharp.core.objectives.outcome import Lesson, Outcome
@@ -56,6 +58,8 @@ def _all_terms() -> dict[str, Term]:
     found = {}
     for name, distance in DISTANCES.items():
         found |= _distance_terms(name, distance)
+    for name, comparison in COMPARISONS.items():
+        found[name] = Term(comparison, needs.of(comparison))
     for name, lesson in LESSONS.items():
         found[name] = Term(lesson, needs.of(lesson) | {"teacher"})
     return dict(sorted(found.items(), key=lambda item: "teacher" in item[1].needs))

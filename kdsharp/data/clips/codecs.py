@@ -100,8 +100,9 @@ def _vpx(rate: Rate) -> dict[str, str]:
 
 
 def _av1(rate: Rate, effort: int) -> dict[str, str]:
-    # At a constant rate, SVT-AV1 rejects sides below 64 pixels.
-    params = "lp=1:pred-struct=1:tile-columns=0:keyint=-1:aq-mode=2"
+    # At a constant rate, SVT-AV1 rejects sides below 64 pixels. Without rtc=1, version
+    # 4.1 deadlocks with low delay on a busy machine.
+    params = "lp=1:pred-struct=1:rtc=1:tile-columns=0:keyint=-1:aq-mode=2"
     options = {"preset": str((12, 11, 10)[effort])}
     if rate.bits is None:
         return options | {"crf": str(rate.scaled(25, 62)), "svtav1-params": params}

@@ -74,7 +74,8 @@ _LIVE = {
     "libx265": {"tune": "zerolatency"},
     "libvpx": {"lag-in-frames": "0"},
     "libvpx-vp9": {"lag-in-frames": "0"},
-    "libsvtav1": {"svtav1-params": "pred-struct=1:lookahead=0"},
+    # Without rtc=1, version 4.1 deadlocks with low delay on a busy machine.
+    "libsvtav1": {"svtav1-params": "pred-struct=1:rtc=1:lookahead=0"},
 }
 
 # Where there is no CRF: a quantiser, in FFmpeg's unit.

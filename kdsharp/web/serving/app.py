@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -17,9 +16,11 @@ from starlette.staticfiles import StaticFiles
 
 from kdsharp.runtime import restore
 from kdsharp.runtime.options import RestoreOptions
-from kdsharp.web.serving import sharpening
+from kdsharp.web.serving import forwarding, sharpening
 from kdsharp.web.serving.bodies import Bodies
 from kdsharp.web.serving.counts import Counts
+from kdsharp.web.serving.draining import Drain, Draining
+from kdsharp.web.serving.hosts import AllowedHosts
 from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.refusals import Refusal
 from kdsharp.web.serving.work_queue import DeadlineExceeded, WorkQueue
@@ -118,12 +119,18 @@ class Pictures:
 
 def create(
     site: Path,
-    hosts: list[str],
     models: tuple[str, ...],
     limits: Limits,
     options: RestoreOptions,
+    *,
+    hosts: tuple[str, ...],
+    proxies: tuple[forwarding.Network, ...],
+    drain: Drain,
 ) -> Starlette:
-    """Returns the application; the options say on which backend it restores."""
+    """Returns the application; the options say on which backend it restores.
+
+    It answers to the names `hosts`, and believes what the `proxies` forward.
+    """
     found = Pictures(models, limits, options)
 
     @contextlib.asynccontextmanager
@@ -134,19 +141,33 @@ def create(
     found.warm()
     return Starlette(
         routes=[
+            Route("/healthz", _healthz),
             Route("/api/sharpen", found.sharpen, methods=["POST"]),
             Route("/api/health", found.health),
             Route("/api/metrics", found.metrics),
             Mount("/", Site(directory=site, html=True)),
         ],
-        # A page of another name that leads here is nobody's on this machine.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        # In this order.
+        middleware=[
+            Middleware(Draining, drain),
+            Middleware(forwarding.ForwardedHeaders, proxies),
+            Middleware(AllowedHosts, hosts),
+        ],
         lifespan=lifespan,
     )
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
 
 
 def _check_origin(request: Request) -> None:
     """Refuses pages of others that a browser here shows."""
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+    if not origin:
+        return
+    page = urlsplit(origin)
+    # Who is not told of the proxy before it does not know the scheme.
+    scheme = request.scope.get(forwarding.SCHEME, page.scheme)
+    if (page.scheme, page.netloc) != (scheme, request.headers.get("host")):
         raise Refusal(403, "pages of other sites may not ask this server")

@@ -7,7 +7,8 @@ import dataclasses
 class Limits:
     """`waiting` are pictures in line, `connections` whoever talks at once.
 
-    `seconds` is for a body to arrive, and again for a picture to be sharpened.
+    `seconds` is for a body to arrive, and again for a picture to be sharpened; `drain`
+    is for all that is in progress when the server is told to stop.
     """
 
     megabytes: float = 32
@@ -15,6 +16,7 @@ class Limits:
     waiting: int = 8
     seconds: float = 60
     connections: int = 256
+    drain: float = 30
 
     @property
     def bytes(self) -> int:

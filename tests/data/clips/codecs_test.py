@@ -1,6 +1,12 @@
 """Encoders: decoded frames show the picture, at about the requested rate."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pytest
 import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -14,6 +20,15 @@ _PICTURE = Image.fromarray(skimage.data.coffee())
 # A window that moves right and down.
 _BOXES = [(100 + 2 * n, 50 + n, 260 + 2 * n, 146 + n) for n in range(_COUNT)]
 _TRUE = [np.asarray(_PICTURE.crop(box)) for box in _BOXES]
+
+_ROOT = Path(__file__).parents[3]
+_MANY = """
+from kdsharp.data.clips import codecs
+from tests.data.clips import codecs_test
+
+for _ in range(60):
+    codecs_test._encode("av1", codecs.Rate(bits=60_000))
+"""
 
 
 def _encode(codec: str, rate: codecs.Rate, **options) -> bytes:
@@ -56,6 +71,20 @@ class CodecsTest(parameterized.TestCase):
     def test_streams_are_reproducible(self, codec):
         rate = codecs.Rate(bits=60_000)
         self.assertEqual(_encode(codec, rate), _encode(codec, rate))
+
+    @pytest.mark.slow
+    def test_av1_does_not_deadlock_on_busy_cores(self):
+        command = [sys.executable, "-c", _MANY]
+        environment = os.environ | {"PYTHONPATH": str(_ROOT)}
+        running = [
+            subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+            for _ in range(2 * os.cpu_count())
+        ]
+        try:
+            self.assertEqual({process.wait(240) for process in running}, {0})
+        finally:
+            for process in running:
+                process.kill()
 
     @parameterized.parameters("h264", "vp8", "vp9")
     def test_lost_packet_degrades_frames_but_keeps_their_numbers(self, codec):

