@@ -1,6 +1,6 @@
-"""What an experiment's config must hold: every entry, of its type and in its range.
+"""Checks configs: all entries present, of the right type, and in range.
 
-Names (of networks, terms, schedules, ...) are looked up where they are defined.
+Names (of networks, terms, schedules, ...) are checked where they are used.
 """
 
 import dataclasses
@@ -53,7 +53,7 @@ class _Numbers:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Entries under one name; `more` says what those that are not listed must be."""
+    """A group of entries; `more` is the check of entries that are not listed."""
 
     entries: Mapping[str, object]
     more: object = None
@@ -146,7 +146,9 @@ _ABLATION = _Group(
 def check(config: "ConfigDict") -> None:
     """Raises a UserError that names each fault of an experiment's config."""
     if "methods" in config:
-        raise UserError("this config is an ablation's; run it by 'kdsharp ablate'")
+        raise UserError(
+            "this is the config of an ablation; run it with 'kdsharp ablate'"
+        )
     _raise(_faults(config.to_dict(), _EXPERIMENT))
 
 
@@ -163,7 +165,7 @@ def check_ablation(plan: "ConfigDict") -> None:
 
 
 def unknown(name: str, known: "ConfigDict | Mapping") -> str:
-    """The sentence about an entry that a config does not have."""
+    """The message for an unknown entry, with a suggestion if there is a similar one."""
     close = difflib.get_close_matches(name, _names(known), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"the config has no entry {name!r}{hint}"

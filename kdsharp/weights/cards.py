@@ -1,4 +1,4 @@
-"""Says in words what weights and the card beside them hold."""
+"""Formats weights and their cards as text, for `kdsharp weights`."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ _COLUMN = 12
 
 
 def line(file: Path) -> str:
-    """One line: name, size, degradation and licence."""
+    """Formats name, size, degradation and licence on one line."""
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
@@ -22,9 +22,9 @@ def line(file: Path) -> str:
 
 
 def describe(file: Path) -> str:
-    """The card's entries that people ask for, one a line."""
+    """Formats the entries of a card, one per line."""
     card = store.read_card(file)
-    # An entry of None does not apply to these weights and is passed over.
+    # None marks entries that do not apply to these weights, which are left out.
     entries = {
         "name": card.get("name"),
         "file": f"{file} ({file.stat().st_size / 1e3:,.1f} kB)",
@@ -49,7 +49,7 @@ def describe(file: Path) -> str:
 
 
 def gains(card: dict) -> dict[str, str]:
-    """For each test, the gain in PSNR over the input and the result."""
+    """Formats the PSNR of input and network, and the gain, for each test."""
     found = {}
     for test, networks in (card.get("scores") or {}).items():
         before, after = (
@@ -62,7 +62,7 @@ def gains(card: dict) -> dict[str, str]:
 
 
 def count_parameters(file: Path) -> int:
-    """The number of trained parameters in a file; statistics do not count."""
+    """Counts the trained parameters in a file, without batch statistics."""
     try:
         with safe_open(file, "numpy") as tensors:
             return sum(
@@ -71,7 +71,7 @@ def count_parameters(file: Path) -> int:
                 if name.startswith("params/")
             )
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{file} is no safetensors file, or is damaged") from error
+        raise UserError(f"{file} is not a safetensors file, or is damaged") from error
 
 
 def _network(model: dict) -> str:
@@ -86,7 +86,7 @@ def _value(value) -> str:
 
 
 def _training(card: dict) -> str | None:
-    """How long it was trained, and by which revision."""
+    """Formats the number of steps and the revision of the code."""
     parts = []
     if "steps" in card:
         parts.append(f"{card['steps']:,} steps")
@@ -96,7 +96,7 @@ def _training(card: dict) -> str | None:
 
 
 def _origin(source) -> dict[str, str]:
-    """The entries of weights that came from elsewhere."""
+    """The entries of imported weights."""
     if not isinstance(source, dict):
         return {}
     return {
@@ -107,7 +107,7 @@ def _origin(source) -> dict[str, str]:
 
 
 def _scores(scores) -> list[str]:
-    """The scores by test, one network a line."""
+    """Formats the scores by test, one network per line."""
     lines = [] if scores else [f"{'scores':{_COLUMN}} none"]
     for test, networks in (scores or {}).items():
         lines.append(f"{test}:")
@@ -122,5 +122,4 @@ def _scores(scores) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Format a score with four digits, whether MSE or PSNR."""
     return f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Loads the network of the perceptual loss."""
+"""Loads VGG16 for the perceptual loss."""
 
 from pathlib import Path
 

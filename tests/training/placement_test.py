@@ -167,7 +167,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertEqual(told["steps"], _STEPS)
         self.assertEqual(told["steps_per_call"], 8)
         report = (workdir / "report.md").read_text()
-        self.assertIn("8 a call, with the pictures on the device", report)
+        self.assertIn("8 per call, with the pictures on the device", report)
 
 
 class FeedTest(parameterized.TestCase):
