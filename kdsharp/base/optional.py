@@ -22,6 +22,18 @@ EXTRAS = {
     "uvicorn": ("uvicorn", "serve"),
     "wandb": ("wandb", "wandb"),
 }
+# Module: its package. A light installation (`launch/light.txt`) lacks these.
+_NOT_IN_LIGHT = {
+    "dm_pix": "dm-pix",
+    "grain": "grain",
+    "matplotlib": "matplotlib",
+    "ml_collections": "ml-collections",
+    "optax": "optax",
+    "orbax": "orbax-checkpoint",
+    "skimage": "scikit-image",
+    "tensorboardX": "tensorboardX",
+    "tensorflow_datasets": "tensorflow-datasets",
+}
 # Packages that are better known by another name.
 _KNOWN_AS = {"av": "PyAV", "apache-beam": "Apache Beam", "torch": "PyTorch"}
 
@@ -55,4 +67,18 @@ def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
     return UserError(
         f"{purpose} needs {_KNOWN_AS.get(package, package)}, which is not installed: "
         f"pip install {what}"
+    )
+
+
+def left_out(error: ModuleNotFoundError) -> UserError | None:
+    """Converts the error of importing a package that a light installation lacks.
+
+    None for any other module.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in _NOT_IN_LIGHT:
+        return None
+    return UserError(
+        f"this verb needs {_NOT_IN_LIGHT[module]}, which a light installation leaves out: "
+        "pip install kdsharp"
     )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from kdsharp import __version__
-from kdsharp.base import terminal
+from kdsharp.base import optional, terminal
 from kdsharp.errors import Stopped, UserError
 
 # The modules that define verbs, in the order of `--help`.
@@ -45,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except UserError as error:
         return terminal.fail(error, 2)
+    except ModuleNotFoundError as error:
+        if not (lacking := optional.left_out(error)):
+            raise
+        return terminal.fail(lacking, 2)
     except Stopped as stop:
         return terminal.fail(stop, stop.exit_status)
     except KeyboardInterrupt:

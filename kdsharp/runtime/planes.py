@@ -16,6 +16,7 @@ from kdsharp.export import network as networks
 from kdsharp.runtime import backends
 from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
 from kdsharp.runtime.following import Following
+from kdsharp.runtime.repeats import SkipRepeats
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
@@ -71,12 +72,14 @@ def create(
     strength: float = 1.0,
     depth: int = 8,
     rgb: bool = False,
+    skip_repeats: bool = False,
 ) -> Restorer:
     """Returns what restores planes of that size; `threads` 0 is every core.
 
     In `studio` range black is 16 and white 235 (of 8 bits), in `full` 0 and 255.
     `strength` multiplies what the network adds. With `rgb` a network of luma is given
-    RGB, too, and lets colour pass.
+    RGB, too, and lets colour pass. With `skip_repeats` a plane that equals the last one
+    gets that one's result again, unless the network has a context.
     """
     if range not in RANGES:
         raise choices.unknown("range", range, RANGES)
@@ -95,4 +98,6 @@ def create(
     if weights.has_context:
         pixels = levels.of_video(depth, range)
         following = Following(weights.params["context"], pixels)
+    elif skip_repeats:
+        run = SkipRepeats(run)
     return Restorer(job.shape, job.element, name, run, following)

@@ -86,6 +86,7 @@ class Restoration:
             range="studio" if luma and not full else "full",
             strength=self._options.strength,
             depth=depth,
+            skip_repeats=True,
         )
         return _Restorer(
             passages.find(frame, size, luma=luma),
