@@ -79,6 +79,6 @@ def left_out(error: ModuleNotFoundError) -> UserError | None:
     if module not in _NOT_IN_LIGHT:
         return None
     return UserError(
-        f"this verb needs {_NOT_IN_LIGHT[module]}, which a light installation leaves out: "
-        "pip install kdsharp"
+        f"this verb needs {_NOT_IN_LIGHT[module]}, which a light installation leaves "
+        "out: pip install kdsharp"
     )
