@@ -11,7 +11,9 @@ from benchmarks import programs, teacher_parts, teacher_step
 
 class TeacherStepTest(absltest.TestCase):
     def test_operations_are_those_of_the_convolutions(self):
-        found = teacher_parts.paper(teacher_parts.Size(), 128, "bfloat16", 790e12, 3e12)
+        found = teacher_parts.roofline(
+            teacher_parts.Size(), 128, "bfloat16", 790e12, 3e12
+        )
         # Three passes, without the gradient of the picture, which is not needed.
         weights = 9 * (15 * 3 * 64 * 64 + 3 * 64 * 3 + 2 * 3 * 64)
         expected = 2 * 128 * 64 * 64 * weights / 1e9
@@ -59,7 +61,7 @@ class TeacherStepTest(absltest.TestCase):
             return x
 
         works = {"a": programs.Work(slow, (1.0,))}
-        self.assertEmpty(programs.compile_all(works, until=-math.inf))
+        self.assertEmpty(programs.compile_all(works, deadline=-math.inf))
 
 
 if __name__ == "__main__":
