@@ -5,6 +5,10 @@ import { FULL, open, STUDIO } from "./planes.js";
 
 const SEAM = 2;
 
+/** Returns when a frame is shown; what some browsers tell of canvases is no time. */
+const stamp = ({ timestamp }) =>
+  Number.isSafeInteger(timestamp) ? timestamp : Math.round(1000 * performance.now());
+
 /** Restores frames of any size with one network. */
 export class Frames {
   #network;
@@ -51,7 +55,8 @@ export class Frames {
 
   async #ofPlanes(plane, frame, rect) {
     const { width, height } = rect;
-    const { format, timestamp, duration, colorSpace } = frame;
+    const { format, duration, colorSpace } = frame;
+    const timestamp = stamp(frame);
     const bytes = frame.allocationSize({ rect });
     const layout = await frame.copyTo(plane.input, { rect });
     const levels = colorSpace.fullRange ? FULL : STUDIO;
@@ -75,8 +80,11 @@ export class Frames {
   async #ofColours(frame, rect) {
     const { width, height } = rect;
     const pixels = new Uint8ClampedArray(4 * width * height);
-    await frame.copyTo(pixels, { rect, format: "RGBA" });
-    return this.#coloured(pixels, width, height, frame.timestamp);
+    // Not every browser puts colours into another order, or says that it did not.
+    const own = /^(RGB|BGR)[AX]$/.test(frame.format ?? "");
+    await frame.copyTo(pixels, own ? { rect } : { rect, format: "RGBA" });
+    const format = own ? frame.format : "RGBA";
+    return this.#coloured(pixels, width, height, stamp(frame), format);
   }
 
   async #resized(frame) {
@@ -87,21 +95,25 @@ export class Frames {
       });
     this.#canvas.drawImage(frame, 0, 0, width, height);
     const pixels = this.#canvas.getImageData(0, 0, width, height).data;
-    return this.#coloured(pixels, width, height, frame.timestamp);
+    return this.#coloured(pixels, width, height, stamp(frame));
   }
 
-  async #coloured(pixels, width, height, timestamp) {
-    await this.colours(pixels, width, height);
-    const wish = { format: "RGBA", timestamp, codedWidth: width, codedHeight: height };
+  async #coloured(pixels, width, height, timestamp, format = "RGBA") {
+    await this.colours(pixels, width, height, format.startsWith("B") ? 2 : 0);
+    const wish = { format, timestamp, codedWidth: width, codedHeight: height };
     return new VideoFrame(pixels, wish);
   }
 
-  /** Restores RGBA pixels where they are. */
-  async colours(pixels, width, height) {
+  /** Restores RGBA pixels where they are, or others by the place of their red. */
+  async colours(pixels, width, height, red = 0) {
     const plane = await this.#open(width, height);
     const { input, stride } = plane;
     for (let n = 0, at = 0; at < pixels.length; n++, at += 4)
-      input[n] = 0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2] + 0.5;
+      input[n] =
+        0.299 * pixels[at + red] +
+        0.587 * pixels[at + 1] +
+        0.114 * pixels[at + 2 - red] +
+        0.5;
     const sharp = await plane.run({ ...FULL, strength: this.strength });
     const seam = this.#seam(width);
     for (let y = 0, n = 0; y < height; y++)

@@ -2,10 +2,13 @@
 
 import { Sentence } from "../words.js";
 import { Frames } from "./frames.js";
+import { inWorker } from "./ways.js";
 
 const OFTEN = 500;
 
 let frames;
+// Where pictures are drawn for a page that shows them by a canvas.
+let drawn;
 const seen = { frames: 0, spent: [], last: null, dropped: 0, told: 0, shown: 0 };
 
 /** Counts a frame; what came between it and the one before was left out. */
@@ -52,29 +55,63 @@ async function stream({ readable, writable, rate }) {
   }
 }
 
+/** Makes the streams here, where a page cannot have them. */
+function own({ track, rate }) {
+  const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 });
+  const generator = new VideoTrackGenerator();
+  self.postMessage({ track: generator.track }, [generator.track]);
+  return stream({ readable, writable: generator.writable, rate });
+}
+
+async function restored(picture) {
+  if (self.VideoFrame && picture instanceof VideoFrame) {
+    const made = await frames.restore(picture);
+    const canvas = canvasOf(made.displayWidth, made.displayHeight);
+    canvas.drawImage(made, 0, 0);
+    made.close();
+    return drawn.transferToImageBitmap();
+  }
+  const [width, height] = [picture.width & ~1, picture.height & ~1];
+  const canvas = canvasOf(width, height, { willReadFrequently: true });
+  canvas.drawImage(picture, 0, 0);
+  picture.close();
+  const image = canvas.getImageData(0, 0, width, height);
+  await frames.colours(image.data, width, height);
+  canvas.putImageData(image, 0, 0);
+  return drawn.transferToImageBitmap();
+}
+
+function canvasOf(width, height, options) {
+  if (drawn?.width !== width || drawn.height !== height)
+    drawn = new OffscreenCanvas(width, height);
+  return drawn.getContext("2d", options);
+}
+
 const TASKS = {
   open(message) {
     frames = new Frames(message.network, message.capabilities);
     TASKS.set(message.options);
     if (message.readable) return stream(message);
+    if (message.track) return own(message);
   },
   set({ strength, split }) {
     if (strength !== undefined) frames.strength = strength;
     if (split !== undefined) frames.split = split;
   },
-  /** Of browsers without streams of frames, one picture as a canvas gives it. */
-  async picture({ pixels, width, height, timestamp, rate }) {
+  /** One picture of a video element, a VideoFrame or an ImageBitmap. */
+  async picture({ picture, timestamp, rate }) {
     const start = performance.now();
-    await frames.colours(pixels, width, height);
+    const bitmap = await restored(picture);
     count(timestamp, rate, performance.now() - start);
-    self.postMessage({ pixels, width, height }, [pixels.buffer]);
+    self.postMessage({ bitmap }, [bitmap]);
   },
 };
 
 self.onmessage = async ({ data }) => {
   try {
     await TASKS[data.task](data);
-    if (data.task === "open" && data.readable) self.postMessage({ ended: true });
+    const streamed = data.readable || data.track;
+    if (data.task === "open" && streamed) self.postMessage({ ended: true });
   } catch (error) {
     // A track that was stopped is no failure.
     if (/abort|closed|close|inactive/i.test(`${error?.name} ${error?.message}`))
@@ -82,3 +119,5 @@ self.onmessage = async ({ data }) => {
     self.postMessage({ failed: error.message, sentence: error instanceof Sentence });
   }
 };
+
+self.postMessage({ inWorker: inWorker() });

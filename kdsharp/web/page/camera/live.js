@@ -3,6 +3,10 @@
 import { capabilities } from "../engine/capabilities.js";
 import * as site_ from "../site.js";
 import { Sentence } from "../words.js";
+import { inPage, way } from "./ways.js";
+
+// How often both ends are looked at: nobody tells of a track that was stopped.
+const OFTEN = 500;
 
 /** Returns the video track restored; `track.stop()` ends it. */
 export async function sharpen(track, options = {}) {
@@ -10,9 +14,10 @@ export async function sharpen(track, options = {}) {
 }
 
 /**
- * Returns `{ track, set, stats, close }`. Options: `network` by name (the site's first),
- * `strength` from 0 to 1.5 (1), `split` from 0 to 1, left of which a frame stays as it
- * was (null), `tell(stats)`, called twice a second, `failed(error)`.
+ * Returns `{ track, way, set, stats, close }`. Options: `network` by name (the site's
+ * first), `strength` from 0 to 1.5 (1), `split` from 0 to 1, left of which a frame stays
+ * as it was (null), `tell(stats)`, called twice a second, `failed(error)`, `ended()` once
+ * either track was stopped. `way` is how frames come and go here: see `ways.js`.
  */
 export async function open(track, options = {}) {
   if (track?.kind !== "video") throw new Sentence("Only tracks of video are sharpened.");
@@ -30,8 +35,15 @@ class Live {
   #worker;
   #options;
   #stats = null;
-  #end = () => {};
+  #closed = false;
+  #timer;
+  #video = null;
+  // What is waited for from the worker, by name.
+  #awaited = {};
+  // While it is opened, what says that this failed.
+  #refuse = null;
   track;
+  way;
 
   constructor(source, options) {
     this.#source = source;
@@ -42,25 +54,35 @@ class Live {
     const url = new URL("./live-worker.js", import.meta.url);
     this.#worker = new Worker(url, { type: "module" });
     this.#worker.onmessage = ({ data }) => this.#hear(data);
-    this.#worker.onerror = (event) => this.#fail(new Error(event.message));
+    this.#worker.onerror = ({ message }) => this.#fail(new Error(message));
     const { strength = 1, split = null } = this.#options;
     const rate = this.#source.getSettings().frameRate;
     const message = { task: "open", network, capabilities: how, rate };
     message.options = { strength, split };
-    if (self.MediaStreamTrackProcessor && self.MediaStreamTrackGenerator) {
-      // A buffer of one holds the newest frame, and none that is older.
-      const processor = new MediaStreamTrackProcessor({
-        track: this.#source,
-        maxBufferSize: 1,
-      });
-      const generator = new MediaStreamTrackGenerator({ kind: "video" });
-      const [{ readable }, { writable }] = [processor, generator];
-      this.#worker.postMessage({ ...message, readable, writable }, [readable, writable]);
-      this.track = generator;
-      return;
+    const failed = new Promise((_, reject) => (this.#refuse = reject));
+    try {
+      this.track = await Promise.race([this.#begin(message), failed]);
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      this.#refuse = null;
     }
-    this.#worker.postMessage(message);
-    await this.#byCanvas(rate);
+    this.#timer = setInterval(() => {
+      const stopped = [this.#source, this.track].some((t) => t.readyState === "ended");
+      if (stopped) this.#ended();
+    }, OFTEN);
+  }
+
+  async #begin(message) {
+    const inWorker = inPage() || (await this.#heard("inWorker"));
+    const ways = {
+      page: () => this.#byStreams(message),
+      worker: () => this.#byWorker(message),
+      canvas: () => this.#byCanvas(message),
+    };
+    this.way = way(this.#source, inWorker);
+    return ways[this.way]();
   }
 
   /** Changes strength or split while it runs. */
@@ -74,63 +96,94 @@ class Live {
   }
 
   close() {
-    this.#end();
+    this.#closed = true;
+    clearInterval(this.#timer);
+    if (this.#video) this.#video.srcObject = null;
     this.#worker.terminate();
     this.track?.stop();
   }
 
-  /** Takes the way of browsers that hand out no frames: through canvases. */
-  async #byCanvas(rate) {
+  /** Streams of the page go to the worker. */
+  #byStreams(message) {
+    // A buffer of one holds the newest frame, and none that is older.
+    const track = this.#source;
+    const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 });
+    const generator = new MediaStreamTrackGenerator({ kind: "video" });
+    const { writable } = generator;
+    this.#worker.postMessage({ ...message, readable, writable }, [readable, writable]);
+    return generator;
+  }
+
+  /** The track goes to the worker, which returns another. */
+  #byWorker(message) {
+    const track = this.#source.clone();
+    const made = this.#heard("track");
+    this.#worker.postMessage({ ...message, track }, [track]);
+    return made;
+  }
+
+  /** Frames of a video element go to the worker, and come back as pictures. */
+  async #byCanvas(message) {
+    this.#worker.postMessage(message);
     const video = document.createElement("video");
+    this.#video = video;
     Object.assign(video, { muted: true, playsInline: true });
     video.srcObject = new MediaStream([this.#source]);
     await video.play();
     const canvas = document.createElement("canvas");
-    const [from, to] = [document.createElement("canvas"), canvas].map((element) =>
-      element.getContext("2d", { willReadFrequently: element !== canvas }),
-    );
-    let [busy, ended] = [false, false];
-    const next = (now, { mediaTime } = {}) => {
-      if (ended) return;
-      if (!busy && video.videoWidth) {
-        const [width, height] = [video.videoWidth & ~1, video.videoHeight & ~1];
-        for (const { canvas: each } of [from, to])
-          if (each.width !== width || each.height !== height)
-            Object.assign(each, { width, height });
-        from.drawImage(video, 0, 0);
-        const pixels = from.getImageData(0, 0, width, height).data;
-        const timestamp = 1e6 * (mediaTime ?? now / 1000);
-        const task = { task: "picture", pixels, width, height, timestamp, rate };
-        this.#worker.postMessage(task, [pixels.buffer]);
-        busy = true;
-      }
-      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(next);
-      else requestAnimationFrame(next);
-    };
-    this.#picture = ({ pixels, width, height }) => {
-      to.putImageData(new ImageData(pixels, width, height), 0, 0);
+    const shown = canvas.getContext("bitmaprenderer");
+    let busy = false;
+    this.#show = (bitmap) => {
+      const { width, height } = bitmap;
+      if (canvas.width !== width || canvas.height !== height)
+        Object.assign(canvas, { width, height });
+      shown.transferFromImageBitmap(bitmap);
       busy = false;
     };
-    this.#end = () => {
-      ended = true;
-      video.srcObject = null;
+    const send = async (timestamp) => {
+      const picture = self.VideoFrame
+        ? new VideoFrame(video, { timestamp })
+        : await createImageBitmap(video);
+      const task = { task: "picture", picture, timestamp, rate: message.rate };
+      this.#worker.postMessage(task, [picture]);
+    };
+    const next = (now, { mediaTime } = {}) => {
+      if (this.#closed) return;
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(next);
+      else requestAnimationFrame(next);
+      if (busy || !video.videoWidth) return;
+      busy = true;
+      send(Math.round(1e6 * (mediaTime ?? now / 1000))).catch((error) => this.#fail(error));
     };
     next(performance.now());
-    [this.track] = canvas.captureStream().getVideoTracks();
+    return canvas.captureStream().getVideoTracks()[0];
   }
 
-  #picture = () => {};
+  #show = () => {};
+
+  #heard(name) {
+    return new Promise((resolve) => (this.#awaited[name] = resolve));
+  }
 
   #hear(data) {
+    for (const [name, value] of Object.entries(data)) this.#awaited[name]?.(value);
     if (data.stats) {
       this.#stats = data.stats;
       this.#options.tell?.(data.stats);
-    } else if (data.pixels) this.#picture(data);
-    else if (data.ended) this.close();
-    else this.#fail(new (data.sentence ? Sentence : Error)(data.failed));
+    } else if (data.bitmap) this.#show(data.bitmap);
+    else if (data.ended) this.#ended();
+    else if (data.failed) this.#fail(new (data.sentence ? Sentence : Error)(data.failed));
+  }
+
+  #ended() {
+    if (this.#closed) return;
+    this.close();
+    this.#options.ended?.();
   }
 
   #fail(error) {
+    if (this.#closed) return;
+    if (this.#refuse) return this.#refuse(error);
     this.close();
     if (this.#options.failed) this.#options.failed(error);
     else console.error(error);

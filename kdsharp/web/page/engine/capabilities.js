@@ -7,10 +7,11 @@ const MOST_THREADS = 8;
  * `?by=wasm` and `?by=webgpu` in the address decide otherwise, to compare the two.
  */
 export async function capabilities(site) {
-  if (site.engine === "server") return { by: "server", threads: 0, told: "on the server" };
   const threads = self.crossOriginIsolated
     ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
     : 1;
+  // Threads are for cameras, whose pictures stay here.
+  if (site.engine === "server") return { by: "server", threads, told: "on the server" };
   const wish = new URLSearchParams(location.search).get("by");
   const gpu = wish !== "wasm" && (await adapter(wish === "webgpu"));
   if (gpu) {
