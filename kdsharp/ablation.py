@@ -107,23 +107,23 @@ def markdown(trials: list[Trial], baseline: str) -> str:
         ]
     ]
     for method, by_seed in [(baseline, first), *ranked]:
-        held = by_seed.values()
-        apart = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
-        better = f"{sum(a > 0 for a in apart)} of {len(apart)}"
+        runs = by_seed.values()
+        differences = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
+        better = f"{sum(a > 0 for a in differences)} of {len(differences)}"
         compared = (
-            [_mean_and_deviation(apart, "+.3f"), better]
+            [_mean_and_deviation(differences, "+.3f"), better]
             if method != baseline
             else ["", ""]
         )
         lines.append(
             [
                 f"`{method}`",
-                _mean_and_deviation([t.gain for t in held], "+.3f"),
-                _mean_and_deviation([t.ssim for t in held], ".4f"),
+                _mean_and_deviation([t.gain for t in runs], "+.3f"),
+                _mean_and_deviation([t.ssim for t in runs], ".4f"),
                 *compared,
-                _mean_milliseconds(held),
-                f"{max(t.parameters for t in held):,}",
-                f"{max(t.gigaflop for t in held):.2f}",
+                _mean_milliseconds(runs),
+                f"{max(t.parameters for t in runs):,}",
+                f"{max(t.gigaflop for t in runs):.2f}",
             ]
         )
     return table_text.table(lines)

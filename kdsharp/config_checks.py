@@ -24,8 +24,8 @@ class _Text:
 
 @dataclasses.dataclass(frozen=True)
 class _Number:
-    least: float = -math.inf
-    most: float = math.inf
+    minimum: float = -math.inf
+    maximum: float = math.inf
     below: float = math.inf
     kind: type = numbers.Real
     noun: str = "a number"
@@ -35,13 +35,13 @@ class _Number:
             return f"must be {self.noun}"
         if not math.isfinite(value):
             return "must be finite"
-        if self.least <= value <= self.most and value < self.below:
+        if self.minimum <= value <= self.maximum and value < self.below:
             return ""
         if self.below < math.inf:
-            return f"must be at least {self.least} and less than {self.below}"
-        if self.most < math.inf:
-            return f"must be from {self.least} to {self.most}"
-        return f"must be at least {self.least}"
+            return f"must be at least {self.minimum} and less than {self.below}"
+        if self.maximum < math.inf:
+            return f"must be from {self.minimum} to {self.maximum}"
+        return f"must be at least {self.minimum}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +69,8 @@ class _Anything:
         return ""
 
 
-def _whole(least: int, most: float = math.inf) -> _Number:
-    return _Number(least, most, kind=numbers.Integral, noun="a whole number")
+def _whole(minimum: int, maximum: float = math.inf) -> _Number:
+    return _Number(minimum, maximum, kind=numbers.Integral, noun="a whole number")
 
 
 _SHARE = _Number(0, 1)
@@ -176,23 +176,23 @@ def _raise(faults: Iterator[str]) -> None:
         raise UserError(sentence)
 
 
-def _faults(held: Mapping, group: _Group, prefix: str = "") -> Iterator[str]:
-    lacking = [
+def _faults(config: Mapping, group: _Group, prefix: str = "") -> Iterator[str]:
+    missing = [
         prefix + name
         for name in group.entries
-        if name not in held and name not in group.optional
+        if name not in config and name not in group.optional
     ]
-    if lacking:
-        yield f"the config lacks {', '.join(lacking)} (see configs/base.py)"
-    for name in held:
-        path, value = prefix + name, held[name]
-        wanted = group.entries.get(name, group.more)
-        if wanted is None:
+    if missing:
+        yield f"the config lacks {', '.join(missing)} (see configs/base.py)"
+    for name in config:
+        path, value = prefix + name, config[name]
+        check = group.entries.get(name, group.more)
+        if check is None:
             yield unknown(path, {prefix + entry: 0 for entry in group.entries})
-        elif fault := wanted.fault(value):
+        elif fault := check.fault(value):
             yield f"config.{path} {fault}, not {value!r}"
-        elif isinstance(wanted, _Group):
-            yield from _faults(value, wanted, f"{path}.")
+        elif isinstance(check, _Group):
+            yield from _faults(value, check, f"{path}.")
         elif path == "teacher.experiment" and value:
             yield from _faults(value, _EXPERIMENT, f"{path}.")
 

@@ -75,10 +75,10 @@ def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
         raise UserError(f"{strays[0]!r} is not a flag")
     for name in config_flags.get_override_values(values["config"]):
         holder, _, entry = name.rpartition(".")
-        held = known
+        group = known
         for part in holder.split(".") if holder else ():
-            held = held.get(part, {})
-        if entry not in held and not name.startswith(_EXTENSIBLE):
+            group = group.get(part, {})
+        if entry not in group and not name.startswith(_EXTENSIBLE):
             raise UserError(config_checks.unknown(name, known))
     return values["config"].value
 

@@ -217,8 +217,8 @@ def _finish(config, folder, result, prepared) -> None:
     arguments, kept = fold.collapse(
         json.loads(config.model.to_json()), result.variables
     )
-    given = "blurred" in prepared.pictures["train"][0]
-    blur = "given with the pictures" if given else config.degradation
+    in_pairs = "blurred" in prepared.pictures["train"][0]
+    blur = "given with the pictures" if in_pairs else config.degradation
     weights = folder / f"{config.name}.safetensors"
     card = _card(config, arguments, result, blur)
     if not (folder / _REPORT).exists():
@@ -272,13 +272,13 @@ def count_parameters(variables: dict) -> int:
 
 def _teachers_to_score(teachers: dict) -> dict:
     """The teachers' networks, named `teacher`, or by their names if there are more."""
-    held = {name: weights for name, weights in teachers.items() if weights}
+    found = {name: weights for name, weights in teachers.items() if weights}
     return {
-        _TEACHER if len(held) == 1 else Path(name).stem: (
+        _TEACHER if len(found) == 1 else Path(name).stem: (
             weights.model,
             weights.variables,
         )
-        for name, weights in held.items()
+        for name, weights in found.items()
     }
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 def cache_folder() -> Path:
     """`$KDSHARP_CACHE`, or `~/.cache/kdsharp` if that is unset or empty."""
-    given = os.environ.get("KDSHARP_CACHE") or "~/.cache/kdsharp"
+    folder = os.environ.get("KDSHARP_CACHE") or "~/.cache/kdsharp"
     try:
-        return Path(given).expanduser()
+        return Path(folder).expanduser()
     except RuntimeError:
         # Accounts in containers may have no home directory: `~` is kept literally.
-        return Path(given)
+        return Path(folder)

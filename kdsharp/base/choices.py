@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from kdsharp.errors import UserError
 
 
-def unknown(what: str, given: object, known: Iterable[object]) -> UserError:
+def unknown(what: str, name: object, known: Iterable[object]) -> UserError:
     """Creates the error `unknown WHAT 'GIVEN'; choose one of: A, B`."""
-    return UserError(f"unknown {what} {given!r}; choose one of: {listed(known)}")
+    return UserError(f"unknown {what} {name!r}; choose one of: {listed(known)}")
 
 
 def listed(names: Iterable[object]) -> str:

@@ -66,11 +66,11 @@ class View:
             pixels = _ZOOMS[name](pixels, key)
         return pixels
 
-    def show_student(self, shown: Pixels) -> Pixels:
+    def show_student(self, pixels: Pixels) -> Pixels:
         """Transforms the teacher's input into the student's."""
         for name in self.turns:
-            shown = _TURNS[name][0](shown)
-        return shown
+            pixels = _TURNS[name][0](pixels)
+        return pixels
 
     def turn_back(self, residual: Pixels) -> Pixels:
         """Transforms the student's residual back, to match the teacher's."""

@@ -76,10 +76,10 @@ class Cropper:
         )
         side = jnp.int32(self.patch_size)
         if self.max_size != self.patch_size:
-            least = jnp.minimum(height, width)
-            most = jnp.minimum(MAX_SHRINK, least / self.patch_size)
-            larger = self.patch_size * most ** jax.random.uniform(size)
-            larger = jnp.clip(larger.astype(jnp.int32), self.patch_size, least)
+            side_limit = jnp.minimum(height, width)
+            max_factor = jnp.minimum(MAX_SHRINK, side_limit / self.patch_size)
+            larger = self.patch_size * max_factor ** jax.random.uniform(size)
+            larger = jnp.clip(larger.astype(jnp.int32), self.patch_size, side_limit)
             shrunk = jax.random.uniform(shrink) < self.shrink
             side = jnp.where(shrunk, larger, side)
         low, high = np.log(_STRETCH)

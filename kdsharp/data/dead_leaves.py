@@ -162,12 +162,12 @@ def _draw_curves(rng: _Rng, canvas: _Canvas):
     side, count = canvas.side, rng.integers(1, 16)
     length = side * _log_uniform(rng, 0.05, 0.6)
     width = _log_uniform(rng, 0.8, 10)
-    apart = _log_uniform(rng, 2, 20) * max(width, 1.5)
+    spacing = _log_uniform(rng, 2, 20) * max(width, 1.5)
     bearing = rng.uniform(0, 2 * np.pi)
-    aside = apart * np.array([np.cos(bearing), np.sin(bearing)])
+    aside = spacing * np.array([np.cos(bearing), np.sin(bearing)])
     course = rng.uniform(0, side, 2) + rng.normal(0, length / 2, (3, 2))
     courses = course + np.arange(count)[:, None, None] * aside
-    courses += rng.normal(0, rng.exponential(0.5) * apart, courses.shape)
+    courses += rng.normal(0, rng.exponential(0.5) * spacing, courses.shape)
     # Quadratic Bezier curves, drawn as closely spaced discs.
     stops = int(2 * length / max(1, width / 2)) + 2
     t = np.linspace(0, 1, stops, dtype=np.float32)[:, None]

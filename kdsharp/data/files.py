@@ -93,13 +93,13 @@ class PictureFiles:
                 "skipping %d more pictures that are too small", len(small) - _MAX_LOGGED
             )
         self.skipped += small
-        held = [
+        kept = [
             (name, size)
             for name, size in zip(self._names, self._shapes, strict=True)
             if name not in small
         ]
         self._names, self._shapes, self._bytes, self.smallest = [], [], 0, None
-        for name, size in held:
+        for name, size in kept:
             self._add(name, size)
 
     def __len__(self) -> int:

@@ -137,9 +137,9 @@ class _Batches(Iterator[Batch]):
         return {name: np.array(rows) for name, rows in next(self._held[0]).items()}
 
 
-def _close(held: list[grain.DatasetIterator]):
-    while held:
-        held.pop().close()
+def _close(iterators: list[grain.DatasetIterator]):
+    while iterators:
+        iterators.pop().close()
 
 
 class _LazyRecords:

@@ -109,16 +109,16 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
         path = pathlib.Path(builder.data_path)
         index = json.loads((path / originals.INDEX).read_text())
         places, sizes = {}, {}
-        for split, held in index.items():
-            for row, key in enumerate(held["keys"]):
+        for split, entry in index.items():
+            for row, key in enumerate(entry["keys"]):
                 places[f"{split}/{key}"] = (split, row)
-                sizes[f"{split}/{key}"] = tuple(held["sizes"][row])
+                sizes[f"{split}/{key}"] = tuple(entry["sizes"][row])
         return Contents(
             path,
             {role: role for role in builder.ROLES},
             places,
             sizes,
-            {split: held["left_out"] for split, held in index.items()},
+            {split: entry["left_out"] for split, entry in index.items()},
         )
     if name in _TFDS_NAMES:
         others = sorted((root / _TFDS_NAMES[name]).glob("*/"), reverse=True)
@@ -142,10 +142,10 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
 
 
 def _contents_of_tfds(path: pathlib.Path, roles: Iterable[str]) -> Contents:
-    held = tfds.builder_from_directory(path).info.splits
+    splits = tfds.builder_from_directory(path).info.splits
     places = {
         f"{split}/{row:06d}": (split, row)
-        for split, info in held.items()
+        for split, info in splits.items()
         for row in range(info.num_examples)
     }
     return Contents(
@@ -161,16 +161,18 @@ class Prepared(files.PictureFiles):
 
     def __init__(
         self,
-        held: Contents,
+        contents: Contents,
         names: Sequence[str],
         *,
         cache_bytes: int = files.DEFAULT_CACHE_BYTES,
     ):
-        self._places = {name: held.places[name] for name in names}
-        self._sizes = {name: held.sizes[name] for name in names if name in held.sizes}
-        self._parts = held.roles
-        self._pictures_per_record = len(held.roles)
-        super().__init__(held.path, names, cache_bytes=cache_bytes)
+        self._places = {name: contents.places[name] for name in names}
+        self._sizes = {
+            name: contents.sizes[name] for name in names if name in contents.sizes
+        }
+        self._parts = contents.roles
+        self._pictures_per_record = len(contents.roles)
+        super().__init__(contents.path, names, cache_bytes=cache_bytes)
         if not self._sizes:
             self.smallest = None
         for split in {split for split, _ in self._places.values()}:

@@ -57,20 +57,20 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
     return [Row(*row) for row in pairs]
 
 
-def sheet(shown: list[Row], *, scale: int = 1) -> Image.Image:
+def sheet(rows: list[Row], *, scale: int = 1) -> Image.Image:
     """Draws the rows: both pictures, their difference around grey, and the spec."""
-    size = shown[0].sharp.shape[0] * scale
+    size = rows[0].sharp.shape[0] * scale
     width = MARGIN + len(COLUMNS) * (size + MARGIN)
     letters = max(1, int((width - 2 * MARGIN) / _LETTER_WIDTH))
-    texts = [textwrap.wrap(row.text, letters) for row in shown]
+    texts = [textwrap.wrap(row.text, letters) for row in rows]
     step = size + MARGIN + _LINE * max(map(len, texts))
-    image = Image.new("RGB", (width, _HEAD + step * len(shown)), "white")
+    image = Image.new("RGB", (width, _HEAD + step * len(rows)), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(_FONT_SIZE)
     for at, name in enumerate(COLUMNS):
         place = (MARGIN + at * (size + MARGIN), 2)
         draw.text(place, name, fill="black", font=font)
-    for line, (row, text) in enumerate(zip(shown, texts, strict=True)):
+    for line, (row, text) in enumerate(zip(rows, texts, strict=True)):
         top = _HEAD + line * step
         difference = 128 + row.sharp.astype(int) - row.blurred
         cells = row.sharp, row.blurred, np.clip(difference, 0, 255).astype(np.uint8)

@@ -158,10 +158,10 @@ def _advice(
         return "add pictures"
     for scheme in _SCHEMES:
         sides = {_split_of(name, subfolders, scheme, group) for name in names}
-        wanted = (
+        expected = (
             {"train", "valid", "test"} if percentages(scheme)[2] else {"train", "valid"}
         )
-        if sides == wanted:
+        if sides == expected:
             return (
                 f"write '?split={scheme}' after the source, which gives each split "
                 "some, or put them into subfolders train/ and valid/"

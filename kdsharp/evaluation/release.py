@@ -51,13 +51,13 @@ def release(
     zoo: Path = _ZOO,
     name: str = "",
     facts: dict | None = None,
-    **told: str,
+    **overrides: str,
 ) -> Path:
     """Writes weights to `zoo`, with all scores on their card; returns the file.
 
     `trained` is the folder of a run or a file of weights. They are released as `name`,
     or as named on their card. The card from training is kept, without local paths;
-    `facts` and then `told` are merged into it.
+    `facts` and then `overrides` are merged into it.
     """
     weights = store.load(str(trained))
     card = weights.card
@@ -66,7 +66,7 @@ def release(
         _remove_paths(card["recipe"], card["name"])
     _merge(card, facts or {})
     card |= {"command": _command(card)}
-    card |= {key: value for key, value in told.items() if value}
+    card |= {key: value for key, value in overrides.items() if value}
     # Scores that are not measured here, such as of video, may come from facts.
     told_scores = (facts or {}).get("scores", {})
     card["scores"] = _scores(weights, benchmarks, photographs) | told_scores
@@ -160,40 +160,40 @@ def _validation_scores(weights: store.Weights, photographs: Path) -> dict:
 
 def _published_scores(network: restorers.Restorer, benchmarks: Path) -> dict:
     """Scores by published protocols, and with a shifted grid of the blur."""
-    found = {}
+    scores = {}
     for test in ("Set5", "Set14"):
-        for spec, shift, told in _PUBLISHED:
+        for spec, shift, protocol in _PUBLISHED:
             blur = degradations.create(spec)
             test_cases = cases.of_sharp(benchmarks / test, blur, shift=shift)
             means = _means(network, test_cases, "luma", _BORDER)
-            found[f"{test} ({told})"] = means
-    return found
+            scores[f"{test} ({protocol})"] = means
+    return scores
 
 
 def _call_scores(
     network: restorers.Restorer, benchmarks: Path, photographs: Path
 ) -> dict[str, dict]:
     """Scores on degraded calls, and the PSNR of sharp pictures to themselves."""
-    found = {}
+    scores = {}
     degrade = degradations.create(_CALL)
     for tested in (benchmarks / "Set14", photographs):
         test_cases = cases.of_sharp(tested, degrade)
-        told = tested.name
+        label = tested.name
         if tested == photographs:
-            told = f"{len(test_cases.usable)} photographs of the validation"
+            label = f"{len(test_cases.usable)} photographs of the validation"
         for protocol in ("luma", "rgb"):
             means = _means(network, test_cases, protocol, 0)
-            found[f"{told} ({_CALL}, {protocol})"] = means
-    kept = [
+            scores[f"{label} ({_CALL}, {protocol})"] = means
+    psnrs = [
         _psnr_to_itself(network, case.load().sharp)
         for tested in (benchmarks / "Set5", benchmarks / "Set14", photographs)
         for case in cases.of_sharp(tested, degrade).usable
     ]
-    found[f"{len(kept)} sharp pictures, how far they stay what they are (RGB)"] = {
-        "worst": round(min(kept), 2),
-        "mean": round(float(np.mean(kept)), 2),
+    scores[f"{len(psnrs)} sharp pictures, how far they stay what they are (RGB)"] = {
+        "worst": round(min(psnrs), 2),
+        "mean": round(float(np.mean(psnrs)), 2),
     }
-    return found
+    return scores
 
 
 def _means(
@@ -202,11 +202,11 @@ def _means(
     found = comparison.evaluate(test_cases, [network], protocol=protocol, shave=shave)
     rows = {row.name: row.means for row in found.rows}
     return {
-        told: {
+        label: {
             "psnr": round(rows[row]["psnr"].mean, 2),
             "ssim": round(rows[row]["ssim"].mean, 4),
         }
-        for told, row in (("input", INPUT), ("network", network.name))
+        for label, row in (("input", INPUT), ("network", network.name))
     }
 
 

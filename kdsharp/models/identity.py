@@ -106,8 +106,8 @@ def _unet(model: UNet, params: dict, stats: dict) -> None:
 
 def _separable_unet(model: SeparableUNet, params: dict, stats: dict) -> None:
     channels, carriers = model.channels, range(model.channels)
-    held = range(channels * (1 + len(_KNOTS)))
-    _check_filters(model, model.widths[0], len(held))
+    carried = range(channels * (1 + len(_KNOTS)))
+    _check_filters(model, model.widths[0], len(carried))
     _check_filters(model, model.refinement, channels)
     _copy_depthwise(params["encoder1_depthwise"], carriers)
     _copy(params["encoder1_pointwise"], carriers, carriers)
@@ -119,7 +119,7 @@ def _separable_unet(model: SeparableUNet, params: dict, stats: dict) -> None:
         targets = [number * channels + channel for channel in carriers]
         _copy(params["decoder1_pointwise"], carriers, targets)
         params["decoder1_pointwise"]["bias"][targets] = shift
-    _copy_depthwise(params["refinement_depthwise"], held)
+    _copy_depthwise(params["refinement_depthwise"], carried)
     pointwise = params["refinement_pointwise"]
     pointwise["kernel"][..., : len(carriers)] = 0
     _set_logit(pointwise, carriers, channels, model.slope)

@@ -122,11 +122,13 @@ class Context(nn.Module):
         )
         means = jnp.mean(jnp.abs(seen), axis=(1, 2))
         peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))
-        told = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
+        statistics = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
         if train and self.has_rng("context"):
             key = self.make_rng("context")
-            told = told + self.noise * jax.random.normal(key, told.shape)
-        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(told / 4 + 1), 0.1)
+            statistics = statistics + self.noise * jax.random.normal(
+                key, statistics.shape
+            )
+        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(statistics / 4 + 1), 0.1)
         x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
         return 2 * jax.nn.sigmoid(x)
 
@@ -213,13 +215,13 @@ def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
 
 def _receptive_field(model: RealTime) -> ReceptiveField:
     factor = model.factor
-    around = 2 * (model.ends // 2) + model.depth - 2
+    radius = 2 * (model.ends // 2) + model.depth - 2
     widest = max(model.width, model.channels * factor**2)
-    held = 2 * widest + (model.width if model.skip else 0)
+    filters = 2 * widest + (model.width if model.skip else 0)
     return spans.receptive_field(
-        lambda span: span.halved(factor).convolved(around).doubled(factor),
+        lambda span: span.halved(factor).convolved(radius).doubled(factor),
         factor,
-        held / factor**2,
+        filters / factor**2,
     )
 
 

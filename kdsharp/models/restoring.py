@@ -29,5 +29,5 @@ def restore(
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
-    given = {} if gains is None else {"gains": gains}
-    return blurred + strength * model.apply(variables, seen, **given)
+    extra = {} if gains is None else {"gains": gains}
+    return blurred + strength * model.apply(variables, seen, **extra)

@@ -146,13 +146,13 @@ def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teachin
     layers = teaching.parse_layers(config.features)
     others = views.create(config.views)
     terms = objectives.in_use(config.objective)
-    for need, given in (("features", layers), ("views", others)):
+    for need, value in (("features", layers), ("views", others)):
         named, where = objectives.needing(need, terms), f"config.{need}"
-        if named and not given:
+        if named and not value:
             raise UserError(f"loss term {named[0]!r} needs {where}")
-        if given and not named:
-            wanted = " or ".join(objectives.needing(need))
-            raise UserError(f"{where} is given, but no term needs it: {wanted}")
+        if value and not named:
+            needing = " or ".join(objectives.needing(need))
+            raise UserError(f"{where} is given, but no term needs it: {needing}")
     if not config.optimizer.average and any(t.model is None for t in teachers):
         raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
     return Teaching(tuple(teacher.model for teacher in teachers), layers, others)

@@ -94,15 +94,15 @@ class DeviceFeed:
     def load(self) -> dict[str, Any]:
         data = self._config.data
         size = patch_size(self._config)
-        held = atlas.load(self._source, size, crops.margin(size, data.shrink))
+        pictures = atlas.load(self._source, size, crops.margin(size, data.shrink))
         self._cut = crops.create(
-            held,
+            pictures,
             patch_size=size,
             augment=data.augment,
             shrink=data.shrink,
             extremes=data.extremes,
         )
-        return {"pictures": held}
+        return {"pictures": pictures}
 
     def step(self, task: Task):
         return partial(_crop_and_train, self._cut, task)

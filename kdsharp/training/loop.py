@@ -163,8 +163,8 @@ class Run:
         batches = iter(parts.feed.batches(self._step))
         while not self._ended:
             with self._recorder.clock.waiting():
-                held = [next(batches) for _ in range(self._steps_of_a_call())]
-            yield held
+                call_batches = [next(batches) for _ in range(self._steps_of_a_call())]
+            yield call_batches
 
     def _steps_of_a_call(self) -> int:
         """The number of steps until logging, saving or another event is due."""

@@ -101,15 +101,15 @@ class Plateau:
 
     def state_dict(self) -> dict:
         """The state to save in a checkpoint."""
-        held = self._state._asdict() if self._state else {}
-        return {name: float(value) for name, value in held.items()}
+        fields = self._state._asdict() if self._state else {}
+        return {name: float(value) for name, value in fields.items()}
 
     def load_state_dict(self, state: dict) -> None:
         """Restores a state from `state_dict`."""
         if self._state:
-            held = self._state._asdict()
+            fields = self._state._asdict()
             self._state = self._state._replace(
-                **{n: jnp.asarray(state[n], v.dtype) for n, v in held.items()}
+                **{n: jnp.asarray(state[n], v.dtype) for n, v in fields.items()}
             )
 
 
@@ -183,8 +183,8 @@ def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
         numbers = tuple(float(number) for number in rest.split(",")) if colon else ()
     except ValueError:
         numbers = None
-    wanted = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
-    if numbers is None or wanted != len(numbers):
+    expected = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
+    if numbers is None or expected != len(numbers):
         raise UserError(f"unknown schedule {schedule!r}; choose one of: {_SCHEDULES}")
     if numbers and not (numbers[0] >= 1 and 0 < numbers[1] < 1):
         raise UserError(

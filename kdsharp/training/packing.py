@@ -41,8 +41,8 @@ def wrap(
             if is_matrix(leaf):
                 leaves.append(next(stacks[_name(leaf)]))
             else:
-                held = packed[REST][place : place + leaf.size]
-                leaves.append(held.reshape(leaf.shape))
+                flat = packed[REST][place : place + leaf.size]
+                leaves.append(flat.reshape(leaf.shape))
                 place += leaf.size
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 

@@ -177,13 +177,13 @@ def create(strategy: str, batch_size: int, device_count: int = 0):
 
 def _first_devices(count: int) -> list[jax.Device]:
     """The first devices of every host, in the order of the rows of the batch."""
-    held: dict[int, list[jax.Device]] = {}
+    by_host: dict[int, list[jax.Device]] = {}
     for device in jax.devices():
-        held.setdefault(device.process_index, []).append(device)
-    fewest = min(map(len, held.values()))
-    if fewest != max(map(len, held.values())) and count > fewest:
+        by_host.setdefault(device.process_index, []).append(device)
+    fewest = min(map(len, by_host.values()))
+    if fewest != max(map(len, by_host.values())) and count > fewest:
         raise UserError(
             f"one host has {fewest} devices, another has more: use "
             f"--config.devices={fewest}"
         )
-    return [device for host in sorted(held) for device in held[host][:count]]
+    return [device for host in sorted(by_host) for device in by_host[host][:count]]

@@ -103,15 +103,15 @@ def train_step(
     sharp, blurred = sharp_and_blurred(
         batch, keys, task.degrade, task.channels, task.grid_shift
     )
-    shown = [
+    teacher_views = [
         view.show_teacher(blurred, jax.random.fold_in(step_key, number))
         for number, view in enumerate(task.teaching.views)
     ]
     lessons = task.teaching.lessons(
         task.model,
-        [held or state.average for held in frozen.get("teachers", ())],
+        [variables or state.average for variables in frozen.get("teachers", ())],
         blurred,
-        shown,
+        teacher_views,
     )
 
     def perceive(pixels):
@@ -140,7 +140,7 @@ def train_step(
             features,
             tuple(
                 view.turn_back(forward(params, view.show_student(pixels))[0])
-                for view, pixels in zip(task.teaching.views, shown, strict=True)
+                for view, pixels in zip(task.teaching.views, teacher_views, strict=True)
             ),
             perceive,
         )

@@ -52,14 +52,14 @@ class Teaching:
         student: nn.Module,
         variables: Sequence[dict],
         blurred: Pixels,
-        shown: Sequence[Pixels],
+        views: Sequence[Pixels],
     ) -> list[Lesson]:
-        """Runs each teacher on the batch and on the views `shown` to it."""
+        """Runs each teacher on the batch and on the views of it."""
         lessons = []
-        for model, held in zip(self.models, variables, strict=True):
+        for model, weights in zip(self.models, variables, strict=True):
             model = model or student
-            residual, features, _ = apply(model, held, blurred, self.teacher_layers)
-            seen = tuple(model.apply(held, view) for view in shown)
+            residual, features, _ = apply(model, weights, blurred, self.teacher_layers)
+            seen = tuple(model.apply(weights, view) for view in views)
             lessons.append(Lesson(residual, features, views=seen))
         return jax.lax.stop_gradient(lessons)
 
@@ -140,9 +140,9 @@ def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
         theirs = tuple(_resize_like(lesson.features[p], features[p]) for p in pairs)
         ours = ()
         if adapters:
-            held = [adapters[f"{number}_{pair}"] for pair in pairs]
+            mappings = [adapters[f"{number}_{pair}"] for pair in pairs]
             ours = tuple(
-                features[p] @ held[p]["kernel"] + held[p]["bias"] for p in pairs
+                features[p] @ mappings[p]["kernel"] + mappings[p]["bias"] for p in pairs
             )
         adapted.append(lesson._replace(features=theirs, adapted=ours))
     return adapted

@@ -22,19 +22,19 @@ def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
 
     The primary host locks it for all.
     """
-    with contextlib.ExitStack() as held:
-        hosts.on_primary_host(lambda: held.enter_context(_lock(folder, config)))
+    with contextlib.ExitStack() as stack:
+        hosts.on_primary_host(lambda: stack.enter_context(_lock(folder, config)))
         yield
 
 
 @contextlib.contextmanager
 def _lock(folder: Path, config: ConfigDict) -> Iterator[None]:
-    wanted = json.loads(config.to_json())
+    current = json.loads(config.to_json())
     for name in _IGNORED_KEYS:
-        wanted.pop(name, None)
+        current.pop(name, None)
     saved = folder / _CONFIG
     if saved.exists():
-        _check_same_config(folder, json.loads(saved.read_text()), wanted)
+        _check_same_config(folder, json.loads(saved.read_text()), current)
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -50,12 +50,12 @@ def _lock(folder: Path, config: ConfigDict) -> Iterator[None]:
                 "name another with --workdir"
             ) from error
         if not saved.exists():
-            atomic_files.write_text(saved, json.dumps(wanted, indent=2) + "\n")
+            atomic_files.write_text(saved, json.dumps(current, indent=2) + "\n")
         yield
 
 
-def _check_same_config(folder: Path, saved: dict, wanted: dict) -> None:
-    old, new = dict(_flat(saved)), dict(_flat(wanted))
+def _check_same_config(folder: Path, saved: dict, current: dict) -> None:
+    old, new = dict(_flat(saved)), dict(_flat(current))
     changes = [
         f"{name}: {old.get(name, 'absent')} there, {new.get(name, 'absent')} now"
         for name in sorted(old.keys() | new.keys())

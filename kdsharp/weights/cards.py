@@ -16,8 +16,8 @@ def line(file: Path) -> str:
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
-        f"parameters  {card.get('degradation') or 'degradation not told':28} "
-        f"{card.get('licence') or card.get('data_licence') or 'licence not told'}"
+        f"parameters  {card.get('degradation') or 'degradation not stated':28} "
+        f"{card.get('licence') or card.get('data_licence') or 'licence not stated'}"
     )
 
 
@@ -41,7 +41,7 @@ def describe(file: Path) -> str:
         **_origin(card.get("source")),
     }
     lines = [
-        f"{name:{_COLUMN}} {value or 'not told'}"
+        f"{name:{_COLUMN}} {value or 'not stated'}"
         for name, value in entries.items()
         if value is not None
     ]

@@ -119,17 +119,17 @@ def check(path: Path, weights: Weights) -> None:
     arguments = weights.card["model"]
     pixels = np.zeros((1, 32, 32, arguments.get("channels", 3)), np.float32)
     shapes = jax.eval_shape(weights.model.init, jax.random.key(0), pixels)
-    wanted, tensors = dict(_flat(dict(shapes))), dict(_flat(weights.variables))
+    expected, tensors = dict(_flat(dict(shapes))), dict(_flat(weights.variables))
     faults = [
-        f"tensor {name} is missing" for name in sorted(wanted.keys() - tensors.keys())
+        f"tensor {name} is missing" for name in sorted(expected.keys() - tensors.keys())
     ]
     faults += [
-        f"tensor {name} is unknown" for name in sorted(tensors.keys() - wanted.keys())
+        f"tensor {name} is unknown" for name in sorted(tensors.keys() - expected.keys())
     ]
     faults += [
-        f"tensor {name} is {tensors[name].shape}, not {wanted[name].shape}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if tensors[name].shape != wanted[name].shape
+        f"tensor {name} is {tensors[name].shape}, not {expected[name].shape}"
+        for name in sorted(expected.keys() & tensors.keys())
+        if tensors[name].shape != expected[name].shape
     ]
     if faults:
         raise UserError(

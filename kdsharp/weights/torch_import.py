@@ -90,12 +90,12 @@ class _Tensors(dict[str, np.ndarray]):
         raise UserError(f"{self.file} does not fit {self.arch!r}: {why}")
 
 
-def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
+def import_torch(arch: str, file: Path, **options) -> tuple[dict, dict]:
     """Converts a file to a network's variables, and infers its arguments.
 
-    `told` sets arguments that tensors do not imply: SwinIR's `img_range` (255 for the
-    published JPEG models), the U-Net's `slope` and `sigmoid`, and the `epsilon` of
-    DnCNN's batch norm (1e-4 by default).
+    `options` sets arguments that tensors do not imply: SwinIR's `img_range` (255 for
+    the published JPEG models), the U-Net's `slope` and `sigmoid`, and the `epsilon`
+    of DnCNN's batch norm (1e-4 by default).
     """
     if arch not in _ARCHITECTURES:
         raise UserError(
@@ -108,29 +108,29 @@ def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
         if not name.endswith(_BUFFERS)
     }
     tensors = _Tensors(known, file, arch)
-    rest = dict(told)  # The remaining entries are arguments of the network.
+    rest = dict(options)  # The remaining entries are arguments of the network.
     try:
         arguments, places = _ARCHITECTURES[arch](tensors, rest)
         arguments |= rest
-        wanted = _shapes(arch, arguments)
+        shapes = _shapes(arch, arguments)
     except UserError:
         raise
     # Invalid values raise errors where the network first uses them.
     except (TypeError, ValueError) as error:
-        raise UserError(f"{arch!r} cannot be built with {told}") from error
-    if wanted.keys() != {path for path, _ in places.values()}:
-        tensors.refuse(f"its tensors do not match {told}")
-    return _convert(tensors, places, wanted), arguments
+        raise UserError(f"{arch!r} cannot be built with {options}") from error
+    if shapes.keys() != {path for path, _ in places.values()}:
+        tensors.refuse(f"its tensors do not match {options}")
+    return _convert(tensors, places, shapes), arguments
 
 
 def convert(
-    arch: str, file: Path, to: Path, *, source: str, degradation: str = "", **told
+    arch: str, file: Path, to: Path, *, source: str, degradation: str = "", **options
 ) -> dict:
     """Writes imported weights and their card to `to`; returns the card.
 
     `source` is the origin of the file: an address, an author, a licence.
     """
-    variables, arguments = import_torch(arch, file, **told)
+    variables, arguments = import_torch(arch, file, **options)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     card = {
@@ -164,10 +164,10 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
     return flatten_dict(dict(shapes), sep="/")
 
 
-def _convert(tensors: _Tensors, places: _Places, wanted: dict) -> dict:
+def _convert(tensors: _Tensors, places: _Places, structs: dict) -> dict:
     """Builds the variables; raises an error if tensors do not fit the network."""
     shapes = {
-        name: form.torch_shape(wanted[path].shape)
+        name: form.torch_shape(structs[path].shape)
         for name, (path, form) in places.items()
     }
     faults = [f"{name} is missing" for name in shapes if name not in tensors]
@@ -210,7 +210,7 @@ def _batch_norm(name: str, path: str) -> _Places:
     }
 
 
-def _swinir(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _swinir(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     for name in tensors:
         if name.startswith(("upsample.", "conv_before_upsample.", "conv_up1.")):
             tensors.refuse(
@@ -278,9 +278,9 @@ def _swinir(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     return arguments, places
 
 
-def _dncnn(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _dncnn(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     # The default of both layouts; PyTorch's own is 1e-5.
-    epsilon = told.pop("epsilon", 1e-4)
+    epsilon = options.pop("epsilon", 1e-4)
     stem = re.fullmatch(r"((?:\w+\.)*)\d+\.\w+", next(iter(tensors)))
     if stem is None:
         tensors.refuse(f"{next(iter(tensors))} is not of an nn.Sequential")
@@ -333,7 +333,7 @@ def _dncnn(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     return arguments, places
 
 
-def _unet(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _unet(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     levels = tensors.numbers(r"encoder(\d+)\.")
     _, channels, _, _ = tensors.shape("encoder1.0.weight", 4)
     sides = [tensors.shape(f"encoder{level}.0.weight", 4)[0] for level in levels]
@@ -352,7 +352,7 @@ def _unet(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     return arguments, places
 
 
-def _vgg16(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _vgg16(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     for number in tensors.numbers(r"features\.(\d+)\."):
         if number > max(vgg.CONVOLUTIONS):
             tensors.pop(f"features.{number}.weight", None)

@@ -84,7 +84,7 @@ class InfoTest(_Files):
         status, out, _ = run("weights", "info", file)
         self.assertEqual(status, 0)
         for name in ("degradation", "licence", "data licence"):
-            self.assertRegex(out, rf"{name} +not told")
+            self.assertRegex(out, rf"{name} +not stated")
         self.assertRegex(out, "scores +none")
 
     def test_lists_and_describes_included_weights(self):

@@ -323,19 +323,21 @@ def _alternative(text: str, spec: str, seen: Counter) -> Leaf | Chain:
             f"unknown degradation {name!r}{where}; choose one of: "
             f"{', '.join([*STEPS, *NAMED])}"
         )
-    given = [part.strip() for part in arguments.split(",")] if colon else []
-    return Leaf(_label(name, seen), STEPS[name](**_arguments(STEPS[name], given, text)))
+    values = [part.strip() for part in arguments.split(",")] if colon else []
+    return Leaf(
+        _label(name, seen), STEPS[name](**_arguments(STEPS[name], values, text))
+    )
 
 
-def _arguments(step: type[Step], given: list[str], text: str) -> dict:
+def _arguments(step: type[Step], values: list[str], text: str) -> dict:
     kinds = step.arguments()
     found = {}
-    for at, argument in enumerate(given):
+    for at, argument in enumerate(values):
         name, equals, value = argument.rpartition("=")
         if not equals:
             if at >= len(kinds):
                 raise UserError(
-                    f"degradation {text!r} has {len(given)} arguments; {step.name} "
+                    f"degradation {text!r} has {len(values)} arguments; {step.name} "
                     f"takes: {', '.join(kinds) or 'none'}"
                 )
             name = list(kinds)[at]

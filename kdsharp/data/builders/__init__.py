@@ -23,8 +23,8 @@ def load(name: str) -> type:
     return getattr(module, name.capitalize())
 
 
-def data_dir(given: str | os.PathLike[str] | None = None) -> pathlib.Path:
+def data_dir(folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
     """The folder of prepared data sets; by default that of tfds."""
-    if given is None:
-        given = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return pathlib.Path(given).expanduser().absolute()
+    if folder is None:
+        folder = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return pathlib.Path(folder).expanduser().absolute()

@@ -85,12 +85,12 @@ def clear_unfinished(folder: pathlib.Path, version: str) -> None:
         shutil.rmtree(path)
 
 
-def link(made: pathlib.Path, wanted: pathlib.Path) -> None:
+def link(source: pathlib.Path, target: pathlib.Path) -> None:
     """Hard-links a file, or copies it where links are not supported."""
     try:
-        os.link(made, wanted)
+        os.link(source, target)
     except OSError:
-        shutil.copyfile(made, wanted)
+        shutil.copyfile(source, target)
 
 
 def _job(

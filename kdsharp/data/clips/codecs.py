@@ -71,8 +71,8 @@ def _hevc(rate: Rate, effort: int) -> dict[str, str]:
         params += f":qp={rate.scaled(20, 46)}"
     else:
         kilobits = max(1, rate.bits // 1000)
-        held = max(1, round(kilobits * rate.buffer))
-        params += f":vbv-maxrate={kilobits}:vbv-bufsize={held}"
+        buffer = max(1, round(kilobits * rate.buffer))
+        params += f":vbv-maxrate={kilobits}:vbv-bufsize={buffer}"
     return options | {"x265-params": params}
 
 

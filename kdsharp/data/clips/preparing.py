@@ -115,21 +115,21 @@ def _usable_videos(videos: pathlib.Path) -> dict[str, int]:
     return usable
 
 
-def _check_same(out: pathlib.Path, before: shards.Index, wanted: shards.Index) -> None:
+def _check_same(out: pathlib.Path, saved: shards.Index, index: shards.Index) -> None:
     """Raises an error if the folder holds clips of other settings or originals."""
-    if before.seed != wanted.seed:
+    if saved.seed != index.seed:
         raise UserError(
-            f"the clips in {out} have seed {before.seed}, not {wanted.seed}; name "
+            f"the clips in {out} have seed {saved.seed}, not {index.seed}; name "
             "another folder"
         )
-    if before.count > wanted.count:
+    if saved.count > index.count:
         raise UserError(
-            f"the folder {out} is for {before.count} clips, more than {wanted.count}; "
+            f"the folder {out} is for {saved.count} clips, more than {index.count}; "
             "name another folder"
         )
     for kind, old, new in (
-        ("photographs", before.files, wanted.files),
-        ("videos", before.video_files, wanted.video_files),
+        ("photographs", saved.files, index.files),
+        ("videos", saved.video_files, index.video_files),
     ):
         differing = sorted(
             n for n in old.keys() | new.keys() if old.get(n) != new.get(n)

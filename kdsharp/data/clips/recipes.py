@@ -51,9 +51,9 @@ class Recipe:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, held: Mapping[str, Any]) -> "Recipe":
+    def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
         """Creates a recipe from `to_json` data."""
-        return cls(**held)
+        return cls(**fields)
 
 
 def draw(

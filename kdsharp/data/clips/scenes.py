@@ -143,8 +143,8 @@ def _add_person(
     left -= (x - math.floor(x)) * scale
     top -= (y - math.floor(y)) * scale
     cut = (left, top, left + scale * width, top + scale * height)
-    shown = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
-    frame.paste(shown, (math.floor(x), math.floor(y)), _ellipse(width, height))
+    face = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
+    frame.paste(face, (math.floor(x), math.floor(y)), _ellipse(width, height))
 
 
 def _person_size(person: Mapping[str, Any]) -> tuple[int, int]:

@@ -64,8 +64,8 @@ def read_index(folder: pathlib.Path) -> Index | None:
     """Reads the index of a folder; None if the folder has none."""
     path = folder / _INDEX
     try:
-        held = json.loads(path.read_text())
-        index = Index(**held)
+        fields = json.loads(path.read_text())
+        index = Index(**fields)
     except FileNotFoundError:
         return None
     except (TypeError, ValueError) as error:
@@ -117,8 +117,8 @@ def write(
 ) -> None:
     sizes = [len(stream) for _, stream in clips]
     recipes = [recipe.to_json() for recipe, _ in clips]
-    held = {"sizes": sizes, "refused": refused, "clips": recipes}
-    atomic_files.write_text(folder / f"{name}.json", json.dumps(held))
+    summary = {"sizes": sizes, "refused": refused, "clips": recipes}
+    atomic_files.write_text(folder / f"{name}.json", json.dumps(summary))
     streams = b"".join(stream for _, stream in clips)
     atomic_files.write_bytes(folder / f"{name}.bin", streams)
 
@@ -127,11 +127,11 @@ def read(folder: pathlib.Path, name: str) -> Shard:
     """Reads the recipes and stream locations of a shard."""
     path = folder / f"{name}.bin"
     try:
-        held = json.loads(path.with_suffix(".json").read_text())
-        if path.stat().st_size != sum(held["sizes"]):
+        summary = json.loads(path.with_suffix(".json").read_text())
+        if path.stat().st_size != sum(summary["sizes"]):
             raise ValueError("truncated file")
         return Shard(
-            list(_entries(path, held)), [(i, why) for i, why in held["refused"]]
+            list(_entries(path, summary)), [(i, why) for i, why in summary["refused"]]
         )
     except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
         raise UserError(
@@ -140,8 +140,8 @@ def read(folder: pathlib.Path, name: str) -> Shard:
         ) from error
 
 
-def _entries(path: pathlib.Path, held: Mapping[str, Any]) -> Iterator[Entry]:
+def _entries(path: pathlib.Path, summary: Mapping[str, Any]) -> Iterator[Entry]:
     start = 0
-    for recipe, size in zip(held["clips"], held["sizes"], strict=True):
+    for recipe, size in zip(summary["clips"], summary["sizes"], strict=True):
         yield Entry(Recipe.from_json(recipe), path, start, size)
         start += size

@@ -98,22 +98,22 @@ class Clips:
     ) -> tuple[UInt8[np.ndarray, "frame h w 3"], UInt8[np.ndarray, "frame h w 3"]]:
         entry = self._entries[clip]
         try:
-            held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
+            rebuilt = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
         except decoding.BadPictureError as error:
             raise UserError(
                 f"the true frames of clip {entry.recipe.index} cannot be rendered: "
                 f"{error}"
             ) from error
-        if not held.numbers:
+        if not rebuilt.numbers:
             raise UserError(
                 f"clip {entry.recipe.index} in {entry.path} cannot be decoded: remove "
                 "that file and run 'kdsharp data prepare clips' again"
             )
-        at = [int(np.abs(np.subtract(held.numbers, n)).argmin()) for n in FRAMES]
+        at = [int(np.abs(np.subtract(rebuilt.numbers, n)).argmin()) for n in FRAMES]
         chosen = rebuilding.Clip(
-            [held.numbers[i] for i in at],
-            [held.true[i] for i in at],
-            [held.shown[i] for i in at],
+            [rebuilt.numbers[i] for i in at],
+            [rebuilt.true[i] for i in at],
+            [rebuilt.shown[i] for i in at],
         )
         true, shown = chosen.rgb()
         for pixels in (true, shown):

@@ -93,8 +93,10 @@ def _serve(connection: Connection, contender: Contender) -> None:
         take()
         connection.send(0.0)
         while True:
-            asked = connection.recv()
-            connection.send(take() if asked == "turn" else machine.peak_memory() / 1e6)
+            request = connection.recv()
+            connection.send(
+                take() if request == "turn" else machine.peak_memory() / 1e6
+            )
     except (EOFError, KeyboardInterrupt):
         return
     except UserError as error:

@@ -263,7 +263,7 @@ def _csv(found: CallResults) -> str:
 
 
 def _json(found: CallResults) -> str:
-    shown = {
+    content = {
         "kind": "calls",
         "ladder": dataclasses.asdict(found.ladder),
         "backend": found.backend,
@@ -284,7 +284,7 @@ def _json(found: CallResults) -> str:
         "cells": _cells(found),
         "left_out": found.left_out,
     }
-    return json.dumps(shown, indent=1, allow_nan=False) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _without_name(row: Row) -> dict:

@@ -138,19 +138,19 @@ def _fit_window(
 
     The pan is along the axis that allows the larger window.
     """
-    ways = [(window.pan_length, 0.0), (0.0, window.pan_length)]
+    pans = [(window.pan_length, 0.0), (0.0, window.pan_length)]
     options = []
-    for axis, way in enumerate(ways):
+    for axis, pan in enumerate(pans):
         factor = min(
-            side / (wanted + w)
-            for side, wanted, w in zip(picture, window.size, way, strict=True)
+            side / (target + w)
+            for side, target, w in zip(picture, window.size, pan, strict=True)
         )
         reduced = picture
         if factor >= _MIN_DOWNSCALE:
             reduced = tuple(round(side / factor) for side in picture)
         size = tuple(
-            int(min(wanted, side - w)) // _MULTIPLE * _MULTIPLE
-            for side, wanted, w in zip(reduced, window.size, way, strict=True)
+            int(min(target, side - w)) // _MULTIPLE * _MULTIPLE
+            for side, target, w in zip(reduced, window.size, pan, strict=True)
         )
         options.append(
             (size[0] * size[1] if min(size) > 0 else 0, -axis, reduced, size)
@@ -160,10 +160,10 @@ def _fit_window(
     return reduced, size, -axis
 
 
-def _check(size: Sequence[int], given: Sequence[int], window: Window) -> None:
+def _check(size: Sequence[int], picture: Sequence[int], window: Window) -> None:
     if min(size) < MIN_SIDE:
         raise BadPictureError(
-            f"{given[0]}x{given[1]} pixels is too small for a window of {MIN_SIDE}x"
+            f"{picture[0]}x{picture[1]} pixels is too small for a window of {MIN_SIDE}x"
             f"{MIN_SIDE} over {window.frames} frames"
         )
 
@@ -209,13 +209,13 @@ def _video_clip(path: Path, name: str, window: Window) -> Clip:
             if not container.streams.video:
                 raise BadPictureError("it holds no video")
             context = container.streams.video[0].codec_context
-            given = (context.width, context.height)
+            frame_size = (context.width, context.height)
     except av.FFmpegError as error:
         raise BadPictureError(
             f"not a video that can be read: {error.strerror}"
         ) from error
     still = dataclasses.replace(window, pan=0.0)
-    reduced, size, _ = _fit_window(given, still)
+    reduced, size, _ = _fit_window(frame_size, still)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     load = functools.partial(_video_frames, path, reduced, size, window)

@@ -41,12 +41,12 @@ class Ladder:
     window: Window = dataclasses.field(default_factory=Window)
 
     def __post_init__(self):
-        for kind, asked, known in (
+        for kind, names, known in (
             ("source", self.sources, SOURCES),
             ("codec", self.codecs, tuple(codecs.CODECS)),
             ("player", (self.player,), PLAYERS),
         ):
-            for name in asked:
+            for name in names:
                 if name not in known:
                     raise UserError(
                         f"unknown {kind} {name!r}; choose one of: {', '.join(known)}"

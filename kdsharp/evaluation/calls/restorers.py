@@ -63,13 +63,13 @@ class NetworkRestorer:
     Each clip uses a restoration of its own, on one core.
     """
 
-    def __init__(self, given: str, *, backend: str, dtype: str):
-        loaded = networks.of_weights(given)
-        self.name = row_name(given, loaded.card)
+    def __init__(self, spec: str, *, backend: str, dtype: str):
+        loaded = networks.of_weights(spec)
+        self.name = row_name(spec, loaded.card)
         self.parameters = sum(np.size(x) for x in jax.tree.leaves(loaded.params))
         self.identity = f"{_digest(loaded)}-{backend}-{dtype}"
         self._options = RestoreOptions(
-            model=given, backend=backend, dtype=dtype, threads=1
+            model=spec, backend=backend, dtype=dtype, threads=1
         )
         self._idle: dict[tuple[int, int], list[Restoration]] = {}
         self._lock = threading.Lock()
@@ -116,15 +116,15 @@ def load(
     If two have the same name, the second is named by its path.
     """
     found, failed = [], {}
-    for given in dict.fromkeys(names):
+    for spec in dict.fromkeys(names):
         try:
-            network = NetworkRestorer(given, backend=backend, dtype=dtype)
+            network = NetworkRestorer(spec, backend=backend, dtype=dtype)
         except UserError as error:
-            failed[given] = str(error)
+            failed[spec] = str(error)
             continue
         taken = [INPUT, *(Unsharp(amount).name for amount in AMOUNTS)]
         if network.name in (*taken, *(other.name for other in found)):
-            network.name = given
+            network.name = spec
         found.append(network)
     return found, failed
 

@@ -35,11 +35,11 @@ def write(
         return []
     middle = rates[(len(rates) - 1) // 2]
     codec = next(cell.codec for cell in cells if cell.rate)
-    shown = [cell for cell in cells if (cell.rate, cell.codec) == (middle, codec)]
+    selected = [cell for cell in cells if (cell.rate, cell.codec) == (middle, codec)]
     written = []
-    for source in dict.fromkeys(cell.source for cell in shown):
-        here = [cell for cell in shown if cell.source == source]
-        chosen = [cell for cell in here if cell.clip.motion != PAN][:_CROPS]
+    for source in dict.fromkeys(cell.source for cell in selected):
+        of_source = [cell for cell in selected if cell.source == source]
+        chosen = [cell for cell in of_source if cell.clip.motion != PAN][:_CROPS]
         path = folder / f"crops-{source}.png"
         with atomic_files.atomic_write(path) as unfinished:
             _crops(chosen, networks, store).save(unfinished)
@@ -48,7 +48,7 @@ def write(
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in network.name)
         path = folder / f"{name}.mp4"
         with atomic_files.atomic_write(path) as unfinished:
-            _video(_video_cells(shown), network, store, unfinished)
+            _video(_video_cells(selected), network, store, unfinished)
         written.append(path)
     return written
 

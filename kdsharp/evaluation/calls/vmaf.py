@@ -44,8 +44,8 @@ def measure(
     The first frame is left out, since VMAF's motion term is zero there.
     """
     height, width = true.shape[1:]
-    given = ["-f", "rawvideo", "-pix_fmt", "gray"]
-    given += ["-video_size", f"{width}x{height}", "-framerate", "30"]
+    raw_input = ["-f", "rawvideo", "-pix_fmt", "gray"]
+    raw_input += ["-video_size", f"{width}x{height}", "-framerate", "30"]
     models = "|".join(
         rf"version={version}\:name={name}" for name, version in _MODELS.items()
     )
@@ -56,7 +56,7 @@ def measure(
             f"libvmaf=model='{models}':n_subsample={SUBSAMPLE}:n_threads=1:"
             "log_fmt=json:log_path=log"
         )
-        inputs = [*given, "-i", "pipe:0", *given, "-i", reference]
+        inputs = [*raw_input, "-i", "pipe:0", *raw_input, "-i", reference]
         done = subprocess.run(
             [program(), "-v", "error", *inputs, "-lavfi", graph, "-f", "null", "-"],
             input=restored.tobytes(),

@@ -44,9 +44,9 @@ def _row(
     between = f"{teacher.name} - {student.name}"
     residuals[between] = residuals[teacher.name] - residuals[student.name]
     crop = samples.fullest_crop(np.abs(residuals[between][0]).mean(-1), _SIZE)
-    shown = {"input": np.asarray(pair.blurred[0])[crop]}
-    shown |= {name: _visible(x)[crop] for name, x in residuals.items()}
-    return shown, {name: _rms(x) for name, x in residuals.items()}
+    crops = {"input": np.asarray(pair.blurred[0])[crop]}
+    crops |= {name: _visible(x)[crop] for name, x in residuals.items()}
+    return crops, {name: _rms(x) for name, x in residuals.items()}
 
 
 def _visible(residual: jax.Array) -> np.ndarray:

@@ -149,14 +149,14 @@ def _rows(
         return [score[metric] for score in scores if metric in score]
 
     names = list(pictures[0].scores)
-    wanted = (*metrics.OF_PICTURES, *([TO_TEACHER] if against else []))
+    compared = (*metrics.OF_PICTURES, *([TO_TEACHER] if against else []))
     psnr = {name: column(name, "psnr") for name in names}
     wins = statistics.wins(psnr)
     gains = {name: _gains(psnr[name], psnr[INPUT]) for name in names}
     rows = []
     for name in names:
         restorer = restorers.get(name)
-        columns = {metric: column(name, metric) for metric in wanted}
+        columns = {metric: column(name, metric) for metric in compared}
         rows.append(
             Row(
                 name,

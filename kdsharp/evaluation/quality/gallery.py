@@ -32,10 +32,11 @@ class Gallery:
         self, name: str, outputs: Mapping[str, jax.Array], sharp: jax.Array
     ) -> None:
         """Keeps the most different crop of a picture if it is among the best so far."""
-        shown = {row: np.clip(np.asarray(x[0]), 0, 1) for row, x in outputs.items()}
-        shown["sharp"] = np.asarray(sharp[0])
+        pictures = {row: np.clip(np.asarray(x[0]), 0, 1) for row, x in outputs.items()}
+        pictures["sharp"] = np.asarray(sharp[0])
         difference = np.max(
-            [np.abs(shown[a] - shown[b]).mean(-1) for a, b in self._compared], axis=0
+            [np.abs(pictures[a] - pictures[b]).mean(-1) for a, b in self._compared],
+            axis=0,
         )
         crop = samples.fullest_crop(difference, _SIZE)
         worth = float(difference[crop].mean())
@@ -45,7 +46,7 @@ class Gallery:
             worth,
             -self._offered,
             place,
-            {row: picture[crop].copy() for row, picture in shown.items()},
+            {row: picture[crop].copy() for row, picture in pictures.items()},
         )
         heapq.heappush(self._kept, entry)
         if len(self._kept) > _CROPS:

@@ -50,30 +50,30 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
 
 
 def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
-    """Loads networks; returns them by given name, and the reasons for failures.
+    """Loads networks; returns them by the names given, and the reasons for failures.
 
     If two have the same name, the second is named by its path.
     """
     found: dict[str, Restorer] = {}
     failed: dict[str, str] = {}
-    for given in dict.fromkeys(names):
+    for spec in dict.fromkeys(names):
         try:
-            weights = store.load(given)
+            weights = store.load(spec)
         except UserError as error:
-            failed[given] = str(error)
+            failed[spec] = str(error)
             continue
-        name = row_name(given, weights.card)
+        name = row_name(spec, weights.card)
         if name in (INPUT, UNSHARP, *(other.name for other in found.values())):
-            name = given
-        found[given] = of_weights(weights, name)
+            name = spec
+        found[spec] = of_weights(weights, name)
     return found, failed
 
 
-def row_name(given: str, card: dict) -> str:
+def row_name(spec: str, card: dict) -> str:
     """The name of weights in tables: that of shipped weights, or that of the card."""
-    if given in store.shipped():
-        return given
-    return card.get("name") or Path(given).stem
+    if spec in store.shipped():
+        return spec
+    return card.get("name") or Path(spec).stem
 
 
 def unsharp_mask() -> Restorer:
