@@ -55,11 +55,11 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
     module, attribute = _LAZY[name]
-    found: Any = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     if attribute:
-        found = getattr(found, attribute)
-    globals()[name] = found
-    return found
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

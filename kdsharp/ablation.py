@@ -79,11 +79,11 @@ def run(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
 
 
 def _gains_by_cost(trials: list[Trial]) -> dict[str, candidates.Candidate]:
-    found = {}
+    by_method = {}
     for trial in trials:
-        found.setdefault(trial.method, candidates.Candidate(trial.gigaflop, []))
-        found[trial.method].gains.append(trial.gain)
-    return found
+        by_method.setdefault(trial.method, candidates.Candidate(trial.gigaflop, []))
+        by_method[trial.method].gains.append(trial.gain)
+    return by_method
 
 
 def markdown(trials: list[Trial], baseline: str) -> str:
@@ -178,7 +178,7 @@ def _run_trial(method: str, seed: int, config: ConfigDict, folder: Path) -> Tria
 def _score(method, seed, config, prepared, variables, folder) -> Trial:
     restore = experiment.restorer(building.create_model(config), variables)
     # The network as it would be released.
-    arguments, kept = fold.collapse(json.loads(config.model.to_json()), variables)
+    arguments, collapsed = fold.collapse(json.loads(config.model.to_json()), variables)
     test = prepared.pictures["test"]
     rows = table.score(
         (test[i] for i in range(len(test))),
@@ -200,19 +200,19 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
             1e3 * config.batch_size / statistics.median(rates) if rates else None
         ),
         gigaflop=operations.per_frame(arguments, 720, 1280) / 1e9,
-        parameters=experiment.count_parameters(kept),
+        parameters=experiment.count_parameters(collapsed),
     )
 
 
 def choose(ablation: ConfigDict, methods: Iterable[str]) -> None:
     """Restricts an ablation to the given methods and the baseline."""
-    kept = {*methods, ablation.baseline}
-    if unknown := sorted(kept - set(ablation.methods)):
+    names = {*methods, ablation.baseline}
+    if unknown := sorted(names - set(ablation.methods)):
         raise UserError(
             f"the ablation has no method {unknown[0]!r}; choose one of: "
             f"{', '.join(ablation.methods)}"
         )
-    for name in set(ablation.methods) - kept:
+    for name in set(ablation.methods) - names:
         del ablation.methods[name]
 
 

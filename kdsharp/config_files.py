@@ -85,13 +85,13 @@ def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
 
 def find(spec: str) -> tuple[Path, str | None]:
     """Finds the file of a spec; returns it with the variant."""
-    if found := re.fullmatch(r"(.+\.py)(?::(.*))?", spec):
-        path = Path(found[1]).expanduser()
+    if match := re.fullmatch(r"(.+\.py)(?::(.*))?", spec):
+        path = Path(match[1]).expanduser()
         if not path.is_file():
             raise UserError(
                 f"there is no config {path}; give one such as configs/student.py"
             )
-        return path, found[2]
+        return path, match[2]
     name, colon, variant = spec.partition(":")
     return _find_by_name(name), variant if colon else None
 

@@ -95,13 +95,13 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
     teachers = _load_teachers(config, folder)
     initial = _load_initial(config)
     # Every worker process has its own cache; together they get the size of one.
-    kept = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
+    cache_bytes = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
     pictures = {
         split: sources.create(
             config.data.source,
             split,
             seed=config.seed,
-            cache_bytes=kept,
+            cache_bytes=cache_bytes,
             # Training pictures smaller than a patch are left out.
             min_side=feeding.patch_size(config) if split == "train" else 0,
         )
@@ -214,7 +214,7 @@ def _finish(config, folder, result, prepared) -> None:
     The report is written last: until it exists, the same command continues here.
     """
     model = create_model(config)
-    arguments, kept = fold.collapse(
+    arguments, collapsed = fold.collapse(
         json.loads(config.model.to_json()), result.variables
     )
     in_pairs = "blurred" in prepared.pictures["train"][0]
@@ -222,7 +222,7 @@ def _finish(config, folder, result, prepared) -> None:
     weights = folder / f"{config.name}.safetensors"
     card = _card(config, arguments, result, blur)
     if not (folder / _REPORT).exists():
-        store.save(weights, kept, card)
+        store.save(weights, collapsed, card)
         logger.info("wrote %s", weights)
     networks = _teachers_to_score(prepared.teachers)
     role = "student" if prepared.teachers else config.name
@@ -243,11 +243,11 @@ def _finish(config, folder, result, prepared) -> None:
     )
     scores = table.means(rows)
     card["scores"] = {"held-out pictures": scores} | card["scores"]
-    store.save(weights, kept, card)
-    held = {name: variables for name, (_, variables) in networks.items()}
-    held[role] = kept
+    store.save(weights, collapsed, card)
+    to_count = {name: variables for name, (_, variables) in networks.items()}
+    to_count[role] = collapsed
     written = table.markdown(
-        scores, {name: count_parameters(v) for name, v in held.items()}
+        scores, {name: count_parameters(v) for name, v in to_count.items()}
     )
     curves.plot(
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"

@@ -94,12 +94,12 @@ def _split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Splits arguments into config overrides with their values, and all others."""
     overrides, strays, waiting = [], [], False
     for argument in arguments:
-        found = _OVERRIDE.fullmatch(argument)
-        if found or (waiting and not argument.startswith("--")):
+        match = _OVERRIDE.fullmatch(argument)
+        if match or (waiting and not argument.startswith("--")):
             overrides.append(argument)
         else:
             strays.append(argument)
-        waiting = bool(found and found[2] is None)
+        waiting = bool(match and match[2] is None)
     return overrides, strays
 
 

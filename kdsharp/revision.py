@@ -35,7 +35,7 @@ def commit(package: Path) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        found = subprocess.run(
+        result = subprocess.run(
             ["git", *arguments],
             cwd=folder,
             capture_output=True,
@@ -45,4 +45,4 @@ def _git(folder: Path, *arguments: str) -> str:
         )
     except OSError:  # git is not installed.
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -18,8 +18,8 @@ def peak_memory() -> float:
     """Peak resident memory of this process in bytes; 0 if unknown."""
     status = Path("/proc/self/status")
     # On Linux `ru_maxrss` starts at the parent's memory; VmHWM does not.
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+)", status.read_text())):
-        return 1024.0 * int(found[1])
+    if status.exists() and (match := re.search(r"VmHWM:\s*(\d+)", status.read_text())):
+        return 1024.0 * int(match[1])
     try:
         import resource
     except ImportError:  # Windows.

@@ -38,7 +38,7 @@ def names_of_split(
 def find_pictures(root: pathlib.Path) -> list[str]:
     """Lists the picture files below `root`: relative POSIX paths in natural order."""
     check(root)
-    found = []
+    names = []
     seen = set()
     for folder, subfolders, files in os.walk(
         root, followlinks=True, onerror=_log_skipped
@@ -52,8 +52,8 @@ def find_pictures(root: pathlib.Path) -> list[str]:
         for name in files:
             if name[0] != "." and decoding.has_picture_suffix(name):
                 path = pathlib.Path(folder, name)
-                found.append(path.relative_to(root).as_posix())
-    return sorted(found, key=natural)
+                names.append(path.relative_to(root).as_posix())
+    return sorted(names, key=natural)
 
 
 def check(root: pathlib.Path) -> None:

@@ -44,11 +44,11 @@ def grid(
 
 def _shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """Shortens a text in the middle to at most `width` pixels."""
-    kept = text
-    while font.getlength(kept) > width and len(kept) > 1:
-        half = (len(kept) - 2) // 2
-        kept = f"{text[: len(kept) - 2 - half]}…{text[len(text) - half :]}"
-    return kept
+    shortened = text
+    while font.getlength(shortened) > width and len(shortened) > 1:
+        half = (len(shortened) - 2) // 2
+        shortened = f"{text[: len(shortened) - 2 - half]}…{text[len(text) - half :]}"
+    return shortened
 
 
 def busiest_crop(picture: np.ndarray, size: int) -> tuple[slice, slice]:

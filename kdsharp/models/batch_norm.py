@@ -39,11 +39,11 @@ class BatchNorm(nn.Module):
         x = x.astype(self.dtype)
         if not train:
             return _normalise_by(x, mean.value, variance.value, scale, bias)
-        result, *found = _normalise(x, scale, bias, self.axis_name)
+        result, *statistics = _normalise(x, scale, bias, self.axis_name)
         if not self.is_initializing():
-            for running, now in zip((mean, variance), found, strict=True):
-                kept = self.momentum * running.value
-                running.value = kept + (1 - self.momentum) * now
+            for running, now in zip((mean, variance), statistics, strict=True):
+                decayed = self.momentum * running.value
+                running.value = decayed + (1 - self.momentum) * now
         return result
 
 
@@ -70,8 +70,8 @@ def _forward(x, scale, bias, axis_name):
     return (result, mean, variance), (x, mean, variance, scale)
 
 
-def _backward(axis_name, kept, cotangents):
-    x, mean, variance, scale = kept
+def _backward(axis_name, residuals, cotangents):
+    x, mean, variance, scale = residuals
     gradient = cotangents[0].astype(jnp.float32)
     inverse = jax.lax.rsqrt(variance + _EPSILON)
     centred = (x.astype(jnp.float32) - mean) * inverse
@@ -89,5 +89,5 @@ _normalise.defvjp(_forward, _backward)
 
 def _means(axis_name: str | None, *numbers: Features) -> tuple[Vector, ...]:
     """Means over all axes but the last, and over the devices of `axis_name`."""
-    found = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
-    return jax.lax.pmean(found, axis_name) if axis_name else found
+    means = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
+    return jax.lax.pmean(means, axis_name) if axis_name else means

@@ -94,9 +94,9 @@ class BatchRenorm(nn.Module):
             wider = jax.lax.stop_gradient(its_deviation / deviation)
             brighter = jax.lax.stop_gradient((its_mean - mean.value) / deviation)
             y = (x - its_mean) / its_deviation * wider + brighter
-            kept = self.momentum
-            mean.value = kept * mean.value + (1 - kept) * its_mean
-            variance.value = kept * variance.value + (1 - kept) * its_variance
+            momentum = self.momentum
+            mean.value = momentum * mean.value + (1 - momentum) * its_mean
+            variance.value = momentum * variance.value + (1 - momentum) * its_variance
         return (y * scale + bias).astype(self.dtype)
 
 

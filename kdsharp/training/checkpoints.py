@@ -166,16 +166,16 @@ class _Series:
             ) from error
 
     def _read(self, step: int, like: Any) -> Restored:
-        found = self._manager.restore(
+        restored = self._manager.restore(
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardRestore(like), progress=ocp.args.JsonRestore()
             ),
         )
-        progress = dict(found["progress"])
-        if _checksum(found["state"]) != progress.pop("checksum"):
+        progress = dict(restored["progress"])
+        if _checksum(restored["state"]) != progress.pop("checksum"):
             raise ValueError("its arrays do not match their checksum")
-        return Restored(step, found["state"], progress)
+        return Restored(step, restored["state"], progress)
 
     def _set_aside(self, step: int) -> None:
         damaged = self._folder / str(step)
@@ -190,8 +190,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     first = (str(error).splitlines() or [repr(error)])[0]
-    found = re.search(r": ([^:]+) \[os_error_code='\d+'", first)
-    return found[1] if found else first[:120]
+    match = re.search(r": ([^:]+) \[os_error_code='\d+'", first)
+    return match[1] if match else first[:120]
 
 
 def _silence_duplicates() -> None:

@@ -49,5 +49,5 @@ def read_metrics(workdir: Path) -> list[dict]:
 
 
 def _truncate_after(path: Path, step: int) -> None:
-    kept = [r for r in read_metrics(path.parent) if r["step"] <= step]
-    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))
+    records = [r for r in read_metrics(path.parent) if r["step"] <= step]
+    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in records))

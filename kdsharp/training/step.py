@@ -168,13 +168,15 @@ def train_step(
     healthy = state.healthy & jnp.isfinite(norm)
     for term in terms.values():
         healthy &= jnp.isfinite(term)
-    kept = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), proposed, state)
+    updated = jax.tree.map(
+        lambda new, old: jnp.where(healthy, new, old), proposed, state
+    )
     metrics = {**terms, "grad_norm": norm, "healthy": healthy}
     if SIGNAL in batch:
         metrics[SIGNAL] = jnp.max(batch[SIGNAL])
         if axis_name is not None:
             metrics[SIGNAL] = jax.lax.pmax(metrics[SIGNAL], axis_name)
-    return kept.replace(healthy=healthy), metrics
+    return updated.replace(healthy=healthy), metrics
 
 
 def _update_average(decay: float, state: TrainState, params, batch_stats) -> dict:

@@ -64,11 +64,11 @@ class _WeightsAndBiases:
 
     def __init__(self, workdir: Path, step: int, config: Mapping):
         (wandb,) = optional.require("wandb", purpose=_PURPOSE)
-        kept = workdir / "wandb" / "run-id"
+        id_file = workdir / "wandb" / "run-id"
         try:
             self._run = wandb.init(
                 dir=str(workdir),
-                id=kept.read_text().strip() if kept.exists() else None,
+                id=id_file.read_text().strip() if id_file.exists() else None,
                 resume="allow",
                 project=os.environ.get("WANDB_PROJECT") or "kdsharp",
                 name=os.environ.get("WANDB_NAME") or config.get("name"),
@@ -80,8 +80,8 @@ class _WeightsAndBiases:
                 f"wandb cannot start a run ({reason}); WANDB_MODE=offline "
                 "keeps it in the work folder, to be sent later by 'wandb sync'"
             ) from error
-        kept.parent.mkdir(exist_ok=True)
-        atomic_files.write_text(kept, self._run.id + "\n")
+        id_file.parent.mkdir(exist_ok=True)
+        atomic_files.write_text(id_file, self._run.id + "\n")
         # W&B's own step cannot decrease, but a resumed run goes back to its checkpoint.
         self._run.define_metric("*", step_metric="step")
 

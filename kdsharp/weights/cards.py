@@ -50,15 +50,15 @@ def describe(file: Path) -> str:
 
 def gains(card: dict) -> dict[str, str]:
     """Formats the PSNR of input and network, and the gain, for each test."""
-    found = {}
+    lines = {}
     for test, networks in (card.get("scores") or {}).items():
         before, after = (
             value.get("psnr") if isinstance(value, dict) else value
             for value in (networks.get("input"), networks.get("network"))
         )
         if before is not None and after is not None:
-            found[test] = f"{before:.2f} -> {after:.2f} dB ({after - before:+.2f})"
-    return found
+            lines[test] = f"{before:.2f} -> {after:.2f} dB ({after - before:+.2f})"
+    return lines
 
 
 def count_parameters(file: Path) -> int:

@@ -67,11 +67,11 @@ def locate(name: str) -> Path:
     if on_hub and hub.available():
         path = hub.download(name)
     if path.is_dir():
-        found = sorted(path.glob(f"*{_TENSORS}"))
-        if len(found) == 1:
-            return found[0]
+        files = sorted(path.glob(f"*{_TENSORS}"))
+        if len(files) == 1:
+            return files[0]
         raise UserError(
-            f"{path} holds {len(found) or 'no'} weights (*{_TENSORS}); a finished "
+            f"{path} holds {len(files) or 'no'} weights (*{_TENSORS}); a finished "
             "run's folder holds one"
         )
     if path.is_file():

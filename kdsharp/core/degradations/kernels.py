@@ -91,10 +91,10 @@ def _points(radius: int) -> int:
 
 def _random_path_matrix(count: int) -> np.ndarray:
     """The matrix that turns white noise into positions along a random path."""
-    kept = math.exp(-1 / (_CORRELATION_TIME * count))
+    persistence = math.exp(-1 / (_CORRELATION_TIME * count))
     lag = np.arange(count)[:, None] - np.arange(count)
-    velocity = np.where(lag >= 0, kept ** np.maximum(lag, 0), 0)
-    velocity[:, 1:] *= math.sqrt(1 - kept**2)
+    velocity = np.where(lag >= 0, persistence ** np.maximum(lag, 0), 0)
+    velocity[:, 1:] *= math.sqrt(1 - persistence**2)
     return np.cumsum(velocity, axis=0).astype(np.float32)
 
 

@@ -331,7 +331,7 @@ def _alternative(text: str, spec: str, seen: Counter) -> Leaf | Chain:
 
 def _arguments(step: type[Step], values: list[str], text: str) -> dict:
     kinds = step.arguments()
-    found = {}
+    parsed = {}
     for at, argument in enumerate(values):
         name, equals, value = argument.rpartition("=")
         if not equals:
@@ -346,10 +346,10 @@ def _arguments(step: type[Step], values: list[str], text: str) -> dict:
                 f"degradation {text!r} has no argument {name!r}; {step.name} takes: "
                 f"{', '.join(kinds) or 'none'}"
             )
-        if name in found:
+        if name in parsed:
             raise UserError(f"degradation {text!r} has two values for {name!r}")
-        found[name] = _value(kinds[name], name, value, text)
-    return found
+        parsed[name] = _value(kinds[name], name, value, text)
+    return parsed
 
 
 def _value(kind: Number | Word, name: str, value: str, text: str) -> Range | str:

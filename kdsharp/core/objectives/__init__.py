@@ -55,14 +55,14 @@ def _distance_terms(name: str, distance: Distance) -> dict[str, Term]:
 
 
 def _all_terms() -> dict[str, Term]:
-    found = {}
+    terms = {}
     for name, distance in DISTANCES.items():
-        found |= _distance_terms(name, distance)
+        terms |= _distance_terms(name, distance)
     for name, comparison in COMPARISONS.items():
-        found[name] = Term(comparison, needs.of(comparison))
+        terms[name] = Term(comparison, needs.of(comparison))
     for name, lesson in LESSONS.items():
-        found[name] = Term(lesson, needs.of(lesson) | {"teacher"})
-    return dict(sorted(found.items(), key=lambda item: "teacher" in item[1].needs))
+        terms[name] = Term(lesson, needs.of(lesson) | {"teacher"})
+    return dict(sorted(terms.items(), key=lambda item: "teacher" in item[1].needs))
 
 
 TERMS = _all_terms()

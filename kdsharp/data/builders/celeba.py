@@ -46,11 +46,11 @@ class Celeba(originals.OriginalsBuilder):
         # Some tools unzip the archive's folder into a folder of the same name.
         if (pictures / pictures.name).is_dir():
             pictures /= pictures.name
-        found = {split: [] for split in _SPLITS.values()}
+        splits = {split: [] for split in _SPLITS.values()}
         for name, split in _entries(lists[0]):
             original = Original(name, {"sharp": pictures / name})
-            found[split].append(original)
-        return found
+            splits[split].append(original)
+        return splits
 
 
 def _entries(path: pathlib.Path) -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ class Gopro(originals.OriginalsBuilder):
         """Finds the pairs, complete or not, in the official splits."""
         if (folder / "GOPRO_Large").is_dir():
             folder /= "GOPRO_Large"
-        found = {}
+        splits = {}
         for split in ("train", "test"):
             if not (folder / split).is_dir():
                 raise UserError(
@@ -49,10 +49,10 @@ class Gopro(originals.OriginalsBuilder):
                     f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
                 )
             pairs = paired.find_pairs(folder / split)
-            found[split] = [
+            splits[split] = [
                 Original(
                     name, {role: folder / split / path for role, path in pair.items()}
                 )
                 for name, pair in pairs.items()
             ]
-        return found
+        return splits

@@ -74,9 +74,9 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[Any]]:
-        found = self.find(pathlib.Path(dl_manager.manual_dir))
+        pictures = self.find(pathlib.Path(dl_manager.manual_dir))
         shards = staging.copy(
-            found,
+            pictures,
             staging_folder(self),
             features=self.info.features,
             size=self.SHARD,
@@ -95,7 +95,7 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 "left_out": [pair for shard in made for pair in shard.left_out],
             }
         if not iterators:
-            total = sum(map(len, found.values()))
+            total = sum(map(len, pictures.values()))
             raise UserError(
                 f"none of the {total} originals in {dl_manager.manual_dir} can be used "
                 f"({_first_reason(index)}): get {self.TITLE} from {self.HOMEPAGE}"

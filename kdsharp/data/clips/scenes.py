@@ -165,7 +165,7 @@ def _most_textured(
     scale = min(
         scene["scale"], *(0.9 * p / s for p, s in zip(picture.size, size, strict=True))
     )
-    found = []
+    textures = []
     for place in places:
         left, top = (
             at * (side - scale * own)
@@ -174,8 +174,10 @@ def _most_textured(
         box = (left, top, left + scale * size[0], top + scale * size[1])
         # At the scale of the clip, so that noise does not count as texture.
         grey = picture.resize(size, Image.Resampling.BOX, box=box).convert("L")
-        found.append(ImageStat.Stat(ImageChops.difference(grey, _moved(grey))).sum[0])
-    return places[found.index(max(found))]
+        textures.append(
+            ImageStat.Stat(ImageChops.difference(grey, _moved(grey))).sum[0]
+        )
+    return places[textures.index(max(textures))]
 
 
 def _moved(grey: Image.Image) -> Image.Image:

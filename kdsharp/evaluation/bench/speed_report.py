@@ -60,8 +60,8 @@ def table(size: Size) -> str:
     """Formats the table, with one line per contender."""
     lines = [list(_COLUMNS)]
     for row in size.rows:
-        found = numbers(row, size)
-        lines.append([form(found) for form in _COLUMNS.values()])
+        values = numbers(row, size)
+        lines.append([form(values) for form in _COLUMNS.values()])
     return text.table(lines, words=3)
 
 
@@ -96,7 +96,7 @@ def heading(size: Size, settings: Settings) -> str:
 
 def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
     """Formats all numbers as JSON, including the seconds of each call."""
-    found = {
+    content = {
         "kind": "speed",
         "machine": machine,
         "threads": settings.threads,
@@ -115,4 +115,4 @@ def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
             for size in sizes
         ],
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

@@ -74,16 +74,16 @@ def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
         )
     if not names:
         raise UserError(f"the folder {path} holds no pictures or videos")
-    found, left_out = [], {}
+    clips, left_out = [], {}
     for name in names:
         try:
             if Path(name).suffix.lower() in VIDEOS:
-                found.append(_video_clip(root / name, name, window))
+                clips.append(_video_clip(root / name, name, window))
             else:
-                found += _picture_clips(root / name, name, window)
+                clips += _picture_clips(root / name, name, window)
         except BadPictureError as error:
             left_out[name] = str(error)
-    return found, left_out
+    return clips, left_out
 
 
 def pages(count: int, window: Window) -> list[Clip]:
@@ -92,17 +92,17 @@ def pages(count: int, window: Window) -> list[Clip]:
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
     width, height = (side // _MULTIPLE * _MULTIPLE for side in window.size)
     page = (max(width, _PAGE[0]), max(height + window.pan_length, _PAGE[1]))
-    found = []
+    clips = []
     for seed in range(count):
         digest = hashlib.sha256(screens.page(seed, page).tobytes()).hexdigest()
         for motion in window.motions:
             load = functools.partial(
                 _page_frames, seed, page, (width, height), window, motion
             )
-            found.append(
+            clips.append(
                 Clip(f"page {seed}", motion, (width, height), digest, load, True)
             )
-    return found
+    return clips
 
 
 def _find_videos(root: Path) -> list[str]:

@@ -31,9 +31,9 @@ class Store:
 
     def save(self, cell: Cell, rows: Rows) -> None:
         """Adds scores of a cell."""
-        found = {"version": _VERSION, "rows": self.rows(cell) | rows}
+        content = {"version": _VERSION, "rows": self.rows(cell) | rows}
         path = self._cells / f"{cell.name}.json"
-        atomic_files.write_text(path, json.dumps(found, indent=1) + "\n")
+        atomic_files.write_text(path, json.dumps(content, indent=1) + "\n")
 
     def stream(self, cell: Cell) -> bytes | None:
         """Reads the stream of a cell; None if it was not encoded yet."""
@@ -51,18 +51,18 @@ class Store:
 
     def save_speeds(self, speeds: dict[str, float]) -> None:
         """Saves the milliseconds per frame by network and size."""
-        found = {"version": _VERSION, "milliseconds": speeds}
-        atomic_files.write_text(self._speed, json.dumps(found, indent=1) + "\n")
+        content = {"version": _VERSION, "milliseconds": speeds}
+        atomic_files.write_text(self._speed, json.dumps(content, indent=1) + "\n")
 
 
 def _read(path: Path) -> dict:
     """Reads a file; empty if it is missing or of another version."""
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise UserError(
             f"{path} is damaged: delete it and run the command again"
         ) from error
-    return found if found.get("version") == _VERSION else {}
+    return content if content.get("version") == _VERSION else {}

@@ -86,13 +86,13 @@ def settings(judged: Judged, restorers: Sequence[Restorer]) -> list[Setting]:
 
 
 def rows(
-    found: Sequence[Setting],
+    settings: Sequence[Setting],
     restorers: Sequence[Restorer],
     milliseconds: Mapping[str, float],
 ) -> list[Row]:
     """Averages every restorer over the settings, without text."""
-    found = [setting for setting in found if setting.source != TEXT]
-    return [_row(found, r, milliseconds.get(r.name)) for r in restorers if found]
+    settings = [setting for setting in settings if setting.source != TEXT]
+    return [_row(settings, r, milliseconds.get(r.name)) for r in restorers if settings]
 
 
 def text_rows(
@@ -114,30 +114,30 @@ def text_rows(
     }
 
 
-def _row(found: Sequence[Setting], restorer: Restorer, milliseconds) -> Row:
+def _row(settings: Sequence[Setting], restorer: Restorer, milliseconds) -> Row:
     name = restorer.name
-    worst = min(found, key=lambda setting: setting.gain(name))
+    worst = min(settings, key=lambda setting: setting.gain(name))
     return Row(
         name=name,
         parameters=restorer.parameters,
         gains={
-            m: _mean_of([setting.gain(name, m) for setting in found], all_known=True)
+            m: _mean_of([setting.gain(name, m) for setting in settings], all_known=True)
             for m in GAINS
         },
         worst=worst.gain(name),
         worst_at=f"{worst.source}, {worst.motion}, {worst.rate}",
-        beats=sum(setting.gain(name) > setting.best_mask for setting in found),
-        sharpness=_mean_of([setting.rows[name]["sharpness"] for setting in found]),
-        blocking=_mean_of([setting.rows[name]["blocking"] for setting in found]),
-        flicker_still=_ratio(found, name, STILL, "flicker_still"),
-        flicker_pan=_ratio(found, name, PAN, "flicker"),
+        beats=sum(setting.gain(name) > setting.best_mask for setting in settings),
+        sharpness=_mean_of([setting.rows[name]["sharpness"] for setting in settings]),
+        blocking=_mean_of([setting.rows[name]["blocking"] for setting in settings]),
+        flicker_still=_ratio(settings, name, STILL, "flicker_still"),
+        flicker_pan=_ratio(settings, name, PAN, "flicker"),
         milliseconds=milliseconds,
     )
 
 
-def _ratio(found, name: str, motion: str, measure: str) -> float | None:
+def _ratio(settings, name: str, motion: str, measure: str) -> float | None:
     """The ratio to the input's mean, over the settings of one motion."""
-    rows = [setting.rows for setting in found if setting.motion == motion]
+    rows = [setting.rows for setting in settings if setting.motion == motion]
     own, base = (_mean_of([row[n][measure] for row in rows]) for n in (name, INPUT))
     return own / base if own is not None and base else None
 

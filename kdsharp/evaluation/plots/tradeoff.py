@@ -29,11 +29,11 @@ class Point(NamedTuple):
 
 def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
     """Reads the JSON files of `kdsharp eval` and `kdsharp bench`."""
-    found: dict[str, list[dict]] = {"quality": [], "speed": []}
+    by_kind: dict[str, list[dict]] = {"quality": [], "speed": []}
     for path in paths:
         try:
             content = json.loads(path.read_text())
-            found[content["kind"]].append(content)
+            by_kind[content["kind"]].append(content)
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
@@ -42,23 +42,23 @@ def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
                 "kdsharp bench"
             ) from error
     for kind, verb in (("quality", "eval"), ("speed", "bench")):
-        if not found[kind]:
+        if not by_kind[kind]:
             raise UserError(
                 f"no {kind} among {len(paths)} files: give kdsharp {verb}'s"
             )
-    return found["quality"], found["speed"]
+    return by_kind["quality"], by_kind["speed"]
 
 
 def points(quality: dict, sizes: Sequence[dict], metric: str = "psnr") -> list[Point]:
     """Combines the networks that are in both, for timings of one frame size."""
-    found = []
+    points = []
     for row in (row for size in sizes for row in size["rows"]):
         scores = quality["rows"].get(row["network"], {}).get(metric)
         if scores and scores["mean"] is not None:
             backend = f"{row['backend']} {row['dtype']}"
             rate = row["frames_per_second"]
-            found.append(Point(row["network"], backend, rate, scores["mean"]))
-    return found
+            points.append(Point(row["network"], backend, rate, scores["mean"]))
+    return points
 
 
 def front(points: Sequence[Point]) -> list[Point]:
@@ -109,10 +109,10 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
         figure.savefig(unfinished, dpi=110)
 
 
-def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
+def _draw(axes, points: Sequence[Point], quality: dict, metric: str) -> None:
     """Draws a panel, with a colour per network and a marker per backend."""
     axes.set_xscale("log")
-    best = front(found)
+    best = front(points)
     axes.plot(
         [p.rate for p in best],
         [p.quality for p in best],
@@ -120,9 +120,9 @@ def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
         color="grey",
         label="none is both better and faster",
     )
-    colors = {network: f"C{i}" for i, network in enumerate(_unique(found, "network"))}
-    marks = dict(zip(_unique(found, "backend"), itertools.cycle(_MARKS), strict=False))
-    for point in found:
+    colors = {network: f"C{i}" for i, network in enumerate(_unique(points, "network"))}
+    marks = dict(zip(_unique(points, "backend"), itertools.cycle(_MARKS), strict=False))
+    for point in points:
         axes.plot(
             *(point.rate, point.quality, marks[point.backend]),
             color=colors[point.network],
@@ -139,5 +139,5 @@ def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
     axes.legend(fontsize=7)
 
 
-def _unique(found: Sequence[Point], field: str) -> list[str]:
-    return list(dict.fromkeys(getattr(point, field) for point in found))
+def _unique(points: Sequence[Point], field: str) -> list[str]:
+    return list(dict.fromkeys(getattr(point, field) for point in points))

@@ -147,8 +147,8 @@ def _files(path: Path) -> dict[str, Path]:
     """Finds the pictures of a folder, or one file, by name without suffix."""
     if path.is_file():
         return {path.stem: path}
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name in folder.find_pictures(path):
         # Of several files with one name, the first in natural order is used.
-        found.setdefault(PurePosixPath(name).with_suffix("").as_posix(), path / name)
-    return found
+        paths.setdefault(PurePosixPath(name).with_suffix("").as_posix(), path / name)
+    return paths

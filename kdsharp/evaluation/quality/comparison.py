@@ -124,7 +124,7 @@ def _judge(
     grey = protocol == "luma" and pair.grey
     judged = (lambda x: x) if not grey else scoring.as_grey
     ask = {"protocol": protocol, "shave": shave}
-    found = {
+    scores = {
         row: scoring.scores(
             judged(restored),
             judged(pair.sharp),
@@ -134,11 +134,11 @@ def _judge(
         for row, restored in outputs.items()
     }
     for row, restored in outputs.items() if against else ():
-        found[row][TO_TEACHER] = scoring.scores(
+        scores[row][TO_TEACHER] = scoring.scores(
             judged(restored), judged(outputs[against]), names=("ssim",), **ask
         )["ssim"]
     height, width = pair.sharp.shape[1:3]
-    return PictureScores(name, width, height, found, grey)
+    return PictureScores(name, width, height, scores, grey)
 
 
 def _rows(

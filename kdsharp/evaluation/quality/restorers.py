@@ -54,7 +54,7 @@ def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
 
     If two have the same name, the second is named by its path.
     """
-    found: dict[str, Restorer] = {}
+    restorers: dict[str, Restorer] = {}
     failed: dict[str, str] = {}
     for spec in dict.fromkeys(names):
         try:
@@ -63,10 +63,10 @@ def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
             failed[spec] = str(error)
             continue
         name = row_name(spec, weights.card)
-        if name in (INPUT, UNSHARP, *(other.name for other in found.values())):
+        if name in (INPUT, UNSHARP, *(other.name for other in restorers.values())):
             name = spec
-        found[spec] = of_weights(weights, name)
-    return found, failed
+        restorers[spec] = of_weights(weights, name)
+    return restorers, failed
 
 
 def row_name(spec: str, card: dict) -> str:

@@ -25,8 +25,8 @@ def scores(
     sides = (side - 2 * shave for side in sharp.shape[1:3])
     if similarity.scales_for(*sides) < similarity.SCALES:
         names = tuple(name for name in names if name != "ms_ssim")
-    found = _compiled()(restored, sharp, protocol, shave, names)
-    return {name: float(value) for name, value in found.items()}
+    values = _compiled()(restored, sharp, protocol, shave, names)
+    return {name: float(value) for name, value in values.items()}
 
 
 @functools.cache
