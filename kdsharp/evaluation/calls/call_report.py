@@ -83,8 +83,8 @@ def notes(results: CallResults) -> list[str]:
     return [
         f"{len(clips) - pages} pictures or videos{of_pages}, {window.frames} frames "
         f"each; codecs: {', '.join(results.ladder.codecs)}. Rates are kbit/s for "
-        "368x448 at 30 frames a second; other sizes get as many bits a pixel. Half size is "
-        f"enlarged by {results.ladder.player} interpolation.",
+        "368x448 at 30 frames a second; other sizes get as many bits a pixel. Half "
+        f"size is enlarged by {results.ladder.player} interpolation.",
         "Compared is luma of 8 bits in studio range, from the sixth frame on; SSIM, "
         "VMAF, sharpness and blocking on every eighth of these frames. Gains are over "
         "the decoded frame.",
