@@ -121,7 +121,7 @@ def _onnxruntime() -> Callable[[], object]:
 
     from kdsharp.export import network, onnx_models
 
-    model = onnx_models.batches(network.of_weights(_MODEL))
+    model = onnx_models.batch_model(network.of_weights(_MODEL))
     session = onnxruntime.InferenceSession(model.SerializeToString())
     (name,) = (argument.name for argument in session.get_inputs())
     pixels = _noise((1, _HEIGHT, _WIDTH, 1)).astype(np.float32) / 255

@@ -41,12 +41,12 @@ def export(model: str) -> tuple[bytes, Shape]:
     weights = store.load(model or restore_options.DEFAULT)
     whole = network.of_weights(weights)
     looks = models.receptive_field(whole.model)
-    graph = onnx_models.batches(whole, clip=False, gains_given=True)
+    graph = onnx_models.batch_model(whole, clip=False, gains_given=True)
     shape = Shape(
         whole.model.channels,
         looks.radius,
         looks.multiple,
-        tiling.side(looks.bytes_per_pixel),
+        tiling.best_side(looks.bytes_per_pixel),
         whole.params["context"] if whole.has_context else None,
     )
     return graph.SerializeToString(), shape

@@ -64,7 +64,9 @@ def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
     products = parameters / looks.multiple**2
     live = whole.model.channels == 1 and products <= _MOST_LIVE
     # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = onnx_models.batches(whole, clip=False, gains_given=True).SerializeToString()
+    graph = onnx_models.batch_model(
+        whole, clip=False, gains_given=True
+    ).SerializeToString()
     file = f"{whole.name}.onnx"
     atomic_files.write_bytes(folder / file, graph)
     kernel = _kernel(whole) if live else None

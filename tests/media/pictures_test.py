@@ -576,7 +576,7 @@ class DamageTest(parameterized.TestCase):
         self._refused(b"", "it is empty")
         self._refused(b"a letter", "no picture that can be identified")
         self._refused(whole[: len(whole) // 2], "it is damaged")
-        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "made for print")
+        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "for print")
         frames = {"save_all": True, "append_images": [_photograph("L")]}
         for format_ in ("GIF", "WEBP", "PNG"):
             animated = _file(_photograph(), format_, **frames)

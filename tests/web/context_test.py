@@ -13,7 +13,7 @@ from kdsharp.data import dead_leaves
 from kdsharp.export import gains, levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import planes
-from kdsharp.runtime.following import Following
+from kdsharp.runtime.gain_tracker import GainTracker
 from kdsharp.web import build
 from tests.export import random_networks
 
@@ -183,8 +183,10 @@ class ContextTest(parameterized.TestCase):
         network, _, found = self._run(arguments, code, content)
         found = np.frombuffer(found, np.uint8).reshape(-1, *size).astype(int)
         restore = planes.create(network, *size[::-1], range="full")
-        following = Following(network.params["context"], levels.of_video(8, "full"))
-        own = [following(frame) for frame in frames]
+        gain_tracker = GainTracker(
+            network.params["context"], levels.of_video(8, "full")
+        )
+        own = [gain_tracker(frame) for frame in frames]
         self.assertGreater(np.abs(own[-1] - own[0]).max(), 0.05)
         for frame, sharp in zip(frames, found, strict=True):
             wanted = restore(frame).astype(int)

@@ -212,7 +212,7 @@ def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
     from kdsharp.base import optional
     from kdsharp.export import onnx_models
 
-    graph = onnx_models.batches(exportable(subject), "uint8").SerializeToString()
+    graph = onnx_models.batch_model(exportable(subject), "uint8").SerializeToString()
     (runtime,) = optional.require(name, purpose=f"backend {name}")
     if name == "openvino":
         compiled = runtime.Core().compile_model(runtime.Core().read_model(graph), "CPU")

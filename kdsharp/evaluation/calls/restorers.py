@@ -86,7 +86,7 @@ class NetworkRestorer:
         if restore is None:
             restore = Restoration(self._options)
             restore.prepare(frames[0])
-        restore.forget()
+        restore.start_sequence()
         for frame in frames:
             yield restore(_copy(frame))
         with self._lock:

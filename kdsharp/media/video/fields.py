@@ -39,10 +39,10 @@ class FieldwiseRestoration:
         ]
         return _woven(prepared, frame)
 
-    def forget(self) -> None:
+    def start_sequence(self) -> None:
         """Takes the next frame for the first of another video."""
         for restoration in (self._whole, *self._halves):
-            restoration.forget()
+            restoration.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         if not _has_two(frame):

@@ -46,13 +46,13 @@ class Restoration:
         network = self._restorer(frame).network
         # The first run is the slowest.
         network(np.zeros(network.shape, network.element))
-        self.forget()
+        self.start_sequence()
         return frame
 
-    def forget(self) -> None:
+    def start_sequence(self) -> None:
         """Takes the next frame for the first of another video."""
         for restorer in self._restorers.values():
-            restorer.network.forget()
+            restorer.network.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame = self._conform(frame)

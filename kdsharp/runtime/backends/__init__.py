@@ -1,8 +1,8 @@
-"""The runtimes that networks run on: a file and a line in `_FILES` for each.
+"""The runtimes that networks run on: one module and one line in `_FILES` each.
 
-`backend` has the record that a file fills in, `graphs` fills it in for runtimes of ONNX
-graphs. Everything else in kdsharp finds its backend here: pictures, video, live
-streams, the server and `kdsharp bench`.
+`backend` defines the record that each module fills in; `graphs` fills it in for
+runtimes of ONNX graphs. Pictures, video, live streams, the server and `kdsharp bench`
+all look up their backend here.
 """
 
 import importlib
@@ -16,8 +16,8 @@ __all__ = ["BACKENDS", "DTYPES", "Backend", "Compute", "Network", "choose", "cre
 
 DTYPES = ("float32", "bfloat16", "int8")
 
-# Each has a `BACKEND`. The fastest first: `auto` takes the first that is installed and
-# computes in the dtype.
+# Each defines `BACKEND`. Fastest first: `auto` takes the first that is installed and
+# supports the dtype.
 _FILES = (
     "openvino_backend",
     "onnxruntime_backend",
@@ -39,24 +39,22 @@ def create(
     dtype: str = "float32",
     threads: int = 0,
 ) -> Network:
-    """Returns the network of these weights, ready to run; `threads` 0 is every core."""
+    """Creates a network that is ready to run; `threads=0` uses every core."""
     found = BACKENDS[choose(backend, dtype)]
     check_threads(threads)
     return found.pictures(weights, Compute(dtype, threads))
 
 
 def check_threads(threads: int) -> None:
-    """Refuses a number of threads that nothing can run on."""
+    """Refuses a negative number of threads."""
     if threads < 0:
-        raise UserError(
-            f"threads must be at least 0, not {threads}; 0 takes every core"
-        )
+        raise UserError(f"threads must be at least 0, not {threads}; 0 uses every core")
 
 
 def choose(backend: str, dtype: str) -> str:
-    """Returns the name of a backend that is installed and computes in that dtype.
+    """Resolves `backend` to the name of an installed backend that supports `dtype`.
 
-    It is the one of that name, or for `auto` the fastest.
+    `auto` selects the fastest one.
     """
     if dtype not in DTYPES:
         raise choices.unknown("dtype", dtype, DTYPES)
@@ -66,7 +64,7 @@ def choose(backend: str, dtype: str) -> str:
                 return name
         raise UserError(
             f"no installed backend computes in {dtype}: "
-            "pip install 'kdsharp[onnx]' brings one that does"
+            "pip install 'kdsharp[onnx]' installs one that does"
         )
     if backend not in BACKENDS:
         raise choices.unknown("backend", backend, ("auto", *BACKENDS))

@@ -1,4 +1,4 @@
-"""Networks run by JAX itself: the backend that is always installed."""
+"""Runs networks in JAX, the backend that is always installed."""
 
 import contextlib
 import os
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 
 def pictures(weights: "store.Weights", compute: Compute) -> Network:
-    """Returns the network; XLA compiles it once for each shape of picture."""
+    """Creates the network; XLA compiles it once per picture shape."""
     import jax
 
     from kdsharp import models
     from kdsharp.weights import fold
 
     if compute.threads:
-        # XLA reads it when it starts; later it has its threads.
+        # XLA reads this once, when it starts.
         os.environ["NPROC"] = str(compute.threads)
     arguments, variables = dict(weights.card["model"]), weights.variables
-    with contextlib.suppress(UserError):  # Some networks keep their batch norm.
+    with contextlib.suppress(UserError):  # Some networks cannot be folded.
         arguments, variables = fold.fold(arguments, variables)
     model = models.create(**{**arguments, "dtype": compute.dtype})
     context = jax.device_get(variables["params"].get("context"))
@@ -47,19 +47,19 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
     def restore(variables, blurred, gains):
         return models.restore(model, variables, blurred, gains=gains)
 
-    looks = models.receptive_field(model)
+    field = models.receptive_field(model)
     return Network(
         run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
         channels=model.channels,
-        radius=looks.radius,
-        multiple=looks.multiple,
-        side=tiling.side(looks.bytes_per_pixel),
+        radius=field.radius,
+        multiple=field.multiple,
+        side=tiling.best_side(field.bytes_per_pixel),
         context=context,
     )
 
 
 def planes(job: PlaneJob) -> RunPlane:
-    """Returns what restores planes of that size."""
+    """Creates a function that restores planes of one size."""
     import jax
 
     restore = _of_integers(
@@ -77,7 +77,7 @@ def planes(job: PlaneJob) -> RunPlane:
         batch = plane[None, ..., None] if flat else plane[None]
         restored = np.asarray(restore(variables, batch, gains)).reshape(plane.shape)
         if out is None:
-            # What JAX gives cannot be written to.
+            # Arrays from JAX are read-only.
             return restored.copy()
         np.copyto(out, restored)
         return out
@@ -86,7 +86,7 @@ def planes(job: PlaneJob) -> RunPlane:
 
 
 def frames(model: "nn.Module", variables: dict, planes: bool) -> RunFrames:
-    """Returns what restores frames in 8 bits, all of a batch at once."""
+    """Creates a function that restores batches of 8-bit frames."""
     import jax
 
     restore = _of_integers(model, levels.of_video(8, "full"), 1.0)

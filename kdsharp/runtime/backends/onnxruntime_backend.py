@@ -1,4 +1,4 @@
-"""Networks run by onnxruntime, on arrays that both sides share."""
+"""Runs networks in onnxruntime, without copying arrays."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from kdsharp.runtime.backends.backend import Compute, RunPlane
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Returns `run(array, out=None, gains=None) -> array`."""
+    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="this backend")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = compute.threads

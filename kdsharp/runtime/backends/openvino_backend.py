@@ -1,4 +1,4 @@
-"""Networks run by OpenVINO, on arrays that both sides share."""
+"""Runs networks in OpenVINO, without copying arrays."""
 
 import threading
 
@@ -8,7 +8,7 @@ from kdsharp.base import optional
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
-# What OpenVINO is asked for; int8 graphs carry their own precision.
+# OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
     "float32": "f32",
     "bfloat16": "bf16",
@@ -17,7 +17,7 @@ _PRECISIONS = {
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Returns `run(array, out=None, gains=None) -> array`."""
+    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     core = openvino.Core()
     settings = {
@@ -37,7 +37,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         out: np.ndarray | None = None,
         gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        # OpenVINO takes no read-only array, though it only reads.
+        # OpenVINO refuses read-only arrays, although it only reads them.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             out = np.empty_like(array)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from kdsharp.export.network import TrainedNetwork
-from kdsharp.export.networks.real_time import UNGAINED
+from kdsharp.export.networks.real_time import BEFORE_GAINS
 from kdsharp.web.kernels import assembler, rows
 
 # Values that pictures gave fill 14 bits and a sign; what is twice as large fits.
@@ -77,9 +77,9 @@ def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
     divides by the span, that of the last multiplies by it.
     """
     names = [f"conv{layer}" for layer in range(2, model.depth + 1)]
-    if UNGAINED in ranges:
+    if BEFORE_GAINS in ranges:
         # Gains are in the last kernel.
-        names[-1] = UNGAINED
+        names[-1] = BEFORE_GAINS
     most = [max(map(abs, ranges[name])) for name in names]
     inner = [value / _FULL for value in most]
     if model.skip:
