@@ -88,7 +88,9 @@ def create(
             f"'split={scheme}'"
         )
     if "count" in options and kind != "snapshots":
-        raise UserError(f"the source {spec!r} has no count; use 'first=N' to take less")
+        raise UserError(
+            f"the source {spec!r} has no count; use 'first=N' to take fewer"
+        )
     first, short, crop, count = (
         _integer_option(options, name, spec)
         for name in ("first", "short", "crop", "count")

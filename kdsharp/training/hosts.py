@@ -83,7 +83,7 @@ def join(timeout: float = 300) -> None:
         ) from error
     except RuntimeError as error:
         raise UserError(
-            f"the hosts did not meet at {_cluster.coordinator_address} within "
+            f"the hosts could not connect at {_cluster.coordinator_address} within "
             f"{timeout:g} s ({_first_line(error)})"
         ) from error
     _install_abort_handler()

@@ -251,8 +251,8 @@ def _chain(spec: str, seen: Counter) -> Chain:
         ends = [step for step in steps if step.name in ("down", "up")]
         if ends and (len(node.alternatives) > 1 or node.probability < 1):
             raise UserError(
-                f"degradation {spec!r} leaves {ends[0].name!r} to chance; it has to "
-                "happen to every picture"
+                f"degradation {spec!r} applies {ends[0].name!r} to only some pictures; "
+                "it must apply to all"
             )
         if ends and (ends[0].name == "down") == (small is None):
             small = text if small is None else None

@@ -111,7 +111,7 @@ def _use_cores(count: int) -> None:
         return
     if not hasattr(os, "sched_setaffinity"):
         raise UserError(
-            "this system cannot limit processes to some cores: no --threads"
+            "this system cannot limit processes to some cores: leave out --threads"
         )
     here = cores.available()
     if count > len(here):

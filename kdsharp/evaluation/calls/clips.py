@@ -242,6 +242,6 @@ def _video_frames(path: Path, reduced, size, window: Window) -> Frames:
         ) from error
     if len(frames) < window.frames:
         raise BadPictureError(
-            f"it has {len(frames)} frames, not the {window.frames} that are wanted"
+            f"it has {len(frames)} frames, but {window.frames} are needed"
         )
     return frames

@@ -45,8 +45,8 @@ class GrammarTest(parameterized.TestCase):
         ("down+down+up+up", "'down' between"),
         ("down+bicubic:2+up", "'bicubic:2' between"),
         ("down+video_call+up", "'video_call' between"),
-        ("down@0.5+up", "to chance"),
-        ("down/jpeg+up", "to chance"),
+        ("down@0.5+up", "only some pictures"),
+        ("down/jpeg+up", "only some pictures"),
     )
     def test_invalid_spec_is_a_one_line_user_error(self, spec, reason):
         with self.assertRaisesRegex(UserError, reason) as caught:
