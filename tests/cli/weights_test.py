@@ -168,7 +168,7 @@ class ImportTest(_Files):
         ("dncnn", ("--degradation", "bicubik"), "unknown degradation 'bicubik'"),
         ("resnet", (), "no weights of 'resnet' can be imported; choose one of: swinir"),
         ("dncnn", ("--set", "depth=9"), "its tensors do not match {'depth': 9}"),
-        ("dncnn", ("--set", "epsilon=(1, 2)"), r"as told: {'epsilon': \(1, 2\)}"),
+        ("dncnn", ("--set", "epsilon=(1, 2)"), r"with {'epsilon': \(1, 2\)}"),
         ("dncnn", ("--set", "mean={1}"), "cannot be built with"),
         ("unet", (), "encoder1.0.weight is missing"),
     )

@@ -120,7 +120,7 @@ class PlotTest(parameterized.TestCase):
         (("tradeoff", "{0}/q.json"), "no speed among 1 files"),
         (("tradeoff", "{0}/q.json", "{0}/s.json"), "no network is in both"),
         (("tradeoff", "{0}/q.json", "--metric", "mse"), "higher is not better"),
-        (("tradeoff", "{0}/run/metrics.jsonl"), "neither scores.json"),
+        (("tradeoff", "{0}/run/metrics.jsonl"), "neither a scores.json"),
         (("tradeoff", "{0}/none.json"), "cannot read"),
         (("residuals", "a", "b", "--data", "{0}/none.png"), "no folder"),
         (("runs", "{0}/run", "--out", "{0}/out.txt"), "not the name of a picture"),

@@ -128,7 +128,7 @@ class LoopTest(parameterized.TestCase):
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
         ("devices", {"devices": 9}, "9 devices requested"),
         ("epochs", {"epochs": 0}, "epochs"),
-        ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
+        ("budget", {"budget": "soon"}, "config.budget 'soon' is not a duration"),
         ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
         (
             "steps_per_call",
