@@ -73,7 +73,7 @@ class SplitsTest(parameterized.TestCase):
 
     def test_scheme_for_existing_splits_is_a_user_error(self):
         with self.assertRaisesRegex(
-            UserError, r"its own train/ and val/.*\?split=80/20"
+            UserError, r"already divided into train/ and val/: .*\?split=80/20"
         ):
             splits.choose(
                 ["train/a", "val/b"],
