@@ -115,7 +115,7 @@ def prepare(config: ConfigDict, folder: Path) -> Prepared:
         initial=initial,
         vgg=_load_vgg(config),
     )
-    return Prepared(run, pictures, teachers)
+    return PreparedRun(run, pictures, teachers)
 
 
 def _train_teacher(config: ConfigDict, folder: Path) -> None:

@@ -19,9 +19,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
     try:
         yield unfinished
+        if durable:
+            flush(unfinished)
         unfinished.replace(path)
+        if durable:
+            flush(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Returns when a file's content, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name == "nt":
+        # Windows opens no folder, and keeps the names by itself.
+        return
+    # Windows flushes only what may be written to.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def leftovers(path: Path) -> list[Path]:

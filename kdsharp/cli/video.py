@@ -35,6 +35,12 @@ def add(verbs: Verbs) -> None:
     video.add_argument(
         "--overwrite", action="store_true", help="replace OUT if it exists"
     )
+    video.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is done beside OUT, and go on from there where this command "
+        "was interrupted",
+    )
 
 
 def add_restore_options(verb: argparse.ArgumentParser) -> None:
@@ -159,4 +165,5 @@ def _video(arguments: argparse.Namespace) -> None:
         duration=arguments.duration,
         deinterlace=arguments.deinterlace,
         overwrite=arguments.overwrite,
+        resume=arguments.resume,
     )

@@ -80,7 +80,7 @@ def run(
             print(line)
 
 
-def _ranges(trained: network.TrainedNetwork, pairs: list[samples.Pair]) -> dict:
+def _ranges(trained: network.TrainedNetwork, pairs: list[samples.SamplePair]) -> dict:
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)
@@ -134,7 +134,7 @@ def _losses(
     restore,
     interface: str,
     dtype: str,
-    pairs: list[samples.Pair],
+    pairs: list[samples.SamplePair],
     runtime: str,
 ) -> list[str]:
     """Describes the loss of quality from reduced precision, on blurred pictures."""

@@ -17,6 +17,7 @@ def run(
     duration: str | None,
     deinterlace: bool,
     overwrite: bool,
+    resume: bool,
 ) -> None:
     """Restores the file, or a part of it, and prints a report."""
     report = restore_file.restore(
@@ -30,5 +31,6 @@ def run(
         ),
         deinterlace=deinterlace,
         overwrite=overwrite,
+        resume=resume,
     )
     print(f"{out}, restored by {restore.model}\n{report}")

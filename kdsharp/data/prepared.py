@@ -64,7 +64,7 @@ def open_split(
         where=builder.TITLE,
         group=lambda name: builder.group(name.partition("/")[2]),
     )
-    return Prepared(found, chosen, cache_bytes=cache_bytes)
+    return PreparedSource(found, chosen, cache_bytes=cache_bytes)
 
 
 def prepare(

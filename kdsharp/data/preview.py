@@ -54,7 +54,7 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
         blurred = degrade.apply(drawn, sharp)
         texts = [degrade.describe(drawn, i) for i in range(count)]
     pairs = zip(_to_bytes(sharp), _to_bytes(blurred), texts, strict=True)
-    return [Row(*row) for row in pairs]
+    return [PreviewRow(*row) for row in pairs]
 
 
 def sheet(rows: list[Row], *, scale: int = 1) -> Image.Image:

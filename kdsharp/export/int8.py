@@ -18,7 +18,7 @@ from kdsharp.export import onnx_models, samples
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.onnx_models import Ranges
-from kdsharp.export.samples import Pair
+from kdsharp.export.samples import SamplePair
 
 # Increase this when the same pictures give different ranges.
 _VERSION = 1
@@ -53,7 +53,7 @@ def _fingerprint(network: TrainedNetwork) -> str:
     return content.hexdigest()[:32]
 
 
-def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
+def calibrate(network: TrainedNetwork, pairs: Sequence[SamplePair]) -> Ranges:
     """Finds the range of every value that is quantised, on given pictures.
 
     Sharp pictures are included, because networks meet them in practice.

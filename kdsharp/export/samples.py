@@ -29,7 +29,7 @@ _MAX_PICTURES = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
+class SamplePair:
     """A sharp picture in [0, 1] with the network's channels, and its degraded
     version."""
 
@@ -42,7 +42,7 @@ def degradation(network: TrainedNetwork) -> str:
     return network.card.get("degradation") or _DEGRADATION
 
 
-def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
+def pairs(network: TrainedNetwork, root: Path | None = None) -> list[SamplePair]:
     """Degrades pictures of a folder, or generated ones, as the card says."""
     blur = degradations.create(degradation(network))
     found = _generated() if root is None else _of_folder(root)
@@ -51,12 +51,14 @@ def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
     ]
 
 
-def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> Pair:
+def _pair(
+    network: TrainedNetwork, blur, number: int, picture: np.ndarray
+) -> SamplePair:
     sharp = jnp.asarray(picture, jnp.float32)[None] / 255
     if network.model.channels == 1:
         sharp = color.luma(sharp)
     blurred = blur(jax.random.split(jax.random.key(number), 1), sharp)
-    return Pair(np.asarray(sharp), np.asarray(blurred))
+    return SamplePair(np.asarray(sharp), np.asarray(blurred))
 
 
 @functools.cache

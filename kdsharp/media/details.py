@@ -95,9 +95,9 @@ def for_tiff(details: Details) -> tags.Directory:
     """Returns what a TIFF says beside how its pixels are stored."""
     told = tags.select(tags.parse(details.exif), _DESCRIPTIVE.__contains__)
     if details.xmp:
-        told[_XMP_TAG] = tags.Entry(tags.BYTE, details.xmp)
+        told[_XMP_TAG] = tags.Tag(tags.BYTE, details.xmp)
     if details.icc:
-        told[_ICC_TAG] = tags.Entry(tags.UNDEFINED, details.icc)
+        told[_ICC_TAG] = tags.Tag(tags.UNDEFINED, details.icc)
     return told
 
 

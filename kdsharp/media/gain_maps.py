@@ -79,9 +79,9 @@ def _index(first: int, second: int, offset: int) -> bytes:
     entries += struct.pack("<LLLHH", 0, second, offset, 0, 0)
     return b"MPF\0" + tags.pack(
         {
-            _VERSION: tags.Entry(tags.UNDEFINED, b"0100"),
+            _VERSION: tags.Tag(tags.UNDEFINED, b"0100"),
             _NUMBER: tags.longs(2),
-            _INDEX: tags.Entry(tags.UNDEFINED, entries),
+            _INDEX: tags.Tag(tags.UNDEFINED, entries),
         }
     )
 

@@ -92,5 +92,5 @@ def _is_raw(start: bytes) -> bool:
         return bool(directory)
     # The first picture is a small one of another, which is the camera's.
     small = directory.get(_NEW_SUBFILE)
-    is_small = isinstance(small, tags.Entry) and sum(small.numbers()) & 1
+    is_small = isinstance(small, tags.Tag) and sum(small.numbers()) & 1
     return bool(is_small) and _SUBDIRECTORIES in directory

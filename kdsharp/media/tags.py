@@ -26,7 +26,7 @@ _DEEPEST = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class Tag:
     """The values of one tag, in little-endian bytes."""
 
     kind: int
@@ -45,18 +45,18 @@ class Entry:
         return tuple(map(int, np.frombuffer(self.content, f"<u{width}")))
 
 
-Directory = dict[int, "Entry | Directory"]
+Directory = dict[int, "Tag | Directory"]
 
 
-def shorts(*values: int) -> Entry:
-    return Entry(SHORT, struct.pack(f"<{len(values)}H", *values))
+def shorts(*values: int) -> Tag:
+    return Tag(SHORT, struct.pack(f"<{len(values)}H", *values))
 
 
-def longs(*values: int) -> Entry:
-    return Entry(LONG, struct.pack(f"<{len(values)}L", *values))
+def longs(*values: int) -> Tag:
+    return Tag(LONG, struct.pack(f"<{len(values)}L", *values))
 
 
-def rational(value: float) -> Entry:
+def rational(value: float) -> Tag:
     """Returns a positive number as a fraction, to a millionth where it is small."""
     below = 1
     while below < 1_000_000 and value * below != round(value * below):
@@ -64,7 +64,7 @@ def rational(value: float) -> Entry:
     while round(value * below) >= 1 << 32 and below > 1:
         below //= 10
     above = min(round(value * below), (1 << 32) - 1)
-    return Entry(RATIONAL, struct.pack("<LL", above, below))
+    return Tag(RATIONAL, struct.pack("<LL", above, below))
 
 
 def parse(content: bytes) -> Directory:
@@ -117,7 +117,7 @@ def _parse(
 ) -> Directory:
     found: Directory = {}
     for tag, kind, value in _entries(content, order, large, start):
-        entry = Entry(kind, _swapped(value, kind, order))
+        entry = Tag(kind, _swapped(value, kind, order))
         if tag not in _NESTED:
             found[tag] = entry
         elif depth > 1 and len(entry.numbers()) == 1:

@@ -23,7 +23,7 @@ RANGES = ("studio", "full")
 
 
 @dataclasses.dataclass(frozen=True)
-class Restorer:
+class PlaneRestorer:
     """A function from a plane to the restored plane, of the same shape and type.
 
     The result is written to `out` if given, otherwise to a new array. Contiguous planes
@@ -73,7 +73,7 @@ def create(
     depth: int = 8,
     rgb: bool = False,
     skip_repeats: bool = False,
-) -> Restorer:
+) -> PlaneRestorer:
     """Creates a function that restores planes of one size.
 
     In `studio` range black is 16 and white 235 (for 8 bits), in `full` range 0 and 255.
@@ -100,4 +100,4 @@ def create(
         gain_tracker = GainTracker(weights.params["context"], pixels)
     elif skip_repeats:
         run = SkipRepeats(run)
-    return Restorer(job.shape, job.element, name, run, gain_tracker)
+    return PlaneRestorer(job.shape, job.element, name, run, gain_tracker)

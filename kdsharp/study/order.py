@@ -18,7 +18,7 @@ _TRIES = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class Showing:
     """One showing; `again` marks the second of the same picture."""
 
     number: int
@@ -26,7 +26,7 @@ class Trial:
     again: bool
 
 
-def trials(study: Study, token: str) -> list[Trial]:
+def trials(study: Study, token: str) -> list[Showing]:
     """Returns what a rater sees: what to learn by first, then all the rest mixed.
 
     The same photograph does not follow itself if that can be helped, and what is shown
@@ -39,7 +39,7 @@ def trials(study: Study, token: str) -> list[Trial]:
     learned = [(training[n], False) for n in random.permutation(len(training))]
     orders = (_mixed(study, rated, random) for _ in range(_TRIES))
     best = min(orders, key=_neighbours)
-    return [Trial(n, s, again) for n, (s, again) in enumerate(learned + best)]
+    return [Showing(n, s, again) for n, (s, again) in enumerate(learned + best)]
 
 
 def _mixed(study: Study, rated: list[Stimulus], random) -> list[tuple[Stimulus, bool]]:

@@ -10,7 +10,7 @@ from kdsharp.study.answers import Answers
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One answer that counts, or counts as a check."""
 
     rater: int
@@ -26,9 +26,9 @@ class Row:
 class Scale:
     """What came of one scale."""
 
-    means: dict[str, statistics.Mean]
-    differences: dict[str, statistics.Mean]
-    pairs: list[statistics.Pair]
+    means: dict[str, statistics.RaterMean]
+    differences: dict[str, statistics.RaterMean]
+    pairs: list[statistics.ComparedModels]
     left_out: list[int]
 
 
@@ -39,7 +39,7 @@ class Results:
     study: plan.Study
     synthetic: bool
     raters: int
-    rows: list[Row]
+    rows: list[ResultRow]
     scales: dict[str, Scale]
     repeats: list[tuple[int, int]]
 
@@ -50,7 +50,7 @@ def of(folder: Path) -> Results:
     kept = Answers(folder)
     raters = kept.raters()
     synthetic = bool(raters) and all(raters.values())
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     count = 0
     for token, played in raters.items():
         given = kept.of(token)
@@ -64,9 +64,9 @@ def of(folder: Path) -> Results:
     return Results(study, synthetic, count, rows, scales, _repeats(rows))
 
 
-def _row(rater: int, trial: order.Trial, answer) -> Row:
+def _row(rater: int, trial: order.Showing, answer) -> ResultRow:
     shown = trial.stimulus
-    return Row(
+    return ResultRow(
         rater,
         shown.content,
         shown.model,
@@ -77,7 +77,7 @@ def _row(rater: int, trial: order.Trial, answer) -> Row:
     )
 
 
-def _scale(study: plan.Study, rows: list[Row], scale: str, raters: int) -> Scale:
+def _scale(study: plan.Study, rows: list[ResultRow], scale: str, raters: int) -> Scale:
     shown = [(s.content, s.model) for s in study.stimuli if not s.training]
     place = {key: column for column, key in enumerate(shown)}
     scores = np.full((raters, len(shown)), np.nan)
@@ -116,7 +116,7 @@ def _of_raters(table: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _repeats(rows: list[Row]) -> list[tuple[int, int]]:
+def _repeats(rows: list[ResultRow]) -> list[tuple[int, int]]:
     first = {
         (row.rater, row.content, row.model, row.scale): row.score
         for row in rows

@@ -88,7 +88,7 @@ class Asking:
             return _refused(503, f"the answer was not kept ({error}): try again")
         return Response(status_code=204)
 
-    def _trial(self, request: Request) -> order.Trial | None:
+    def _trial(self, request: Request) -> order.Showing | None:
         token, number = (request.path_params[name] for name in ("token", "trial"))
         if token not in self._raters:
             return None

@@ -9,7 +9,7 @@ import scipy.stats
 from jaxtyping import Float
 
 
-class Mean(NamedTuple):
+class RaterMean(NamedTuple):
     """A mean and its 95 % interval, of Student's t over raters."""
 
     mean: float
@@ -18,7 +18,7 @@ class Mean(NamedTuple):
     raters: int
 
 
-class Pair(NamedTuple):
+class ComparedModels(NamedTuple):
     """Two models, their difference, and its p-value after Holm."""
 
     first: str
@@ -27,20 +27,22 @@ class Pair(NamedTuple):
     p: float
 
 
-def mean(of_raters: Float[np.ndarray, " raters"]) -> Mean:
+def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
     """Returns the mean of what each rater gave on average; NaN gave nothing."""
     values = of_raters[~np.isnan(of_raters)]
     count = len(values)
     if not count:
-        return Mean(np.nan, np.nan, np.nan, 0)
+        return RaterMean(np.nan, np.nan, np.nan, 0)
     middle = float(values.mean())
     if count < 2:
-        return Mean(middle, np.nan, np.nan, count)
+        return RaterMean(middle, np.nan, np.nan, count)
     half = float(scipy.stats.t.ppf(0.975, count - 1) * scipy.stats.sem(values))
-    return Mean(middle, middle - half, middle + half, count)
+    return RaterMean(middle, middle - half, middle + half, count)
 
 
-def pairs(of_raters: Mapping[str, Float[np.ndarray, " raters"]]) -> list[Pair]:
+def pairs(
+    of_raters: Mapping[str, Float[np.ndarray, " raters"]],
+) -> list[ComparedModels]:
     """Returns all pairs, by Wilcoxon's signed-rank test over raters who gave both."""
     found, raw = [], []
     for first, second in itertools.combinations(of_raters, 2):
@@ -48,7 +50,10 @@ def pairs(of_raters: Mapping[str, Float[np.ndarray, " raters"]]) -> list[Pair]:
         apart = apart[~np.isnan(apart)]
         raw.append(_wilcoxon(apart))
         found.append((first, second, float(apart.mean()) if len(apart) else np.nan))
-    return [Pair(*pair, p) for pair, p in zip(found, holm(np.array(raw)), strict=True)]
+    return [
+        ComparedModels(*pair, p)
+        for pair, p in zip(found, holm(np.array(raw)), strict=True)
+    ]
 
 
 def _wilcoxon(apart: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kdsharp.base import atomic_files
-from kdsharp.training.writers import Writer
+from kdsharp.training.writers import MetricsWriter
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -16,7 +16,7 @@ class MetricsLog:
     Lines after `step`, from an interrupted run, are removed from the file first.
     """
 
-    def __init__(self, workdir: Path, step: int, writers: Sequence[Writer] = ()):
+    def __init__(self, workdir: Path, step: int, writers: Sequence[MetricsWriter] = ()):
         self._path = workdir / METRICS_FILE
         _truncate_after(self._path, step)
         self._file = self._path.open("a")

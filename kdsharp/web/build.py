@@ -12,7 +12,7 @@ from kdsharp.web import networks, runtime
 LIST = "site.json"
 
 
-def write(site: Path, names: list[str], *, engine: str) -> list[networks.Entry]:
+def write(site: Path, names: list[str], *, engine: str) -> list[networks.PageNetwork]:
     """Writes all but the runtime; `engine` says where pictures are computed."""
     page = resources.files(__package__) / "page"
     with resources.as_file(page) as source:

@@ -46,7 +46,7 @@ def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
     print(f"network     {entry.name}")
 
 
-def _write(folder: Path, model: str) -> networks.Entry:
+def _write(folder: Path, model: str) -> networks.PageNetwork:
     package = resources.files(__package__)
     with resources.as_file(package / "extension") as source:
         shutil.copytree(source, folder)

@@ -16,7 +16,7 @@ from kdsharp.web.kernels.module import Kernel
 
 
 @dataclasses.dataclass(frozen=True)
-class Context:
+class ContextFile:
     """What the page is told of the file: how many numbers of each kind it holds.
 
     Integers of the last layer's input and output are `scale` apart, where there is one.
@@ -33,7 +33,7 @@ class Context:
 
 def write(
     network: TrainedNetwork, kernel: Kernel | None, folder: Path
-) -> Context | None:
+) -> ContextFile | None:
     """Writes the file, if the network has a context."""
     if not network.has_context:
         return None
@@ -45,7 +45,7 @@ def write(
     content = b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
     file = f"{network.name}.context"
     atomic_files.write_bytes(folder / file, content)
-    return Context(
+    return ContextFile(
         file,
         len(content),
         size=params["look"].shape[0],

@@ -17,7 +17,7 @@ _MOST_LIVE = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class PageNetwork:
     """What the page is told of a network; `graph` is its file, so is the kernel's.
 
     Those that are `live` are for video: of luma, and not too slow for it. A kernel, for
@@ -48,7 +48,7 @@ def names(wished: list[str]) -> list[str]:
     return defaults + [name for name in store.shipped() if name not in defaults]
 
 
-def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
+def write(name: str, folder: Path, beside: Iterable[str] = ()) -> PageNetwork:
     """Writes the network's graph into the folder and returns what the page is told.
 
     `beside` names the site's networks, of which some may be its teachers.
@@ -71,7 +71,7 @@ def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
     atomic_files.write_bytes(folder / file, graph)
     kernel = _kernel(whole) if live else None
     looks_at = context.write(whole, kernel, folder)
-    return Entry(
+    return PageNetwork(
         name=whole.name,
         graph=file,
         parameters=parameters,

@@ -1,6 +1,8 @@
 """Atomic writes: files are complete or absent."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 from absl.testing import absltest
 

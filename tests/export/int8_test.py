@@ -30,7 +30,7 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
     return session.run(None, {"blurred": pixels})[0]
 
 
-def _photographs(network: networks.TrainedNetwork) -> list[samples.Pair]:
+def _photographs(network: networks.TrainedNetwork) -> list[samples.SamplePair]:
     """Pairs of centre crops of photographs; none is left sharp."""
     blur = samples.degradation(network).partition("@")[0]
     blurring = dataclasses.replace(network, card={"degradation": blur})
@@ -78,7 +78,7 @@ class Int8Test(parameterized.TestCase):
         network = random_networks.create(arguments)
         picture = dead_leaves.render(0, size=48, seed=5)[None, ..., -1:]
         pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
-        ranges = int8.calibrate(network, [samples.Pair(pixels, pixels)])
+        ranges = int8.calibrate(network, [samples.SamplePair(pixels, pixels)])
         full, rounded = (
             _run(onnx_models.batch_model(network, ranges=of, clip=False), pixels)
             for of in (None, ranges)

@@ -626,7 +626,7 @@ class DamageTest(parameterized.TestCase):
         with mock.patch.object(kinds.importlib.util, "find_spec", lambda name: None):
             self._refused(brands + bytes(99), r"install 'kdsharp\[heif\]' reads it")
         self._refused(b"#?RADIANCE\n" + bytes(99), "Radiance HDR is not read")
-        dng = {50706: tags.Entry(tags.BYTE, bytes([1, 4, 0, 0]))}
+        dng = {50706: tags.Tag(tags.BYTE, bytes([1, 4, 0, 0]))}
         self._refused(tags.pack(dng, b"MM"), "a camera's raw file")
 
     @unittest.skipIf(pillow_heif is None, "pillow-heif is not installed")

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.runtime import backends, planes
+from kdsharp.runtime.backends import openvino_backend
 from tests.export import random_networks
 from tests.models import fast
 
@@ -31,6 +33,20 @@ def _by_numpy(network, plane, *, black, white, top, strength=1.0):
     residual = np.asarray(_restore(network.model)(network.variables, seen))
     x = (x + strength * residual)[0].reshape(plane.shape)
     return np.clip(x * (white - black) + black, 0, top)
+
+
+@absltest.skipUnless("openvino" in _INSTALLED, "openvino is not installed")
+class OneCoreTest(absltest.TestCase):
+    def test_networks_share_the_core_of_the_process(self):
+        import openvino
+
+        # Cores that end while others compute damage memory.
+        openvino_backend._core.cache_clear()
+        self.addCleanup(openvino_backend._core.cache_clear)
+        with mock.patch.object(openvino, "Core", side_effect=openvino.Core) as cores:
+            for _ in range(2):
+                planes.create(random_networks.create(_LUMA), 13, 9, backend="openvino")
+        cores.assert_called_once()
 
 
 class PlanesTest(parameterized.TestCase):

@@ -63,7 +63,7 @@ class PlanTest(parameterized.TestCase):
         (("--models", "input", "nobody"), "no weights 'nobody'"),
         (("--models", "input"), "compares two models or more"),
         (("--models", "input", "input"), "compares two models or more"),
-        (("--size", "large"), "is no WIDTHxHEIGHT"),
+        (("--size", "large"), "must look like 640x480"),
         (("--degradation", "fog"), "fog"),
         (("--repeats", "-1"), "fewer than none"),
         (("--images", "{}/nowhere"), "nowhere"),

@@ -172,8 +172,8 @@ def _read(
     return {"key": key, **record}, sizes["sharp"]
 
 
-def _finished(path: pathlib.Path) -> Shard:
-    return Shard(path, **json.loads(_contents(path).read_text()))
+def _finished(path: pathlib.Path) -> WrittenShard:
+    return WrittenShard(path, **json.loads(_contents(path).read_text()))
 
 
 def _contents(path: pathlib.Path) -> pathlib.Path:

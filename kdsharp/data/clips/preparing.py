@@ -182,7 +182,7 @@ class _Job:
 def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.Originals]:
     """The index and originals of a folder, cached between shards."""
     index = shards.read_index(out)
-    return index, rebuilding.Originals(index.photographs, index.videos)
+    return index, rebuilding.OriginalFiles(index.photographs, index.videos)
 
 
 def _write(job: _Job) -> int:
@@ -200,7 +200,7 @@ def _write(job: _Job) -> int:
     return job.last - job.first + 1
 
 
-def _stream(recipe: recipes.Recipe, originals: rebuilding.Originals) -> bytes:
+def _stream(recipe: recipes.Recipe, originals: rebuilding.OriginalFiles) -> bytes:
     stream = rebuilding.encode(recipe, originals)
     if stream and len(codecs.decode(stream)) < recipes.FRAMES // 2:
         name = recipe.codec["name"]

@@ -100,7 +100,7 @@ class Entry:
 class Shard:
     """The clips of a shard; `refused` holds numbers and reasons."""
 
-    entries: list[Entry]
+    entries: list[StoredClip]
     refused: list[tuple[int, str]]
 
 

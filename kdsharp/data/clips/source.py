@@ -62,7 +62,7 @@ class Clips:
                 f"none of the clips in {root} is in the split {split!r}: prepare them "
                 "from more photographs"
             )
-        self._originals = rebuilding.Originals(
+        self._originals = rebuilding.OriginalFiles(
             index.photographs, index.videos, cache_bytes=cache_bytes
         )
         self._pairs = LruCache(self._rebuild, _CACHED_CLIPS)

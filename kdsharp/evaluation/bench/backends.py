@@ -250,22 +250,22 @@ BACKENDS: dict[str, Backend] = {
         )
         for name, backend in backends.BACKENDS.items()
     },
-    "torch": Backend(_torch, ("torch",), _chain_refuses),
-    "torch-compiled": Backend(
+    "torch": BenchBackend(_torch, ("torch",), _chain_refuses),
+    "torch-compiled": BenchBackend(
         partial(_torch, compiled=True), ("torch",), _chain_refuses
     ),
-    "openvino-defaults": Backend(
+    "openvino-defaults": BenchBackend(
         partial(_exported, name="openvino"),
         ("onnx", "openvino"),
         _default_refuses,
         ("float32",),
     ),
-    "onnxruntime-defaults": Backend(
+    "onnxruntime-defaults": BenchBackend(
         partial(_exported, name="onnxruntime"),
         ("onnx", "onnxruntime"),
         _default_refuses,
         ("float32",),
     ),
-    "ncnn": Backend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
+    "ncnn": BenchBackend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
 DTYPES = backends.DTYPES

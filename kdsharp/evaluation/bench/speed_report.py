@@ -29,7 +29,7 @@ class Size:
     width: int
     height: int
     batch: int
-    rows: list[Row]
+    rows: list[SpeedRow]
     peak: float
     claims: list[str]
 

@@ -12,7 +12,7 @@ import numpy as np
 from kdsharp.base import atomic_files
 from kdsharp.evaluation import text
 from kdsharp.evaluation.calls.ladder import TEXT, Ladder
-from kdsharp.evaluation.calls.summary import MASKS, Judged, Row, Setting
+from kdsharp.evaluation.calls.summary import MASKS, Judged, Setting, SummaryRow
 from kdsharp.evaluation.quality.restorers import INPUT
 
 _BEST = "best unsharp"
@@ -26,7 +26,7 @@ class CallResults:
     ladder: Ladder
     judged: Judged
     settings: Sequence[Setting]
-    rows: Sequence[Row]
+    rows: Sequence[SummaryRow]
     texts: Mapping[str, Mapping[str, float | None]]
     identities: Mapping[str, str]
     backend: str
@@ -191,7 +191,7 @@ def _columns(results: CallResults) -> dict[str, Callable[[Row], str]]:
             "" if row.name == INPUT else _format(row.gains[measure], form)
         )
 
-    def but_input(cell: Callable[[Row], str]) -> Callable[[Row], str]:
+    def but_input(cell: Callable[[SummaryRow], str]) -> Callable[[SummaryRow], str]:
         return lambda row: "" if row.name == INPUT else cell(row)
 
     return {
@@ -287,7 +287,7 @@ def _json(results: CallResults) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _without_name(row: Row) -> dict:
+def _without_name(row: SummaryRow) -> dict:
     return {
         key: value for key, value in dataclasses.asdict(row).items() if key != "name"
     }

@@ -118,7 +118,7 @@ def _picture_clips(path: Path, name: str, window: Window) -> list[Clip]:
     reduced, size, axis = _fit_window((width, height), window)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return [
-        Clip(
+        LadderClip(
             name,
             motion,
             size,

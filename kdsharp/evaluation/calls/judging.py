@@ -26,7 +26,7 @@ class Restorer(Protocol):
 
 def judge(
     groups: Sequence[Sequence[Cell]],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     store: Store,
     *,
     with_vmaf: bool,
@@ -86,7 +86,7 @@ def decode_cell(cell: Cell, frames: ladder.Frames, store: Store) -> list:
 
 def _judge_group(
     group: Sequence[Cell],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     store: Store,
     with_vmaf: bool,
     done: Callable[[int], object],

@@ -81,7 +81,7 @@ class Ladder:
             for source in ([TEXT] if clip.is_page else self.sources)
         ]
 
-    def _cells(self, clip: Clip, source: str) -> Iterator["Cell"]:
+    def _cells(self, clip: LadderClip, source: str) -> Iterator["Cell"]:
         if source == TEXT:
             yield Cell(clip, source, 0, UNCODED, self.player, self.window)
         for rate in self.rates:
@@ -93,7 +93,7 @@ class Ladder:
 class Cell:
     """One combination of clip, source, rate and codec."""
 
-    clip: Clip
+    clip: LadderClip
     source: str
     rate: int
     codec: str

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kdsharp.evaluation.calls.clips import MOTIONS, PAN, STILL
-from kdsharp.evaluation.calls.judging import Restorer
+from kdsharp.evaluation.calls.judging import ClipRestorer
 from kdsharp.evaluation.calls.ladder import SOURCES, TEXT, UNCODED, Cell
 from kdsharp.evaluation.calls.restorers import AMOUNTS, Unsharp
 from kdsharp.evaluation.calls.store import Rows
@@ -96,7 +96,7 @@ def rows(
 
 
 def text_rows(
-    judged: Judged, restorers: Sequence[Restorer]
+    judged: Judged, restorers: Sequence[ClipRestorer]
 ) -> dict[str, dict[str, float | None]]:
     """Scores of each restorer on text: PSNR `to_itself` uncoded, and `gain` coded."""
     uncoded = [rows for cell, rows in judged if cell.codec == UNCODED]

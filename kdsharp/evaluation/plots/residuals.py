@@ -12,7 +12,7 @@ from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 from kdsharp.evaluation import samples
 from kdsharp.evaluation.quality import cases
-from kdsharp.evaluation.quality.restorers import Restorer
+from kdsharp.evaluation.quality.restorers import PictureRestorer
 
 _SIZE = 320
 # Residuals are shown around grey; 1/8 of the range is black or white.
@@ -35,7 +35,7 @@ def sheet(pictures: cases.Cases, teacher: Restorer, student: Restorer) -> Image.
 
 
 def _row(
-    pair: cases.Pair, teacher: Restorer, student: Restorer
+    pair: cases.TestPair, teacher: PictureRestorer, student: PictureRestorer
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     residuals = {
         TRUTH: pair.sharp - pair.blurred,

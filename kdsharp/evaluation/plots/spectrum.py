@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kdsharp.evaluation.quality import cases
-from kdsharp.evaluation.quality.restorers import INPUT, Restorer
+from kdsharp.evaluation.quality.restorers import INPUT, PictureRestorer
 
 BANDS = 20
 _FINEST = 0.5
@@ -57,7 +57,7 @@ def relative_error(
 
 
 def relative_errors(
-    pictures: cases.Cases, restorers: Sequence[Restorer], bands: int = BANDS
+    pictures: cases.Cases, restorers: Sequence[PictureRestorer], bands: int = BANDS
 ) -> dict[str, Float[np.ndarray, " bands"]]:
     """Computes the relative errors of the input and of each restorer, by name."""
     outputs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}

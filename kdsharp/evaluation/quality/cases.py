@@ -17,7 +17,7 @@ from kdsharp.errors import UserError
 from kdsharp.training.step import sharp_and_blurred, to_pixels
 
 
-class Pair(NamedTuple):
+class TestPair(NamedTuple):
     """A sharp and a blurred picture, RGB in batches of one.
 
     `grey` is true if the file of the sharp picture is greyscale.
@@ -33,7 +33,7 @@ class Case:
     """A picture by name; `load` raises `BadPictureError` if it cannot be read."""
 
     name: str
-    load: Callable[[], Pair]
+    load: Callable[[], TestPair]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def of_sharp(
         if min(sharp.shape[1:3]) <= shift:
             raise decoding.BadPictureError("no larger than the shift")
         pair = (sharp, degradation(_keys(name, seed), sharp))
-        return Pair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
+        return TestPair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
 
@@ -76,13 +76,13 @@ def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cas
     """
     places = {source[place]["key"]: place for place in range(len(source))}
 
-    def load(name: str) -> Pair:
+    def load(name: str) -> TestPair:
         batch = {
             field: crop_to_multiple(value, degradation.factor)[None]
             for field, value in source[places[name]].items()
             if isinstance(value, np.ndarray)
         }
-        return Pair(
+        return TestPair(
             *sharp_and_blurred(batch, _keys(name, seed), degradation, 3), grey=False
         )
 
@@ -124,11 +124,11 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
             + ("" if left_out else ": neither holds a picture")
         )
 
-    def load(name: str) -> Pair:
+    def load(name: str) -> TestPair:
         files = sharp_files[name], blurred_files[name]
         paired.check_same_size(*(decoding.size(file) for file in files))
         pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
-        return Pair(*pair, _is_grey(sharp_files[name]))
+        return TestPair(*pair, _is_grey(sharp_files[name]))
 
     return Cases([_case(name, load) for name in names], left_out)
 
@@ -139,7 +139,7 @@ def _is_grey(path: Path) -> bool:
         return ImageMode.getmode(image.mode).basemode == "L"
 
 
-def _case(name: str, load: Callable[[str], Pair]) -> Case:
+def _case(name: str, load: Callable[[str], TestPair]) -> Case:
     return Case(name, lambda: load(name))
 
 

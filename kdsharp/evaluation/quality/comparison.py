@@ -13,7 +13,7 @@ from kdsharp.data.decoding import BadPictureError
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, scoring, statistics
 from kdsharp.evaluation.quality.gallery import Gallery
-from kdsharp.evaluation.quality.restorers import INPUT, Restorer, unsharp_mask
+from kdsharp.evaluation.quality.restorers import INPUT, PictureRestorer, unsharp_mask
 
 TO_TEACHER = "ssim_to_teacher"
 
@@ -102,7 +102,9 @@ def evaluate(
     return Evaluation(rows, pictures, left_out, protocol, shave, against, gallery)
 
 
-def _restored(pair: cases.Pair, restorers: Sequence[Restorer]) -> dict[str, jax.Array]:
+def _restored(
+    pair: cases.TestPair, restorers: Sequence[PictureRestorer]
+) -> dict[str, jax.Array]:
     outputs = {INPUT: pair.blurred}
     for restorer in restorers:
         try:
@@ -115,7 +117,7 @@ def _restored(pair: cases.Pair, restorers: Sequence[Restorer]) -> dict[str, jax.
 
 def _judge(
     name: str,
-    pair: cases.Pair,
+    pair: cases.TestPair,
     outputs: dict[str, jax.Array],
     protocol: str,
     shave: int,
@@ -158,7 +160,7 @@ def _rows(
         restorer = restorers.get(name)
         columns = {metric: column(name, metric) for metric in compared}
         rows.append(
-            Row(
+            ComparisonRow(
                 name,
                 restorer and restorer.parameters,
                 restorer and restorer.trained_for,

@@ -25,7 +25,7 @@ UNSHARP_SETTINGS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Restorer:
+class PictureRestorer:
     """A function from blurred RGB, in a batch of one, to restored RGB."""
 
     name: str
@@ -41,7 +41,7 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
     def restore(variables, blurred):
         return models.restore(weights.model, variables, blurred)
 
-    return Restorer(
+    return PictureRestorer(
         name,
         lambda blurred: restore(weights.variables, blurred),
         sum(np.size(x) for x in jax.tree.leaves(weights.variables["params"])),
@@ -84,4 +84,4 @@ def unsharp_mask() -> Restorer:
         image = Image.fromarray(grey.astype(np.uint8)).filter(_MASK)
         return jnp.asarray(image, jnp.float32)[None] / 255
 
-    return Restorer(UNSHARP, restore)
+    return PictureRestorer(UNSHARP, restore)

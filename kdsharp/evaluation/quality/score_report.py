@@ -10,7 +10,7 @@ from pathlib import Path
 from kdsharp.base import atomic_files
 from kdsharp.core import metrics
 from kdsharp.evaluation import text
-from kdsharp.evaluation.quality.comparison import TO_TEACHER, Evaluation, Row
+from kdsharp.evaluation.quality.comparison import TO_TEACHER, ComparisonRow, Evaluation
 from kdsharp.evaluation.quality.restorers import INPUT, UNSHARP_SETTINGS
 from kdsharp.evaluation.quality.statistics import Mean
 
@@ -173,7 +173,7 @@ def _mean_column(metric: str, form: str) -> Callable[[Row], str]:
     return lambda row: _with_interval(row.means.get(metric), form)
 
 
-_COLUMNS: dict[str, Callable[[Row], str]] = {
+_COLUMNS: dict[str, Callable[[ComparisonRow], str]] = {
     "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
     "PSNR, dB": _mean_column("psnr", ".2f"),
     "gain, dB": lambda row: _with_interval(row.gain, "+.2f"),

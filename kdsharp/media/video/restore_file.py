@@ -1,8 +1,10 @@
 """A video file becomes a restored one."""
 
 import dataclasses
+import functools
 import itertools
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,6 +23,8 @@ from kdsharp.media.video import (
     hdr,
     pipeline,
     progress,
+    resuming,
+    segments,
     timestamps,
     writing,
 )
@@ -33,26 +37,30 @@ logger = logging.getLogger(__name__)
 
 
 class Unfinished(Stopped):
-    """Something ended the work; what was done until then can be played."""
+    """Something ended the work; what was done until then may be `playable`."""
 
-    def __init__(self, reason: str, exit_status: int):
+    def __init__(self, reason: str, exit_status: int, *, playable: bool):
         super().__init__(reason)
         self.exit_status = exit_status
+        self.playable = playable
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class VideoReport:
     """What was done, and how long each stage took."""
 
     frames: int
     seconds: float
     stages: list[pipeline.Stage]
+    kept: int = 0
+    """So many of the frames were there from a run that was interrupted."""
 
     def __str__(self) -> str:
-        rate = self.frames / self.seconds
-        return (
-            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} a second\n"
-            + progress.split(self.stages, self.frames, self.seconds)
+        made = self.frames - self.kept
+        words = f"{made:,} frames in {self.seconds:.1f} s, {made / self.seconds:.1f}"
+        before = f", after {self.kept:,} that were there" if self.kept else ""
+        return f"{words} a second{before}\n" + progress.split(
+            self.stages, self.frames, self.seconds
         )
 
 
@@ -66,29 +74,52 @@ def restore(
     duration: Fraction | None = None,
     deinterlace: bool = False,
     overwrite: bool = False,
-) -> Report:
+    resume: bool = False,
+) -> VideoReport:
     """Writes `out`, and returns what that took.
 
     A signal, or a full disk, ends the file there: it is whole up to that frame, and
-    `Unfinished` says where.
+    `Unfinished` says where. With `resume`, there is no file before it is whole: what
+    is done is kept in segments, and the same call goes on from there, also after the
+    process was killed.
     """
     writing.check_free(out, overwrite)
     if out.exists() and source.exists() and out.samefile(source):
         raise UserError(f"{out} is the video itself: give OUT another name")
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
     writing.clear(out)
+    job = functools.partial(_restore, reader, out, options, encoding, deinterlace)
     try:
+        if resume:
+            wanted = resuming.parameters(
+                source, options, encoding, start, duration, deinterlace
+            )
+            with (
+                resuming.resumed(out, wanted) as kept,
+                atomic_files.atomic_write(out, durable=True) as unfinished,
+            ):
+                return job(unfinished, kept)
         with atomic_files.atomic_write(out) as unfinished:
             try:
-                return _restore(reader, unfinished, out, options, encoding, deinterlace)
+                return job(unfinished, None)
             except Unfinished as end:
+                if not end.playable:
+                    raise
                 stopped = end
         raise stopped
     finally:
         reader.close()
 
 
-def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
+def _restore(
+    reader: Reader,
+    out: Path,
+    options: RestoreOptions,
+    encoding: Encoding,
+    deinterlace: bool,
+    unfinished: Path,
+    kept: segments.Folder | None,
+) -> VideoReport:
     restoration = FieldwiseRestoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
@@ -97,42 +128,79 @@ def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
             items = fields.deinterlaced(items)
         held, first = _until_a_frame(items)
         if first is None and interruption.signal:
-            raise KeyboardInterrupt
+            raise _interrupted(interruption.signal, _NOTHING, playable=False)
         if first is None:
             raise UserError(f"{reader.path}: none of its video can be decoded")
         if lost := hdr.dynamic(first):
             logger.warning("what %s says of each frame is left out", " and ".join(lost))
         encoding = dataclasses.replace(encoding, grading=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
-        writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
-        work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
+        prepared = restoration.prepare(first)
+        writer = writing.VideoWriter(target, reader, prepared, encoding, kept)
+        bar = progress.bar(reader.frames)
+        work = _Work(restoration, writer, bar, interruption, kept)
         begin = time.perf_counter()
         try:
             stages = pipeline.run(
                 itertools.chain(held, [first], items), "decode", work.stages()
             )
-            stages[-1].call = work.finish
-            stages[-1].timed(None)
+            if kept is not None and interruption.signal:
+                writer.abandon()
+            else:
+                stages[-1].call = work.finish
+                stages[-1].timed(None)
         except (OSError, av.FFmpegError) as error:
             writer.abandon()
-            if failures.disk_is_full(error) and plays(unfinished):
-                raise full(
-                    out, unfinished, "make room, then do the rest by --start"
-                ) from error
-            raise UserError(
-                f"{out} cannot be finished: {failures.words(error)}; nothing is written"
-            ) from error
+            raise _failed(error, out, unfinished, kept) from error
+        except BaseException:
+            writer.abandon()
+            raise
         finally:
-            work.bar.close()
+            bar.close()
     for complaint in reader.complaints(interruption.signal is not None):
         logger.warning(complaint)
     if interruption.signal:
-        raise Unfinished(
-            f"{interruption.signal.name} at {timestamps.spelled(writer.reached)}: "
-            f"{out} holds what was done until then",
-            128 + interruption.signal,
-        )
-    return Report(writer.frames, time.perf_counter() - begin, stages)
+        state = _NOTHING
+        if kept is not None:
+            state = _kept(kept)
+        elif writer.frames:
+            state = (
+                f"{out} holds what was done until {timestamps.spelled(writer.reached)}"
+            )
+        playable = kept is None and writer.frames > 0
+        raise _interrupted(interruption.signal, state, playable=playable)
+    return VideoReport(
+        writer.frames, time.perf_counter() - begin, stages, work.kept_frames
+    )
+
+
+_NOTHING = "no frame was done, and nothing is written"
+
+
+def _interrupted(number: signal.Signals, state: str, *, playable: bool) -> Unfinished:
+    return Unfinished(f"{number.name}: {state}", 128 + number, playable=playable)
+
+
+def _kept(kept: segments.Folder) -> str:
+    """Returns from where the same command goes on."""
+    if not kept.kept:
+        return f"not yet {segments.FRAMES} frames were done, and none is kept"
+    frames = kept.kept * segments.FRAMES
+    return f"{frames:,} frames are kept, and the same command goes on from there"
+
+
+def _failed(
+    error: Exception, out: Path, unfinished: Path, kept: segments.Folder | None
+) -> Exception:
+    """Returns what says why a file cannot be finished, and what is left of it."""
+    full_disk = failures.disk_is_full(error)
+    if kept is not None and full_disk:
+        words = f"the disk of {out} is full: make room; {_kept(kept)}"
+        return Unfinished(words, 1, playable=False)
+    if full_disk and plays(unfinished):
+        return full(out, unfinished, "make room, then do the rest by --start")
+    state = "nothing is written" if kept is None else _kept(kept)
+    return UserError(f"{out} cannot be finished: {failures.words(error)}; {state}")
 
 
 @dataclasses.dataclass
@@ -140,9 +208,12 @@ class _Work:
     """What the stages do, to frames and to what lies between them."""
 
     restoration: FieldwiseRestoration
-    writer: writing.Writer
+    writer: writing.VideoWriter
     bar: tqdm.tqdm
     interruption: Interruption
+    kept: segments.Folder | None = None
+    kept_frames: int = 0
+    _frames: int = 0
 
     def stages(self) -> list[pipeline.Stage]:
         return [
@@ -153,8 +224,23 @@ class _Work:
     def _restore(self, item):
         if not isinstance(item, av.VideoFrame):
             return item
-        # What still waits is not begun.
-        return None if self.interruption.signal else self.restoration(item)
+        if self.interruption.signal:
+            # What still waits is not begun.
+            return None
+        return item if self._is_kept() else self.restoration(item)
+
+    def _is_kept(self) -> bool:
+        """Returns whether the next frame's segment is there already."""
+        if self.kept is None:
+            return False
+        number, place = divmod(self._frames, segments.FRAMES)
+        self._frames += 1
+        if not place:
+            # What a network remembers would be of another segment.
+            self.restoration.start_sequence()
+        found = self.kept.whole(number) is not None
+        self.kept_frames += found
+        return found
 
     def finish(self, _) -> None:
         """Writes what is held back, and the file's end."""
@@ -205,4 +291,5 @@ def full(out: Path, unfinished: Path, advice: str) -> Unfinished:
         f"the disk of {out} is full: it holds the first "
         f"{timestamps.spelled(_length(unfinished))}; {advice}",
         1,
+        playable=True,
     )

@@ -17,7 +17,7 @@ class _Restorer:
     """What restores frames of one range and depth."""
 
     passage: passages.Passage
-    network: planes.Restorer
+    network: planes.PlaneRestorer
     depth: int
     white: int
 

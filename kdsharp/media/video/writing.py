@@ -1,6 +1,8 @@
 """A video file that is being written: frames are encoded, packets carried over."""
 
 import dataclasses
+import functools
+import io
 import logging
 import struct
 import tempfile
@@ -15,7 +17,14 @@ from av.video.frame import PictureType
 
 from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
-from kdsharp.media.video import encoding, failures, formats, frames, remux
+from kdsharp.media.video import (
+    encoding,
+    failures,
+    formats,
+    frames,
+    remux,
+    segments,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +41,7 @@ _PIECES = dict.fromkeys(
 _VARIABLE_RATE = 0x0400
 
 
-class Source(Protocol):
+class VideoSource(Protocol):
     """What a writer has to know of what is read."""
 
     container: av.container.InputContainer
@@ -53,15 +62,20 @@ class Target:
     advice: str = "give OUT another ending, such as .mkv or .mp4"
 
 
-class Writer:
-    """Takes frames like `frame`, and the packets of a reader's other streams."""
+class VideoWriter:
+    """Takes frames like `frame`, and the packets of a reader's other streams.
+
+    Given a folder, it keeps what is encoded there, in segments, and takes those that
+    are there instead of frames.
+    """
 
     def __init__(
         self,
         target: Target,
-        reader: Source,
+        reader: VideoSource,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
+        kept: segments.Folder | None = None,
     ):
         with failures.told(f"{target.name} cannot be written", target.advice):
             self._out = av.open(target.url, "w", format=target.format)
@@ -72,7 +86,18 @@ class Writer:
         source = reader.video.codec_context.codec.canonical_name
         self._codec = encoding.find(wanted, self._out, source, frame.format.name)
         self.pixels = formats.taken(self._codec, frame.format.name)
-        self._picture = self._add_picture(reader, frame, wanted)
+        add = functools.partial(
+            _add_picture, self._codec, self.pixels, reader, frame, wanted
+        )
+        self._picture = self._encoder = add(self._out)
+        if kept is not None:
+            # A segment's encoder is that of another such file, which is never written.
+            name = self._out.format.name
+            self._encoder = segments.SegmentedEncoder(
+                kept,
+                self._picture,
+                lambda: add(av.open(io.BytesIO(), "w", format=name)),
+            )
         if not wanted.live:
             _tell_changes(source, self._codec, frame, self.pixels, wanted)
         self._carriers: dict[int, remux.Carrier] = {}
@@ -106,48 +131,6 @@ class Writer:
         """Indices of the reader's streams whose packets this file takes."""
         return set(self._carriers)
 
-    def _add_picture(self, reader, frame, wanted) -> av.VideoStream:
-        rate = Fraction(reader.rate).limit_denominator(1_000_000)
-        base = encoding.time_base(self._codec, frame.time_base, rate)
-        if not self._out.format.flags & _VARIABLE_RATE:
-            base = 1 / rate
-        options = encoding.options(self._codec, wanted)
-        with failures.told("OUT", "give it another ending, or choose another --codec"):
-            stream = self._out.add_stream(
-                self._codec.name,
-                rate=rate,
-                width=frame.width,
-                height=frame.height,
-                time_base=base,
-                options=options,
-            )
-        stream.time_base = base
-        context = stream.codec_context
-        context.pix_fmt = self.pixels
-        context.flags |= int(Flags.frame_duration)
-        if reader.video.sample_aspect_ratio:
-            context.sample_aspect_ratio = reader.video.sample_aspect_ratio
-        context.color_range = (
-            frames.FULL if frames.is_full(frame) else frame.color_range
-        )
-        context.colorspace = frame.colorspace
-        context.color_primaries = frame.color_primaries
-        context.color_trc = frame.color_trc
-        encoding.set_up(self._codec, context, wanted, rate)
-        if name := encoding.name_in(self._out, self._codec):
-            context.codec_tag = name
-        if frame.interlaced_frame:
-            order = reader.video.codec_context.field_order
-            encoding.code_fields(self._codec, context, order)
-        if turned := _display_matrix(frame):
-            stream.set_display_matrix(turned)
-        stream.metadata.update(remux.tags(reader.video.metadata))
-        stream.disposition = reader.video.disposition
-        what = f"{self._codec.name} does not begin"
-        with failures.told(what, _advice(context)), priorities.kept():
-            context.open()
-        return stream
-
     def frame(self, frame: av.VideoFrame) -> list[int]:
         """Encodes a frame and writes what is ready; returns the times of that.
 
@@ -161,7 +144,7 @@ class Writer:
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
-        packets = self._picture.encode(frame)
+        packets = self._encoder.encode(frame)
         times = [packet.pts for packet in packets]
         self._out.mux(packets)
         self.frames += 1
@@ -174,7 +157,7 @@ class Writer:
 
     def finish(self) -> None:
         """Writes what is held back, and the file's end."""
-        self._out.mux(self._picture.encode(None))
+        self._out.mux(self._encoder.encode(None))
         for carrier in self._carriers.values():
             for made in carrier(None):
                 self._out.mux(made)
@@ -182,10 +165,61 @@ class Writer:
 
     def abandon(self) -> None:
         """Closes the file where nothing can be written any more."""
+        if isinstance(self._encoder, segments.SegmentedEncoder):
+            self._encoder.abandon()
         try:
             self._out.close()
         except av.FFmpegError as error:
             logger.debug("while closing: %s", error)
+
+
+def _add_picture(
+    codec: av.Codec,
+    pixels: str,
+    reader: VideoSource,
+    frame: av.VideoFrame,
+    wanted: encoding.Encoding,
+    out: av.container.OutputContainer,
+) -> av.VideoStream:
+    """Returns a stream for such frames, whose encoder is ready to begin."""
+    rate = Fraction(reader.rate).limit_denominator(1_000_000)
+    base = encoding.time_base(codec, frame.time_base, rate)
+    if not out.format.flags & _VARIABLE_RATE:
+        base = 1 / rate
+    options = encoding.options(codec, wanted)
+    with failures.told("OUT", "give it another ending, or choose another --codec"):
+        stream = out.add_stream(
+            codec.name,
+            rate=rate,
+            width=frame.width,
+            height=frame.height,
+            time_base=base,
+            options=options,
+        )
+    stream.time_base = base
+    context = stream.codec_context
+    context.pix_fmt = pixels
+    context.flags |= int(Flags.frame_duration)
+    if reader.video.sample_aspect_ratio:
+        context.sample_aspect_ratio = reader.video.sample_aspect_ratio
+    context.color_range = frames.FULL if frames.is_full(frame) else frame.color_range
+    context.colorspace = frame.colorspace
+    context.color_primaries = frame.color_primaries
+    context.color_trc = frame.color_trc
+    encoding.set_up(codec, context, wanted, rate)
+    if name := encoding.name_in(out, codec):
+        context.codec_tag = name
+    if frame.interlaced_frame:
+        order = reader.video.codec_context.field_order
+        encoding.code_fields(codec, context, order)
+    if turned := _display_matrix(frame):
+        stream.set_display_matrix(turned)
+    stream.metadata.update(remux.tags(reader.video.metadata))
+    stream.disposition = reader.video.disposition
+    what = f"{codec.name} does not begin"
+    with failures.told(what, _advice(context)), priorities.kept():
+        context.open()
+    return stream
 
 
 def _tell_changes(

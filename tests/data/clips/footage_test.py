@@ -53,7 +53,7 @@ class FootageTest(parameterized.TestCase):
         _write(self.root / "a.mp4", 50)
         scene = {"kind": "video", "file": "a.mp4", "from": 0.5, "scale": 1.6}
         scene |= {"at": [1.0, 0.0], "flip": False, "pan": [0, 0]}
-        originals = rebuilding.Originals("", self.root)
+        originals = rebuilding.OriginalFiles("", self.root)
         shown = list(scenes.frames(scene, originals))
         self.assertLen(shown, recipes.FRAMES)
         width, height = 1.6 * recipes.WIDTH, 1.6 * recipes.HEIGHT

@@ -67,7 +67,7 @@ class PreparingTest(parameterized.TestCase):
 
     def test_source_gives_decoded_frames_of_the_stream(self):
         names = list(shards.read_index(self.root / "clips").files)
-        originals = rebuilding.Originals(self.root / "photos")
+        originals = rebuilding.OriginalFiles(self.root / "photos")
         held = self._source()
         self.assertLen(held, self.held.clips["train"] * len(source.FRAMES))
         self.assertEqual(held.smallest[1:], (recipes.HEIGHT, recipes.WIDTH))

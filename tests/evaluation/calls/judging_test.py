@@ -40,7 +40,7 @@ class JudgingTest(absltest.TestCase):
         frames = [np.roll(picture, 2 * number, axis=1) for number in range(16)]
         # Clips with different widths.
         found = [
-            clips.Clip(
+            clips.LadderClip(
                 f"{width}",
                 clips.PAN,
                 (width, 96),

@@ -26,7 +26,7 @@ class ClipsTest(parameterized.TestCase):
         Image.fromarray(picture).save(self.root / name)
         return picture
 
-    def _find(self, **window) -> dict[str, clips.Clip]:
+    def _find(self, **window) -> dict[str, clips.LadderClip]:
         found, self.left_out = clips.find(self.root, Window(**window))
         return {clip.motion: clip for clip in found}
 
@@ -98,7 +98,7 @@ class LadderTest(parameterized.TestCase):
         picture = skimage.data.coffee()[100:228, 200:392]
         self.frames = [np.ascontiguousarray(picture)] * 16
         self.window = Window((192, 128), 16, 0)
-        self.clip = clips.Clip(
+        self.clip = clips.LadderClip(
             "a.png", clips.STILL, (192, 128), "0", lambda: self.frames
         )
 
@@ -159,7 +159,9 @@ class LadderTest(parameterized.TestCase):
 
     def test_ladder_has_every_combination_once(self):
         asked = ladder.Ladder(codecs=("h264", "vp9"), rates=(86, 172))
-        page = clips.Clip("page", clips.STILL, (192, 128), "1", None, is_page=True)
+        page = clips.LadderClip(
+            "page", clips.STILL, (192, 128), "1", None, is_page=True
+        )
         groups = asked.groups([self.clip, page])
         found = [(c.clip.name, c.source, c.rate, c.codec) for g in groups for c in g]
         self.assertLen(set(found), 3 * 2 * 2 + 2 * 2 + 1)

@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.writing import Writer
+from kdsharp.media.video.writing import VideoWriter
 from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import Picture
@@ -83,14 +83,14 @@ class CodecsTest(parameterized.TestCase):
         picture = Picture("yuv420p10le", width=128, height=96, durations=(3600,) * 2)
         source = films.write(self.folder / "in.mp4", picture)
         usual = {os.sched_getscheduler(0)}
-        policies, finish = set(), Writer.finish
+        policies, finish = set(), VideoWriter.finish
 
         def look(writer):
             for path in pathlib.Path("/proc/self/task").iterdir():
                 policies.add(os.sched_getscheduler(int(path.name)))
             finish(writer)
 
-        with mock.patch.object(Writer, "finish", look):
+        with mock.patch.object(VideoWriter, "finish", look):
             first, _ = self.restored(source, ".mkv", "av1")
         self.assertEqual(policies, usual)
         self.assertEqual(os.sched_getscheduler(0), usual.pop())

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import av
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from kdsharp.media.video import restore_file
+from kdsharp.media.video import fields, restore_file
 from tests import waiting
 from tests.cli.running import run
 from tests.media.video import films
@@ -172,13 +173,35 @@ class EndingsTest(parameterized.TestCase):
             process.send_signal(number)
             complaint = process.communicate()[1]
             self.assertEqual(process.returncode, wanted, complaint)
-            self.assertIn("holds what was done until then", complaint)
+            self.assertIn("holds what was done until 0:00:", complaint)
             self.assertFalse(unfinished.exists())
             if frames := films.read(out):
                 break
         self.assertBetween(len(frames), 1, 249)
         times = [round(float(f.pts * f.time_base) * 25, 1) for f in frames]
         np.testing.assert_allclose(np.diff(times), 1, atol=0.11)
+
+    @parameterized.parameters(".mp4", ".mkv")
+    def test_a_signal_before_the_first_frame_leaves_no_file(self, ending):
+        source = films.write(self.folder / "in.mp4")
+        out = self.folder / f"out{ending}"
+        prepare = fields.FieldwiseRestoration.prepare
+
+        def interrupted(restoration, frame):
+            before = signal.getsignal(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            # The first signal gives the handler back.
+            waiting.until(
+                lambda: signal.getsignal(signal.SIGTERM) != before,
+                "the signal to be handled",
+            )
+            return prepare(restoration, frame)
+
+        with mock.patch.object(fields.FieldwiseRestoration, "prepare", interrupted):
+            status, _, complaint = run("video", source, out)
+        self.assertEqual(status, 143)
+        self.assertRegex(complaint, "SIGTERM: no frame was done, and nothing is")
+        self.assertEqual(list(self.folder.iterdir()), [source])
 
     @parameterized.parameters(".mp4", ".mkv")
     def test_what_a_killed_run_left_can_be_played_until_the_next_removes_it(

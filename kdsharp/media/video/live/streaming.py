@@ -34,7 +34,7 @@ _GLANCE, _RETRY, _PATIENCE = 0.2, 1.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class LiveReport:
     """What was done, what was not, and how long it took."""
 
     frames: int
@@ -75,7 +75,7 @@ class Live:
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = Newest(), Newest()
-        self._writer: writing.Writer | None = None
+        self._writer: writing.VideoWriter | None = None
         self._program: subprocess.Popen | None = None
         self._like: av.VideoFrame | None = None
         self._not_before = 0.0
@@ -207,7 +207,7 @@ class Live:
         self._writer = self._program = None
 
     def _put_out(
-        self, writer: writing.Writer, frame: av.VideoFrame, moment: float
+        self, writer: writing.VideoWriter, frame: av.VideoFrame, moment: float
     ) -> None:
         keys = writer.frame(frame)
         self.latency.came(frame.pts, moment)
@@ -233,7 +233,7 @@ class Live:
             "check the address, or the device, and that somebody listens",
         )
         try:
-            self._writer = writing.Writer(
+            self._writer = writing.VideoWriter(
                 target, self._arrivals, self._like, self._encoding
             )
         except UserError:
@@ -257,7 +257,7 @@ def restore(
     duration: float | None = None,
     patience: float = 30.0,
     overwrite: bool = False,
-) -> Report:
+) -> LiveReport:
     """Restores until the stream ends, `duration` is over, or a signal comes.
 
     A file is whole up to that frame, as is one whose disk is full. `patience` counts
@@ -295,7 +295,7 @@ def restore(
     return report
 
 
-def _watched(live: Live, duration: float | None) -> Report:
+def _watched(live: Live, duration: float | None) -> LiveReport:
     """Runs it under the eyes of a person: signals, and a line that tells how it is."""
     bar = tqdm.tqdm(bar_format="{desc}", disable=None, mininterval=0)
     with Interruption() as interruption, logging_redirect_tqdm(), bar:
@@ -313,7 +313,7 @@ def _watched(live: Live, duration: float | None) -> Report:
     if live.first is None:
         raise UserError(f"{live.name}: no frame came")
     seconds = time.monotonic() - (live.first or time.monotonic())
-    return Report(
+    return LiveReport(
         live.frames,
         live.dropped,
         live.returned,

@@ -20,14 +20,34 @@ export async function sharpen(track, options = {}) {
  * either track was stopped. `way` is how frames come and go here: see `ways.js`.
  */
 export async function open(track, options = {}) {
+  check(track);
+  const live = new Live(track, options);
+  await live.open(await found(options));
+  return live;
+}
+
+/** Returns a function that opens tracks, given now, at once: for who may not wait then. */
+export async function prepare(options = {}) {
+  const known = await found(options);
+  return (track) => {
+    check(track);
+    const live = new Live(track, options);
+    live.openNow(known);
+    return live;
+  };
+}
+
+function check(track) {
   if (track?.kind !== "video") throw new Sentence("Only tracks of video are sharpened.");
+}
+
+/** Returns the network and what it runs on. */
+async function found(options) {
   const site = await site_.read();
   const network = site_.find(site, options.network ?? site.networks[0].name);
   if (network.channels !== 1)
     throw new Sentence(`${network.name} is no network of luma, which video needs.`);
-  const live = new Live(track, options);
-  await live.open(network, options.capabilities ?? (await capabilities(site)));
-  return live;
+  return { network, capabilities: options.capabilities ?? (await capabilities(site)) };
 }
 
 class Live {
@@ -50,39 +70,52 @@ class Live {
     this.#options = options;
   }
 
-  async open(network, how) {
-    const url = new URL("./live-worker.js", import.meta.url);
-    this.#worker = new Worker(url, { type: "module" });
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
-    this.#worker.onerror = ({ message }) => this.#fail(new Error(message));
-    const { strength = 1, split = null } = this.#options;
-    const rate = this.#source.getSettings().frameRate;
-    const message = { task: "open", network, capabilities: how, rate };
-    message.options = { strength, split };
+  async open(known) {
+    const message = this.#start(known);
     const failed = new Promise((_, reject) => (this.#refuse = reject));
     try {
-      this.track = await Promise.race([this.#begin(message), failed]);
+      const inWorker = inPage() || (await Promise.race([this.#heard("inWorker"), failed]));
+      this.track = await Promise.race([this.#begin(message, inWorker), failed]);
     } catch (error) {
       this.close();
       throw error;
     } finally {
       this.#refuse = null;
     }
-    this.#timer = setInterval(() => {
-      const stopped = [this.#source, this.track].some((t) => t.readyState === "ended");
-      if (stopped) this.#ended();
-    }, OFTEN);
+    this.#watch();
   }
 
-  async #begin(message) {
-    const inWorker = inPage() || (await this.#heard("inWorker"));
+  /** Opens without the way that waits for a worker. */
+  openNow(known) {
+    this.track = this.#begin(this.#start(known), false);
+    this.#watch();
+  }
+
+  #start({ network, capabilities }) {
+    const url = new URL("./live-worker.js", import.meta.url);
+    this.#worker = new Worker(url, { type: "module" });
+    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#worker.onerror = ({ message }) => this.#fail(new Error(message));
+    const { strength = 1, split = null } = this.#options;
+    const rate = this.#source.getSettings().frameRate;
+    return { task: "open", network, capabilities, rate, options: { strength, split } };
+  }
+
+  #begin(message, inWorker) {
+    this.way = way(this.#source, inWorker);
     const ways = {
       page: () => this.#byStreams(message),
       worker: () => this.#byWorker(message),
       canvas: () => this.#byCanvas(message),
     };
-    this.way = way(this.#source, inWorker);
     return ways[this.way]();
+  }
+
+  #watch() {
+    this.#timer = setInterval(() => {
+      const stopped = [this.#source, this.track].some((t) => t.readyState === "ended");
+      if (stopped) this.#ended();
+    }, OFTEN);
   }
 
   /** Changes strength or split while it runs. */
@@ -123,13 +156,13 @@ class Live {
   }
 
   /** Frames of a video element go to the worker, and come back as pictures. */
-  async #byCanvas(message) {
+  #byCanvas(message) {
     this.#worker.postMessage(message);
     const video = document.createElement("video");
     this.#video = video;
     Object.assign(video, { muted: true, playsInline: true });
     video.srcObject = new MediaStream([this.#source]);
-    await video.play();
+    video.play().catch((error) => this.#fail(error));
     const canvas = document.createElement("canvas");
     const shown = canvas.getContext("bitmaprenderer");
     let busy = false;
