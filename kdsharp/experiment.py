@@ -43,7 +43,7 @@ _NO_GAIN = "the network is no better than its input"
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class PreparedRun:
     """A run that is ready to train, its sources by split, and its teachers by name."""
 
     run: loop.Run
@@ -81,7 +81,7 @@ def _log_skipped(pictures: dict[str, sources.Source]) -> None:
         )
 
 
-def prepare(config: ConfigDict, folder: Path) -> Prepared:
+def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
     """Prepares the run of a config, and checks everything that it needs.
 
     Trains the teacher first if the config describes one.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yields a temporary path to write to, moved to `path` when the block succeeds.
 
     The temporary path keeps the suffix of `path`, by which many writers choose a
-    format.
+    format. With `durable` the file is flushed to disk and survives a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
@@ -29,11 +29,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Returns when a file's content, or the names in a folder, are on the disk."""
+    """Flushes the content of a file, or the names in a folder, to disk."""
     if path.is_dir() and os.name == "nt":
-        # Windows opens no folder, and keeps the names by itself.
+        # Windows cannot open folders, and flushes their names by itself.
         return
-    # Windows flushes only what may be written to.
+    # Windows flushes only files that are open for writing.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -66,9 +66,9 @@ def _is_written(unfinished: Path, path: Path) -> bool:
     return int(writer[1]) != os.getpid()
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Writes `text` to `path` atomically."""
-    with atomic_write(path) as unfinished:
+    with atomic_write(path, durable=durable) as unfinished:
         unfinished.write_text(text)
 
 

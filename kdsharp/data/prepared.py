@@ -48,7 +48,7 @@ def open_split(
     *,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
     data_dir: str | os.PathLike[str] | None = None,
-) -> "Prepared":
+) -> "PreparedSource":
     """Opens a split of a prepared data set."""
     builder = builders.load(name)
     found = contents(name, data_dir)
@@ -153,7 +153,7 @@ def _contents_of_tfds(path: pathlib.Path, roles: Iterable[str]) -> Contents:
     )
 
 
-class Prepared(files.PictureFiles):
+class PreparedSource(files.PictureFiles):
     """Source of the pictures `names` of a prepared data set, decoded on access."""
 
     _kind = "pictures"

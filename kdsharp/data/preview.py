@@ -23,7 +23,7 @@ _FONT_SIZE = 11
 _LETTER_WIDTH = 6.5
 
 
-class Row(NamedTuple):
+class PreviewRow(NamedTuple):
     """A crop before and after degradation, uint8, and the spec of its degradation."""
 
     sharp: np.ndarray
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     text: str
 
 
-def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
+def rows(config: ConfigDict, source: Source, count: int) -> list[PreviewRow]:
     """Crops and degrades pictures of the source as the config says."""
     (batch,) = itertools.islice(
         pipeline.batches(
@@ -57,7 +57,7 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[Row]:
     return [PreviewRow(*row) for row in pairs]
 
 
-def sheet(rows: list[Row], *, scale: int = 1) -> Image.Image:
+def sheet(rows: list[PreviewRow], *, scale: int = 1) -> Image.Image:
     """Draws the rows: both pictures, their difference around grey, and the spec."""
     size = rows[0].sharp.shape[0] * scale
     width = MARGIN + len(COLUMNS) * (size + MARGIN)

@@ -276,7 +276,7 @@ class Snapshots:
                 f"none of the {count} snapshots of {len(names)} photographs in {root} "
                 f"is in the split {split!r}: add photographs"
             )
-        self._originals = rebuilding.Originals(root, cache_bytes=cache_bytes)
+        self._originals = rebuilding.OriginalFiles(root, cache_bytes=cache_bytes)
         self._pairs = LruCache(self._render, _CACHED_PAIRS)
 
     def __len__(self) -> int:

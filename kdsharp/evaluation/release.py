@@ -158,7 +158,7 @@ def _validation_scores(weights: store.Weights, photographs: Path) -> dict:
     return {"input": validate.input, "network": validate(weights.variables)}
 
 
-def _published_scores(network: restorers.Restorer, benchmarks: Path) -> dict:
+def _published_scores(network: restorers.PictureRestorer, benchmarks: Path) -> dict:
     """Scores by published protocols, and with a shifted grid of the blur."""
     scores = {}
     for test in ("Set5", "Set14"):
@@ -171,7 +171,7 @@ def _published_scores(network: restorers.Restorer, benchmarks: Path) -> dict:
 
 
 def _call_scores(
-    network: restorers.Restorer, benchmarks: Path, photographs: Path
+    network: restorers.PictureRestorer, benchmarks: Path, photographs: Path
 ) -> dict[str, dict]:
     """Scores on degraded calls, and the PSNR of sharp pictures to themselves."""
     scores = {}
@@ -197,7 +197,10 @@ def _call_scores(
 
 
 def _means(
-    network: restorers.Restorer, test_cases: cases.Cases, protocol: str, shave: int
+    network: restorers.PictureRestorer,
+    test_cases: cases.Cases,
+    protocol: str,
+    shave: int,
 ) -> dict[str, dict[str, float]]:
     found = comparison.evaluate(test_cases, [network], protocol=protocol, shave=shave)
     rows = {row.name: row.means for row in found.rows}
@@ -210,7 +213,7 @@ def _means(
     }
 
 
-def _psnr_to_itself(network: restorers.Restorer, sharp) -> float:
+def _psnr_to_itself(network: restorers.PictureRestorer, sharp) -> float:
     """The PSNR of a restored sharp picture to itself."""
     psnr = scoring.scores(network.restore(sharp), sharp, names=("psnr",))["psnr"]
     return min(psnr, _MAX_PSNR)

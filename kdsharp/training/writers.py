@@ -17,7 +17,7 @@ from kdsharp.errors import UserError
 _FLUSH_SECONDS = 120
 
 
-class Writer(Protocol):
+class MetricsWriter(Protocol):
     """A destination of metrics."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None: ...
@@ -107,7 +107,7 @@ def check(names: str) -> None:
 
 def create(
     names: str, workdir: Path, step: int, config: Mapping | None = None
-) -> list[Writer]:
+) -> list[MetricsWriter]:
     """Creates the writers of comma-separated names, for metrics after `step`.
 
     `config` is shown by W&B.

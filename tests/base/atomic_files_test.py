@@ -23,6 +23,18 @@ class AtomicFilesTest(absltest.TestCase):
         self.assertEqual(self.path.read_text(), "half")
         self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
 
+    def test_durable_files_are_flushed_before_and_after_the_move(self):
+        flushed, flush = [], os.fsync
+
+        def noted(descriptor):
+            flushed.append((os.fstat(descriptor).st_ino, self.path.exists()))
+            flush(descriptor)
+
+        with mock.patch.object(os, "fsync", noted):
+            atomic_files.write_text(self.path, "whole", durable=True)
+        file, folder = self.path.stat().st_ino, self.path.parent.stat().st_ino
+        self.assertEqual(flushed, [(file, False), (folder, True)])
+
     def test_failure_keeps_the_previous_file(self):
         atomic_files.write_text(self.path, "before")
         with (

@@ -258,7 +258,7 @@ class DamageTest(absltest.TestCase):
         finally:
             prepared.decoding.read = read
 
-    def _open(self, split: str = "train") -> prepared.Prepared:
+    def _open(self, split: str = "train") -> prepared.PreparedSource:
         return prepared.open_split("celeba", split, data_dir=self.root / "data")
 
     def test_truncated_record_is_logged_once_and_replaced_by_the_next(self):

@@ -33,7 +33,7 @@ class Original:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shard:
+class WrittenShard:
     """A finished shard: its pictures in order, and those left out."""
 
     path: pathlib.Path
@@ -56,7 +56,7 @@ def copy(
     features: tfds.features.FeaturesDict,
     size: int,
     processes: int,
-) -> dict[str, list[Shard]]:
+) -> dict[str, list[WrittenShard]]:
     """Writes the shards of every split, unless they exist; returns them in order."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = {

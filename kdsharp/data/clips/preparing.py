@@ -179,7 +179,7 @@ class _Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.Originals]:
+def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.OriginalFiles]:
     """The index and originals of a folder, cached between shards."""
     index = shards.read_index(out)
     return index, rebuilding.OriginalFiles(index.photographs, index.videos)

@@ -37,7 +37,7 @@ class Clip:
         return true, np.stack([codecs.rgb(frame) for frame in self.shown])
 
 
-class Originals:
+class OriginalFiles:
     """Reads photographs and videos below two folders, with a cache of photographs.
 
     The cache holds at most `cache_bytes`, but always the latest two photographs, which

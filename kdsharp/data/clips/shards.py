@@ -81,7 +81,7 @@ def read_index(folder: pathlib.Path) -> Index | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class StoredClip:
     """A stored clip: its recipe, and the location of its stream."""
 
     recipe: Recipe
@@ -140,8 +140,8 @@ def read(folder: pathlib.Path, name: str) -> Shard:
         ) from error
 
 
-def _entries(path: pathlib.Path, summary: Mapping[str, Any]) -> Iterator[Entry]:
+def _entries(path: pathlib.Path, summary: Mapping[str, Any]) -> Iterator[StoredClip]:
     start = 0
     for recipe, size in zip(summary["clips"], summary["sizes"], strict=True):
-        yield Entry(Recipe.from_json(recipe), path, start, size)
+        yield StoredClip(Recipe.from_json(recipe), path, start, size)
         start += size

@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Backend:
+class BenchBackend:
     """A backend by its `create` function, which is called in the contender's process.
 
     `refuses` returns the reason why it cannot run a network, or an empty string.
@@ -243,9 +243,9 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
 
 
 # The backends of `kdsharp.runtime`, and others for comparison.
-BACKENDS: dict[str, Backend] = {
+BACKENDS: dict[str, BenchBackend] = {
     **{
-        name: Backend(
+        name: BenchBackend(
             partial(_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
         )
         for name, backend in backends.BACKENDS.items()

@@ -12,7 +12,7 @@ from kdsharp.evaluation.bench.timing import Timed
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """The times of a contender, and the operations per frame."""
 
     network: str
@@ -34,7 +34,7 @@ class Size:
     claims: list[str]
 
 
-def numbers(row: Row, size: Size) -> dict[str, float | int | str | None]:
+def numbers(row: SpeedRow, size: Size) -> dict[str, float | int | str | None]:
     """Computes the numbers of a row; times are in milliseconds per batch."""
     times = 1e3 * np.array(row.timed.seconds)
     median, low, high = (float(np.percentile(times, p)) for p in (50, 5, 95))

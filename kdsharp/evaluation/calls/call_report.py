@@ -183,10 +183,10 @@ def _coded(results: CallResults) -> list[Setting]:
     return [setting for setting in results.settings if setting.rate]
 
 
-def _columns(results: CallResults) -> dict[str, Callable[[Row], str]]:
+def _columns(results: CallResults) -> dict[str, Callable[[SummaryRow], str]]:
     count = sum(setting.source != TEXT for setting in results.settings)
 
-    def gain(measure: str, form: str) -> Callable[[Row], str]:
+    def gain(measure: str, form: str) -> Callable[[SummaryRow], str]:
         return lambda row: (
             "" if row.name == INPUT else _format(row.gains[measure], form)
         )

@@ -33,7 +33,7 @@ Frames = list[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Clip:
+class LadderClip:
     """A clip of true frames, loaded on demand; `digest` identifies its contents."""
 
     name: str
@@ -63,7 +63,7 @@ class Window:
         return (STILL, PAN) if self.pan else (STILL,)
 
 
-def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
+def find(path: Path, window: Window) -> tuple[list[LadderClip], dict[str, str]]:
     """Finds the clips of a folder or file, and the reasons for files left out."""
     if path.is_file():
         names, root = [path.name], path.parent
@@ -86,7 +86,7 @@ def find(path: Path, window: Window) -> tuple[list[Clip], dict[str, str]]:
     return clips, left_out
 
 
-def pages(count: int, window: Window) -> list[Clip]:
+def pages(count: int, window: Window) -> list[LadderClip]:
     """Creates clips of pages of text, still and scrolled."""
     # Text is scrolled by whole pixels.
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
@@ -100,7 +100,7 @@ def pages(count: int, window: Window) -> list[Clip]:
                 _page_frames, seed, page, (width, height), window, motion
             )
             clips.append(
-                Clip(f"page {seed}", motion, (width, height), digest, load, True)
+                LadderClip(f"page {seed}", motion, (width, height), digest, load, True)
             )
     return clips
 
@@ -113,7 +113,7 @@ def _find_videos(root: Path) -> list[str]:
     ]
 
 
-def _picture_clips(path: Path, name: str, window: Window) -> list[Clip]:
+def _picture_clips(path: Path, name: str, window: Window) -> list[LadderClip]:
     height, width = decoding.size(path)
     reduced, size, axis = _fit_window((width, height), window)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -202,7 +202,7 @@ def _crop(image: Image.Image, corner, size) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def _video_clip(path: Path, name: str, window: Window) -> Clip:
+def _video_clip(path: Path, name: str, window: Window) -> LadderClip:
     av = codecs.require_av()
     try:
         with av.open(str(path)) as container:
@@ -219,7 +219,7 @@ def _video_clip(path: Path, name: str, window: Window) -> Clip:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     load = functools.partial(_video_frames, path, reduced, size, window)
-    return Clip(name, FILM, size, digest, load)
+    return LadderClip(name, FILM, size, digest, load)
 
 
 def _video_frames(path: Path, reduced, size, window: Window) -> Frames:

@@ -14,7 +14,7 @@ from kdsharp.evaluation.calls.ladder import FIRST_SCORED, Cell
 from kdsharp.evaluation.calls.store import Rows, Store
 
 
-class Restorer(Protocol):
+class ClipRestorer(Protocol):
     """A callable from the frames of a clip to planes of restored luma."""
 
     name: str
@@ -60,8 +60,8 @@ def judge(
 
 
 def unscored(
-    cell: Cell, restorers: Sequence[Restorer], store: Store, with_vmaf: bool
-) -> list[Restorer]:
+    cell: Cell, restorers: Sequence[ClipRestorer], store: Store, with_vmaf: bool
+) -> list[ClipRestorer]:
     """Lists the restorers that have no scores on the cell yet."""
     rows = store.rows(cell)
     return [

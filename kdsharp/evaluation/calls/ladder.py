@@ -13,7 +13,7 @@ import scipy.ndimage
 
 from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
-from kdsharp.evaluation.calls.clips import MIN_SIDE, Clip, Frames, Window
+from kdsharp.evaluation.calls.clips import MIN_SIDE, Frames, LadderClip, Window
 
 SHARP, HALF, SOFT, TEXT = "sharp", "half", "soft", "text"
 SOURCES = (SHARP, HALF, SOFT)
@@ -73,7 +73,7 @@ class Ladder:
                 f"--frames must be at least {MIN_FRAMES}, not {self.window.frames}"
             )
 
-    def groups(self, clips: Sequence[Clip]) -> list[list["Cell"]]:
+    def groups(self, clips: Sequence[LadderClip]) -> list[list["Cell"]]:
         """Creates the cells, grouped by the frames that are encoded."""
         return [
             list(self._cells(clip, source))

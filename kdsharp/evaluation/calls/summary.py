@@ -44,7 +44,7 @@ class Setting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """The means of a restorer over all settings.
 
     Flicker is relative to that of the decoded frames; `beats` counts the settings with
@@ -64,7 +64,7 @@ class Row:
     milliseconds: float | None
 
 
-def settings(judged: Judged, restorers: Sequence[Restorer]) -> list[Setting]:
+def settings(judged: Judged, restorers: Sequence[ClipRestorer]) -> list[Setting]:
     """Averages cells by setting, sorted by source, motion and rate."""
     groups: dict[tuple, list[Rows]] = {}
     for cell, rows in judged:
@@ -87,9 +87,9 @@ def settings(judged: Judged, restorers: Sequence[Restorer]) -> list[Setting]:
 
 def rows(
     settings: Sequence[Setting],
-    restorers: Sequence[Restorer],
+    restorers: Sequence[ClipRestorer],
     milliseconds: Mapping[str, float],
-) -> list[Row]:
+) -> list[SummaryRow]:
     """Averages every restorer over the settings, without text."""
     settings = [setting for setting in settings if setting.source != TEXT]
     return [_row(settings, r, milliseconds.get(r.name)) for r in restorers if settings]
@@ -114,10 +114,12 @@ def text_rows(
     }
 
 
-def _row(settings: Sequence[Setting], restorer: Restorer, milliseconds) -> Row:
+def _row(
+    settings: Sequence[Setting], restorer: ClipRestorer, milliseconds
+) -> SummaryRow:
     name = restorer.name
     worst = min(settings, key=lambda setting: setting.gain(name))
-    return Row(
+    return SummaryRow(
         name=name,
         parameters=restorer.parameters,
         gains={

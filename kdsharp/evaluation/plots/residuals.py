@@ -20,7 +20,9 @@ _GAIN = 4
 TRUTH = "sharp - input"
 
 
-def sheet(pictures: cases.Cases, teacher: Restorer, student: Restorer) -> Image.Image:
+def sheet(
+    pictures: cases.Cases, teacher: PictureRestorer, student: PictureRestorer
+) -> Image.Image:
     """Draws, for each picture, the crop in which the two differ most."""
     rows, notes = [], []
     for case in pictures.usable:
@@ -57,7 +59,9 @@ def _rms(residual: jax.Array) -> str:
     return f"RMS {255 * float(np.sqrt(np.mean(np.square(residual)))):.2f} of 255"
 
 
-def write(pictures: cases.Cases, restorers: Sequence[Restorer], path: Path) -> None:
+def write(
+    pictures: cases.Cases, restorers: Sequence[PictureRestorer], path: Path
+) -> None:
     """Writes the sheet of two restorers, teacher and student."""
     teacher, student = restorers
     drawn = sheet(pictures, teacher, student)

@@ -58,7 +58,7 @@ def of_sharp(
     if not names:
         raise UserError(f"the folder {path} holds no picture files")
 
-    def load(name: str) -> Pair:
+    def load(name: str) -> TestPair:
         pixels = crop_to_multiple(decoding.read(root / name), degradation.factor)
         sharp = to_pixels(pixels[None], 3)
         if min(sharp.shape[1:3]) <= shift:

@@ -33,7 +33,7 @@ class PictureScores:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """A row of the table: a restorer and its means."""
 
     name: str
@@ -49,7 +49,7 @@ class Row:
 class Evaluation:
     """The results and their protocol; `left_out` holds pictures and reasons."""
 
-    rows: list[Row]
+    rows: list[ComparisonRow]
     pictures: list[PictureScores]
     left_out: dict[str, str]
     protocol: str
@@ -60,7 +60,7 @@ class Evaluation:
 
 def evaluate(
     test_cases: cases.Cases,
-    networks: Sequence[Restorer],
+    networks: Sequence[PictureRestorer],
     *,
     protocol: str = "rgb",
     shave: int = 0,
@@ -144,8 +144,10 @@ def _judge(
 
 
 def _rows(
-    pictures: list[PictureScores], restorers: dict[str, Restorer], against: str | None
-) -> list[Row]:
+    pictures: list[PictureScores],
+    restorers: dict[str, PictureRestorer],
+    against: str | None,
+) -> list[ComparisonRow]:
     def column(row: str, metric: str) -> list[float]:
         scores = (picture.scores[row] for picture in pictures)
         return [score[metric] for score in scores if metric in score]

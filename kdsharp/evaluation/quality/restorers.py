@@ -34,7 +34,7 @@ class PictureRestorer:
     trained_for: str | None = None
 
 
-def of_weights(weights: store.Weights, name: str) -> Restorer:
+def of_weights(weights: store.Weights, name: str) -> PictureRestorer:
     """Creates the restorer of a network; luma networks leave chroma unchanged."""
 
     @jax.jit
@@ -49,12 +49,12 @@ def of_weights(weights: store.Weights, name: str) -> Restorer:
     )
 
 
-def load(names: Iterable[str]) -> tuple[dict[str, Restorer], dict[str, str]]:
+def load(names: Iterable[str]) -> tuple[dict[str, PictureRestorer], dict[str, str]]:
     """Loads networks; returns them by the names given, and the reasons for failures.
 
     If two have the same name, the second is named by its path.
     """
-    restorers: dict[str, Restorer] = {}
+    restorers: dict[str, PictureRestorer] = {}
     failed: dict[str, str] = {}
     for spec in dict.fromkeys(names):
         try:
@@ -76,7 +76,7 @@ def row_name(spec: str, card: dict) -> str:
     return card.get("name") or Path(spec).stem
 
 
-def unsharp_mask() -> Restorer:
+def unsharp_mask() -> PictureRestorer:
     """Creates the baseline of all networks, Pillow's unsharp mask."""
 
     def restore(blurred: jax.Array) -> jax.Array:

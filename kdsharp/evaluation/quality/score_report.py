@@ -169,7 +169,7 @@ def _with_interval(mean: Mean | None, form: str) -> str:
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
 
 
-def _mean_column(metric: str, form: str) -> Callable[[Row], str]:
+def _mean_column(metric: str, form: str) -> Callable[[ComparisonRow], str]:
     return lambda row: _with_interval(row.means.get(metric), form)
 
 
@@ -182,7 +182,7 @@ _COLUMNS: dict[str, Callable[[ComparisonRow], str]] = {
     "MAE": lambda row: f"{row.means['mae'].mean:.3e}",
     "wins": lambda row: f"{row.wins}",
 }
-_COLUMNS_AGAINST: dict[str, Callable[[Row], str]] = {
+_COLUMNS_AGAINST: dict[str, Callable[[ComparisonRow], str]] = {
     "SSIM to teacher": _mean_column(TO_TEACHER, ".4f"),
     "share, %": lambda row: _with_interval(
         row.share and Mean(*(x and 100 * x for x in row.share)), ".0f"

@@ -85,8 +85,8 @@ class CasesTest(absltest.TestCase):
         source = [{"key": "a", "sharp": np.uint8(255 * _noise(32, 32, 3))}]
         pictures = cases.of_source(source, degradations.create("bicubic:2"))
         sharp = pictures.usable[0].load().sharp
-        perfect = restorers.Restorer("perfect", lambda _: sharp)
-        grey = restorers.Restorer("grey", lambda x: 0 * x + 0.5)
+        perfect = restorers.PictureRestorer("perfect", lambda _: sharp)
+        grey = restorers.PictureRestorer("grey", lambda x: 0 * x + 0.5)
         found = spectrum.relative_errors(pictures, [perfect, grey], 4)
         self.assertEqual([*found], ["input", "perfect", "grey"])
         np.testing.assert_allclose(found["perfect"], 0)
