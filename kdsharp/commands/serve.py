@@ -36,7 +36,7 @@ def run(
     answers_to, proxies = hosts.allowed(host, allow), forwarding.networks(proxy)
     names = tuple(networks.names(models))
     drain = draining.Drain(limits.drain)
-    pictures.allow(limits.megapixels)
+    pictures.limit_size(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
         served = app.create(
             folder,

@@ -25,9 +25,11 @@ def run(
         out,
         restore,
         encoding,
-        start=None if start is None else timestamps.seconds(start, "--start"),
+        start=None if start is None else timestamps.parse_seconds(start, "--start"),
         duration=(
-            None if duration is None else timestamps.seconds(duration, "--duration")
+            None
+            if duration is None
+            else timestamps.parse_seconds(duration, "--duration")
         ),
         deinterlace=deinterlace,
         overwrite=overwrite,

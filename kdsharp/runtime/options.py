@@ -29,6 +29,8 @@ class RestoreOptions:
       backend: the runtime, or `auto` for the fastest that is installed.
       dtype: the element type to compute in: float32, bfloat16 or int8.
       threads: number of threads for the network; 0 is one per core.
+      device: cpu, gpu, npu or auto (a GPU if there is one, otherwise the CPU); empty
+        is the backend's default, which is the CPU except for JAX with an accelerator.
     """
 
     model: str = ""
@@ -39,6 +41,7 @@ class RestoreOptions:
     backend: str = "auto"
     dtype: str = "float32"
     threads: int = 0
+    device: str = ""
 
     def __post_init__(self):
         check_strength(self.strength)
@@ -47,7 +50,7 @@ class RestoreOptions:
             width, height = self.size
             raise UserError(f"size {width}x{height} has no pixels")
         backends.check_threads(self.threads)
-        backends.choose(self.backend, self.dtype)
+        backends.choose(self.backend, self.dtype, self.device)
 
 
 def check_strength(strength: float) -> None:

@@ -73,6 +73,7 @@ def create(
     depth: int = 8,
     rgb: bool = False,
     skip_repeats: bool = False,
+    device: str = "",
 ) -> PlaneRestorer:
     """Creates a function that restores planes of one size.
 
@@ -87,11 +88,10 @@ def create(
         raise UserError(f"planes of {depth} bits cannot be restored: give 8 or 10")
     if min(width, height) < 1:
         raise UserError(f"a plane of {width}x{height} has no pixels")
-    name = backends.choose(backend, dtype)
+    name = backends.choose(backend, dtype, device)
     if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
-    backends.check_threads(threads)
-    compute = backends.Compute(dtype, threads)
+    compute = backends.compute(name, dtype=dtype, threads=threads, device=device)
     job = PlaneJob(weights, width, height, range, strength, depth, rgb, compute)
     run = backends.BACKENDS[name].planes(job)
     gain_tracker = None

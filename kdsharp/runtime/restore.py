@@ -105,6 +105,7 @@ def load(
     backend: str = "auto",
     dtype: str = "float32",
     threads: int = 0,
+    device: str = "",
 ) -> Sharpener:
     """Loads trained weights.
 
@@ -114,6 +115,7 @@ def load(
       backend: openvino, onnxruntime or jax; `auto` is the fastest that is installed.
       dtype: the element type to compute in: float32, bfloat16 or int8.
       threads: number of threads; 0 is one per core.
+      device: cpu, gpu, npu or auto; empty is the backend's default device.
 
     Returns:
       A function that sharpens pictures.
@@ -122,7 +124,9 @@ def load(
       UserError: the weights or the backend cannot be used.
     """
     return create(
-        RestoreOptions(model=name, backend=backend, dtype=dtype, threads=threads)
+        RestoreOptions(
+            model=name, backend=backend, dtype=dtype, threads=threads, device=device
+        )
     )
 
 
@@ -135,6 +139,7 @@ def create(options: RestoreOptions) -> Sharpener:
         backend=options.backend,
         dtype=options.dtype,
         threads=options.threads,
+        device=options.device,
     )
     return Sharpener(name, network, weights.card)
 

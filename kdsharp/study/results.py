@@ -1,4 +1,4 @@
-"""Answers in tables: raters by pictures, and what becomes of them."""
+"""Evaluates the ratings of a study."""
 
 import dataclasses
 from pathlib import Path
@@ -11,7 +11,7 @@ from kdsharp.study.answers import Answers
 
 @dataclasses.dataclass(frozen=True)
 class ResultRow:
-    """One answer that counts, or counts as a check."""
+    """One rating."""
 
     rater: int
     content: str
@@ -24,7 +24,7 @@ class ResultRow:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """What came of one scale."""
+    """The results of one scale."""
 
     means: dict[str, statistics.RaterMean]
     differences: dict[str, statistics.RaterMean]
@@ -34,7 +34,7 @@ class Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What came of a study. `repeats` are the two scores of what was shown twice."""
+    """The results of a study; `repeats` are the score pairs of repeated pictures."""
 
     study: plan.Study
     synthetic: bool
@@ -45,7 +45,8 @@ class Results:
 
 
 def of(folder: Path) -> Results:
-    """Returns what came of a study so far: of people, or if there are none, of play."""
+    """Evaluates a study so far: ratings by people or, if there are none, synthetic
+    ones."""
     study = plan.load(folder)
     kept = Answers(folder)
     raters = kept.raters()
@@ -84,7 +85,7 @@ def _scale(study: plan.Study, rows: list[ResultRow], scale: str, raters: int) ->
     for row in rows:
         if row.scale == scale and not row.training and not row.again:
             scores[row.rater, place[row.content, row.model]] = row.score
-    # What nobody answered yet would be a mean of nothing.
+    # Pictures without ratings have no mean.
     answered = ~np.isnan(scores).all(0)
     left_out = screening.rejected(scores[:, answered]) if answered.any() else []
     scores = np.delete(scores, left_out, 0)
@@ -96,7 +97,7 @@ def _scale(study: plan.Study, rows: list[ResultRow], scale: str, raters: int) ->
     reference = by_model.get(plan.REFERENCE)
     return Scale(
         means={model: statistics.mean(x) for model, x in of_raters.items()},
-        # Pictures stand in the same order for every model.
+        # Pictures have the same order for every model.
         differences={}
         if reference is None
         else {
@@ -110,7 +111,7 @@ def _scale(study: plan.Study, rows: list[ResultRow], scale: str, raters: int) ->
 
 
 def _of_raters(table: np.ndarray) -> np.ndarray:
-    """Returns the mean of each row that has any number."""
+    """The mean of each row, ignoring NaN."""
     count = (~np.isnan(table)).sum(1)
     total = np.nansum(table, 1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Means of opinions and how sure they are: a rater is one observation."""
+"""Means and significance of opinion scores; each rater is one observation."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 
 class RaterMean(NamedTuple):
-    """A mean and its 95 % interval, of Student's t over raters."""
+    """A mean and its 95 % confidence interval, by Student's t over raters."""
 
     mean: float
     low: float
@@ -19,7 +19,7 @@ class RaterMean(NamedTuple):
 
 
 class ComparedModels(NamedTuple):
-    """Two models, their difference, and its p-value after Holm."""
+    """Two models, the difference of their means, and its p-value after Holm."""
 
     first: str
     second: str
@@ -28,7 +28,8 @@ class ComparedModels(NamedTuple):
 
 
 def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
-    """Returns the mean of what each rater gave on average; NaN gave nothing."""
+    """The mean over raters of each rater's average; NaN marks raters without
+    ratings."""
     values = of_raters[~np.isnan(of_raters)]
     count = len(values)
     if not count:
@@ -43,7 +44,8 @@ def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
 def pairs(
     of_raters: Mapping[str, Float[np.ndarray, " raters"]],
 ) -> list[ComparedModels]:
-    """Returns all pairs, by Wilcoxon's signed-rank test over raters who gave both."""
+    """Compares all pairs with Wilcoxon's signed-rank test over raters who rated
+    both."""
     found, raw = [], []
     for first, second in itertools.combinations(of_raters, 2):
         apart = of_raters[first] - of_raters[second]
@@ -63,7 +65,7 @@ def _wilcoxon(apart: np.ndarray) -> float:
 
 
 def holm(p: Float[np.ndarray, " n"]) -> list[float]:
-    """Returns p-values for as many tests at once, after Holm."""
+    """Adjusts p-values for multiple tests, after Holm."""
     order = np.argsort(p)
     scaled = p[order] * (len(p) - np.arange(len(p)))
     adjusted = np.empty_like(scaled)

@@ -128,7 +128,7 @@ class ContextTest(parameterized.TestCase):
         ).stdout
         return networks.of_weights(path), told, given.read_bytes()
 
-    def test_pictures_have_the_gains_that_numpy_finds(self):
+    def test_gains_match_numpy(self):
         picture = dead_leaves.render(2, size=128, seed=6)
         alpha = np.full((128, 128), 255, np.uint8)
         alpha[:40, 30:] = 0
@@ -151,7 +151,7 @@ class ContextTest(parameterized.TestCase):
             )
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
-    def test_tiles_are_given_the_gains_of_the_whole(self):
+    def test_tiles_use_the_gains_of_the_whole_picture(self):
         picture = dead_leaves.render(2, size=128, seed=6)
         picture = np.tile(picture[:40], (1, 6, 1))
         picture[:, :400] //= 5
@@ -171,7 +171,7 @@ class ContextTest(parameterized.TestCase):
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
     @parameterized.parameters(_DEEP, _PLAIN)
-    def test_frames_are_restored_as_by_the_runtime(self, **arguments):
+    def test_frames_match_the_runtime(self, **arguments):
         size = (90, 122)
         scenes = [dead_leaves.render(n, size=128, seed=6)[..., 1] for n in (0, 1)]
         scenes[1] = scenes[1] // 4 + 100

@@ -32,6 +32,7 @@ class Settings:
     threads: int = 0
     dtype: str = "float32"
     pixels: str = "rgb"
+    device: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,17 @@ def check(name: str) -> None:
     for module in BACKENDS[name].needs:
         if not optional.installed(module):
             raise optional.missing(module, purpose=f"backend {name!r}")
+
+
+def lacks(name: str, device: str) -> str:
+    """Returns why a backend cannot use a device, or nothing."""
+    if not device:
+        return ""
+    if not (entry := backends.BACKENDS.get(name)):
+        return "it chooses its device itself: leave out --device"
+    if device == "auto" or device in (found := entry.devices()):
+        return ""
+    return f"it finds no {device}, only {', '.join(found)}"
 
 
 def network(subject: Subject, dtype: str = "float32"):
@@ -182,7 +194,14 @@ def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend)
     """Runs frames through a backend of `kdsharp.runtime`."""
     if backend.frames:
         model, variables, _ = network(subject, settings.dtype)
-        return backend.frames(model, variables, settings.pixels == "plane")
+        compute = backends.compute(
+            backend.name,
+            dtype=settings.dtype,
+            threads=settings.threads,
+            device=settings.device,
+        )
+        plane = settings.pixels == "plane"
+        return backend.frames(model, variables, plane, compute.device)
     from kdsharp.runtime import planes
 
     whole = exportable(subject)
@@ -196,6 +215,7 @@ def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend)
                 backend=backend.name,
                 dtype=settings.dtype,
                 threads=settings.threads,
+                device=settings.device,
                 range="full",
                 rgb=settings.pixels == "rgb",
             )
@@ -269,3 +289,5 @@ BACKENDS: dict[str, BenchBackend] = {
     "ncnn": BenchBackend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
 }
 DTYPES = backends.DTYPES
+
+DEVICES = backends.DEVICES

@@ -87,6 +87,7 @@ _COLUMNS = {
 def heading(size: Size, settings: Settings) -> str:
     """Formats the heading of a table."""
     cores = f"{settings.threads} cores" if settings.threads else "every core"
+    cores += f", device {settings.device}" if settings.device else ""
     peak = "no peak" if math.isnan(size.peak) else f"{size.peak:.0f} GFLOP/s"
     return (
         f"{size.width}x{size.height}, batch {size.batch}, {cores}; a float32 matrix "
@@ -100,6 +101,7 @@ def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
         "kind": "speed",
         "machine": machine,
         "threads": settings.threads,
+        "device": settings.device,
         "sizes": [
             {
                 "width": size.width,

@@ -1,4 +1,4 @@
-"""A run that was interrupted goes on: what it asked for, and what it has done."""
+"""Resumes interrupted runs: their parameters and their segments."""
 
 import contextlib
 import dataclasses
@@ -27,7 +27,7 @@ _PARAMETERS = "parameters.json"
 
 
 def folder(out: Path) -> Path:
-    """Returns where the segments of that output are kept until it is whole."""
+    """The folder of an output's segments, which exists until the output is complete."""
     return out.with_name(f".segments-{out.name}")
 
 
@@ -39,7 +39,7 @@ def parameters(
     duration: Fraction | None,
     deinterlace: bool,
 ) -> dict:
-    """Returns all that the frames of a run depend on, as JSON gives it back."""
+    """Everything that the frames of a run depend on, as JSON values."""
     status = source.stat()
     model = options.model or DEFAULT_VIDEO
     weights = store.locate(model)
@@ -65,7 +65,7 @@ def parameters(
 def resumed(out: Path, wanted: dict) -> Iterator[segments.Folder]:
     """Yields the segments of a run with these parameters; removes them at its end.
 
-    Where it fails they stay, unless there are none.
+    If the run fails, the segments are kept, if there are any.
     """
     path = folder(out)
     path.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def resumed(out: Path, wanted: dict) -> Iterator[segments.Folder]:
             stack.enter_context(locks.exclusive(path / "lock"))
         except locks.LockedError as error:
             raise UserError(
-                f"another run works in {path}: wait for it, or give OUT another name"
+                f"another run uses {path}: wait for it, or give OUT another name"
             ) from error
         try:
             _compare(kept, wanted)
@@ -84,14 +84,14 @@ def resumed(out: Path, wanted: dict) -> Iterator[segments.Folder]:
             over = True
         finally:
             over = over or not kept.kept
-            # Windows removes no file that is open, as that of the lock.
+            # Windows cannot remove open files, such as the lock.
             stack.close()
             if over:
                 shutil.rmtree(path, ignore_errors=True)
 
 
 def _compare(kept: segments.Folder, wanted: dict) -> None:
-    """Refuses segments of another command; where there are none, notes this one."""
+    """Refuses segments of another command; saves the parameters if there are none."""
     file = kept.path / _PARAMETERS
     if not kept.kept or not file.exists():
         atomic_files.flush(kept.path.parent)
@@ -106,6 +106,6 @@ def _compare(kept: segments.Folder, wanted: dict) -> None:
     ]
     if changed:
         raise UserError(
-            f"{kept.path} is of another command ({'; '.join(changed)}): give that one "
-            "again, or remove the folder to begin anew"
+            f"{kept.path} belongs to another command ({'; '.join(changed)}): repeat "
+            "that command, or remove the folder to start again"
         )

@@ -1,8 +1,8 @@
-"""Encoded video kept in segments, from which an interrupted run goes on.
+"""Encoded video in segments, from which an interrupted run resumes.
 
-A segment is so many frames, counted from the first of the video, by an encoder of its
-own: it begins with a whole picture and needs nothing of the segment before. So the
-segments of a run that was interrupted are those of one that was not.
+A segment is a fixed number of frames, counted from the first of the video, with an
+encoder of its own. It starts with a keyframe and is independent of other segments, so
+that an interrupted run produces the same segments as an uninterrupted one.
 """
 
 import dataclasses
@@ -22,22 +22,22 @@ from kdsharp.errors import UserError
 logger = logging.getLogger(__name__)
 
 FRAMES = 240
-"""In a segment. Most encoders begin anew with a whole picture about as often."""
+"""Frames per segment, about the keyframe interval of most encoders."""
 
 _PIECE = 1 << 20
 
 
 class Encoder(Protocol):
-    """As a video stream of PyAV's is; None asks for the packets that it holds back."""
+    """The interface of PyAV's video streams; None flushes the encoder."""
 
     def encode(self, frame: av.VideoFrame | None) -> list[av.Packet]: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """What a segment's file holds: `packets` are pts, dts, duration, key and size.
+    """The content of a segment's file: `packets` are (pts, dts, duration, key, size).
 
-    Times count from `first`, the time of the segment's first frame.
+    Times are relative to `first`, the time of the segment's first frame.
     """
 
     first: int
@@ -47,24 +47,24 @@ class Index:
 
 
 class Folder:
-    """The folder that segments are kept in; each is there whole, or not at all."""
+    """A folder of segments; each is either complete or absent."""
 
     def __init__(self, path: Path):
         self.path = path
-        # What is there at the beginning; of the others this run makes its own.
+        # Cached: segments that this run writes itself do not count.
         self.whole = functools.cache(self._whole)
 
     def data(self, number: int) -> Path:
-        """Returns the file of a segment's packets, one after another."""
+        """The file with the packets of a segment."""
         return self.path / f"{number:06}.packets"
 
     def index(self, number: int) -> Path:
-        """Returns the file that says what those are, written once they are there."""
+        """The file with the index of a segment, written after its packets."""
         return self.path / f"{number:06}.json"
 
     @property
     def kept(self) -> int:
-        """How many segments there are."""
+        """The number of segments."""
         return len(list(self.path.glob("[0-9]*.json")))
 
     def _whole(self, number: int) -> Index | None:
@@ -85,10 +85,10 @@ class Folder:
 
 
 class SegmentedEncoder:
-    """Encodes video in segments, or takes those that are there instead.
+    """Encodes video in segments, or reads them if they are stored already.
 
-    Frames of the latter need not be restored: only their times count. `begin` returns
-    an encoder that has encoded nothing yet, and what keeps it open.
+    Frames of stored segments need not be restored, because only their timestamps are
+    used. `begin` returns a new encoder.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class SegmentedEncoder:
         self._dts: int | None = None
 
     def encode(self, frame: av.VideoFrame | None) -> list[av.Packet]:
-        """Returns packets of the stream that are ready; None asks for the rest."""
+        """Returns finished packets of the stream; None flushes the encoder."""
         packets = []
         if frame is not None:
             if self._segment is None:
@@ -118,7 +118,7 @@ class SegmentedEncoder:
         return [self._in_order(packet) for packet in packets]
 
     def abandon(self) -> None:
-        """Gives up the segment that is not whole."""
+        """Discards the incomplete segment."""
         if self._segment:
             self._segment.abandon()
         self._segment = None
@@ -130,10 +130,10 @@ class SegmentedEncoder:
         return _Made(self._folder, number, first, self._begin())
 
     def _in_order(self, packet: av.Packet) -> av.Packet:
-        """Returns the packet, decoded after those of the segment before.
+        """Makes the packet's dts larger than that of all packets before.
 
-        A reordering encoder begins to decode before its first frame is shown: by as
-        much as frames are apart there, which may be more than they were before.
+        An encoder that reorders frames starts decoding before its first frame is shown,
+        by the distance of frames there, which may be larger than before.
         """
         if self._dts is not None:
             packet.dts = max(packet.dts, self._dts + 1)
@@ -144,7 +144,7 @@ class SegmentedEncoder:
 
 
 class _Stored:
-    """A segment that is there: its packets come out as its frames go in."""
+    """A stored segment: returns its packets as its frames are passed in."""
 
     def __init__(self, path: Path, index: Index, first: int):
         self._path, self._index, self._frames = path, index, 0
@@ -167,13 +167,13 @@ class _Stored:
 
     def _unfit(self) -> UserError:
         return UserError(
-            f"{self._path} holds other frames than the video now has there: remove "
-            f"{self._path.parent} to begin anew"
+            f"{self._path} does not fit the frames of the video: remove "
+            f"{self._path.parent} to start again"
         )
 
 
 class _Made:
-    """A segment that is being encoded, and kept once it is whole."""
+    """A segment that is being encoded, and stored once it is complete."""
 
     def __init__(self, folder: Folder, number: int, first: int, encoder: Encoder):
         self._folder, self._number, self._first = folder, number, first
@@ -184,7 +184,7 @@ class _Made:
 
     def frame(self, frame: av.VideoFrame) -> list[av.Packet]:
         self._frames += 1
-        # MPEG-4 counts the seconds since the encoder began, which it takes for 0.
+        # MPEG-4 counts time from the start of the encoder.
         frame.pts -= self._first
         try:
             return self._keep(self._encoder.encode(frame))

@@ -12,9 +12,21 @@ from kdsharp.errors import UserError
 from kdsharp.runtime.backends.backend import Backend, Compute, Network
 from kdsharp.weights import store
 
-__all__ = ["BACKENDS", "DTYPES", "Backend", "Compute", "Network", "choose", "create"]
+__all__ = [
+    "BACKENDS",
+    "DEVICES",
+    "DTYPES",
+    "Backend",
+    "Compute",
+    "Network",
+    "choose",
+    "compute",
+    "create",
+]
 
 DTYPES = ("float32", "bfloat16", "int8")
+
+DEVICES = ("cpu", "gpu", "npu", "auto")
 
 # Each defines `BACKEND`. Fastest first: `auto` takes the first that is installed and
 # supports the dtype.
@@ -38,11 +50,20 @@ def create(
     backend: str = "auto",
     dtype: str = "float32",
     threads: int = 0,
+    device: str = "",
 ) -> Network:
     """Creates a network that is ready to run; `threads=0` uses every core."""
-    found = BACKENDS[choose(backend, dtype)]
+    name = choose(backend, dtype, device)
+    found = compute(name, dtype=dtype, threads=threads, device=device)
+    return BACKENDS[name].pictures(weights, found)
+
+
+def compute(name: str, *, dtype: str, threads: int, device: str) -> Compute:
+    """Validates how a backend is to compute; `auto` becomes a device it has."""
     check_threads(threads)
-    return found.pictures(weights, Compute(dtype, threads))
+    if device == "auto":
+        device = "gpu" if "gpu" in BACKENDS[name].devices() else "cpu"
+    return Compute(dtype, threads, device)
 
 
 def check_threads(threads: int) -> None:
@@ -51,21 +72,34 @@ def check_threads(threads: int) -> None:
         raise UserError(f"threads must be at least 0, not {threads}; 0 uses every core")
 
 
-def choose(backend: str, dtype: str) -> str:
-    """Resolves `backend` to the name of an installed backend that supports `dtype`.
+def choose(backend: str, dtype: str, device: str = "") -> str:
+    """Resolves `backend` to an installed backend that supports `dtype` and `device`.
 
-    `auto` selects the fastest one.
+    `auto` selects the fastest one. Device `auto` prefers one that has a GPU; an empty
+    device is each backend's default.
     """
     if dtype not in DTYPES:
         raise choices.unknown("dtype", dtype, DTYPES)
+    if device and device not in DEVICES:
+        raise choices.unknown("device", device, DEVICES)
     if backend == "auto":
-        for name, entry in BACKENDS.items():
-            if dtype in entry.dtypes and entry.installed:
-                return name
-        raise UserError(
-            f"no installed backend computes in {dtype}: "
-            "pip install 'kdsharp[onnx]' installs one that does"
-        )
+        fitting = [
+            name
+            for name, entry in BACKENDS.items()
+            if dtype in entry.dtypes and entry.installed
+        ]
+        if not fitting:
+            raise UserError(
+                f"no installed backend computes in {dtype}: "
+                "pip install 'kdsharp[onnx]' installs one that does"
+            )
+        if device in ("", "cpu"):
+            return fitting[0]
+        wanted = "gpu" if device == "auto" else device
+        having = [name for name in fitting if wanted in BACKENDS[name].devices()]
+        if not having and device != "auto":
+            raise _missing(device, fitting)
+        return (having or fitting)[0]
     if backend not in BACKENDS:
         raise choices.unknown("backend", backend, ("auto", *BACKENDS))
     entry = BACKENDS[backend]
@@ -75,4 +109,14 @@ def choose(backend: str, dtype: str) -> str:
             f"backend {backend!r} does not compute in {dtype}; choose one of: "
             f"{', '.join(entry.dtypes)}"
         )
+    if device in ("gpu", "npu") and device not in entry.devices():
+        raise _missing(device, [backend])
     return backend
+
+
+def _missing(device: str, names: list[str]) -> UserError:
+    found = [f"{name} finds {', '.join(BACKENDS[name].devices())}" for name in names]
+    return UserError(
+        f"no device {device!r} here: {'; '.join(found)} (a GPU or NPU needs its driver "
+        "and a build of the runtime that supports it)"
+    )

@@ -40,10 +40,14 @@ RunFrames = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """Element type and threads to compute with; `threads=0` uses every core."""
+    """Element type, threads and device to compute with.
+
+    `threads=0` uses every core, an empty `device` the backend's default device.
+    """
 
     dtype: str = "float32"
     threads: int = 0
+    device: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +121,9 @@ class Backend:
       needs: packages to import, beyond kdsharp's own requirements.
       dtypes: the element types it can compute in.
       frames: creates a function that restores batches of uint8 frames from a Flax
-        module, its variables, and whether frames are single planes. `kdsharp bench`
-        uses it; without it, frames are restored by `planes`, one at a time.
+        module, its variables, whether frames are single planes, and the device.
+        `kdsharp bench` uses it; without it, `planes` restores one frame at a time.
+      devices: lists which of `cpu`, `gpu` and `npu` it can use on this machine.
     """
 
     name: str
@@ -126,7 +131,8 @@ class Backend:
     planes: Callable[[PlaneJob], RunPlane]
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
-    frames: Callable[[Any, dict, bool], RunFrames] | None = None
+    frames: Callable[[Any, dict, bool, str], RunFrames] | None = None
+    devices: Callable[[], tuple[str, ...]] = lambda: ("cpu",)
 
     @property
     def installed(self) -> bool:

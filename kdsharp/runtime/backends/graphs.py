@@ -34,6 +34,7 @@ def backend(
     needs: tuple[str, ...],
     dtypes: tuple[str, ...] = ("float32",),
     rounds_once: bool = False,
+    devices: Callable[[], tuple[str, ...]],
 ) -> Backend:
     """Makes the record of a runtime that runs ONNX graphs.
 
@@ -48,6 +49,7 @@ def backend(
         planes=lambda job: _planes(job, compile_graph, rounds_once),
         needs=("onnx", *needs),
         dtypes=dtypes,
+        devices=devices,
     )
 
 

@@ -41,7 +41,7 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
         arguments, variables = fold.fold(arguments, variables)
     model = models.create(**{**arguments, "dtype": compute.dtype})
     context = jax.device_get(variables["params"].get("context"))
-    variables = jax.device_put(variables)
+    variables = jax.device_put(variables, _device(compute.device))
 
     @jax.jit
     def restore(variables, blurred, gains):
@@ -67,7 +67,7 @@ def planes(job: PlaneJob) -> RunPlane:
         levels.of_video(job.depth, job.range),
         job.strength,
     )
-    variables = jax.device_put(job.network.variables)
+    variables = jax.device_put(job.network.variables, _device(job.compute.device))
     flat = len(job.shape) == 2
 
     def run(
@@ -85,12 +85,14 @@ def planes(job: PlaneJob) -> RunPlane:
     return run
 
 
-def frames(model: "nn.Module", variables: dict, planes: bool) -> RunFrames:
+def frames(
+    model: "nn.Module", variables: dict, planes: bool, device: str = ""
+) -> RunFrames:
     """Creates a function that restores batches of 8-bit frames."""
     import jax
 
     restore = _of_integers(model, levels.of_video(8, "full"), 1.0)
-    variables = jax.device_put(variables)
+    variables = jax.device_put(variables, _device(device))
 
     def run(frames: np.ndarray) -> np.ndarray:
         batch = frames[..., None] if planes else frames
@@ -118,6 +120,35 @@ def _of_integers(
     return restore
 
 
+def devices() -> tuple[str, ...]:
+    """Lists the devices that JAX finds; a TPU counts as an NPU."""
+    return tuple(device for device in _PLATFORMS if _found(device))
+
+
+def _found(device: str) -> list:
+    import jax
+
+    found = []
+    for platform in _PLATFORMS[device]:
+        # JAX raises for a platform without a device.
+        with contextlib.suppress(RuntimeError):
+            found += jax.devices(platform)
+    return found
+
+
+def _device(device: str):
+    """Returns the first such device; None, JAX's default device, for an empty name."""
+    return _found(device)[0] if device else None
+
+
+# JAX's names. Apple's plug-in registers METAL.
+_PLATFORMS = {"cpu": ("cpu",), "gpu": ("gpu", "METAL"), "npu": ("tpu",)}
+
 BACKEND = Backend(
-    "jax", pictures, planes, dtypes=("float32", "bfloat16"), frames=frames
+    "jax",
+    pictures,
+    planes,
+    dtypes=("float32", "bfloat16"),
+    frames=frames,
+    devices=devices,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kdsharp.base import optional
+from kdsharp.errors import UserError
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
@@ -32,18 +33,51 @@ def _core() -> "openvino.Core":
     return openvino.Core()
 
 
+def devices() -> tuple[str, ...]:
+    """Lists the devices for which OpenVINO finds a driver."""
+    # A second GPU is GPU.1.
+    found = {name.partition(".")[0].lower() for name in _core().available_devices}
+    return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
+
+
+def _settings(compute: Compute) -> dict[str, object]:
+    settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+    if compute.device == "npu":
+        # It has no other.
+        return settings | {"INFERENCE_PRECISION_HINT": "f16"}
+    settings["INFERENCE_PRECISION_HINT"] = _PRECISIONS[compute.dtype]
+    if compute.device == "gpu":
+        if compute.dtype == "bfloat16":
+            raise UserError(
+                "OpenVINO's GPU does not compute in bfloat16: give --dtype float32 or "
+                "int8"
+            )
+        return settings
+    settings["NUM_STREAMS"] = 1
+    if compute.threads:
+        settings["INFERENCE_NUM_THREADS"] = compute.threads
+    return settings
+
+
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     core = _core()
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[compute.dtype],
-    }
-    if compute.threads:
-        settings["INFERENCE_NUM_THREADS"] = compute.threads
-    compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+    model = core.read_model(graph)
+    device = (compute.device or "cpu").upper()
+    settings = _settings(compute)
+    if device == "NPU" and model.is_dynamic():
+        raise UserError(
+            "OpenVINO's NPU runs networks at one size only: use it for video, or give "
+            "another device for pictures"
+        )
+    try:
+        compiled = core.compile_model(model, device, settings)
+    except RuntimeError as error:
+        if device == "CPU":
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"OpenVINO's {device} refuses the network: {reason}") from error
     request = compiled.create_infer_request()
 
     one_at_a_time = threading.Lock()
@@ -76,4 +110,5 @@ BACKEND = graphs.backend(
     needs=("openvino",),
     dtypes=("float32", "bfloat16", "int8"),
     rounds_once=True,
+    devices=devices,
 )

@@ -218,7 +218,9 @@ class ResumingTest(parameterized.TestCase):
         self.interrupted(13, source, out)
         kept = resuming.folder(out)
         before = {path.name: path.read_bytes() for path in kept.iterdir()}
-        wanted = f"{kept} is of another command .strength was 1.0 and is 0.5.: give"
+        wanted = (
+            f"{kept} belongs to another command .strength was 1.0 and is 0.5.: repeat"
+        )
         with self.assertRaisesRegex(UserError, wanted):
             self.restore(source, out, strength=0.5)
         with self.assertRaisesRegex(UserError, "encoder's crf was None and is 30"):
@@ -254,7 +256,9 @@ class ResumingTest(parameterized.TestCase):
         index = resuming.folder(out) / "000001.json"
         told = json.loads(index.read_text())
         index.write_text(json.dumps({**told, "first": told["first"] + 1}))
-        with self.assertRaisesRegex(UserError, "other frames .* begin anew"):
+        with self.assertRaisesRegex(
+            UserError, "does not fit the frames .* start again"
+        ):
             self.restore(source, out)
         self.assertFalse(out.exists())
 
@@ -264,7 +268,7 @@ class ResumingTest(parameterized.TestCase):
         self.interrupted(13, source, out)
         with (
             locks.exclusive(resuming.folder(out) / "lock"),
-            self.assertRaisesRegex(UserError, "another run works in"),
+            self.assertRaisesRegex(UserError, "another run uses"),
         ):
             self.restore(source, out)
         self.assertEqual(self.restore(source, out).kept, 10)
@@ -273,8 +277,8 @@ class ResumingTest(parameterized.TestCase):
         source = films.write(self.folder / "in.mp4", _UNEVEN)
         out = self.folder / "out.mp4"
         words = self.interrupted(3, source, out)
-        self.assertIn("not yet 10 frames were done, and none is kept", words)
-        with self.assertRaisesRegex(UserError, "no encoder"):
+        self.assertIn("fewer than 10 frames were finished, and none is kept", words)
+        with self.assertRaisesRegex(UserError, "unknown codec"):
             self.restore(source, out, Encoding(codec="h2645"))
         self.assertEqual([path.name for path in self.folder.iterdir()], [source.name])
 
@@ -352,7 +356,7 @@ class KilledTest(absltest.TestCase):
             "video", source, self.out, "--resume", "--threads", 1
         )
         self.assertEqual(status, 0, complaint)
-        self.assertRegex(said, "after (240|480) that were there")
+        self.assertRegex(said, "after (240|480) resumed ones")
         self.assertEqual(_packets(self.out), _packets(whole))
         times = [frame.pts * frame.time_base for frame in films.read(self.out)]
         wanted = [frame.pts * frame.time_base for frame in films.read(source)]
@@ -370,7 +374,9 @@ class KilledTest(absltest.TestCase):
         process = self.command(source, largest=200_000)
         complaint = process.communicate()[1]
         self.assertEqual(process.returncode, 1, complaint)
-        self.assertRegex(complaint, "is full: make room; [24]\\d0 frames are kept")
+        self.assertRegex(
+            complaint, "is full: free some space; [24]\\d0 frames are kept"
+        )
         self.assertEqual(complaint.count("\n"), 1)
         self.assertFalse(self.out.exists())
         process = self.command(source)

@@ -1,8 +1,8 @@
-// Calls of a page's own (RTCPeerConnection): what is sent, or what is received and shown.
+// For pages that use RTCPeerConnection: sharpens what is sent, or what is received.
 
 import { open } from "../sharpen.js";
 
-/** Sends the sender's track restored; `close()` of what it returns sends it as it was. */
+/** Sends the restored track of an RTCRtpSender; `close()` sends the original again. */
 export async function sharpenSender(sender, options) {
   const source = sender.track;
   const live = await open(source, options);
@@ -17,9 +17,9 @@ export async function sharpenSender(sender, options) {
 }
 
 /**
- * Shows the stream that a video element shows restored, its sound untouched; `close()` of
- * what it returns shows it as it was. Elements of LiveKit's and Jitsi's `track.attach()`
- * are such, too.
+ * Restores the stream that a video element shows, with its audio unchanged; `close()`
+ * shows the original again. This also works for the elements that `track.attach()` of
+ * LiveKit and Jitsi returns.
  */
 export async function sharpenElement(element, options) {
   const stream = element.srcObject;

@@ -2,9 +2,9 @@
 
 import { prepare } from "../sharpen.js";
 
-/** Returns an effect of lib-jitsi-meet; options as those of `open`. */
+/** Creates an effect for lib-jitsi-meet; takes the options of `open`. */
 export async function sharpening(options) {
-  // Effects must return their stream at once.
+  // Effects must return their stream synchronously.
   const start = await prepare(options);
   let live;
   return {

@@ -2,7 +2,7 @@
 
 import { open } from "../sharpen.js";
 
-/** Returns a TrackProcessor of livekit-client; options as those of `open`. */
+/** Creates a TrackProcessor for livekit-client; takes the options of `open`. */
 export function sharpening(options) {
   let live;
   const processor = {
@@ -12,7 +12,7 @@ export function sharpening(options) {
       live = await open(track, options);
       processor.processedTrack = live.track;
     },
-    /** Another camera was chosen, or the one there was is shown again. */
+    /** Called when another camera is chosen, or the camera is switched on again. */
     async restart(given) {
       await processor.destroy();
       await processor.init(given);

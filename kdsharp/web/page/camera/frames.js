@@ -1,11 +1,11 @@
-// Frames of video, restored: of luma and colour apart only luma is touched, of RGB all
-// three take what luma was given.
+// Restores frames of video. In YUV frames only luma changes; in RGB frames the residual of
+// luma is added to all three channels.
 
 import { FULL, open, STUDIO } from "./planes.js";
 
 const SEAM = 2;
 
-/** Returns when a frame is shown; what some browsers tell of canvases is no time. */
+/** The timestamp of a frame; some browsers report invalid ones for canvases. */
 const stamp = ({ timestamp }) =>
   Number.isSafeInteger(timestamp) ? timestamp : Math.round(1000 * performance.now());
 
@@ -17,7 +17,7 @@ export class Frames {
   #size = "";
   #canvas;
   strength = 1;
-  // Where frames as they came end and restored ones begin, or null.
+  // The position (0 to 1) left of which frames stay as they are, or null.
   split = null;
 
   constructor(network, capabilities) {
@@ -33,18 +33,18 @@ export class Frames {
     return this.#size;
   }
 
-  /** Returns a VideoFrame like the one given, restored; that one is closed. */
+  /** Restores a VideoFrame; returns a new one and closes the given one. */
   async restore(frame) {
     try {
       const { x, y, width: w, height: h } = frame.visibleRect;
       const [width, height] = [w & ~1, h & ~1];
-      // Of a size that a camera lacks, browsers send another and say how to show it.
+      // For sizes that a camera lacks, browsers deliver another size and a display size.
       if (Math.abs(frame.displayWidth - w) > 1 || Math.abs(frame.displayHeight - h) > 1)
         return await this.#resized(frame);
       const plane = await this.#open(width, height);
       const rect = { x, y, width, height };
       const luma = /^(I4|NV12)/.test(frame.format ?? "");
-      // Colour of 4:4:4 needs more room than there is behind luma.
+      // 4:4:4 chroma does not fit behind luma in the buffer.
       if (luma && frame.allocationSize({ rect }) <= plane.input.length)
         return await this.#ofPlanes(plane, frame, rect);
       return await this.#ofColours(frame, rect);
@@ -62,7 +62,7 @@ export class Frames {
     const levels = colorSpace.fullRange ? FULL : STUDIO;
     const sharp = await plane.run({ ...levels, strength: this.strength });
     this.#join(plane, sharp, width, height, levels.black + levels.span);
-    // One array holds both, or the restored plane comes back to where it was.
+    // Either one buffer holds both planes, or the result is copied over the input.
     let [data, start] = [plane.input, 0];
     if (sharp.buffer === data.buffer) {
       start = Math.min(sharp.byteOffset, data.byteOffset);
@@ -80,7 +80,7 @@ export class Frames {
   async #ofColours(frame, rect) {
     const { width, height } = rect;
     const pixels = new Uint8ClampedArray(4 * width * height);
-    // Not every browser puts colours into another order, or says that it did not.
+    // Not every browser can convert the channel order.
     const own = /^(RGB|BGR)[AX]$/.test(frame.format ?? "");
     await frame.copyTo(pixels, own ? { rect } : { rect, format: "RGBA" });
     const format = own ? frame.format : "RGBA";
@@ -104,7 +104,7 @@ export class Frames {
     return new VideoFrame(pixels, wish);
   }
 
-  /** Restores RGBA pixels where they are, or others by the place of their red. */
+  /** Restores RGBA pixels in place; `red` is 2 for BGRA. */
   async colours(pixels, width, height, red = 0) {
     const plane = await this.#open(width, height);
     const { input, stride } = plane;

@@ -1,17 +1,17 @@
-// Beside the page: frames in, restored frames out, the newest first.
+// The worker that restores frames of a track, always the newest one.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { Frames } from "./frames.js";
 import { inWorker } from "./ways.js";
 
 const OFTEN = 500;
 
 let frames;
-// Where pictures are drawn for a page that shows them by a canvas.
+// The canvas for pages that display bitmaps.
 let drawn;
 const seen = { frames: 0, spent: [], last: null, dropped: 0, told: 0, shown: 0 };
 
-/** Counts a frame; what came between it and the one before was left out. */
+/** Counts a frame, and the frames that were dropped before it. */
 function count(timestamp, rate, spent) {
   if (seen.last !== null && rate) {
     const between = ((timestamp - seen.last) / 1e6) * rate;
@@ -48,14 +48,14 @@ async function stream({ readable, writable, rate }) {
       await writer.write(made);
     }
   } finally {
-    // Whoever stopped one end has no use for the other.
+    // When one end stops, close the other.
     reader.cancel().catch(() => {});
     writer.close().catch(() => {});
     frames.close();
   }
 }
 
-/** Makes the streams here, where a page cannot have them. */
+/** Creates the streams in the worker, for browsers that do not offer them in pages. */
 function own({ track, rate }) {
   const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 });
   const generator = new VideoTrackGenerator();
@@ -98,7 +98,7 @@ const TASKS = {
     if (strength !== undefined) frames.strength = strength;
     if (split !== undefined) frames.split = split;
   },
-  /** One picture of a video element, a VideoFrame or an ImageBitmap. */
+  /** Restores one picture of a video element, a VideoFrame or an ImageBitmap. */
   async picture({ picture, timestamp, rate }) {
     const start = performance.now();
     const bitmap = await restored(picture);
@@ -113,10 +113,10 @@ self.onmessage = async ({ data }) => {
     const streamed = data.readable || data.track;
     if (data.task === "open" && streamed) self.postMessage({ ended: true });
   } catch (error) {
-    // A track that was stopped is no failure.
+    // A stopped track is not an error.
     if (/abort|closed|close|inactive/i.test(`${error?.name} ${error?.message}`))
       return self.postMessage({ ended: true });
-    self.postMessage({ failed: error.message, sentence: error instanceof Sentence });
+    self.postMessage({ failed: error.message, sentence: error instanceof UserError });
   }
 };
 

@@ -1,23 +1,24 @@
-// A track in, a sharper track out.
+// Sharpens a video track.
 
 import { capabilities } from "../engine/capabilities.js";
 import * as site_ from "../site.js";
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { inPage, way } from "./ways.js";
 
-// How often both ends are looked at: nobody tells of a track that was stopped.
+// Polling interval in milliseconds, because tracks fire no event when they are stopped.
 const OFTEN = 500;
 
-/** Returns the video track restored; `track.stop()` ends it. */
+/** Restores a video track and returns the new one; `track.stop()` ends it. */
 export async function sharpen(track, options = {}) {
   return (await open(track, options)).track;
 }
 
 /**
- * Returns `{ track, way, set, stats, close }`. Options: `network` by name (the site's
- * first), `strength` from 0 to 1.5 (1), `split` from 0 to 1, left of which a frame stays
- * as it was (null), `tell(stats)`, called twice a second, `failed(error)`, `ended()` once
- * either track was stopped. `way` is how frames come and go here: see `ways.js`.
+ * Restores a video track; returns `{ track, way, set, stats, close }`. Options, with
+ * their defaults: `network` by name (the first of the site), `strength` from 0 to 1.5 (1),
+ * `split` from 0 to 1, left of which frames stay as they are (null), `tell(stats)`, called
+ * twice per second, `failed(error)`, and `ended()`, called when either track is stopped.
+ * `way` is the method by which frames are read and written: see `ways.js`.
  */
 export async function open(track, options = {}) {
   check(track);
@@ -26,7 +27,7 @@ export async function open(track, options = {}) {
   return live;
 }
 
-/** Returns a function that opens tracks, given now, at once: for who may not wait then. */
+/** Loads everything and returns a function that opens tracks synchronously. */
 export async function prepare(options = {}) {
   const known = await found(options);
   return (track) => {
@@ -38,15 +39,15 @@ export async function prepare(options = {}) {
 }
 
 function check(track) {
-  if (track?.kind !== "video") throw new Sentence("Only tracks of video are sharpened.");
+  if (track?.kind !== "video") throw new UserError("Only video tracks can be sharpened.");
 }
 
-/** Returns the network and what it runs on. */
+/** Resolves the network, and the capabilities to run it with. */
 async function found(options) {
   const site = await site_.read();
   const network = site_.find(site, options.network ?? site.networks[0].name);
   if (network.channels !== 1)
-    throw new Sentence(`${network.name} is no network of luma, which video needs.`);
+    throw new UserError(`${network.name} is not a network for luma, which video requires.`);
   return { network, capabilities: options.capabilities ?? (await capabilities(site)) };
 }
 
@@ -58,9 +59,9 @@ class Live {
   #closed = false;
   #timer;
   #video = null;
-  // What is waited for from the worker, by name.
+  // Pending messages from the worker, by name.
   #awaited = {};
-  // While it is opened, what says that this failed.
+  // Rejects the promise of `open` while it is pending.
   #refuse = null;
   track;
   way;
@@ -118,12 +119,12 @@ class Live {
     }, OFTEN);
   }
 
-  /** Changes strength or split while it runs. */
+  /** Changes strength or split. */
   set({ strength, split }) {
     this.#worker.postMessage({ task: "set", strength, split });
   }
 
-  /** Returns fps, milliseconds a frame, frames, dropped, size and by; null at first. */
+  /** fps, milliseconds per frame, frames, dropped, size and by; null at first. */
   stats() {
     return this.#stats;
   }
@@ -136,9 +137,9 @@ class Live {
     this.track?.stop();
   }
 
-  /** Streams of the page go to the worker. */
+  /** Transfers streams of the page to the worker. */
   #byStreams(message) {
-    // A buffer of one holds the newest frame, and none that is older.
+    // With a buffer of one, the stream always delivers the newest frame.
     const track = this.#source;
     const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 });
     const generator = new MediaStreamTrackGenerator({ kind: "video" });
@@ -147,7 +148,7 @@ class Live {
     return generator;
   }
 
-  /** The track goes to the worker, which returns another. */
+  /** Transfers the track to the worker, which returns a new one. */
   #byWorker(message) {
     const track = this.#source.clone();
     const made = this.#heard("track");
@@ -155,7 +156,7 @@ class Live {
     return made;
   }
 
-  /** Frames of a video element go to the worker, and come back as pictures. */
+  /** Sends frames of a video element to the worker, which returns bitmaps. */
   #byCanvas(message) {
     this.#worker.postMessage(message);
     const video = document.createElement("video");
@@ -205,7 +206,7 @@ class Live {
       this.#options.tell?.(data.stats);
     } else if (data.bitmap) this.#show(data.bitmap);
     else if (data.ended) this.#ended();
-    else if (data.failed) this.#fail(new (data.sentence ? Sentence : Error)(data.failed));
+    else if (data.failed) this.#fail(new (data.sentence ? UserError : Error)(data.failed));
   }
 
   #ended() {

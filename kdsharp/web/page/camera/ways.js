@@ -1,11 +1,11 @@
-// How frames leave a track and enter another in this browser: the one feature test.
+// Detects how this browser can read frames from a track and write them to another one.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 
 /**
- * Returns "page" where a page is given streams of frames (Chromium), "worker" where only
- * workers are (Safari; `inWorker` is what a worker found of itself), or "canvas", by
- * frames of a video element, restored beside the page and shown by a canvas (Firefox).
+ * Chooses the method: "page" if pages have streams of frames (Chromium), "worker" if only
+ * workers have them (Safari; `inWorker` is the worker's own finding), or "canvas", which
+ * reads frames of a video element and shows the restored ones in a canvas (Firefox).
  */
 export function way(track, inWorker) {
   if (inPage()) return "page";
@@ -13,15 +13,17 @@ export function way(track, inWorker) {
   const { captureStream } = HTMLCanvasElement.prototype;
   if (captureStream && self.OffscreenCanvas && self.ImageBitmapRenderingContext)
     return "canvas";
-  throw new Sentence("This browser hands out no frames of video: take a newer one.");
+  throw new UserError(
+    "This browser does not give access to video frames: use a newer one.",
+  );
 }
 
-/** Whether this page is given streams of frames. */
+/** Whether streams of frames are available in this page. */
 export function inPage() {
   return Boolean(self.MediaStreamTrackProcessor && self.MediaStreamTrackGenerator);
 }
 
-/** Whether this worker is. */
+/** Whether streams of frames are available in this worker. */
 export function inWorker() {
   return Boolean(self.MediaStreamTrackProcessor && self.VideoTrackGenerator);
 }
