@@ -18,6 +18,7 @@ EXTRAS = {
     "onnxruntime": ("onnxruntime", "onnx"),
     "openvino": ("openvino", "onnx"),
     "playwright": ("playwright", "test"),
+    "pyvirtualcam": ("pyvirtualcam", "camera"),
     "starlette": ("starlette", "serve"),
     "torch": ("torch", "torch"),
     "uvicorn": ("uvicorn", "serve"),
