@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
+from kdsharp.media.video.live import cameras
 
 # Do not wait for late audio, and do not buffer output.
 _AT_ONCE = (("max_interleave_delta", "100000"), ("flush_packets", "1"))
@@ -25,7 +26,10 @@ _OPTIONS = {"rtsp": (("timeout", "5000000"),)}
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """Where video goes; `window` and `program` outputs are piped to a program."""
+    """Where video goes; `window` and `program` outputs are piped to a program.
+
+    A `camera` takes frames through pyvirtualcam.
+    """
 
     url: str
     name: str
@@ -43,6 +47,11 @@ def find(name: str, format_: str | None = None) -> Output:
     """Interprets the name of an output."""
     if name == "window":
         return Output("", name, "window", "nut")
+    if name == "virtual" and not cameras.uses_device():
+        cameras.require()
+        return Output("", name, "camera")
+    if name == "virtual":
+        return Output(cameras.find_device(), name, "device", "v4l2", ())
     if name.startswith("/dev/video"):
         return Output(name, name, "device", "v4l2", ())
     scheme = name.partition("://")[0] if "://" in name else ""
@@ -50,7 +59,7 @@ def find(name: str, format_: str | None = None) -> Output:
         path = name.removeprefix("file://")
         if not Path(path).suffix:
             raise UserError(
-                f"{name} is neither window, /dev/videoN, an address such as "
+                f"{name} is neither window, virtual, /dev/videoN, an address such as "
                 "udp://HOST:PORT, nor a file that ends in .mp4 or .mkv"
             )
         return Output(path, name, "file", format_)

@@ -21,7 +21,7 @@ from kdsharp.errors import UserError
 from kdsharp.media.video import ffmpeg_errors, pipeline, progress, restore_file, writing
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.fields import FieldwiseRestoration
-from kdsharp.media.video.live import inputs, outputs, programs
+from kdsharp.media.video.live import cameras, inputs, outputs, programs
 from kdsharp.media.video.live.latency import Latency
 from kdsharp.media.video.live.latest_frame import LatestFrame
 from kdsharp.media.video.live.reading import Arrivals
@@ -76,7 +76,7 @@ class Live:
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = LatestFrame(), LatestFrame()
-        self._writer: writing.VideoWriter | None = None
+        self._writer: writing.VideoWriter | cameras.CameraWriter | None = None
         self._program: subprocess.Popen | None = None
         self._like: av.VideoFrame | None = None
         self._not_before = 0.0
@@ -223,6 +223,11 @@ class Live:
     def _begin(self) -> None:
         """Opens the output; called by the reading thread, whose streams it needs."""
         url = self._output.url
+        if self._output.kind == "camera":
+            rate = float(self._arrivals.rate)
+            self._writer = cameras.CameraWriter(self._like, rate)
+            logger.info("choose %s as the camera of a call", self._writer.device)
+            return
         if self._output.kind == "window":
             self._program = programs.window(self._output.name)
         elif self._output.kind == "program":
