@@ -236,8 +236,7 @@ class Graph:
     def transposed_convolution(
         self, x: Value, params: dict, *, padding: int, name: str
     ) -> Value:
-        """Adds a Flax transposed convolution of stride 2; `padding` is as in
-        PyTorch."""
+        """Adds a Flax transposed convolution of stride 2; pads as PyTorch does."""
         # Flax convolves the dilated input, so its kernel is rotated by 180 degrees.
         kernel = np.asarray(params["kernel"], np.float32)[::-1, ::-1]
         size = kernel.shape[0]
@@ -289,8 +288,7 @@ class Graph:
         )
 
     def per_channel(self, values: Sequence[float]) -> Value:
-        """Adds a constant with one value per channel, to add to or multiply pictures
-        by."""
+        """Adds a constant with one value per channel."""
         numbers = np.array(values, np.float32).reshape(1, -1, 1, 1)
         return self.constant(numbers, "channels")
 

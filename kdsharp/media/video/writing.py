@@ -199,7 +199,7 @@ def _add_picture(
     wanted: encoding.Encoding,
     out: OutputContainer,
 ) -> av.VideoStream:
-    """Returns a stream for such frames, whose encoder is ready to begin."""
+    """Adds the video stream, with an opened encoder for frames like `frame`."""
     rate = Fraction(reader.rate).limit_denominator(1_000_000)
     assert frame.time_base is not None
     base = encoding.time_base(codec, frame.time_base, rate)
