@@ -41,6 +41,7 @@ def _provider(device: str) -> str | None:
 def _session(onnxruntime, graph: bytes, options, device: str):
     """Creates a session on that device; onnxruntime itself falls back to the CPU."""
     provider = _provider(device)
+    assert provider is not None
     if provider == "DmlExecutionProvider":
         # It supports neither, see onnxruntime's documentation of DirectML.
         options.enable_mem_pattern = False

@@ -220,6 +220,7 @@ class Live:
 
     def _begin(self) -> None:
         """Opens the output; called by the reading thread, whose streams it needs."""
+        assert self._like is not None
         url = self._output.url
         if self._output.kind == "camera":
             rate = float(self._arrivals.rate)
@@ -230,7 +231,6 @@ class Live:
             self._program = programs.window(self._output.name)
         elif self._output.kind == "program":
             self._program = programs.sender(url)
-        assert self._like is not None
         if self._program and self._program.stdin:
             url = f"pipe:{self._program.stdin.fileno()}"
         target = writing.Target(
