@@ -17,12 +17,14 @@ from tqdm import tqdm
 
 from kdsharp.base import terminal
 from kdsharp.errors import UserError
-from kdsharp.media import batch, names, pictures
+from kdsharp.media import bands, batch, names, pictures
 
 logger = logging.getLogger(__name__)
 
 # What may lie between reading and writing, in pixels.
 _ROOM = 60_000_000
+# From so many pixels on, a picture is read, restored and written in bands.
+_LARGE = 40_000_000
 _SEAM = 400
 
 
@@ -77,7 +79,7 @@ class Sharpening:
     def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
         """Returns the picture, and where it goes."""
         with self.stopwatch.spent("decode"):
-            picture = pictures.read(
+            picture = self._rows(job) or pictures.read(
                 job.source or sys.stdin.buffer.read(), animated=True
             )
         target = job.target_for(picture.details.format)
@@ -94,6 +96,15 @@ class Sharpening:
                 )
         return picture, target
 
+    def _rows(self, job: names.Job) -> bands.Rows | None:
+        """Returns the rows of a picture that is too large to be in memory whole."""
+        if job.source is None or self._compare or self.weigh(job) < _LARGE:
+            return None
+        rows = bands.open_rows(job.source)
+        if rows is None or (target := job.target_for(rows.details.format)) is None:
+            return None
+        return rows if pictures.format_of(target) in bands.FORMATS else None
+
     def prepare(self):
         """Returns what sharpens; only now is JAX imported."""
         with self.stopwatch.spent("load"), _no_garbage():
@@ -109,6 +120,9 @@ class Sharpening:
 
         def compute(job: names.Job, found):
             picture, target = found
+            if isinstance(picture, bands.Rows):
+                self._write_rows(job, picture, sharpener, target)
+                return None
             with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
                 sharp = sharpener(picture.pixels, **self._options, progress=progress)
                 frames = tuple(
@@ -122,6 +136,8 @@ class Sharpening:
 
     def write(self, job: names.Job, made) -> None:
         """Writes what was made of a picture."""
+        if made is None:  # It was written as it was made.
+            return
         sharp, before, target = made
         with self.stopwatch.spent("encode"):
             if target is None:
@@ -137,6 +153,12 @@ class Sharpening:
                     names.comparison(target),
                     overwrite=self._overwrite,
                 )
+
+    def _write_rows(self, job: names.Job, rows: bands.Rows, sharpener, target) -> None:
+        with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
+            sharp = sharpener.bands(rows, **self._options, progress=progress)
+            format_ = pictures.format_of(target)
+            bands.write(target, format_, rows, sharp, overwrite=self._overwrite)
 
     def _claim(self, target: Path) -> None:
         pictures.format_of(target)
