@@ -190,7 +190,7 @@ def encode(picture: Picture, format_: str) -> bytes:
             told = dataclasses.replace(told, icc=b"")
     if told.gain_map and format_ != "JPEG":
         logger.warning("the gain map, by which it is HDR, is left out: JPEG keeps it")
-    options = _options(told, format_)
+    options = save_options(told, format_)
     if picture.frames:
         options |= _of_frames(picture, format_)
     file = io.BytesIO()
@@ -382,7 +382,7 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _options(told: detail.Details, format_: str) -> dict:
+def save_options(told: detail.Details, format_: str) -> dict:
     """Returns what Pillow's encoder is to be told."""
     same = told.format == format_
     options = {"icc_profile": told.icc or None}

@@ -10,7 +10,7 @@ import struct
 import zlib
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Shaped, UInt8, UInt16
 from PIL import Image
 
 from kdsharp.media import details as detail
@@ -22,7 +22,7 @@ Deep = UInt16[np.ndarray, "h w *c"]
 # With colours that alpha was multiplied into.
 _MULTIPLIED = "RGBa;16"
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}
-_LEVEL = 6
+LEVEL = 6
 _ROWS = 64
 
 
@@ -80,20 +80,20 @@ def png(pixels: Deep, details: detail.Details) -> bytes:
     """Returns the file of a PNG."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
-    head = _png_head(channels, details)
+    head = png_head(channels, details)
     colour = head[25:26]
-    content = zlib.compressobj(_LEVEL)
+    content = zlib.compressobj(LEVEL)
     parts = []
     before = np.zeros(width * channels * 2, np.uint8)
     for start in range(0, height, _ROWS):
         rows = pixels[start : start + _ROWS].astype(">u2").view(np.uint8)
         rows = rows.reshape(len(rows), -1)
-        parts.append(content.compress(_filtered(rows, before, 2 * channels)))
+        parts.append(content.compress(filtered(rows, before, 2 * channels)))
         before = rows[-1]
     parts.append(content.flush())
     size = struct.pack(">LLB", width, height, 16) + colour + b"\0\0\0"
     chunks = []
-    for name, body in _png_chunks(head):
+    for name, body in png_chunks(head):
         if name == b"IHDR":
             body = size
         elif name == b"IDAT":
@@ -111,15 +111,26 @@ def png(pixels: Deep, details: detail.Details) -> bytes:
 def tiff(pixels: Deep, details: detail.Details) -> bytes:
     """Returns the file of a TIFF, compressed by Deflate over horizontal differences."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    height, width, channels = pixels.shape
-    strips = [_strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
+    height = len(pixels)
+    strips = [strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
     lengths = [len(strip) for strip in strips]
+    directory = tiff_directory(pixels.shape, 16, lengths, details)
+    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
+    tags.append(file, directory)
+    return file.getvalue()
+
+
+def tiff_directory(
+    shape: tuple[int, int, int], bits: int, lengths: list[int], details: detail.Details
+) -> tags.Directory:
+    """Returns the tags of a TIFF whose strips follow its first eight bytes."""
+    height, width, channels = shape
     offsets = [8, *(8 + np.cumsum(lengths)[:-1])]
     across, down = details.dpi or (72, 72)
     directory = detail.for_tiff(details) | {
         256: tags.longs(width),
         257: tags.longs(height),
-        258: tags.shorts(*[16] * channels),
+        258: tags.shorts(*[bits] * channels),
         259: tags.shorts(8),  # Deflate.
         262: tags.shorts(1 if channels < 3 else 2),
         273: tags.longs(*map(int, offsets)),
@@ -134,9 +145,7 @@ def tiff(pixels: Deep, details: detail.Details) -> bytes:
     }
     if channels in (2, 4):
         directory[338] = tags.shorts(2)  # Alpha, not multiplied in.
-    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
-    tags.append(file, directory)
-    return file.getvalue()
+    return directory
 
 
 def _raw_mode(tile) -> str:
@@ -149,7 +158,7 @@ def _with_raw_mode(tile, mode: str):
     return tile._replace(args=mode if rest is None else (mode, *rest))
 
 
-def _png_head(channels: int, details: detail.Details) -> bytes:
+def png_head(channels: int, details: detail.Details) -> bytes:
     """Returns a PNG of one pixel that says all that this one shall say."""
     file = io.BytesIO()
     Image.new({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels], (1, 1)).save(
@@ -163,7 +172,7 @@ def _png_head(channels: int, details: detail.Details) -> bytes:
     return file.getvalue()
 
 
-def _png_chunks(file: bytes):
+def png_chunks(file: bytes):
     at = 8
     while at < len(file):
         length, name = struct.unpack_from(">L4s", file, at)
@@ -171,7 +180,7 @@ def _png_chunks(file: bytes):
         at += 12 + length
 
 
-def _filtered(
+def filtered(
     rows: UInt8[np.ndarray, "n bytes"], before: UInt8[np.ndarray, " bytes"], step: int
 ) -> bytes:
     """Returns rows as differences to what Paeth predicts from three neighbours."""
@@ -191,7 +200,7 @@ def _filtered(
     return np.insert(differences, 0, 4, axis=1).tobytes()
 
 
-def _strip(rows: Deep) -> bytes:
-    differences = rows.astype("<u2")
+def strip(rows: Shaped[np.ndarray, "n w c"]) -> bytes:
+    differences = rows.astype(rows.dtype.newbyteorder("<"))
     differences[:, 1:] -= rows[:, :-1]
-    return zlib.compress(differences.tobytes(), _LEVEL)
+    return zlib.compress(differences.tobytes(), LEVEL)

@@ -1,7 +1,7 @@
 """A trained model as a function from picture to picture."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -88,6 +88,28 @@ class Sharpener:
             return self(
                 pixels[..., None], strength=strength, unsharp=unsharp, progress=progress
             )[..., 0]
+        wish, tiles = self._cut(pixels, strength, unsharp)
+        return tiling.restore(pixels, tiles, wish.grant, progress)
+
+    def bands(
+        self,
+        rows: Shaped[np.ndarray, "h w c"],
+        *,
+        strength: float = 1.0,
+        unsharp: float = 0.0,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Iterator[Shaped[np.ndarray, "n w c"]]:
+        """Yields the restored picture in bands of rows, from the top down.
+
+        `rows` has no alpha and need not be an array: it is indexed by slices of rows,
+        from the top down, once or twice.
+        """
+        check_strength(strength)
+        check_unsharp(unsharp)
+        wish, tiles = self._cut(rows, strength, unsharp)
+        return tiling.restore_rows(rows, tiles, wish.grant, progress)
+
+    def _cut(self, pixels, strength: float, unsharp: float):
         wish = _Wish(self.network, strength, unsharp, pixels)
         if strength and self.network.context is not None:
             wish = dataclasses.replace(wish, gains=wish.look())
@@ -97,7 +119,7 @@ class Sharpener:
             radius=wish.reach,
             multiple=self.network.multiple,
         )
-        return tiling.restore(pixels, tiles, wish.grant, progress)
+        return wish, tiles
 
 
 def load(
@@ -174,8 +196,10 @@ class _Wish:
     def look(self) -> Float[np.ndarray, "1 filters"]:
         """Returns the gains for the whole picture; what alpha hides does not count."""
         white = _white(self.picture.dtype)
-        colours = self.picture[..., : self.colours]
-        visible = self.picture[..., self.colours] > 0 if self.has_alpha else None
+        colours, visible = self.picture, None
+        if self.has_alpha:
+            colours = self.picture[..., : self.colours]
+            visible = self.picture[..., self.colours] > 0
         found = context.gains(
             self.network.context,
             colours,
