@@ -22,7 +22,7 @@ class Counts:
         self._taken += taken
         self._given += given
 
-    def text(self, *, waiting: int, held: int) -> str:
+    def text(self, *, waiting: int, held: int, answers: int) -> str:
         """Returns everything, a line each."""
         done = self._statuses[200]
         lines = [
@@ -45,6 +45,7 @@ class Counts:
             ("bytes_given_total", "counter", "Bytes of their answers.", self._given),
             ("waiting", "gauge", "Pictures at work or in line.", waiting),
             ("held_bytes", "gauge", "Bytes of bodies in memory.", held),
+            ("answer_bytes", "gauge", "Bytes of answers not yet taken.", answers),
             ("start_seconds", "gauge", "When the server began.", self._started),
         ):
             lines += [*_told(f"kdsharp_{name}", kind, words), f"kdsharp_{name} {value}"]
