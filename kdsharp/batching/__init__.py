@@ -1,7 +1,8 @@
-"""Millions of pictures: an Apache Beam pipeline around its own RunInference.
+"""Sharpens millions of pictures with an Apache Beam pipeline.
 
-names -> those not done -> decoded -> RunInference (the exported ONNX model) -> files
+| names -> pictures not done yet -> decoded -> RunInference (exported ONNX model) ->
+files
 
-A picture is done when its file is there, whole, under its name. What cannot be
-sharpened is listed with the reason, and the others go on.
+A picture is done when its complete output file exists. Pictures that fail are listed
+with the reason, and the others go on.
 """

@@ -1,4 +1,4 @@
-"""The network of a batch: exported once, run by Beam's handler of ONNX models."""
+"""The exported network, run by Beam's handler for ONNX models."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from kdsharp.weights import store
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """What of a network says how its pictures are cut."""
+    """The properties of a network that tiling needs."""
 
     channels: int
     radius: int
@@ -31,39 +31,39 @@ class Shape:
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why a picture was not sharpened."""
+    """Why a picture could not be sharpened."""
 
     reason: str
 
 
 def export(model: str) -> tuple[bytes, Shape]:
-    """Returns the ONNX model of weights by name, file or run: what onnxruntime runs."""
+    """Exports a network, given by name, file or run, to ONNX for onnxruntime."""
     weights = store.load(model or restore_options.DEFAULT)
-    whole = network.of_weights(weights)
-    looks = models.receptive_field(whole.model)
-    graph = onnx_models.batches(whole, clip=False, gains_given=True)
+    trained = network.of_weights(weights)
+    field = models.receptive_field(trained.model)
+    graph = onnx_models.batch_model(trained, clip=False, gains_given=True)
     shape = Shape(
-        whole.model.channels,
-        looks.radius,
-        looks.multiple,
-        tiling.side(looks.bytes_per_pixel),
-        whole.params["context"] if whole.has_context else None,
+        trained.model.channels,
+        field.radius,
+        field.multiple,
+        tiling.best_side(field.bytes_per_pixel),
+        trained.params["context"] if trained.has_context else None,
     )
     return graph.SerializeToString(), shape
 
 
 class Handler(OnnxModelHandlerNumpy):
-    """Beam's handler, given whole pictures of any size and kind."""
+    """Beam's model handler, which takes pictures of any size and type."""
 
     def __init__(
         self, model_uri: str, shape: Shape, *, strength: float, unsharp: float
     ):
         super().__init__(model_uri, max_batch_size=1)
         self._shape = shape
-        self._wish = {"strength": strength, "unsharp": unsharp}
+        self._amounts = {"strength": strength, "unsharp": unsharp}
 
     def load_model(self) -> onnxruntime.InferenceSession:
-        """Returns the session; it has the cores that its worker has."""
+        """Loads the model in a worker."""
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         with FileSystems.open(self._model_uri) as file:
@@ -77,7 +77,7 @@ class Handler(OnnxModelHandlerNumpy):
         inference_session: onnxruntime.InferenceSession,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
-        """Returns the sharp pictures; in place of one that cannot be, why."""
+        """Sharpens pictures; yields a Failure for those that cannot be."""
 
         def run(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
             given = {onnx_models.INPUT: blurred}
@@ -90,11 +90,11 @@ class Handler(OnnxModelHandlerNumpy):
         )
         for pixels in batch:
             try:
-                yield PredictionResult(pixels, sharpener(pixels, **self._wish))
+                yield PredictionResult(pixels, sharpener(pixels, **self._amounts))
             except UserError as error:
                 yield PredictionResult(pixels, Failure(str(error)))
             except MemoryError:
-                reason = "it does not fit into memory"
+                reason = "not enough memory"
                 yield PredictionResult(pixels, Failure(reason))
 
     def get_num_bytes(self, batch: Sequence[np.ndarray]) -> int:

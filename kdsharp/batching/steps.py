@@ -1,4 +1,4 @@
-"""What the pipeline does to each picture before and after the network."""
+"""The steps of the pipeline before and after the network."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ from kdsharp.errors import UserError
 from kdsharp.media import pictures
 
 BAD = "bad"
-# Of Beam's counters: what was there before, and each worker's pictures and times.
+# Namespaces of Beam's metrics: skipped pictures, and pictures and times by worker.
 COUNTERS = "kdsharp"
 WORKER = "kdsharp/worker/"
 
@@ -26,7 +26,7 @@ _PLAIN = 1024
 
 
 class NotDone(beam.DoFn):
-    """Lets pass those pictures whose files are not there."""
+    """Drops pictures whose output exists."""
 
     def process(self, job: BatchItem) -> Iterator[BatchItem]:
         if FileSystems.exists(job.likely_target):
@@ -36,13 +36,13 @@ class NotDone(beam.DoFn):
 
 
 class Read(beam.DoFn):
-    """Decodes; what cannot be decoded goes to `BAD` with the reason."""
+    """Decodes pictures; those that fail go to the output `BAD` with the reason."""
 
     def __init__(self, megapixels: float):
         self._megapixels = megapixels
 
     def setup(self) -> None:
-        pictures.allow(self._megapixels)
+        pictures.limit_size(self._megapixels)
 
     def process(self, job: BatchItem):
         try:
@@ -54,9 +54,9 @@ class Read(beam.DoFn):
         except (UserError, OSError) as error:
             yield beam.pvalue.TaggedOutput(BAD, (job.source, _reason(error)))
             return
-        told = picture.details
+        told = picture.metadata
         target = job.target(told.format)
-        # Of a name that does not tell the format, only the content says where it goes.
+        # If the extension does not tell the format, the target is known only now.
         if target != job.likely_target and FileSystems.exists(target):
             _count_skipped()
             return
@@ -64,7 +64,7 @@ class Read(beam.DoFn):
 
 
 class Write(beam.DoFn):
-    """Writes a file under another name and moves it: it is there whole, once."""
+    """Writes files atomically: under a temporary name, then moved into place."""
 
     def __init__(self, unfinished: str):
         self._unfinished = unfinished
@@ -79,7 +79,7 @@ class Write(beam.DoFn):
         if isinstance(sharp, Failure):
             yield beam.pvalue.TaggedOutput(BAD, (source, sharp.reason))
             return
-        kept = pictures.kept_format(told.format)
+        kept = pictures.output_format(told.format)
         try:
             content = pictures.encode(pictures.Picture(sharp, told), kept)
         except UserError as error:
@@ -96,13 +96,13 @@ class Write(beam.DoFn):
         with FileSystems.create(unfinished) as file:
             file.write(content)
         make_folder(posixpath.dirname(target))
-        # Another worker may have been given the same picture: its bytes are the same,
-        # and the last one moved into place stays.
+        # Another worker may process the same picture: both write the same bytes, and
+        # the last one moved into place remains.
         FileSystems.rename([unfinished], [target])
 
 
 def make_folder(folder: str) -> None:
-    """Makes a folder, where the file system has folders and it is not there."""
+    """Creates a folder if it does not exist."""
     if not FileSystems.exists(folder):
         try:
             FileSystems.mkdirs(folder)

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 
+from kdsharp.cli.options import add_device
 from kdsharp.cli.verbs import Verbs, add_verb
 
 
@@ -42,6 +43,7 @@ def add(verbs: Verbs) -> None:
         default=0,
         help="number of threads (default: one per core)",
     )
+    add_device(verb)
     verb.add_argument(
         "--dtype",
         nargs="+",
@@ -98,6 +100,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         sizes=arguments.size,
         batch=arguments.batch,
         threads=arguments.threads,
+        device=arguments.device,
         dtypes=arguments.dtype,
         backends=arguments.backend,
         pixels=arguments.pixels,

@@ -20,8 +20,8 @@ def add(verbs: Verbs) -> None:
     live.add_argument(
         "out",
         metavar="OUT",
-        help="window, /dev/videoN, udp://, rtp://, rtsp://, srt://, tcp:// or rtmp://, "
-        "or a file",
+        help="window, virtual (a camera for calls), /dev/videoN, udp://, rtp://, "
+        "rtsp://, srt://, tcp:// or rtmp://, or a file",
     )
     video.add_restore_options(live)
     video.add_encoding_options(live)

@@ -18,7 +18,7 @@ def add_megapixels(verb: argparse.ArgumentParser) -> None:
 
 
 def add_backend(verb: argparse.ArgumentParser) -> None:
-    """Adds `--backend` and `--threads`."""
+    """Adds `--backend`, `--threads` and `--device`."""
     verb.add_argument(
         "--backend",
         metavar="B",
@@ -31,6 +31,18 @@ def add_backend(verb: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         help="number of threads (default: one per core)",
+    )
+    add_device(verb)
+
+
+def add_device(verb: argparse.ArgumentParser) -> None:
+    """Adds `--device`."""
+    verb.add_argument(
+        "--device",
+        metavar="D",
+        default="",
+        help="cpu, gpu, npu, or auto: a GPU if there is one, otherwise the CPU "
+        "(default: cpu; with JAX, its default device)",
     )
 
 

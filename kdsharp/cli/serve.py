@@ -77,5 +77,9 @@ def _serve(arguments: argparse.Namespace) -> None:
         proxy=arguments.proxy,
         models=arguments.models,
         limits=limits.Limits(**{name: getattr(arguments, name) for name in names}),
-        options=RestoreOptions(backend=arguments.backend, threads=arguments.threads),
+        options=RestoreOptions(
+            backend=arguments.backend,
+            threads=arguments.threads,
+            device=arguments.device,
+        ),
     )

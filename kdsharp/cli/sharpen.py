@@ -78,6 +78,7 @@ def _sharpen(arguments: argparse.Namespace) -> int:
             compare=arguments.compare,
             backend=arguments.backend,
             threads=arguments.threads,
+            device=arguments.device,
         ),
         out=arguments.out,
         overwrite=arguments.overwrite,

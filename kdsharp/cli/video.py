@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from kdsharp.cli.options import parse_size
+from kdsharp.cli.options import add_device, parse_size
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -34,6 +34,12 @@ def add(verbs: Verbs) -> None:
     )
     video.add_argument(
         "--overwrite", action="store_true", help="replace OUT if it exists"
+    )
+    video.add_argument(
+        "--resume",
+        action="store_true",
+        help="store finished segments next to OUT, and resume from them if the command "
+        "was interrupted",
     )
 
 
@@ -91,6 +97,7 @@ def add_restore_options(verb: argparse.ArgumentParser) -> None:
         help="number of threads for decoder, network and encoder each (default: one "
         "per core)",
     )
+    add_device(verb)
 
 
 def add_encoding_options(verb: argparse.ArgumentParser) -> None:
@@ -127,6 +134,7 @@ def restore_options(arguments: argparse.Namespace):
         backend=arguments.backend,
         dtype=arguments.dtype,
         threads=arguments.threads,
+        device=arguments.device,
         size=parse_size(arguments.size),
         unsharp=arguments.unsharp,
         compare=arguments.compare,
@@ -159,4 +167,5 @@ def _video(arguments: argparse.Namespace) -> None:
         duration=arguments.duration,
         deinterlace=arguments.deinterlace,
         overwrite=arguments.overwrite,
+        resume=arguments.resume,
     )

@@ -53,7 +53,7 @@ def run(
     beam_options: Sequence[str] = (),
 ) -> int:
     """Runs the pipeline and returns 1 if a picture could not be sharpened, else 0."""
-    pictures.allow(megapixels)
+    pictures.limit_size(megapixels)
     began = time.monotonic()
     try:
         pipeline = beam.Pipeline(options=_options(runner, workers, beam_options))

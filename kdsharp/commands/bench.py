@@ -31,6 +31,7 @@ def run(
     sizes: Sequence[str] = ("720p",),
     batch: int = 1,
     threads: int = 0,
+    device: str = "",
     dtypes: Sequence[str] = ("float32",),
     backends: Sequence[str] | None = None,
     pixels: str = "rgb",
@@ -41,7 +42,7 @@ def run(
     """Runs the benchmark and returns 0 only if every requested network was measured."""
     if backends and "all" in backends:
         backends = None
-    _check(batch, frames, seconds, dtypes, backends, pixels)
+    _check(batch, frames, seconds, dtypes, backends, pixels, device)
     resolved = [resolution(size) for size in sizes]
     found, missing = _networks(weights, models or {})
     if out:
@@ -51,7 +52,7 @@ def run(
     for width, height in resolved:
         size, lost = _time(
             *(found, width, height, batch),
-            *(threads, dtypes, backends, pixels, frames, seconds),
+            *(threads, device, dtypes, backends, pixels, frames, seconds),
         )
         missing |= lost
         timed.append(size)
@@ -66,7 +67,7 @@ def run(
     here = _machine()
     print(", ".join(f"{name} {value}" for name, value in here.items()))
     if out:
-        written = speed_report.as_json(timed, Settings(threads), here)
+        written = speed_report.as_json(timed, Settings(threads, device=device), here)
         atomic_files.write_text(out / "speed.json", written)
         atomic_files.write_text(
             out / "speed.md", "\n\n".join(["# Speed", *texts]) + "\n"
@@ -88,7 +89,7 @@ def resolution(name: str) -> tuple[int, int]:
     )
 
 
-def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
+def _check(batch, frames, seconds, dtypes, names, pixels, device) -> None:
     for option, value in (("--batch", batch), ("--frames", frames)):
         if value < 1:
             raise UserError(f"{option} must be at least 1, not {value}")
@@ -97,6 +98,8 @@ def _check(batch, frames, seconds, dtypes, names, pixels) -> None:
     for dtype in dtypes:
         if dtype not in backends.DTYPES:
             raise choices.unknown("dtype", dtype, backends.DTYPES)
+    if device and device not in backends.DEVICES:
+        raise choices.unknown("device", device, backends.DEVICES)
     if pixels not in backends.PIXELS:
         raise choices.unknown("pixels", pixels, backends.PIXELS)
     for name in names or ():
@@ -128,7 +131,17 @@ def _networks(
 
 
 def _time(
-    found, width, height, batch, threads, dtypes, names, pixels, frames, seconds
+    found,
+    width,
+    height,
+    batch,
+    threads,
+    device,
+    dtypes,
+    names,
+    pixels,
+    frames,
+    seconds,
 ) -> tuple[speed_report.Size, dict[str, str]]:
     contenders, lost = {}, {}
     for network, (subject, arguments) in found.items():
@@ -136,10 +149,12 @@ def _time(
         seen = pixels if arguments.get("channels", 3) == 1 else "rgb"
         for backend, dtype in itertools.product(names or backends.BACKENDS, dtypes):
             entry = backends.BACKENDS[backend]
-            settings = Settings(threads, dtype, seen)
+            settings = Settings(threads, dtype, seen, device)
             reason = entry.refuses(arguments, settings)
             if dtype not in entry.dtypes:
                 reason = f"it does not compute in {dtype}"
+            if not reason and entry.installed:
+                reason = backends.lacks(backend, device)
             if reason and names:
                 lost[f"{network} by {backend}"] = reason
             if reason or not entry.installed:
@@ -147,6 +162,8 @@ def _time(
             contenders[network, backend, dtype] = Contender(
                 backend, subject, settings, batch, height, width
             )
+    if not contenders and not lost:
+        raise UserError(f"no backend here has the device {device!r}")
     if not contenders:
         raise UserError("; ".join(lost.values()))
     timed, failed, peak = timing.measure(contenders, frames=frames, seconds=seconds)
@@ -159,9 +176,10 @@ def _time(
         for network, (_, arguments) in found.items()
     }
     rows = [
-        speed_report.Row(*name, times, costs[name[0]]) for name, times in timed.items()
+        speed_report.SpeedRow(*name, times, costs[name[0]])
+        for name, times in timed.items()
     ]
-    claimed = claims.sentences(height, width, peak)
+    claimed = claims.describe(height, width, peak)
     return speed_report.Size(width, height, batch, rows, peak, claimed), lost
 
 

@@ -1,4 +1,4 @@
-"""`kdsharp export`: writes an exported network, runs it and reports its accuracy."""
+"""`kdsharp export`: writes an exported network, loaders it and reports its accuracy."""
 
 import importlib.metadata
 from functools import partial
@@ -10,7 +10,7 @@ import numpy as np
 from kdsharp import models
 from kdsharp.base import choices
 from kdsharp.errors import UserError
-from kdsharp.export import file_formats, glsl, network, shader_runs, trial
+from kdsharp.export import file_formats, glsl, libplacebo, network, samples
 from kdsharp.runtime.restore import check_strength
 
 # Batch, height and width of the random input of the parity check; odd on purpose.
@@ -55,8 +55,8 @@ def run(
         raise UserError(
             f"{out} does not fit --format {format_}: use the ending {kind.suffix}"
         )
-    file_formats.check_out(out)
-    pairs = [] if dtype == "float32" else trial.pairs(trained, calibrate)
+    file_formats.check_writable(out)
+    pairs = [] if dtype == "float32" else samples.pairs(trained, calibrate)
     # Every other picture calibrates, the rest are for scoring.
     ranges = _ranges(trained, pairs[::2]) if dtype == "int8" else None
     options = file_formats.ExportOptions(interface, dtype, ranges, levels, strength)
@@ -67,7 +67,7 @@ def run(
     if kind.run is None:
         print(f"passes      {written[0].read_text().count('//!HOOK')} fragment shaders")
         print(f"pixels      luma planes, {levels} range, strength {strength:g}")
-        parity = shader_runs.parity(trained, out, range_=levels, strength=strength)
+        parity = libplacebo.parity(trained, out, range_=levels, strength=strength)
         print(f"parity      {parity}")
         return
     print(f"graph       {_graph(format_)}")
@@ -80,7 +80,7 @@ def run(
             print(line)
 
 
-def _ranges(trained: network.TrainedNetwork, pairs: list[trial.Pair]) -> dict:
+def _ranges(trained: network.TrainedNetwork, pairs: list[samples.SamplePair]) -> dict:
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)
@@ -134,7 +134,7 @@ def _losses(
     restore,
     interface: str,
     dtype: str,
-    pairs: list[trial.Pair],
+    pairs: list[samples.SamplePair],
     runtime: str,
 ) -> list[str]:
     """Describes the loss of quality from reduced precision, on blurred pictures."""
@@ -163,7 +163,7 @@ def _losses(
         f"loss        {full - reduced:.3f} dB against float32 (PSNR to its output: "
         f"{near:.1f} dB)",
         f"gain        {reduced - blurred:+.2f} dB of float32's {full - blurred:+.2f} dB"
-        f"{share}, on {len(pairs)} pictures, {trial.degradation(trained)}, "
+        f"{share}, on {len(pairs)} pictures, {samples.degradation(trained)}, "
         f"in {runtime}",
     ]
 

@@ -32,7 +32,7 @@ def run(
         if not equals:
             raise UserError(f"--input-option must be NAME=VALUE, not {text!r}")
         options[name] = value
-    seconds = duration and timestamps.seconds(duration, "--duration")
+    seconds = duration and timestamps.parse_seconds(duration, "--duration")
     report = streaming.restore(
         source,
         out,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from kdsharp.base import machine
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime.options import RestoreOptions
@@ -30,13 +31,14 @@ def run(
     options: RestoreOptions,
 ) -> None:
     """Serves until stopped; `allow` lists additional host names to accept."""
+    machine.return_freed_memory()
     for name, value in vars(limits).items():
         if not value > 0:
             raise UserError(f"--{name} must be greater than 0, not {value:g}")
     answers_to, proxies = hosts.allowed(host, allow), forwarding.networks(proxy)
     names = tuple(networks.names(models))
     drain = draining.Drain(limits.drain)
-    pictures.allow(limits.megapixels)
+    pictures.limit_size(limits.megapixels)
     with _site(site, names) as folder, bound(host, port) as listening:
         served = app.create(
             folder,

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from kdsharp.base import terminal
 from kdsharp.errors import UserError
-from kdsharp.media import bands, batch, names, pictures
+from kdsharp.media import bands, output_paths, pictures, read_ahead
 from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
@@ -64,39 +64,43 @@ class Sharpening:
         self._overwrite = overwrite
         self._claimed: set[Path] = set()
 
-    def weigh(self, job: names.Job) -> int:
+    def pixel_count(self, job: output_paths.Job) -> int:
         """Number of pixels of a job's picture, according to its file header."""
         if job.source is None:
             return 0
         width, height = pictures.size(job.source)
         return width * height
 
-    def read(self, job: names.Job) -> tuple[pictures.Picture, Path | None]:
+    def read(self, job: output_paths.Job) -> tuple[pictures.Picture, Path | None]:
         """Reads the picture of a job; returns it with its target path."""
         with self.stopwatch.spent("decode"):
             picture = self._rows(job) or pictures.read(
                 job.source or sys.stdin.buffer.read(), animated=True
             )
-        target = job.target_for(picture.details.format)
+        target = job.target_for(picture.metadata.format)
         if target is not None:
             self._claim(target)
             if self._options.compare:
-                self._claim(names.comparison(target))
+                self._claim(output_paths.comparison(target))
             if not job.exact and job.source and target.suffix != job.source.suffix:
                 logger.info(
                     "%s contains %s data: writing %s",
                     job.name,
-                    picture.details.format,
+                    picture.metadata.format,
                     target.name,
                 )
         return picture, target
 
-    def _rows(self, job: names.Job) -> bands.Rows | None:
+    def _rows(self, job: output_paths.Job) -> bands.Rows | None:
         """Opens a large picture to be read in bands, if it can be."""
-        if job.source is None or self._options.compare or self.weigh(job) < _LARGE:
+        if (
+            job.source is None
+            or self._options.compare
+            or self.pixel_count(job) < _LARGE
+        ):
             return None
         rows = bands.open_rows(job.source)
-        if rows is None or (target := job.target_for(rows.details.format)) is None:
+        if rows is None or (target := job.target_for(rows.metadata.format)) is None:
             return None
         return rows if rows.can_become(pictures.format_of(target)) else None
 
@@ -115,7 +119,7 @@ class Sharpening:
         if self._logs_model:
             logger.info("sharpening with %s, for photographs", sharpener.name)
 
-        def compute(job: names.Job, found):
+        def compute(job: output_paths.Job, found):
             picture, target = found
             if isinstance(picture, bands.Rows):
                 self._restore_rows(
@@ -131,18 +135,18 @@ class Sharpening:
                 sharp = sharpener(picture.pixels, **amounts, progress=progress)
                 frames = tuple(sharpener(frame, **amounts) for frame in picture.frames)
             before = picture.pixels if self._options.compare else None
-            return pictures.Picture(sharp, picture.details, frames), before, target
+            return pictures.Picture(sharp, picture.metadata, frames), before, target
 
         return compute
 
-    def write(self, job: names.Job, computed) -> None:
+    def write(self, job: output_paths.Job, computed) -> None:
         """Writes a sharpened picture, and the comparison if requested."""
         if computed is None:  # It was written in bands.
             return
         sharp, before, target = computed
         with self.stopwatch.spent("encode"):
             if target is None:
-                kept = job.format_for(sharp.details.format)
+                kept = job.format_for(sharp.metadata.format)
                 sys.stdout.buffer.write(pictures.encode(sharp, kept))
                 sys.stdout.buffer.flush()
                 return
@@ -150,13 +154,15 @@ class Sharpening:
             if before is not None:
                 seam = split_view(before, sharp.pixels)
                 pictures.write(
-                    pictures.Picture(seam, sharp.details),
-                    names.comparison(target),
+                    pictures.Picture(seam, sharp.metadata),
+                    output_paths.comparison(target),
                     overwrite=self._overwrite,
                 )
             self.written.append(target)
 
-    def _restore_rows(self, job: names.Job, rows: bands.Rows, restored, target) -> None:
+    def _restore_rows(
+        self, job: output_paths.Job, rows: bands.Rows, restored, target
+    ) -> None:
         """Writes a picture while it is restored, and restores it while it is read."""
         with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
             bands.write(
@@ -192,8 +198,8 @@ def run(
     """Sharpens all inputs and returns 1 if a picture could not be sharpened, else 0."""
     began = time.perf_counter() - _seconds_since_start()
     signal.signal(signal.SIGTERM, _raise_exit)
-    pictures.allow(megapixels)
-    plan = names.plan(inputs, out, format_ and pictures.named_format(format_))
+    pictures.limit_size(megapixels)
+    plan = output_paths.plan(inputs, out, format_ and pictures.named_format(format_))
     jobs = plan.jobs
     if jobs[0].target is None:
         if options.compare:
@@ -229,7 +235,7 @@ def split_view(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return joined
 
 
-def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
+def _run(jobs: Sequence[output_paths.Job], sharpening: Sharpening) -> int:
     """Runs all jobs, reports each failure, and returns the number of failures."""
     failed = 0
     # For a single picture, the progress of its tiles is shown instead.
@@ -244,13 +250,13 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
     with (
         bar,
         contextlib.closing(
-            batch.run(
+            read_ahead.run(
                 jobs,
-                weigh=sharpening.weigh,
+                size=sharpening.pixel_count,
                 read=sharpening.read,
                 prepare=sharpening.prepare,
                 write=sharpening.write,
-                room=_MAX_PIXELS,
+                capacity=_MAX_PIXELS,
             )
         ) as done,
     ):
@@ -263,7 +269,7 @@ def _run(jobs: Sequence[names.Job], sharpening: Sharpening) -> int:
     return failed
 
 
-def _describe_error(job: names.Job, error: Exception) -> str:
+def _describe_error(job: output_paths.Job, error: Exception) -> str:
     """Describes in one sentence why a picture failed."""
     words = str(error)
     if isinstance(error, UserError | OSError):

@@ -17,6 +17,7 @@ def run(
     duration: str | None,
     deinterlace: bool,
     overwrite: bool,
+    resume: bool,
 ) -> None:
     """Restores the file, or a part of it, and prints a report."""
     report = restore_file.restore(
@@ -24,11 +25,14 @@ def run(
         out,
         restore,
         encoding,
-        start=None if start is None else timestamps.seconds(start, "--start"),
+        start=None if start is None else timestamps.parse_seconds(start, "--start"),
         duration=(
-            None if duration is None else timestamps.seconds(duration, "--duration")
+            None
+            if duration is None
+            else timestamps.parse_seconds(duration, "--duration")
         ),
         deinterlace=deinterlace,
         overwrite=overwrite,
+        resume=resume,
     )
     print(f"{out}, restored by {restore.model}\n{report}")

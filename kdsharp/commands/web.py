@@ -29,7 +29,7 @@ def _is_site(folder: Path) -> bool:
     return (folder / site_files.LIST).is_file()
 
 
-def _print_sizes(out: Path, entries: list[networks.Entry]) -> None:
+def _print_sizes(out: Path, entries: list[networks.PageNetwork]) -> None:
     def size(paths) -> int:
         return sum(path.stat().st_size for path in paths if path.is_file())
 

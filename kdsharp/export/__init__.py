@@ -1,6 +1,6 @@
-"""Networks leave JAX: files for other runtimes.
+"""Exports networks to files for other runtimes.
 
-`networks/` writes an architecture as nodes, `pictures` makes a whole graph of it, from
-pixels to restored pixels. What it takes is a folded network and its card; what it gives
-needs neither JAX nor kdsharp to run.
+`networks/` emits each architecture as ONNX nodes; `onnx_models` builds complete graphs,
+from pixels to restored pixels. The input is a network with batch norm folded in and its
+card; the exported files need neither JAX nor kdsharp.
 """

@@ -1,4 +1,4 @@
-"""Writes a network as a file for another runtime."""
+"""The file formats of `kdsharp export`."""
 
 import dataclasses
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
-from kdsharp.export import glsl, networks, runs
+from kdsharp.export import glsl, loaders, networks
 from kdsharp.export.network import TrainedNetwork
 
 INTERFACES = ("float", "uint8")
@@ -15,9 +15,9 @@ INTERFACES = ("float", "uint8")
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What a file shall be: its pixels, what it computes in, and 8 bits' ranges.
+    """How a file is exported: pixel interface, element type, and int8 ranges.
 
-    A shader also has to know the range of its planes, and at which strength it works.
+    `levels` (the range of planes) and `strength` apply to shaders.
     """
 
     interface: str = "float"
@@ -29,20 +29,20 @@ class ExportOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A kind of file: `write` returns the paths it wrote, `run` runs the first.
+    """A file format: `write` returns the paths it wrote, `run` loads the first of them.
 
-    What no runtime of networks runs has no `run`.
+    `run` is None for formats that no runtime for networks can load.
     """
 
     suffix: str
     write: Callable[[TrainedNetwork, Path, ExportOptions], list[Path]]
-    run: Callable[[Path], tuple[runs.Run, str]] | None
+    run: Callable[[Path], tuple[loaders.Run, str]] | None
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "int8")
 
 
 def find(name: str) -> Format:
-    """Returns the format of that name, ready to be written."""
+    """Looks up a format by name and checks that its packages are installed."""
     if name not in FORMATS:
         raise choices.unknown("format", name, FORMATS)
     optional.require(*FORMATS[name].needs, purpose=f"exporting to {name}")
@@ -50,19 +50,21 @@ def find(name: str) -> Format:
 
 
 def check(network: TrainedNetwork, name: str, dtype: str) -> None:
-    """Refuses what cannot be written in that format."""
+    """Refuses networks and element types that the format does not support."""
     kind = find(name)
     if "onnx" in kind.needs:
         networks.check(network.family)
     known = kind.dtypes
     if dtype not in known:
-        raise UserError(f"{name} is not written in {dtype}; give {', '.join(known)}")
+        raise UserError(
+            f"{name} does not support {dtype}; choose one of: {', '.join(known)}"
+        )
 
 
-def check_out(out: Path) -> None:
-    """Refuses a name that nothing can be written to."""
+def check_writable(out: Path) -> None:
+    """Refuses a path that cannot be written to."""
     if out.is_dir():
-        raise UserError(f"{out} is a folder: give the name of a file in it")
+        raise UserError(f"{out} is a folder: give a file name")
     folder = next(parent for parent in out.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -83,18 +85,18 @@ def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> lis
 
     (openvino,) = optional.require("openvino", purpose="exporting to openvino")
 
-    ranges = options.ranges and int8.of_inputs(options.ranges)
+    ranges = options.ranges and int8.only_inputs(options.ranges)
     model = openvino.Core().read_model(_graph(network, options, ranges))
     for name, value in network.metadata().items():
         model.set_rt_info(value, ["kdsharp", name])
-    numbers = out.with_suffix(".bin")
+    weights = out.with_suffix(".bin")
     with (
-        atomic_files.atomic_write(numbers) as its_numbers,
-        atomic_files.atomic_write(out) as its_graph,
+        atomic_files.atomic_write(weights) as new_weights,
+        atomic_files.atomic_write(out) as new_graph,
     ):
-        openvino.save_model(model, its_graph, compress_to_fp16=False)
-        its_graph.with_suffix(".bin").replace(its_numbers)
-    return [out, numbers]
+        openvino.save_model(model, new_graph, compress_to_fp16=False)
+        new_graph.with_suffix(".bin").replace(new_weights)
+    return [out, weights]
 
 
 def _graph(
@@ -104,7 +106,7 @@ def _graph(
 
     from kdsharp.export import onnx_models
 
-    graph = onnx_models.batches(
+    graph = onnx_models.batch_model(
         network, options.interface, dtype=options.dtype, ranges=ranges
     )
     onnx.checker.check_model(graph, full_check=True)
@@ -128,16 +130,16 @@ def _glsl(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Pa
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(".onnx", _onnx, runs.of_onnx, ("onnx", "onnxruntime")),
+    "onnx": Format(".onnx", _onnx, loaders.load_onnx, ("onnx", "onnxruntime")),
     "openvino": Format(
-        ".xml", _openvino, runs.of_openvino, ("onnx", "onnxruntime", "openvino")
+        ".xml", _openvino, loaders.load_openvino, ("onnx", "onnxruntime", "openvino")
     ),
     "stablehlo": Format(
         ".stablehlo",
         _stablehlo,
-        runs.of_stablehlo,
+        loaders.load_stablehlo,
         dtypes=("float32", "bfloat16", "float16"),
     ),
-    # Players choose what they compute in.
+    # Players choose the precision.
     "glsl": Format(".glsl", _glsl, None, dtypes=("float32",)),
 }

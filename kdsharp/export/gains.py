@@ -1,4 +1,5 @@
-"""The gains of a network with a context, in NumPy: what runs it need not have JAX."""
+"""The gains of a network with a context, computed in NumPy so that JAX is not
+needed."""
 
 from collections.abc import Callable
 
@@ -7,12 +8,12 @@ from jaxtyping import Bool, Float, Shaped
 
 STRIDE = 8
 
-# Rows of windows whose luma is found together.
+# Rows of windows whose luma is computed at once.
 _ROWS = 4
 
-# Windows in a matrix product: of more, BLAS would start threads of its own, for which
-# those of the network that waits leave no core.
-_TOGETHER = 192
+# Windows per matrix product. With more, BLAS would start its own threads, which compete
+# for cores with those of the waiting network.
+_WINDOWS_PER_PRODUCT = 192
 
 
 def gains(
@@ -23,17 +24,17 @@ def gains(
     visible: Bool[np.ndarray, "h w"] | None = None,
     every: int = 1,
 ) -> Float[np.ndarray, "filters"]:
-    """Returns what `models.real_time.Context` of these parameters sees in a picture.
+    """Computes what `models.real_time.Context` computes with the same parameters.
 
-    `luma` makes float luma in [0, 1] of rows of the picture. Only what lies whole where
-    it is `visible` is looked at, and of the rows of windows one in `every`.
+    `luma` converts rows of the picture to float luma in [0, 1]. Only windows that are
+    entirely `visible` count, and only one row of windows in `every`.
     """
     look = np.asarray(params["look"], np.float32)
     size, filters = look.shape[0], look.shape[-1]
     kernel = np.ascontiguousarray(look.reshape(-1, filters).T)
-    picture = _at_least(picture, size)
+    picture = _pad_edge(picture, size)
     if visible is not None:
-        visible = _at_least(visible, size)
+        visible = _pad_edge(visible, size)
     tops = range(0, len(picture) - size + 1, STRIDE * every)
     sums, count = np.zeros((2, filters)), 0
     for first in range(0, len(tops), _ROWS):
@@ -41,14 +42,14 @@ def gains(
         windows = _windows(luma(picture[band]), size, every)
         if visible is not None:
             windows = windows[:, _windows(visible[band], size, every).all(axis=0)]
-        for begin in range(0, windows.shape[1], _TOGETHER):
-            seen = np.abs(kernel @ windows[:, begin : begin + _TOGETHER])
+        for begin in range(0, windows.shape[1], _WINDOWS_PER_PRODUCT):
+            seen = np.abs(kernel @ windows[:, begin : begin + _WINDOWS_PER_PRODUCT])
             sums[0] += seen.sum(axis=1)
             seen *= seen
             sums[1] += np.einsum("fn,fn->f", seen, seen)
             count += seen.shape[1]
     if not count:
-        # Nowhere is enough in view.
+        # No window is entirely visible.
         return gains(params, picture, luma=luma, every=every)
     return _of_moments(params, *np.float32(sums / count))
 
@@ -56,7 +57,7 @@ def gains(
 def of_batch(
     params: dict, pictures: Float[np.ndarray, "b h w c"], weights: np.ndarray
 ) -> Float[np.ndarray, "b filters"]:
-    """Returns those of pictures of luma, or of RGB, whose `weights` make luma."""
+    """Computes the gains of each picture: luma, or RGB converted with `weights`."""
     return np.stack(
         [gains(params, x, luma=lambda rows: as_luma(rows, weights)) for x in pictures]
     )
@@ -65,7 +66,7 @@ def of_batch(
 def as_luma(
     rows: Shaped[np.ndarray, "h w c"], weights: np.ndarray
 ) -> Float[np.ndarray, "h w"]:
-    """Returns luma of RGB, weighted so, or of what is luma already."""
+    """Converts RGB rows to luma with `weights`; luma is returned as it is."""
     if rows.shape[-1] == 1:
         return rows[..., 0]
     red, green, blue = (rows[..., n] * np.float32(weights[n]) for n in range(3))
@@ -74,8 +75,8 @@ def as_luma(
 
 def _of_moments(params: dict, means: np.ndarray, fourths: np.ndarray) -> np.ndarray:
     peaks = np.sqrt(np.sqrt(fourths + np.float32(1e-14)))
-    told = np.log(np.concatenate([means + np.float32(3e-4), peaks]))
-    x = _dense(told / 4 + 1, params["hidden"])
+    features = np.log(np.concatenate([means + np.float32(3e-4), peaks]))
+    x = _dense(features / 4 + 1, params["hidden"])
     x = _dense(np.where(x >= 0, x, np.float32(0.1) * x), params["gains"])
     return (2 / (1 + np.exp(-x))).astype(np.float32)
 
@@ -85,14 +86,14 @@ def _dense(x: np.ndarray, params: dict) -> np.ndarray:
 
 
 def _windows(x: np.ndarray, size: int, every: int) -> np.ndarray:
-    """Returns `[size * size, windows]`: what the filters see, one column a window."""
+    """The windows that the filters see, as columns of `[size * size, windows]`."""
     found = np.lib.stride_tricks.sliding_window_view(x, (size, size))
     found = found[:: STRIDE * every, ::STRIDE].transpose(2, 3, 0, 1)
     return found.reshape(size * size, -1)
 
 
-def _at_least(x: np.ndarray, size: int) -> np.ndarray:
-    """Returns the picture with its border repeated where it is smaller."""
+def _pad_edge(x: np.ndarray, size: int) -> np.ndarray:
+    """Repeats the border of pictures smaller than `size`."""
     below, right = (max(0, size - side) for side in x.shape[:2])
     if not below and not right:
         return x

@@ -1,9 +1,9 @@
-"""A network of luma as a user shader of mpv and libplacebo.
+"""Networks for luma as user shaders of mpv and libplacebo.
 
-Players run such a file on the luma plane as the decoder gives it, before it is scaled
-or becomes RGB. Each pass draws one texture of four filters at half the width and
-height; the last adds the residual to the plane. Fragment passes alone are used, which
-OpenGL, Vulkan, Direct3D and Metal all have.
+Players run the file on the decoded luma plane, before scaling and conversion to RGB.
+Each pass renders one texture of four filters at half the width and height; the last
+pass adds the residual to the plane. Only fragment shaders are used, which OpenGL,
+Vulkan, Direct3D and Metal all support.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 from kdsharp.errors import UserError
 from kdsharp.export.network import TrainedNetwork
 
-# Black and the span to white, of a plane read as numbers from 0 to 1.
+# Black level and span to white, for planes read as values in [0, 1].
 LEVELS = {"studio": (16 / 255, 219 / 255), "full": (0.0, 1.0)}
 _FOLDED = "folded"
 _HALF = "LUMA.{0} LUMA.{0} 2 % + 2 /"
@@ -22,7 +22,7 @@ _HALF = "LUMA.{0} LUMA.{0} 2 % + 2 /"
 
 @dataclasses.dataclass(frozen=True)
 class _Pass:
-    """Draws `save`, or the plane itself, by `lines` from the textures that it binds."""
+    """A pass that renders to `save`, or to the plane itself if it is empty."""
 
     title: str
     binds: Sequence[str]
@@ -44,7 +44,7 @@ class _Pass:
 
 
 def check(network: TrainedNetwork) -> None:
-    """Refuses networks that a shader cannot hold."""
+    """Refuses networks that cannot be written as a shader."""
     model = network.model
     fits = (
         network.family == "real_time"
@@ -56,18 +56,18 @@ def check(network: TrainedNetwork) -> None:
     )
     if not fits:
         raise UserError(
-            f"{network.name} cannot become a shader: only real_time networks of luma "
-            "that fold by 2, without separable convolutions or a context, can"
+            f"{network.name} cannot be exported as a shader: only real_time networks "
+            "for luma that fold by 2, without separable convolutions or a context, can"
         )
 
 
 def shader(
     network: TrainedNetwork, *, range_: str = "studio", strength: float = 1.0
 ) -> str:
-    """The text of the shader.
+    """The source text of the shader.
 
-    `range_` says what black and white are in the planes that it will see; players do
-    not tell a shader. `strength` scales the residual.
+    `range_` tells what black and white are in the planes, because players do not pass
+    it on. `strength` scales the residual.
     """
     check(network)
     black, span = LEVELS[range_]
@@ -100,14 +100,15 @@ def shader(
 def _heading(network: TrainedNetwork, range_: str, strength: float) -> str:
     lines = [
         f"{network.name} of kdsharp {network.version}: sharpens luma",
-        f"trained for {network.card.get('degradation') or 'an unknown blur'}",
+        f"trained for {network.card.get('degradation') or 'an unknown degradation'}",
         f"planes in {range_} range, strength {strength:g}",
     ]
     return "".join(f"// {line}\n" for line in lines)
 
 
 def _fold(name: str, black: float, span: float) -> _Pass:
-    """Each square of four pixels becomes one; beyond the edge the picture mirrors."""
+    """Packs each 2x2 square of pixels into one; the picture is mirrored beyond its
+    edge."""
     lines = [
         "ivec2 size = ivec2(LUMA_size + 0.5);",
         "vec2 halves = vec2((size + 1) / 2);",
@@ -134,7 +135,7 @@ def _unfold(name: str, scale: float) -> _Pass:
 
 
 def _convolution(params: dict, group: int, inputs: Sequence[str]) -> list[str]:
-    """Lines that sum four filters over their neighbours; outside all is 0."""
+    """Lines that compute four filters, with zero padding."""
     kernel = np.asarray(params["kernel"], np.float64)[..., 4 * group : 4 * group + 4]
     bias = np.asarray(params["bias"], np.float64)[4 * group : 4 * group + 4]
     reach = kernel.shape[0] // 2
@@ -169,7 +170,7 @@ def _inside(row: int, column: int) -> str:
 
 
 def _matrix(weights: np.ndarray) -> str:
-    """Columns are inputs, as GLSL has it."""
+    """A matrix whose columns are inputs, as in GLSL."""
     return f"mat4({', '.join(map(_number, weights.ravel()))})"
 
 

@@ -1,8 +1,8 @@
-"""A small builder of ONNX graphs: pictures are planes, sizes are numbers or open.
+"""A small builder of ONNX graphs.
 
-Inside a graph a picture is `[batch, channel, height, width]`. A size is a Python number
-where it is known, and else the name of a tensor that holds it when the graph runs; the
-same lines of an architecture serve both.
+Inside a graph a picture is `[batch, channel, height, width]`. A size is a Python
+integer if it is known, otherwise the name of a tensor that holds it at run time;
+emitters work with both.
 """
 
 import dataclasses
@@ -13,17 +13,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# Numbers of a constant that is not worth a place of its own.
+# Constants of up to this many numbers are shared and never stored in 16 bits.
 _SMALL = 16
 
-# The largest integer in a kernel: of 7 bits, because processors without VNNI add two
-# products with an input's 8 bits in 16, where of 8 bits they would not fit.
-_MOST = 63
+# The largest integer of a quantised kernel. It has 7 bits, because processors without
+# VNNI add two products in 16 bits, which would overflow with 8 bits.
+_MAX_WEIGHT = 63
 
-# Of a range that holds one number alone.
-_LEAST = 1e-6
+# The least width of a range.
+_MIN_RANGE = 1e-6
 
-# Of a leaky ReLU: what goes into it, beside what comes out.
+# Prefix of the name that a leaky ReLU's input has among the watched values.
 BEFORE = "before "
 
 Value = str
@@ -34,9 +34,9 @@ Size = int | Value
 
 @dataclasses.dataclass(frozen=True)
 class Gains:
-    """`[1 or batch, filters, 1, 1]`, which filters are multiplied by.
+    """Factors of filters, `[1 or batch, filters, 1, 1]`.
 
-    They are `shared` where they are the same for all pictures.
+    `shared` tells that all pictures of a batch have the same gains.
     """
 
     value: Value
@@ -44,12 +44,12 @@ class Gains:
 
 
 class Graph:
-    """Nodes and constants so far; every method that adds a node returns its output.
+    """The nodes and constants of a graph; methods that add a node return its output.
 
-    Of `float16`, nodes between `enter` and `leave` compute in it; of `bfloat16`, which
-    few runtimes compute in, large constants are stored in it. What has a range in
-    `ranges`, its least and its most, goes through 8 bits. `watched` tells by the same
-    names what a range can be given for.
+    With `dtype` float16, nodes between `enter` and `leave` compute in it; with
+    bfloat16, which few runtimes compute in, large constants are stored in it. Values
+    with an entry (low, high) in `ranges` are quantised to 8 bits. `watched` lists, by
+    the same names, the values that ranges can be given for.
     """
 
     def __init__(
@@ -68,19 +68,19 @@ class Graph:
         self._known: dict[tuple, Value] = {}
 
     def node(self, operator: str, *inputs: Value, name: str = "", **attributes):
-        """Returns the one output of a new node."""
+        """Adds a node and returns its output."""
         output = self._name(name or operator.lower())
         self.nodes.append(
             helper.make_node(operator, inputs, [output], name=output, **attributes)
         )
         return output
 
-    def name_last(self, name: Value) -> None:
-        """Calls what the newest node gives by that name."""
+    def rename_last(self, name: Value) -> None:
+        """Renames the output of the newest node."""
         self.nodes[-1].output[0] = name
 
     def constant(self, value, name: str = "constant") -> Value:
-        """Returns a tensor that never changes; equal small ones are one."""
+        """Adds a constant; equal small ones are shared."""
         array = np.asarray(value)
         if self._inside and array.dtype == np.float32:
             if self._dtype == "float16":
@@ -98,46 +98,46 @@ class Graph:
         self._known[key] = self.constants[-1].name
         return self._known[key]
 
-    def number(self, value: float, name: str = "number") -> Value:
-        """Returns a float32 scalar."""
+    def scalar(self, value: float, name: str = "number") -> Value:
+        """Adds a float32 scalar."""
         return self.constant(np.float32(value), name)
 
     def integers(self, *values: int) -> Value:
-        """Returns a row of int64."""
+        """Adds a vector of int64."""
         return self.constant(np.int64(values), "integers")
 
     def enter(self, x: Value) -> Value:
-        """Returns x as what the network computes in."""
+        """Casts x to the element type of the network."""
         self._inside = True
         if self._dtype == "float16":
             return self.node("Cast", x, to=TensorProto.FLOAT16)
         return x
 
     def leave(self, x: Value) -> Value:
-        """Returns what the network gave as float32."""
+        """Casts the network's output back to float32."""
         self._inside = False
         if self._dtype == "float16":
             return self.node("Cast", x, to=TensorProto.FLOAT)
         return x
 
     def bound(self, x: Value, low: float, high: float) -> None:
-        """Says that x has no other values, spaced as 8 bits are."""
+        """Declares that x only takes values from low to high in 256 uniform steps."""
         self._bounds[x] = low, high
 
     # Sizes.
 
     def size(self, x: Value, axis: int) -> Value:
-        """Returns a tensor's open size, a row of one."""
+        """The size of a tensor along an axis at run time, as a vector of one."""
         return self.node("Shape", x, start=axis, end=axis + 1, name="size")
 
-    def row(self, *sizes: Size) -> Value:
-        """Returns sizes as one row."""
+    def join_sizes(self, *sizes: Size) -> Value:
+        """Joins sizes into one vector."""
         if all(isinstance(size, int) for size in sizes):
             return self.integers(*sizes)
-        return self.node("Concat", *map(self._as_row, sizes), axis=0)
+        return self.node("Concat", *map(self._as_vector, sizes), axis=0)
 
-    def to_multiple(self, size: Size, multiple: int) -> Size:
-        """Returns the size, rounded up."""
+    def round_up(self, size: Size, multiple: int) -> Size:
+        """Rounds a size up to a multiple."""
         if isinstance(size, int):
             return -(-size // multiple) * multiple
         if multiple == 1:
@@ -146,14 +146,14 @@ class Graph:
         more = self.node("Add", size, self.integers(multiple - 1))
         return self.node("Mul", self.node("Div", more, by), by)
 
-    def divided(self, size: Size, by: int) -> Size:
-        """Returns the size, a multiple of `by`, divided."""
+    def divide(self, size: Size, by: int) -> Size:
+        """Divides a size, which is a multiple of `by`."""
         if isinstance(size, int):
             return size // by
         return self.node("Div", size, self.integers(by))
 
-    def times(self, size: Size, by: int) -> Size:
-        """Returns the size, multiplied."""
+    def multiply(self, size: Size, by: int) -> Size:
+        """Multiplies a size."""
         if isinstance(size, int):
             return size * by
         return self.node("Mul", size, self.integers(by))
@@ -163,20 +163,24 @@ class Graph:
     def pad_below_right(
         self, x: Value, sizes: tuple[Size, Size], padded: tuple[Size, Size]
     ) -> Value:
-        """Returns the picture with its mirror image below and right."""
+        """Pads a picture below and right by mirroring."""
         for axis, size, wanted in zip((2, 3), sizes, padded, strict=True):
             if size != wanted:
-                x = self._mirrored(x, axis, size, wanted)
+                x = self._pad_mirrored(x, axis, size, wanted)
         return x
 
     def crop(
         self, x: Value, sizes: tuple[Size, Size], padded: tuple[Size, Size]
     ) -> Value:
-        """Returns the picture without what was padded."""
+        """Removes the padding."""
         if sizes == padded:
             return x
         return self.node(
-            "Slice", x, self.integers(0, 0), self.row(*sizes), self.integers(2, 3)
+            "Slice",
+            x,
+            self.integers(0, 0),
+            self.join_sizes(*sizes),
+            self.integers(2, 3),
         )
 
     def convolution(
@@ -191,10 +195,10 @@ class Graph:
         name: str = "conv",
         gains: Value = "",
     ) -> Value:
-        """Returns a Flax convolution with its kernel `[h, w, in, out]` and its bias.
+        """Adds a Flax convolution with kernel `[h, w, in, out]` and bias.
 
-        Padding is by default what keeps the size at stride 1. `gains` `[1, in, 1, 1]`
-        multiply what goes in, by way of the kernel, which is then not of 8 bits.
+        The default padding keeps the size at stride 1. `gains` `[1, in, 1, 1]` scale
+        the input by scaling the kernel, which is then not quantised.
         """
         kernel = np.asarray(params["kernel"], np.float32)
         size = kernel.shape[0]
@@ -204,8 +208,8 @@ class Graph:
         bias = np.asarray(params.get("bias", np.zeros(len(kernel))), np.float32)
         if name in self._ranges:
             low, high = self._bounds.get(x, self._ranges[name])
-            x, step = self._rounded(x, low, high)
-            inputs = self._in_8_bits(kernel, bias, step, name)
+            x, step = self._quantize(x, low, high)
+            inputs = self._quantize_weights(kernel, bias, step, name)
         else:
             inputs = [self.constant(kernel, f"{name}_kernel")]
             if gains:
@@ -224,15 +228,16 @@ class Graph:
             name=name,
         )
 
-    def in_8_bits(self, name: str) -> bool:
-        """Whether the convolution of that name has a range, and so integers."""
+    def is_quantized(self, name: str) -> bool:
+        """Whether the convolution of that name is quantised."""
         return name in self._ranges
 
     def transposed_convolution(
         self, x: Value, params: dict, *, padding: int, name: str
     ) -> Value:
-        """Returns a Flax transposed convolution of stride 2; padding as PyTorch's."""
-        # Flax slides the kernel over a spread-out picture, so that it lies turned.
+        """Adds a Flax transposed convolution of stride 2; `padding` is as in
+        PyTorch."""
+        # Flax convolves the dilated input, so its kernel is rotated by 180 degrees.
         kernel = np.asarray(params["kernel"], np.float32)[::-1, ::-1]
         size = kernel.shape[0]
         return self.node(
@@ -247,15 +252,15 @@ class Graph:
         )
 
     def relu(self, x: Value) -> Value:
-        """Returns x, or 0 where it is less."""
+        """Adds a ReLU."""
         return self.node("Relu", x)
 
     def leaky_relu(self, x: Value, slope: float) -> Value:
-        """Returns x, or so many times of it where it is less than 0."""
+        """Adds a leaky ReLU."""
         return self.node("LeakyRelu", self._before_relu(x), alpha=float(slope))
 
-    def learned_relu(self, x: Value, slopes: np.ndarray) -> Value:
-        """Returns the same with a slope for each channel."""
+    def prelu(self, x: Value, slopes: np.ndarray) -> Value:
+        """Adds a PReLU with one slope per channel."""
         slopes = np.asarray(slopes, np.float32)[:, None, None]
         return self.node("PRelu", self._before_relu(x), self.constant(slopes, "slopes"))
 
@@ -263,33 +268,34 @@ class Graph:
         name = BEFORE + x
         self.watched[name] = x
         if name in self._ranges:
-            x, _ = self._rounded(x, *self._ranges[name])
+            x, _ = self._quantize(x, *self._ranges[name])
         return x
 
-    def half_size(self, x: Value) -> Value:
-        """Returns the largest of each 2x2 pixels."""
+    def max_pool(self, x: Value) -> Value:
+        """Adds 2x2 max pooling."""
         return self.node("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
 
-    def double_size(self, x: Value) -> Value:
-        """Returns the picture at twice its height and width, interpolated linearly."""
+    def upsample(self, x: Value) -> Value:
+        """Adds bilinear upsampling by 2."""
         return self.node(
             "Resize",
             x,
             "",
-            # Float32 whatever the network computes in.
+            # Always float32.
             self._store(np.float32([1, 1, 2, 2]), "twice"),
             mode="linear",
             coordinate_transformation_mode="half_pixel",
         )
 
-    def channels(self, values: Sequence[float]) -> Value:
-        """Returns a number for each channel, to add to or multiply pictures by."""
+    def per_channel(self, values: Sequence[float]) -> Value:
+        """Adds a constant with one value per channel, to add to or multiply pictures
+        by."""
         return self.constant(np.float32(values).reshape(1, -1, 1, 1), "channels")
 
-    def _mirrored(self, x: Value, axis: int, size: Size, wanted: Size) -> Value:
-        """Returns x and, behind it, its own last lines in reverse.
+    def _pad_mirrored(self, x: Value, axis: int, size: Size, wanted: Size) -> Value:
+        """Appends the last lines of x in reverse, up to size `wanted`.
 
-        A picture smaller than its margin is mirrored again and again.
+        A picture smaller than the padding is mirrored repeatedly.
         """
         if isinstance(size, int) and isinstance(wanted, int):
             there = np.arange(size, wanted) % (2 * size)
@@ -305,31 +311,31 @@ class Graph:
             "Concat", x, self.node("Gather", x, index, axis=axis), axis=axis
         )
 
-    def _rounded(self, x: Value, low: float, high: float) -> tuple[Value, np.float32]:
-        """Returns the nearest of 256 numbers from low to high, and their distance."""
-        low, high = min(low, 0.0), max(high, low + _LEAST, 0.0)
+    def _quantize(self, x: Value, low: float, high: float) -> tuple[Value, np.float32]:
+        """Quantises x to 256 levels from low to high; also returns the step."""
+        low, high = min(low, 0.0), max(high, low + _MIN_RANGE, 0.0)
         step = np.float32((high - low) / 255)
         scale = self.constant(step, "scale")
         zero = self.constant(np.uint8(np.clip(round(-low / step), 0, 255)), "zero")
         x = self.node("QuantizeLinear", x, scale, zero)
         return self.node("DequantizeLinear", x, scale, zero), step
 
-    def _in_8_bits(
+    def _quantize_weights(
         self, kernel: np.ndarray, bias: np.ndarray, step: np.float32, name: str
     ) -> list[Value]:
-        """Returns a kernel and a bias as integers times a step for each filter."""
-        steps = np.abs(kernel).max((1, 2, 3)) / _MOST
-        # What is 0 everywhere may have any.
+        """Quantises a kernel and its bias, with one step per filter."""
+        steps = np.abs(kernel).max((1, 2, 3)) / _MAX_WEIGHT
+        # Any step will do for a filter of zeros.
         steps = np.where(steps > 0, steps, 1).astype(np.float32)
         whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
         added = np.round(bias / (steps * step)).astype(np.int32)
         return [
-            self._from_integers(whole, steps, f"{name}_kernel"),
-            self._from_integers(added, steps * step, f"{name}_bias"),
+            self._dequantize(whole, steps, f"{name}_kernel"),
+            self._dequantize(added, steps * step, f"{name}_bias"),
         ]
 
-    def _from_integers(self, whole: np.ndarray, steps: np.ndarray, name: str) -> Value:
-        """Returns integers times their steps, one for each of the first axis."""
+    def _dequantize(self, whole: np.ndarray, steps: np.ndarray, name: str) -> Value:
+        """Dequantises integers with one step per entry of the first axis."""
         return self.node(
             "DequantizeLinear",
             self.constant(whole, name),
@@ -338,10 +344,10 @@ class Graph:
             axis=0,
         )
 
-    def _as_row(self, size: Size) -> Value:
+    def _as_vector(self, size: Size) -> Value:
         return self.integers(size) if isinstance(size, int) else size
 
-    def _name(self, wish: str) -> str:
-        count = self._names.get(wish, 0)
-        self._names[wish] = count + 1
-        return f"{wish}_{count}" if count else wish
+    def _name(self, name: str) -> str:
+        count = self._names.get(name, 0)
+        self._names[name] = count + 1
+        return f"{name}_{count}" if count else name

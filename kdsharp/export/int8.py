@@ -1,7 +1,7 @@
-"""Eight bits: the range of what goes into each convolution, seen on pictures.
+"""Calibration of int8: finds the value range of the input of each convolution.
 
-Kernels take a step for each filter, what goes into them one step in all. What the
-network adds to is not rounded, nor are sums.
+Kernels are quantised per filter, inputs per tensor. Neither sums nor the picture that
+the residual is added to are quantised.
 """
 
 import contextlib
@@ -14,53 +14,54 @@ from flax.traverse_util import flatten_dict
 
 from kdsharp.base import atomic_files, optional
 from kdsharp.base.cache import cache_folder
-from kdsharp.export import onnx_models, trial
+from kdsharp.export import onnx_models, samples
 from kdsharp.export.graph import BEFORE
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.onnx_models import Ranges
-from kdsharp.export.trial import Pair
+from kdsharp.export.samples import SamplePair
 
-# To be raised when the same pictures give other ranges.
+# Increase this when the same pictures give different ranges.
 _VERSION = 1
 
-# Of the values seen, one in so many counts.
+# One in this many values is sampled.
 _EVERY = 7
+# Fractions of the observed extremes that are tried as ends of a range.
 _PARTS = np.linspace(0.5, 1, 11)
 
 
 def ranges(network: TrainedNetwork) -> Ranges:
-    """Returns the ranges on generated pictures, kept for the next time."""
-    kept = cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
+    """Calibrates on generated pictures; results are cached on disk."""
+    cached = cache_folder() / "ranges" / f"{_fingerprint(network)}.json"
     try:
         return {
-            name: tuple(ends) for name, ends in json.loads(kept.read_text()).items()
+            name: tuple(ends) for name, ends in json.loads(cached.read_text()).items()
         }
     except (OSError, ValueError, AttributeError, TypeError):
-        found = calibrate(network, trial.pairs(network))
-    with contextlib.suppress(OSError):  # Then it is found anew each time.
-        atomic_files.write_text(kept, json.dumps(found))
+        found = calibrate(network, samples.pairs(network))
+    with contextlib.suppress(OSError):  # Calibration is then repeated each time.
+        atomic_files.write_text(cached, json.dumps(found))
     return found
 
 
 def _fingerprint(network: TrainedNetwork) -> str:
-    """Returns what changes with anything that ranges depend on."""
-    told = json.dumps([_VERSION, network.version, network.card], default=str)
-    content = hashlib.sha256(told.encode())
+    """A hash of everything that the ranges depend on."""
+    described = json.dumps([_VERSION, network.version, network.card], default=str)
+    content = hashlib.sha256(described.encode())
     for path, value in sorted(flatten_dict(network.params, sep="/").items()):
         content.update(path.encode())
         content.update(np.ascontiguousarray(value).tobytes())
     return content.hexdigest()[:32]
 
 
-def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
-    """Returns the least and the most of all that is rounded, on these pictures.
+def calibrate(network: TrainedNetwork, pairs: Sequence[SamplePair]) -> Ranges:
+    """Finds the range of every value that is quantised, on given pictures.
 
-    Sharp ones are looked at, too: the network will meet some.
+    Sharp pictures are included, because networks meet them in practice.
     """
     _, onnxruntime = optional.require(
         "onnx", "onnxruntime", purpose="calibrating 8 bits"
     )
-    graph, watched = onnx_models.watched(network)
+    graph, watched = onnx_models.calibration_model(network)
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -74,9 +75,9 @@ def calibrate(network: TrainedNetwork, pairs: Sequence[Pair]) -> Ranges:
 
 
 def _best(values: np.ndarray) -> tuple[float, float]:
-    """Returns the range that rounds these with the least squared error.
+    """The range whose quantisation has the least squared error on these values.
 
-    A few extremes beyond it cost less than coarser steps for all the rest.
+    Clipping a few extremes costs less than coarser steps for all other values.
     """
     low, high = float(values.min()), float(values.max())
     low = min((part * low for part in _PARTS), key=lambda x: _error(values, x, high))
@@ -91,19 +92,19 @@ def _error(values: np.ndarray, low: float, high: float) -> float:
     return float(np.mean(np.square(whole * step + low - values)))
 
 
-def of_inputs(ranges: Ranges) -> Ranges:
-    """Returns the ranges of convolutions' inputs alone.
+def only_inputs(ranges: Ranges) -> Ranges:
+    """Keeps only the ranges of convolution inputs.
 
-    OpenVINO computes a leaky ReLU together with the convolution before it, and rounds
-    once; onnxruntime computes in 8 bits only between two roundings.
+    OpenVINO fuses a leaky ReLU with the convolution before it and rounds once;
+    onnxruntime computes in 8 bits only between two quantised values.
     """
     return {k: v for k, v in ranges.items() if not k.startswith(BEFORE)}
 
 
-def of_constants(ranges: Ranges, network: TrainedNetwork) -> Ranges:
-    """Returns the ranges without that of a convolution whose kernel gains may change.
+def without_scaled_kernel(ranges: Ranges, network: TrainedNetwork) -> Ranges:
+    """Drops the range of a convolution whose kernel may be scaled by gains.
 
-    In float32 onnxruntime takes less time for it than to multiply its input by gains.
+    In onnxruntime, float32 is faster for it than multiplying its input by the gains.
     """
     last = f"conv{network.model.depth}" if network.has_context else ""
     return {k: v for k, v in ranges.items() if k != last}

@@ -1,11 +1,12 @@
-"""What the integers of a picture or of a plane of video stand for."""
+"""The meaning of the integers of a picture or a plane of video."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Levels:
-    """The integers of a plane that stand for 0 and 1, and the largest there is."""
+    """The integers that stand for 0 (black) and 1 (white), and the largest valid
+    one."""
 
     black: int
     white: int
@@ -13,12 +14,12 @@ class Levels:
 
     @property
     def dtype(self) -> str:
-        """How they are stored."""
+        """The element type that holds them."""
         return "uint8" if self.top < 256 else "uint16"
 
 
 def of_video(depth: int, range_: str) -> Levels:
-    """Returns those of video in `full` or `studio` range."""
+    """The levels of `full` or `studio` range video at a bit depth."""
     top = 2**depth - 1
     if range_ == "full":
         return Levels(0, top, top)

@@ -1,4 +1,4 @@
-"""What is exported: a network without batch norm, its name and its card."""
+"""The network to export: its module, parameters without batch norm, and card."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from kdsharp.weights import fold, store
 
 @dataclasses.dataclass(frozen=True)
 class TrainedNetwork:
-    """A module of that family and its parameters, batch norm folded into them."""
+    """A Flax module with its parameters, into which batch norm is folded."""
 
     name: str
     family: str
@@ -29,11 +29,11 @@ class TrainedNetwork:
 
     @property
     def has_context(self) -> bool:
-        """Whether a look at the whole picture sets gains of its filters."""
+        """Whether the context of the whole picture sets gains of its filters."""
         return bool(getattr(self.model, "context", 0))
 
     def metadata(self) -> dict[str, str]:
-        """Returns what a file says of itself beside its numbers."""
+        """Metadata to store in exported files."""
         return {
             "name": self.name,
             "kdsharp": self.version,
@@ -43,12 +43,12 @@ class TrainedNetwork:
 
     @functools.cached_property
     def variables(self) -> dict:
-        """What the module is applied to."""
+        """The variables to apply the module with."""
         return {"params": self.params}
 
 
 def of_weights(weights: str | store.Weights) -> TrainedNetwork:
-    """Returns the network of weights, or of their name."""
+    """Loads the network of weights, or of the name of weights."""
     if isinstance(weights, str):
         given, weights = weights, store.load(weights)
         name = name_of(given, weights.card)
@@ -58,7 +58,7 @@ def of_weights(weights: str | store.Weights) -> TrainedNetwork:
 
 
 def name_of(weights: str, card: dict) -> str:
-    """Returns what the network of these weights is called."""
+    """The name of a network: from its card, or else from its file."""
     name = weights if weights in store.shipped() else Path(weights).stem
     return card.get("name") or name
 
@@ -66,7 +66,7 @@ def name_of(weights: str, card: dict) -> str:
 def of_variables(
     name: str, model: dict, variables: dict, card: dict | None = None
 ) -> TrainedNetwork:
-    """Returns a network of such arguments of `models.create`."""
+    """Makes a network from arguments of `models.create` and its variables."""
     arguments, folded = fold.fold(model, variables)
     arguments.pop("dtype", None)
     return TrainedNetwork(

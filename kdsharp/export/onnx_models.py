@@ -1,14 +1,14 @@
-"""A network as a whole graph: pixels in, restored pixels out, of whatever kind.
+"""Complete ONNX graphs, from pixels to restored pixels.
 
-What a graph is fed and gives:
+Inputs and outputs:
 
     float   float32 `[batch, height, width, channel]` in [0, 1]
     uint8   the same shape, 0 to 255
-    plane   uint8 or uint16 `[height, width]`, or `[height, width, 3]`, as video has it
+    plane   uint8 or uint16 `[height, width]` or `[height, width, 3]`, as in video
 
-Conversions, padding, the mean, the residual and the clip are nodes of the graph. So is
-the context of networks that have one, or their gains are a second input, `GAINS`, of
-float32 `[1, filter, 1, 1]`, for all pictures.
+Conversion, padding, mean subtraction, residual and clipping are part of the graph. So
+is the context of networks that have one; alternatively, their gains are a second input
+`GAINS`, float32 `[1, filter, 1, 1]`, which applies to all pictures.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks import context
 
 OPSET = 20
-# What onnx 1.16 wrote: old enough for every runtime that knows the opset.
+# The version of onnx 1.16, which every runtime that knows the opset can read.
 _IR_VERSION = 10
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -41,7 +41,7 @@ _ELEMENTS = {
 }
 
 
-def batches(
+def batch_model(
     network: TrainedNetwork,
     interface: str = "float",
     *,
@@ -50,20 +50,23 @@ def batches(
     clip: bool = True,
     gains_given: bool = False,
 ) -> onnx.ModelProto:
-    """Returns a graph of any batch, height and width; `interface` float or uint8.
+    """Builds a graph for any batch size, height and width.
 
-    Without `clip` floats may come out beyond 0 and 1. With `gains_given` networks that
-    have a context take their gains as an input.
+    `interface` is float or uint8. Without `clip`, float outputs may exceed [0, 1]. With
+    `gains_given`, networks with a context take their gains as an input.
     """
     graph = Graph(dtype, ranges)
     gains = _GIVEN if gains_given and network.has_context else None
-    return _batches(graph, network, interface, clip=clip, gains=gains)
+    return _batch_model(graph, network, interface, clip=clip, gains=gains)
 
 
-def watched(network: TrainedNetwork) -> tuple[onnx.ModelProto, dict[str, Value]]:
-    """Returns a graph that gives what can have a range, too: its outputs by name."""
+def calibration_model(
+    network: TrainedNetwork,
+) -> tuple[onnx.ModelProto, dict[str, Value]]:
+    """Builds a graph that also outputs every value to be calibrated, and their
+    names."""
     graph = Graph()
-    model = _batches(graph, network, "float")
+    model = _batch_model(graph, network, "float")
     for value in dict.fromkeys(graph.watched.values()):
         model.graph.output.append(
             helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
@@ -71,7 +74,7 @@ def watched(network: TrainedNetwork) -> tuple[onnx.ModelProto, dict[str, Value]]
     return model, graph.watched
 
 
-def _batches(
+def _batch_model(
     graph: Graph,
     network: TrainedNetwork,
     interface: str,
@@ -83,16 +86,16 @@ def _batches(
     x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
     if network.has_context and not gains:
-        floats = _scaled(graph, x, pixels) if pixels else x
+        floats = _to_floats(graph, x, pixels) if pixels else x
         found = context.gains(graph, floats, sizes, network.model, network.params)
         gains = Gains(found, shared=False)
-    x = _restored(graph, x, sizes, network, pixels, clip=clip, gains=gains)
+    x = _restore(graph, x, sizes, network, pixels, clip=clip, gains=gains)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
     return _model(graph, "uint8" if pixels else "float32", shape, network, gains)
 
 
-def planes(
+def plane_model(
     network: TrainedNetwork,
     width: int,
     height: int,
@@ -103,11 +106,11 @@ def planes(
     rgb: bool = False,
     ranges: Ranges | None = None,
 ) -> onnx.ModelProto:
-    """Returns a graph of one size, for one plane of video or one RGB picture.
+    """Builds a graph of one size, for a plane of video or an RGB picture.
 
-    What lies outside of studio range is kept, being there for sharp edges to overshoot.
-    With `rgb` a network of luma is given RGB, too, and lets colour pass. A network with
-    a context takes its gains as an input.
+    Values outside of studio range are kept, because edges may overshoot. With `rgb`, a
+    network for luma takes RGB and leaves chroma unchanged. A network with a context
+    takes its gains as an input.
     """
     graph = Graph(ranges=ranges)
     gains = _GIVEN if network.has_context else None
@@ -120,16 +123,16 @@ def planes(
         x = graph.node("Transpose", INPUT, perm=[2, 0, 1])
         x = graph.node("Unsqueeze", x, graph.integers(0))
     if channels == network.model.channels:
-        x = _restored(graph, x, sizes, network, pixels, strength, gains=gains)
+        x = _restore(graph, x, sizes, network, pixels, strength, gains=gains)
     else:
-        x = _scaled(graph, x, pixels)
+        x = _to_floats(graph, x, pixels)
         weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
         luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
-        sharp = _restored(
+        sharp = _restore(
             graph, luma, sizes, network, None, strength, clip=False, gains=gains
         )
         x = graph.node("Add", x, graph.node("Sub", sharp, luma))
-        x = _rounded(graph, x, pixels)
+        x = _to_integers(graph, x, pixels)
     if channels == 1:
         graph.node("Squeeze", x, graph.integers(0, 1))
         return _model(graph, pixels.dtype, [*sizes], network, gains)
@@ -138,7 +141,7 @@ def planes(
     return _model(graph, pixels.dtype, [*sizes, channels], network, gains)
 
 
-def _restored(
+def _restore(
     graph: Graph,
     x: Value,
     sizes: tuple[Size, Size],
@@ -148,20 +151,20 @@ def _restored(
     clip: bool = True,
     gains: Gains | None = None,
 ) -> Value:
-    """Returns planes of the same size, of integers if the input is."""
+    """Restores plane_model; integers in give integers out."""
     family, model = models.find(network.family), network.model
     multiple = models.receptive_field(model).multiple
     factor = multiple if family.folded else 1
-    padded = tuple(graph.to_multiple(size, multiple) for size in sizes)
+    padded = tuple(graph.round_up(size, multiple) for size in sizes)
     x = graph.pad_below_right(x, sizes, padded)
-    # Bytes are the lightest to fold; runtimes cannot fold integers of two.
+    # Folding bytes is the cheapest; runtimes cannot fold 16-bit integers.
     bytes_ = pixels is not None and pixels.dtype == "uint8"
     if bytes_:
-        x = _folded(graph, x, factor)
+        x = _fold(graph, x, factor)
     if pixels:
-        x = _scaled(graph, x, pixels)
+        x = _to_floats(graph, x, pixels)
     if not bytes_:
-        x = _folded(graph, x, factor)
+        x = _fold(graph, x, factor)
     blurred = x
     if bytes_:
         span = pixels.white - pixels.black
@@ -175,50 +178,50 @@ def _restored(
     if strength != 1 and family.draws_picture:
         x = graph.node("Sub", x, blurred)
     if strength != 1:
-        x = graph.node("Mul", x, graph.number(strength))
+        x = graph.node("Mul", x, graph.scalar(strength))
     if strength != 1 or not family.draws_picture:
         x = graph.node("Add", blurred, x)
     if clip and not pixels:
-        x = graph.node("Clip", x, graph.number(0), graph.number(1))
+        x = graph.node("Clip", x, graph.scalar(0), graph.scalar(1))
     if not bytes_:
-        x = _unfolded(graph, x, factor)
+        x = _unfold(graph, x, factor)
     if pixels:
-        x = _rounded(graph, x, pixels)
+        x = _to_integers(graph, x, pixels)
     if bytes_:
-        x = _unfolded(graph, x, factor)
+        x = _unfold(graph, x, factor)
     return graph.crop(x, sizes, padded)
 
 
-def _folded(graph: Graph, x: Value, factor: int) -> Value:
-    """Returns each square of pixels as one.
+def _fold(graph: Graph, x: Value, factor: int) -> Value:
+    """Folds each square of pixels into channels (space to depth).
 
-    ONNX numbers channels as `kdsharp.models.real_time.fold` does: the pixels of a
-    square row by row, each with its channels.
+    The channel order is that of `kdsharp.models.real_time.fold`: the pixels of a square
+    row by row, each with all its channels.
     """
     return graph.node("SpaceToDepth", x, blocksize=factor) if factor > 1 else x
 
 
-def _unfolded(graph: Graph, x: Value, factor: int) -> Value:
-    """Returns what was folded as it was."""
+def _unfold(graph: Graph, x: Value, factor: int) -> Value:
+    """Reverses `_fold` (depth to space)."""
     if factor == 1:
         return x
     return graph.node("DepthToSpace", x, blocksize=factor, mode="DCR")
 
 
-def _scaled(graph: Graph, x: Value, pixels: Levels) -> Value:
-    """Returns integers as float32, black 0 and white 1."""
+def _to_floats(graph: Graph, x: Value, pixels: Levels) -> Value:
+    """Converts integers to float32, with black 0 and white 1."""
     x = graph.node("Cast", x, to=TensorProto.FLOAT)
     if pixels.black:
-        x = graph.node("Sub", x, graph.number(pixels.black))
-    return graph.node("Div", x, graph.number(pixels.white - pixels.black))
+        x = graph.node("Sub", x, graph.scalar(pixels.black))
+    return graph.node("Div", x, graph.scalar(pixels.white - pixels.black))
 
 
-def _rounded(graph: Graph, x: Value, pixels: Levels) -> Value:
-    """Returns the nearest of a plane's integers."""
-    x = graph.node("Mul", x, graph.number(pixels.white - pixels.black))
+def _to_integers(graph: Graph, x: Value, pixels: Levels) -> Value:
+    """Rounds floats to the integers of a plane."""
+    x = graph.node("Mul", x, graph.scalar(pixels.white - pixels.black))
     if pixels.black:
-        x = graph.node("Add", x, graph.number(pixels.black))
-    x = graph.node("Clip", x, graph.number(0), graph.number(pixels.top))
+        x = graph.node("Add", x, graph.scalar(pixels.black))
+    x = graph.node("Clip", x, graph.scalar(0), graph.scalar(pixels.top))
     x = graph.node("Round", x)
     return graph.node("Cast", x, to=_ELEMENTS[pixels.dtype])
 
@@ -230,7 +233,7 @@ def _model(
     network: TrainedNetwork,
     gains: Gains | None = None,
 ) -> onnx.ModelProto:
-    graph.name_last(OUTPUT)
+    graph.rename_last(OUTPUT)
     inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
     if gains is _GIVEN:
         of_gains = [1, network.model.width, 1, 1]

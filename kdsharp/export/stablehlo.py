@@ -1,8 +1,7 @@
-"""Networks as StableHLO: what XLA compiles, and compilers beside it.
+"""Networks as StableHLO, the input of XLA and other compilers.
 
-The file is a zip archive of three: `program.bin`, which `jax.export.deserialize` makes
-a function of again; `program.mlir`, the same as portable bytecode for others; and
-`card.json`, what every exported file says of itself.
+The file is a zip archive of `program.bin`, for `jax.export.deserialize`;
+`program.mlir`, the same program as portable bytecode; and `card.json`, the metadata.
 """
 
 import io
@@ -24,7 +23,8 @@ _PROGRAM, _PORTABLE, _CARD = "program.bin", "program.mlir", "card.json"
 
 
 def archive(network: TrainedNetwork, interface: str, dtype: str) -> bytes:
-    """Returns the file, for any batch, height and width."""
+    """Exports the network for any batch size, height and width, as bytes of the
+    file."""
     symbols = export.symbolic_shape("batch, height, width")
     pixels = np.uint8 if interface == "uint8" else np.float32
     shape = jax.ShapeDtypeStruct((*symbols, network.model.channels), pixels)
@@ -39,13 +39,13 @@ def archive(network: TrainedNetwork, interface: str, dtype: str) -> bytes:
 
 
 def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns what the file restores by."""
+    """Loads a file as a function from pixels to restored pixels."""
     with zipfile.ZipFile(path) as zipped:
         return export.deserialize(bytearray(zipped.read(_PROGRAM))).call
 
 
 def restorer(network: TrainedNetwork, interface: str, dtype: str) -> Callable:
-    """Returns the function of pixels that an exported file computes."""
+    """The function from pixels to restored pixels that is exported."""
     model = network.model.clone(dtype=jnp.dtype(dtype))
     multiple = models.receptive_field(network.model).multiple
 
@@ -66,7 +66,7 @@ def restorer(network: TrainedNetwork, interface: str, dtype: str) -> Callable:
 
 
 def _gains(network: TrainedNetwork, blurred: jax.Array) -> jax.Array:
-    """Returns the gains for pictures that are not padded to the network's grid."""
+    """Computes the gains of pictures that are not padded to the network's grid."""
     model, params = network.model, network.params["context"]
     look = real_time.Context(model.width, model.context)
     for axis in (1, 2):
@@ -77,7 +77,7 @@ def _gains(network: TrainedNetwork, blurred: jax.Array) -> jax.Array:
 
 
 def _mirrored(x: jax.Array, axis: int, multiple: int) -> jax.Array:
-    """Returns the picture as networks pad it, also where its size is a symbol."""
+    """Pads to a multiple as networks do; the size may be symbolic."""
     if multiple == 1:
         return x
     size = x.shape[axis]

@@ -1,6 +1,6 @@
-"""Files and streams in and out, with all that they hold beside their pixels.
+"""Picture and video files and streams, read and written with their metadata.
 
-`pictures.read` returns pixels, upright, with alpha and all their bits, and the details
-(EXIF, colour profile, resolution, quality) that `pictures.write` takes along; `video/`
-has what moves. What sharpens the pixels lives in `runtime`.
+`pictures.read` returns upright pixels, with alpha and full bit depth, and the metadata
+(EXIF, colour profile, resolution, quality) that `pictures.write` stores again; `video/`
+does the same for video. The pixels are sharpened in `runtime`.
 """

@@ -20,7 +20,7 @@ from PIL import Image
 
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
-from kdsharp.media import details as detail
+from kdsharp.media import metadata as meta
 from kdsharp.media import pictures, sixteen_bit, tags
 
 Band = Shaped[np.ndarray, "rows w c"]
@@ -29,6 +29,11 @@ Band = Shaped[np.ndarray, "rows w c"]
 _BYTES = 16_000_000
 _ROWS = 64
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What decoders raise of a damaged file.
+_DAMAGE = (
+    *(UserError, OSError, LookupError, ValueError, SyntaxError),
+    *(struct.error, zlib.error),
+)
 # Tags of a TIFF that differ in a band, and those by which its rows are not plain.
 _HEIGHT, _OFFSETS, _LENGTHS, _ROWS_PER_STRIP = 257, 273, 279, 278
 _ORIENTATION, _PLANAR, _TILES = 274, 284, 322
@@ -49,7 +54,7 @@ class Rows:
         first = source.first
         pixels = first.pixels
         channels = 1 if pixels.ndim == 2 else pixels.shape[-1]
-        self.details: detail.Details = first.details
+        self.metadata: meta.Metadata = first.metadata
         self.dtype = pixels.dtype
         self.shape = (source.height, pixels.shape[1], channels)
         self._start()
@@ -62,7 +67,7 @@ class Rows:
         if rows.start < self._top:
             self._start()
         while self._top + len(self._held) < rows.stop:
-            band = next(self._coming).reshape(-1, *self.shape[1:])
+            band = self._next().reshape(-1, *self.shape[1:])
             left = max(0, min(rows.start - self._top, len(self._held)))
             self._held = np.concatenate([self._held[left:], band])
             self._top += left
@@ -71,6 +76,15 @@ class Rows:
     def can_become(self, format_: str) -> bool:
         """Whether `write` writes it in that format."""
         return format_ in _SAVERS or (format_ == "JPEG" and self.image is not None)
+
+    def _next(self) -> np.ndarray:
+        try:
+            return next(self._coming)
+        except StopIteration:
+            raise UserError("it is damaged (rows are missing)") from None
+        except _DAMAGE as error:
+            reason = str(error).removeprefix("standard input: ")
+            raise UserError(reason) from error
 
     def _start(self) -> None:
         self._coming = self._source.bands()
@@ -86,10 +100,10 @@ def open_rows(path: Path) -> Rows | None:
             if getattr(image, "n_frames", 1) > 1:
                 return None
         rows = Rows(kind(path))
-    except Exception:  # To read it whole will say why.
-        return None
+    except (*_DAMAGE, Image.DecompressionBombError, MemoryError):
+        return None  # To read it whole will say why.
     plain = rows.dtype in (np.uint8, np.uint16) and rows.shape[-1] in (1, 3)
-    whole = rows.details.inks or rows.details.gain_map
+    whole = rows.metadata.cmyk or rows.metadata.gain_map
     return rows if plain and not whole else None
 
 
@@ -101,7 +115,7 @@ def write(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Writes the bands of a picture of that shape and with those details."""
+    """Writes the bands of a picture of that shape and with that metadata."""
     save = _SAVERS.get(format_, _write_jpeg)
     try:
         with atomic_files.atomic_write(path) as unfinished:
@@ -137,7 +151,7 @@ class _Png:
         first = self._file(b"\0" * (1 + self._row), 1)
         self.first = pictures.read(first)
         with Image.open(io.BytesIO(first)) as image:
-            if image.getexif().get(detail.ORIENTATION, 1) != 1:
+            if image.getexif().get(meta.ORIENTATION, 1) != 1:
                 raise UserError("its rows are not those that are seen")
 
     def bands(self) -> Iterator[np.ndarray]:
@@ -243,7 +257,7 @@ class _Tiff:
 
     def _numbers(self, tag: int, *default: int) -> tuple[int, ...]:
         entry = self._tags.get(tag)
-        return entry.numbers() if isinstance(entry, tags.Entry) else default
+        return entry.numbers() if isinstance(entry, tags.Tag) else default
 
 
 class _Jpeg:
@@ -253,12 +267,12 @@ class _Jpeg:
         content = path.read_bytes()
         self.image = Image.open(io.BytesIO(content))
         self.image.load()
-        if self.image.getexif().get(detail.ORIENTATION, 1) != 1:
+        if self.image.getexif().get(meta.ORIENTATION, 1) != 1:
             raise UserError("its rows are not those that are seen")
         if self.image.mode not in ("L", "RGB"):
             raise UserError("its pixels are not those that are seen")
         self.height = self.image.height
-        told = detail.of_image(self.image, content)
+        told = meta.of_image(self.image, content)
         self.first = pictures.Picture(self._cut(0, 1), told)
         self._at_once = max(1, _BYTES // self.first.pixels.nbytes)
 
@@ -308,7 +322,7 @@ def _write_png(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
     before = np.zeros(width * step, np.uint8)
     file.write(_SIGNATURE)
     for name, body in sixteen_bit.png_chunks(
-        sixteen_bit.png_head(channels, rows.details)
+        sixteen_bit.png_head(channels, rows.metadata)
     ):
         if name == b"IHDR":
             size = struct.pack(">LLB", width, height, 8 * rows.dtype.itemsize)
@@ -319,7 +333,7 @@ def _write_png(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
         for piece in _pieces(bands):
             stored = piece.astype(rows.dtype.newbyteorder(">"))
             stored = stored.reshape(len(piece), -1).view(np.uint8)
-            packed = pack.compress(sixteen_bit.filtered(stored, before, step))
+            packed = pack.compress(sixteen_bit.paeth_filter(stored, before, step))
             before = stored[-1]
             if packed:
                 file.write(_chunk(b"IDAT", packed))
@@ -332,7 +346,7 @@ def _write_tiff(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
     for piece in _pieces(bands):
         lengths.append(file.write(sixteen_bit.strip(piece)))
     directory = sixteen_bit.tiff_directory(
-        rows.shape, 8 * rows.dtype.itemsize, lengths, rows.details
+        rows.shape, 8 * rows.dtype.itemsize, lengths, rows.metadata
     )
     try:
         tags.append(file, directory)
@@ -350,4 +364,4 @@ def _write_jpeg(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
         pixels = band[..., 0] if band.shape[-1] == 1 else band
         rows.image.paste(Image.fromarray(np.ascontiguousarray(pixels)), (0, top))
         top += len(band)
-    rows.image.save(file, "JPEG", **pictures.save_options(rows.details, "JPEG"))
+    rows.image.save(file, "JPEG", **pictures.save_options(rows.metadata, "JPEG"))

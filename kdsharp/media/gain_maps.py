@@ -1,7 +1,7 @@
-"""Gain maps: the small second picture by which a phone's JPEG is shown in HDR.
+"""Gain maps: the second, small picture with which phones store HDR in a JPEG.
 
-It stands behind the first picture, found by an index (CIPA DC-007, Multi-Picture
-Format). Here it is taken out of a file and put behind a picture that was changed.
+It follows the first picture and is located by an index (CIPA DC-007, Multi-Picture
+Format). This module extracts it and appends it to the changed picture.
 """
 
 import io
@@ -20,22 +20,22 @@ _QUALITY = 95
 
 
 def find(content: bytes) -> bytes:
-    """Returns the file of the gain map that a JPEG has, or nothing."""
+    """Extracts the gain map of a JPEG, as a file; empty if it has none."""
     for name, at, body in jpeg.segments(content):
         if name == jpeg.APP2 and body.startswith(b"MPF\0"):
             index = tags.parse(body[4:]).get(_INDEX)
-            # Offsets count from the byte order of the index.
+            # Offsets are relative to the byte order mark of the index.
             return _indexed(content, index, at + 8, body[4:6]) if index else b""
     return b""
 
 
-def turned(gain_map: bytes, orientation: int) -> bytes:
-    """Returns the gain map of a picture that was turned upright."""
+def rotated(gain_map: bytes, orientation: int) -> bytes:
+    """Rotates the gain map of a picture with that EXIF orientation."""
     if orientation == 1 or not gain_map:
         return gain_map
     with Image.open(io.BytesIO(gain_map)) as image:
         image.load()
-        # EXIF would ask to turn it again; the rest says how to use it.
+        # Keeps the metadata of the gain map, without its EXIF orientation.
         told = b"".join(
             jpeg.segment(name, body)
             for name, _, body in jpeg.segments(gain_map)
@@ -50,8 +50,8 @@ def turned(gain_map: bytes, orientation: int) -> bytes:
     return file.getvalue()
 
 
-def with_length(xmp: bytes, before: int, after: int) -> bytes:
-    """Returns XMP in which the gain map is as long as it became."""
+def with_map_length(xmp: bytes, before: int, after: int) -> bytes:
+    """Updates the length of the gain map that XMP states."""
 
     def change(found: re.Match) -> bytes:
         is_it = int(found[2]) == before
@@ -61,7 +61,7 @@ def with_length(xmp: bytes, before: int, after: int) -> bytes:
 
 
 def append(file: bytes, gain_map: bytes) -> bytes:
-    """Returns a JPEG with the gain map behind it, and an index to find it by."""
+    """Appends a gain map to a JPEG, with the index that locates it."""
     at = 2
     for name, start, body in jpeg.segments(file):
         if not jpeg.APP0 <= name <= jpeg.APP15:
@@ -79,15 +79,15 @@ def _index(first: int, second: int, offset: int) -> bytes:
     entries += struct.pack("<LLLHH", 0, second, offset, 0, 0)
     return b"MPF\0" + tags.pack(
         {
-            _VERSION: tags.Entry(tags.UNDEFINED, b"0100"),
+            _VERSION: tags.Tag(tags.UNDEFINED, b"0100"),
             _NUMBER: tags.longs(2),
-            _INDEX: tags.Entry(tags.UNDEFINED, entries),
+            _INDEX: tags.Tag(tags.UNDEFINED, entries),
         }
     )
 
 
 def _indexed(content: bytes, index, base: int, order: bytes) -> bytes:
-    """Returns the first picture of the index that is a gain map."""
+    """The first picture of the index that is a gain map."""
     sign = "<" if order == b"II" else ">"
     for at in range(16, len(index.content) - 15, 16):
         size, offset = struct.unpack_from(sign + "LL", index.content, at + 4)

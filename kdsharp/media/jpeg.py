@@ -1,4 +1,4 @@
-"""The segments of JPEG files that Pillow does not hand on."""
+"""JPEG segments that Pillow does not expose."""
 
 import struct
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 
 
 def segments(jpeg: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yields marker, place and body of what comes before the pixels."""
+    """Yields marker, offset and body of each segment before the pixels."""
     at = 2
     while jpeg[at : at + 1] == b"\xff" and at + 4 <= len(jpeg):
         name = jpeg[at + 1]
@@ -24,7 +24,7 @@ def segment(name: int, body: bytes) -> bytes:
 
 
 def extended_xmp(jpeg: bytes) -> bytes:
-    """Returns the segments of XMP that was too long for one, as they stand."""
+    """The segments of extended XMP (longer than one segment), unchanged."""
     return b"".join(
         segment(name, body)
         for name, _, body in segments(jpeg)

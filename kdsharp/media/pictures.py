@@ -1,6 +1,6 @@
-"""Pictures as files: upright pixels with alpha and every bit, and what goes with them.
+"""Picture files: upright pixels with alpha and full bit depth, and their metadata.
 
-Read is whatever Pillow opens; written are the formats of `ENDINGS`.
+Reads every format that Pillow opens; writes the formats in `EXTENSIONS`.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kdsharp.base import atomic_files, choices
 from kdsharp.errors import UserError
-from kdsharp.media import details as detail
-from kdsharp.media import gain_maps, inks, kinds, light, sixteen_bit, tags
+from kdsharp.media import cicp, cmyk, file_types, gain_maps, sixteen_bit, tags
+from kdsharp.media import metadata as meta
 from kdsharp.runtime import images
 
 logger = logging.getLogger(__name__)
 
-# By the ending of a file's name, the format written.
-ENDINGS = {
+# Formats that are written, by file extension.
+EXTENSIONS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
@@ -36,15 +36,15 @@ ENDINGS = {
     ".bmp": "BMP",
     ".avif": "AVIF",
 }
-# What has several pictures of which the first is the one to see.
+# Formats with several pictures, of which only the first counts.
 _STILL = {"MPO", "PSD"}
 _MOVING = {"GIF", "PNG", "WEBP", "AVIF"}
 _ANIMATED = ("PNG", "WEBP", "AVIF")
 _OF_INKS = ("JPEG", "TIFF")
-_PNG_BITS = 24  # Where a PNG says how many bits a channel has.
-# What other formats become, and the ending of those that are.
+_PNG_BITS = 24  # The offset of the bit depth in a PNG.
+# The format in which formats are written that cannot be.
 _FALLBACK = "PNG"
-_USUAL_ENDINGS = {
+_USUAL_EXTENSIONS = {
     "JPEG": ".jpg",
     "PNG": ".png",
     "WEBP": ".webp",
@@ -53,17 +53,17 @@ _USUAL_ENDINGS = {
     "AVIF": ".avif",
 }
 
-# Formats that Pillow names but reads only with another program's help.
+# Formats that Pillow recognises but can read only with external programs.
 _NOT_READ = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}
 
-# Of a file that claims more, a mistake or an attack is likelier than a picture.
+# A file that claims more is more likely a mistake or an attack.
 MOST_MEGAPIXELS = 250
 
-# Of pictures that come from another format, and where a file does not tell its own.
+# Encoder options for pictures that were read in another format.
 _JPEG = {"quality": 95, "subsampling": 0}
 _WEBP_QUALITY = 90
 _AVIF = {"quality": 90, "subsampling": "4:4:4"}
-# Of BMPs, Pillow writes alpha and does not read it.
+# Pillow writes alpha in BMP but cannot read it.
 _OPAQUE = ("JPEG", "BMP")
 _DEEP = {"PNG": sixteen_bit.png, "TIFF": sixteen_bit.tiff}
 _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
@@ -71,84 +71,85 @@ _LONGEST_IN_JPEG = 65533 - len("Exif\0\0")
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """Pixels `[h, w]` or `[h, w, 2..4]`, uint8, uint16 or float32, and details.
+    """Pixels `[h, w]` or `[h, w, 2..4]`, uint8, uint16 or float32, and metadata.
 
-    If it is animated, further frames follow.
+    Animations have further `frames`.
     """
 
     pixels: images.Pixels
-    details: detail.Details
+    metadata: meta.Metadata
     frames: tuple[images.Pixels, ...] = ()
 
 
-def allow(megapixels: float) -> None:
-    """Lets Pillow open pictures of so many pixels and none of more."""
+def limit_size(megapixels: float) -> None:
+    """Sets the maximum number of pixels that pictures may have."""
     if not 0 < megapixels < math.inf:
         raise UserError(
             f"--megapixels {megapixels:g} is out of range: give a number above 0"
         )
-    # It warns of one and refuses two times that.
+    # Pillow refuses pictures of more than twice this size.
     Image.MAX_IMAGE_PIXELS = round(megapixels * 1e6 / 2)
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
 def size(source: Path) -> tuple[int, int]:
-    """Returns width and height as stored; of what is no picture, nothing."""
+    """The stored width and height; (0, 0) if it is not a readable picture."""
     try:
-        kinds.prepare(kinds.head(source))
+        file_types.prepare(file_types.head(source))
         with Image.open(source) as image:
             return image.size
-    except Exception:  # To read it will say why.
+    except Exception:  # Reading the file will report the reason.
         return 0, 0
 
 
 def read(source: Path | bytes, *, animated: bool = False) -> Picture:
-    """Returns the picture in a file, or that a file's bytes are, upright.
+    """Reads a picture from a file or from bytes, rotated upright.
 
-    One that is animated is refused unless somebody asks for its frames.
+    Animations are refused unless `animated`.
     """
-    with _sentences(source):
+    with _readable_errors(source):
         content = _content(source)
-        kinds.prepare(kinds.head(content))
+        file_types.prepare(file_types.head(content))
         with Image.open(io.BytesIO(content)) as image:
             _check(image, content, animated)
             if animated and _is_animated(image):
                 return _frames(image, content)
-            # To ask a PNG for its EXIF is to load it: what loading loses comes first.
+            # Reading the EXIF of a PNG loads its pixels, so 16-bit pixels come first.
             if not sixteen_bit.is_deep(image):
-                return _shallow(image, content)
+                return _read_8_bit(image, content)
             with Image.open(io.BytesIO(content)) as again:
                 pixels = sixteen_bit.read(image, again)
-            told = detail.of_image(image, content)
-            # Pillow turns TIFFs as it loads them.
-            orientation = image.getexif().get(detail.ORIENTATION, 1)
-            return Picture(_upright(pixels, orientation), told)
+            metadata = meta.of_image(image, content)
+            # Pillow rotates TIFFs on loading, so ask for the orientation afterwards.
+            orientation = image.getexif().get(meta.ORIENTATION, 1)
+            return Picture(_rotate(pixels, orientation), metadata)
 
 
-def _shallow(image: Image.Image, content: bytes) -> Picture:
+def _read_8_bit(image: Image.Image, content: bytes) -> Picture:
     clear = image.palette is not None and "A" in (image.palette.rawmode or "")
-    if clear:  # Which Pillow would leave out.
+    if clear:  # Pillow would drop the alpha of the palette.
         image.palette.mode = "RGBA"
     image.load()
     hidden = image.info.get("transparency")
     if image.format == "PNG" and isinstance(hidden, int) and image.mode in ("1", "L"):
-        # Told in the levels that are stored, of 1, 2, 4 or 8 bits.
+        # The stored level has 1, 2, 4 or 8 bits.
         most = 2 ** content[_PNG_BITS] - 1
         image.info["transparency"] = min(hidden, most) * (255 // most)
-    told = detail.of_image(image, content)
+    metadata = meta.of_image(image, content)
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "CMYK" and inks.is_of_inks(told.icc):
-        image = inks.to_rgb(image, told.icc)
-        told = dataclasses.replace(told, inks=True)
+    if image.mode == "CMYK" and cmyk.is_cmyk(metadata.icc):
+        image = cmyk.to_rgb(image, metadata.icc)
+        metadata = dataclasses.replace(metadata, cmyk=True)
     pixels = images.to_pixels(image)
-    if clear and not pixels[..., 3].any():  # Then its bit of alpha means nothing.
+    if clear and not pixels[..., 3].any():  # The alpha of the palette is unused.
         pixels = np.ascontiguousarray(pixels[..., :3])
-    return Picture(pixels, told)
+    return Picture(pixels, metadata)
 
 
 def _frames(image: Image.Image, content: bytes) -> Picture:
-    """Returns an animation, each frame as it is seen, all with alpha or none."""
-    first = 1 if image.info.get("default_image") else 0  # Of PNG: not among them.
+    """Reads an animation; either all of its frames have alpha or none."""
+    # The default image of an APNG is not part of the animation.
+    first = 1 if image.info.get("default_image") else 0
     seen, seconds = [], []
     for number in range(first, image.n_frames):
         image.seek(number)
@@ -158,61 +159,62 @@ def _frames(image: Image.Image, content: bytes) -> Picture:
     mode = "RGBA" if any(frame.mode == "RGBA" for frame in seen) else "RGB"
     image.seek(first)
     image.load()
-    told = detail.of_image(image, content)
+    metadata = meta.of_image(image, content)
     timing = {"duration": seconds, "loop": image.info.get("loop", 1)}
-    told = dataclasses.replace(told, encoding=told.encoding | {"timing": timing})
+    metadata = dataclasses.replace(
+        metadata, encoding=metadata.encoding | {"timing": timing}
+    )
     pixels = [np.asarray(frame.convert(mode)) for frame in seen]
-    return Picture(pixels[0], told, tuple(pixels[1:]))
+    return Picture(pixels[0], metadata, tuple(pixels[1:]))
 
 
 def encode(picture: Picture, format_: str) -> bytes:
-    """Returns the file of a picture in that format."""
-    pixels, told = picture.pixels, picture.details
+    """Encodes a picture as a file in that format."""
+    pixels, metadata = picture.pixels, picture.metadata
     if picture.frames and format_ not in _ANIMATED:
         raise UserError(
-            f"{format_} holds one picture, and this one is animated: write .png, "
-            ".webp or .avif"
+            f"{format_} cannot store animations: write .png, .webp or .avif"
         )
     if pixels.dtype == np.uint16 and format_ in _DEEP:
-        return _DEEP[format_](pixels, told)
+        return _DEEP[format_](pixels, metadata)
     if format_ != "TIFF" or pixels.dtype == np.uint16:
         pixels = _to_bytes(pixels)
     if format_ in _OPAQUE and pixels.ndim == 3 and pixels.shape[-1] in (2, 4):
         raise UserError(
-            f"{format_} has no transparency, and the picture has: write .png or .webp "
-            "(of a folder: --format png or --format webp)"
+            f"{format_} has no transparency, but the picture does: write .png or .webp "
+            "(for a folder: --format png or --format webp)"
         )
     image = images.to_image(pixels)
-    if told.inks:
+    if metadata.cmyk:
         if format_ in _OF_INKS and image.mode == "RGB":
-            image = inks.to_inks(image, told.icc)
-        else:  # What inks look like, in sRGB.
-            told = dataclasses.replace(told, icc=b"")
-    if told.gain_map and format_ != "JPEG":
-        logger.warning("the gain map, by which it is HDR, is left out: JPEG keeps it")
-    options = save_options(told, format_)
+            image = cmyk.to_cmyk(image, metadata.icc)
+        else:  # The pixels stay sRGB.
+            metadata = dataclasses.replace(metadata, icc=b"")
+    if metadata.gain_map and format_ != "JPEG":
+        logger.warning("the HDR gain map is dropped: only JPEG can store it")
+    options = save_options(metadata, format_)
     if picture.frames:
         options |= _of_frames(picture, format_)
     file = io.BytesIO()
     try:
         image.save(file, format_, **options)
-    except KeyError as error:  # A format that this Pillow was built without.
-        raise UserError(f"this Pillow does not write {format_}") from error
+    except KeyError as error:  # Pillow was built without this format.
+        raise UserError(f"this version of Pillow cannot write {format_}") from error
     if format_ == "TIFF":
-        # Pillow loses EXIF, or fails, where libtiff compresses.
-        tags.append(file, tags.parse(file.getvalue()) | detail.for_tiff(told))
-    if format_ == "JPEG" and told.gain_map:
-        return gain_maps.append(file.getvalue(), told.gain_map)
+        # With compression by libtiff, Pillow would lose EXIF or fail.
+        tags.append(file, tags.parse(file.getvalue()) | meta.for_tiff(metadata))
+    if format_ == "JPEG" and metadata.gain_map:
+        return gain_maps.append(file.getvalue(), metadata.gain_map)
     return file.getvalue()
 
 
 def _of_frames(picture: Picture, format_: str) -> dict:
-    timing = picture.details.encoding["timing"]
+    timing = picture.metadata.encoding["timing"]
     frames = [images.to_image(_to_bytes(frame)) for frame in picture.frames]
     options = {"save_all": True, "append_images": frames, **timing}
-    if format_ != "PNG":  # In whole milliseconds.
+    if format_ != "PNG":  # Durations are integer milliseconds.
         options["duration"] = [round(time) for time in timing["duration"]]
-    if format_ == "PNG":  # Each frame is whole.
+    if format_ == "PNG":  # Each frame replaces the one before.
         options |= {"disposal": 0, "blend": 0}
     return options
 
@@ -220,9 +222,9 @@ def _of_frames(picture: Picture, format_: str) -> dict:
 def write(
     picture: Picture, path: Path, *, format_: str = "", overwrite: bool = False
 ) -> None:
-    """Writes the file whole, in the format that its name asks for."""
+    """Writes a picture atomically, by default in the format of the file's extension."""
     content = encode(picture, format_ or format_of(path))
-    # Another program may have written it while this one computed.
+    # Another program may have written the file in the meantime.
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     try:
@@ -232,60 +234,60 @@ def write(
 
 
 def format_of(path: PurePath) -> str:
-    """Returns the format that a name asks for."""
+    """The format of a file name's extension."""
     try:
-        return ENDINGS[path.suffix.lower()]
+        return EXTENSIONS[path.suffix.lower()]
     except KeyError:
         raise UserError(
-            f"{path} is no name of a picture that is written: let it end in "
-            f"{', '.join(dict.fromkeys(_USUAL_ENDINGS.values()))}"
+            f"{path}: the name must end in one of: "
+            f"{', '.join(dict.fromkeys(_USUAL_EXTENSIONS.values()))}"
         ) from None
 
 
-def kept_format(format_: str) -> str:
-    """Returns what a picture of that format is written as if nobody says."""
-    return format_ if format_ in _USUAL_ENDINGS else _FALLBACK
+def output_format(format_: str) -> str:
+    """The format that a picture of that format is written in by default."""
+    return format_ if format_ in _USUAL_EXTENSIONS else _FALLBACK
 
 
-def ending_for(name: PurePath, format_: str) -> str:
-    """Returns the name's own ending if it tells the format, or the usual one."""
-    if ENDINGS.get(name.suffix.lower()) == format_:
+def extension_for(name: PurePath, format_: str) -> str:
+    """The name's own extension if it fits the format, otherwise the usual one."""
+    if EXTENSIONS.get(name.suffix.lower()) == format_:
         return name.suffix
-    return _USUAL_ENDINGS[format_]
+    return _USUAL_EXTENSIONS[format_]
 
 
 def named_format(name: str) -> str:
-    """Returns the format that a person names, as jpg or PNG."""
+    """Looks up a format by a name such as jpg or PNG."""
     try:
-        return ENDINGS["." + name.lower().removeprefix(".")]
+        return EXTENSIONS["." + name.lower().removeprefix(".")]
     except KeyError:
         raise choices.unknown(
-            "format", name, (ending[1:] for ending in _USUAL_ENDINGS.values())
+            "format", name, (ending[1:] for ending in _USUAL_EXTENSIONS.values())
         ) from None
 
 
-def is_one(path: Path) -> bool:
-    """Whether a file's name promises a picture, or its content begins as one does.
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its extension or by its first bytes.
 
-    That does not say that it can be read: to read it says why not.
+    It may still be unreadable; reading it says why.
     """
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind in Image.OPEN and kind not in _NOT_READ:
         return True
     try:
-        start = kinds.head(path)
-        if kinds.why_unread(start) or kinds.is_heif(start):
+        start = file_types.head(path)
+        if file_types.why_unreadable(start) or file_types.is_heif(start):
             return True
         with Image.open(path, formats=_told_by_content()):
             return True
     except Image.DecompressionBombError:
         return True
-    except Exception:  # Nearly anything, of what is no picture.
+    except Exception:  # Decoders raise nearly anything on invalid files.
         return False
 
 
 def _told_by_content() -> list[str]:
-    """Returns the formats that begin as nothing else does."""
+    """The formats that are recognised by their first bytes."""
     Image.init()
     return [
         name
@@ -307,36 +309,36 @@ def _is_animated(image: Image.Image) -> bool:
 
 def _check(image: Image.Image, content: bytes, animated: bool) -> None:
     if image.format in _NOT_READ:
-        raise UserError(f"{image.format} files are not read")
+        raise UserError(f"{image.format} files are not supported")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format == "TIFF":
         raise UserError(f"it has {frames} pages: split them first")
     if frames > 1 and image.format not in _STILL:
         if not animated or image.format not in _MOVING:
             raise UserError(
-                f"it is animated ({frames} frames): kdsharp sharpen takes GIF, PNG, "
+                f"it is animated ({frames} frames): kdsharp sharpen supports GIF, PNG, "
                 "WebP and AVIF"
             )
         if image.width * image.height * frames > 2 * (Image.MAX_IMAGE_PIXELS or 0):
             raise Image.DecompressionBombError
     if image.format in ("AVIF", "HEIF", "PNG"):
-        why = light.why_not_shown(content, bool(image.info.get("icc_profile")))
+        why = cicp.why_unsupported(content, bool(image.info.get("icc_profile")))
         if why:
             raise UserError(why)
-        if light.bits(content) > 8:
-            logger.warning("%d bits a channel become 8", light.bits(content))
+        if cicp.bits(content) > 8:
+            logger.warning("%d bits per channel are reduced to 8", cicp.bits(content))
 
 
 @contextlib.contextmanager
-def _sentences(source: Path | bytes) -> Iterator[None]:
-    """Turns what goes wrong in reading into a sentence."""
+def _readable_errors(source: Path | bytes) -> Iterator[None]:
+    """Turns errors of reading into one-sentence errors."""
     name = "standard input" if isinstance(source, bytes) else source
     try:
         yield
     except Image.DecompressionBombError as error:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise UserError(
-            f"{name}: it claims more than {most:g} megapixels: allow more with "
+            f"{name}: it has more than {most:g} megapixels: raise the limit with "
             "--megapixels"
         ) from error
     except Exception as error:  # Decoders raise nearly anything on damaged files.
@@ -355,14 +357,14 @@ def _reason(error: Exception) -> str:
 _REASONS = {
     FileNotFoundError: "there is no such file",
     IsADirectoryError: "it is a folder, not a picture",
-    PermissionError: "it may not be read",
-    UnidentifiedImageError: "it is no picture that can be identified",
-    MemoryError: "it does not fit into memory",
+    PermissionError: "permission denied",
+    UnidentifiedImageError: "it is not a picture in a known format",
+    MemoryError: "not enough memory",
 }
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Returns pixels upright that EXIF says lie so."""
+def _rotate(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Applies an EXIF orientation."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -373,44 +375,45 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Returns eight bits a channel."""
+    """Converts to 8 bits per channel."""
     if pixels.dtype == np.uint16:
-        # 257 times as many steps: the nearest byte.
+        # 65535 = 257 * 255; round to the nearest.
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.dtype != np.uint8:
         return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     return pixels
 
 
-def save_options(told: detail.Details, format_: str) -> dict:
-    """Returns what Pillow's encoder is to be told."""
-    same = told.format == format_
-    options = {"icc_profile": told.icc or None}
-    if told.dpi:
-        options["dpi"] = told.dpi
+def save_options(metadata: meta.Metadata, format_: str) -> dict:
+    """The options for Pillow's encoder."""
+    same = metadata.format == format_
+    options = {"icc_profile": metadata.icc or None}
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
     if format_ == "TIFF":
-        return options | _tiff_options(told, same)
+        return options | _tiff_options(metadata, same)
     if format_ == "BMP":
-        return {"dpi": told.dpi} if told.dpi else {}
-    options["exif"] = detail.with_prefix(told.exif)
+        return {"dpi": metadata.dpi} if metadata.dpi else {}
+    options["exif"] = meta.with_prefix(metadata.exif)
     if format_ == "PNG":
-        return options | {"pnginfo": detail.png_texts(told)}
-    if told.xmp:
-        options["xmp"] = told.xmp
+        return options | {"pnginfo": meta.png_texts(metadata)}
+    if metadata.xmp:
+        options["xmp"] = metadata.xmp
     if format_ == "JPEG":
-        if len(told.exif) > _LONGEST_IN_JPEG:
+        if len(metadata.exif) > _LONGEST_IN_JPEG:
             logger.warning(
-                "EXIF of %d bytes is left out: JPEG has no room", len(told.exif)
+                "EXIF of %d bytes is dropped: JPEG cannot store that much",
+                len(metadata.exif),
             )
             del options["exif"]
-        if told.extended_xmp:
-            options["extra"] = told.extended_xmp
-        if told.comment:
-            options["comment"] = told.comment
-        return options | (told.encoding if same else _JPEG)
+        if metadata.extended_xmp:
+            options["extra"] = metadata.extended_xmp
+        if metadata.comment:
+            options["comment"] = metadata.comment
+        return options | (metadata.encoding if same else _JPEG)
     if format_ == "WEBP":
-        # Colours under transparency are the picture's too.
-        lossless = same and told.encoding["lossless"]
+        # Lossless includes the colours of transparent pixels.
+        lossless = same and metadata.encoding["lossless"]
         return options | {
             "quality": _WEBP_QUALITY,
             "lossless": lossless,
@@ -419,9 +422,9 @@ def save_options(told: detail.Details, format_: str) -> dict:
     return options | _AVIF
 
 
-def _tiff_options(told: detail.Details, same: bool) -> dict:
-    compression = told.encoding["compression"] if same else "tiff_deflate"
+def _tiff_options(metadata: meta.Metadata, same: bool) -> dict:
+    compression = metadata.encoding["compression"] if same else "tiff_deflate"
     if compression not in ("raw", "tiff_lzw", "tiff_deflate", "packbits"):
-        # JPEG within a TIFF would lose once more; fax is for black and white.
+        # JPEG in TIFF is lossy; fax compression is for black and white.
         compression = "tiff_deflate"
     return {"compression": compression}

@@ -1,8 +1,8 @@
-"""Sixteen bits a channel, which Pillow reads as eight and does not write.
+"""Pictures of 16 bits per channel, which Pillow reads as 8 bits and cannot write.
 
-Read, a picture is decoded twice: once as it is, which gives the upper bytes, and once
-as if its bytes stood in the other order, which gives the lower ones. Written, a PNG or
-TIFF is put together here, from what Pillow writes of its head.
+For reading, a picture is decoded twice: once normally, for the upper bytes, and once
+with the byte order swapped, for the lower bytes. For writing, PNG and TIFF files are
+assembled here, with headers written by Pillow.
 """
 
 import io
@@ -13,21 +13,21 @@ import numpy as np
 from jaxtyping import Shaped, UInt8, UInt16
 from PIL import Image
 
-from kdsharp.media import details as detail
+from kdsharp.media import metadata as meta
 from kdsharp.media import tags
 
-Deep = UInt16[np.ndarray, "h w *c"]
+Pixels16 = UInt16[np.ndarray, "h w *c"]
 
-# What gives the lower bytes for what gives the upper ones.
-# With colours that alpha was multiplied into.
+# The raw mode of premultiplied alpha.
 _MULTIPLIED = "RGBa;16"
+# Suffixes of raw modes with the other byte order.
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}
 LEVEL = 6
 _ROWS = 64
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether decoding this opened picture would lose the lower of two bytes."""
+    """Whether Pillow would drop the lower byte of this opened picture."""
     modes = {_raw_mode(tile) for tile in image.tile}
     return bool(modes) and all(
         mode[:-1] in ("LA;16", "RGB;16", "RGBA;16", _MULTIPLIED) and mode[-1] in "BLN"
@@ -35,10 +35,10 @@ def is_deep(image: Image.Image) -> bool:
     )
 
 
-def read(first: Image.Image, second: Image.Image) -> Deep:
-    """Returns the pixels of a picture that was opened twice and not yet decoded."""
+def read(first: Image.Image, second: Image.Image) -> Pixels16:
+    """Reads the pixels of a picture that was opened twice and not yet decoded."""
     if _raw_mode(first.tile[0]) == "LA;16B":
-        # Four bytes a pixel, of whatever meaning.
+        # Read as any mode of four bytes per pixel.
         first.tile = [_with_raw_mode(tile, "RGBA") for tile in first.tile]
         first.load()
         return np.ascontiguousarray(first).view(">u2").astype(np.uint16)
@@ -56,31 +56,31 @@ def read(first: Image.Image, second: Image.Image) -> Deep:
     upper, lower = np.asarray(first), np.asarray(second)
     pixels = upper.astype(np.uint16) << 8 | lower
     if multiplied:
-        return _divided(pixels)
+        return _unpremultiply(pixels)
     return _with_alpha(pixels, first.info.get("transparency"))
 
 
-def _divided(pixels: Deep) -> Deep:
-    """Returns colours that alpha is not multiplied into; hidden ones are black."""
+def _unpremultiply(pixels: Pixels16) -> Pixels16:
+    """Converts premultiplied to straight alpha; hidden colours become black."""
     alpha = pixels[..., 3:].astype(np.float64)
     colours = pixels[..., :3] * (65535 / np.maximum(alpha, 1))
     colours = np.rint(np.minimum(colours, 65535)).astype(np.uint16)
     return np.concatenate([colours, pixels[..., 3:]], axis=-1)
 
 
-def _with_alpha(pixels: Deep, hidden: tuple[int, ...] | None) -> Deep:
-    """Returns pixels of which one colour is transparent."""
+def _with_alpha(pixels: Pixels16, hidden: tuple[int, ...] | None) -> Pixels16:
+    """Adds an alpha channel for the colour that is marked as transparent."""
     if not isinstance(hidden, tuple) or pixels.shape[-1] != 3:
         return pixels
     seen = (pixels != np.array(hidden, np.uint16)).any(axis=-1)
     return np.dstack([pixels, np.where(seen, 65535, 0).astype(np.uint16)])
 
 
-def png(pixels: Deep, details: detail.Details) -> bytes:
-    """Returns the file of a PNG."""
+def png(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
+    """Encodes a PNG."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
-    head = png_head(channels, details)
+    head = png_head(channels, metadata)
     colour = head[25:26]
     content = zlib.compressobj(LEVEL)
     parts = []
@@ -88,7 +88,7 @@ def png(pixels: Deep, details: detail.Details) -> bytes:
     for start in range(0, height, _ROWS):
         rows = pixels[start : start + _ROWS].astype(">u2").view(np.uint8)
         rows = rows.reshape(len(rows), -1)
-        parts.append(content.compress(filtered(rows, before, 2 * channels)))
+        parts.append(content.compress(paeth_filter(rows, before, 2 * channels)))
         before = rows[-1]
     parts.append(content.flush())
     size = struct.pack(">LLB", width, height, 16) + colour + b"\0\0\0"
@@ -108,26 +108,26 @@ def png(pixels: Deep, details: detail.Details) -> bytes:
     return b"".join([head[:8], *chunks])
 
 
-def tiff(pixels: Deep, details: detail.Details) -> bytes:
-    """Returns the file of a TIFF, compressed by Deflate over horizontal differences."""
+def tiff(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
+    """Encodes a TIFF, with Deflate and horizontal differencing."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height = len(pixels)
     strips = [strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
     lengths = [len(strip) for strip in strips]
-    directory = tiff_directory(pixels.shape, 16, lengths, details)
+    directory = tiff_directory(pixels.shape, 16, lengths, metadata)
     file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
     tags.append(file, directory)
     return file.getvalue()
 
 
 def tiff_directory(
-    shape: tuple[int, int, int], bits: int, lengths: list[int], details: detail.Details
+    shape: tuple[int, int, int], bits: int, lengths: list[int], metadata: meta.Metadata
 ) -> tags.Directory:
-    """Returns the tags of a TIFF whose strips follow its first eight bytes."""
+    """The tags of a TIFF whose strips follow its first eight bytes."""
     height, width, channels = shape
     offsets = [8, *(8 + np.cumsum(lengths)[:-1])]
-    across, down = details.dpi or (72, 72)
-    directory = detail.for_tiff(details) | {
+    across, down = metadata.dpi or (72, 72)
+    directory = meta.for_tiff(metadata) | {
         256: tags.longs(width),
         257: tags.longs(height),
         258: tags.shorts(*[bits] * channels),
@@ -141,10 +141,10 @@ def tiff_directory(
         283: tags.rational(down),
         284: tags.shorts(1),
         296: tags.shorts(2),  # Inches.
-        317: tags.shorts(2),  # Differences.
+        317: tags.shorts(2),  # Horizontal differencing.
     }
     if channels in (2, 4):
-        directory[338] = tags.shorts(2)  # Alpha, not multiplied in.
+        directory[338] = tags.shorts(2)  # Straight alpha.
     return directory
 
 
@@ -158,16 +158,16 @@ def _with_raw_mode(tile, mode: str):
     return tile._replace(args=mode if rest is None else (mode, *rest))
 
 
-def png_head(channels: int, details: detail.Details) -> bytes:
-    """Returns a PNG of one pixel that says all that this one shall say."""
+def png_head(channels: int, metadata: meta.Metadata) -> bytes:
+    """A PNG of one pixel with all the metadata."""
     file = io.BytesIO()
     Image.new({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels], (1, 1)).save(
         file,
         "PNG",
-        exif=detail.with_prefix(details.exif),
-        icc_profile=details.icc or None,
-        dpi=details.dpi,
-        pnginfo=detail.png_texts(details),
+        exif=meta.with_prefix(metadata.exif),
+        icc_profile=metadata.icc or None,
+        dpi=metadata.dpi,
+        pnginfo=meta.png_texts(metadata),
     )
     return file.getvalue()
 
@@ -180,10 +180,10 @@ def png_chunks(file: bytes):
         at += 12 + length
 
 
-def filtered(
+def paeth_filter(
     rows: UInt8[np.ndarray, "n bytes"], before: UInt8[np.ndarray, " bytes"], step: int
 ) -> bytes:
-    """Returns rows as differences to what Paeth predicts from three neighbours."""
+    """Applies PNG's Paeth filter to rows."""
     up = np.vstack([before, rows[:-1]]).astype(np.int16)
     left = np.zeros_like(up)
     left[:, step:] = rows[:, :-step]

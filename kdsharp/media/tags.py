@@ -1,4 +1,4 @@
-"""The tags of TIFF files, in which EXIF is written too, with their values as stored."""
+"""TIFF tags, which EXIF uses too, with their values as stored."""
 
 import dataclasses
 import struct
@@ -11,7 +11,7 @@ EXIF, GPS, _INTEROPERABILITY = 34665, 34853, 40965
 _NESTED = (EXIF, GPS, _INTEROPERABILITY)
 BYTE, TEXT, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 
-# By type, how many numbers a value consists of and how many bytes each of them has.
+# For each type: the numbers per value, and the bytes per number.
 _WIDTHS = {
     **dict.fromkeys((1, 2, 6, 7), (1, 1)),
     **dict.fromkeys((3, 8), (1, 2)),
@@ -19,15 +19,15 @@ _WIDTHS = {
     **dict.fromkeys((5, 10), (2, 4)),
     **dict.fromkeys((12, 16, 17, 18), (1, 8)),
 }
-# Only files of more than 4 GiB (BigTIFF) have these types.
+# Types of BigTIFF (files above 4 GiB) only.
 _OF_LARGE_FILES = (16, 17, 18)
 _ORDERS = {b"II": "<", b"MM": ">"}
 _DEEPEST = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-    """The values of one tag, in little-endian bytes."""
+class Tag:
+    """The type and values of a tag, in little-endian bytes."""
 
     kind: int
     content: bytes
@@ -38,39 +38,39 @@ class Entry:
         return len(self.content) // (numbers * width)
 
     def numbers(self) -> tuple[int, ...]:
-        """Returns whole numbers; none of what is text, a fraction or a float."""
+        """The values as integers; empty for text, fractions and floats."""
         if self.kind not in (1, 3, 4, 13, 16, 18):
             return ()
         width = _WIDTHS[self.kind][1]
         return tuple(map(int, np.frombuffer(self.content, f"<u{width}")))
 
 
-Directory = dict[int, "Entry | Directory"]
+Directory = dict[int, "Tag | Directory"]
 
 
-def shorts(*values: int) -> Entry:
-    return Entry(SHORT, struct.pack(f"<{len(values)}H", *values))
+def shorts(*values: int) -> Tag:
+    return Tag(SHORT, struct.pack(f"<{len(values)}H", *values))
 
 
-def longs(*values: int) -> Entry:
-    return Entry(LONG, struct.pack(f"<{len(values)}L", *values))
+def longs(*values: int) -> Tag:
+    return Tag(LONG, struct.pack(f"<{len(values)}L", *values))
 
 
-def rational(value: float) -> Entry:
-    """Returns a positive number as a fraction, to a millionth where it is small."""
+def rational(value: float) -> Tag:
+    """Encodes a positive number as a fraction, precise to a millionth if possible."""
     below = 1
     while below < 1_000_000 and value * below != round(value * below):
         below *= 10
     while round(value * below) >= 1 << 32 and below > 1:
         below //= 10
     above = min(round(value * below), (1 << 32) - 1)
-    return Entry(RATIONAL, struct.pack("<LL", above, below))
+    return Tag(RATIONAL, struct.pack("<LL", above, below))
 
 
 def parse(content: bytes) -> Directory:
-    """Returns the first directory of a TIFF, and what lies nested in it.
+    """Parses the first directory of a TIFF and the directories nested in it.
 
-    What is damaged is left out.
+    Damaged entries are skipped.
     """
     order = _ORDERS.get(bytes(content[:2]))
     if order is None or len(content) < 8:
@@ -87,7 +87,7 @@ def parse(content: bytes) -> Directory:
 
 
 def pack(directory: Directory, order: bytes = b"II") -> bytes:
-    """Returns a TIFF that has this directory and no pixels; of nothing, nothing."""
+    """Encodes a directory as a TIFF without pixels; empty for an empty directory."""
     if not directory:
         return b""
     sign = _ORDERS[order]
@@ -96,7 +96,7 @@ def pack(directory: Directory, order: bytes = b"II") -> bytes:
 
 
 def append(file: BinaryIO, directory: Directory) -> None:
-    """Writes the directory to the end of a TIFF, and makes it the first one there."""
+    """Appends a directory to a TIFF and makes it the first one."""
     file.seek(0)
     order = _ORDERS[file.read(2)]
     end = file.seek(0, 2)
@@ -108,7 +108,7 @@ def append(file: BinaryIO, directory: Directory) -> None:
 
 
 def select(directory: Directory, wanted: Callable[[int], bool]) -> Directory:
-    """Returns the tags for which that holds."""
+    """Selects the tags for which `wanted` is true."""
     return {tag: value for tag, value in directory.items() if wanted(tag)}
 
 
@@ -117,7 +117,7 @@ def _parse(
 ) -> Directory:
     found: Directory = {}
     for tag, kind, value in _entries(content, order, large, start):
-        entry = Entry(kind, _swapped(value, kind, order))
+        entry = Tag(kind, _swapped(value, kind, order))
         if tag not in _NESTED:
             found[tag] = entry
         elif depth > 1 and len(entry.numbers()) == 1:
@@ -131,7 +131,7 @@ def _parse(
 def _entries(
     content: bytes, order: str, large: bool, start: int
 ) -> Iterator[tuple[int, int, bytes]]:
-    """Yields tag, type and value of every entry that lies within the file."""
+    """Yields tag, type and value of each entry that lies within the file."""
     head, step, inline = ("Q", 20, 8) if large else ("H", 12, 4)
     try:
         (number,) = struct.unpack_from(order + head, content, start)
@@ -157,7 +157,7 @@ def _entries(
 
 
 def _swapped(value: bytes, kind: int, order: str) -> bytes:
-    """Returns little-endian bytes of some in that order, or the reverse."""
+    """Swaps between little-endian and that byte order."""
     width = _WIDTHS[kind][1]
     if order == "<" or width == 1:
         return value
@@ -165,8 +165,8 @@ def _swapped(value: bytes, kind: int, order: str) -> bytes:
 
 
 def _laid_out(directory: Directory, order: str, at: int) -> tuple[bytes, int]:
-    """Returns bytes for that place in a file, and where the directory starts in it."""
-    parts = bytearray(at % 2)  # Everything starts at an even place.
+    """Encodes a directory for offset `at`; also returns the offset of its start."""
+    parts = bytearray(at % 2)  # Everything starts at an even offset.
     entries = []
     for tag, value in sorted(directory.items(), key=lambda pair: pair[0]):
         if isinstance(value, dict):

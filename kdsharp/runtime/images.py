@@ -1,4 +1,4 @@
-"""Pillow's images as arrays that can be sharpened, and back."""
+"""Conversion between Pillow images and arrays that can be sharpened."""
 
 import numpy as np
 from jaxtyping import Shaped
@@ -9,14 +9,14 @@ from kdsharp.errors import UserError
 Pixels = Shaped[np.ndarray, "h w *c"]
 """uint8, uint16 or float; grey has no third axis or one of 1 or 2, colour of 3 or 4."""
 
-# What is sharpened as another mode, which is what comes out.
-_AS = {"La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
+# Modes that are converted to another mode, which is also that of the result.
+_CONVERTED = {"La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "YCbCr": "RGB"}
 _KEPT = ("L", "LA", "RGB", "RGBA")
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def to_pixels(image: Image.Image) -> Pixels:
-    """Returns what the image holds, its palette and marked transparency resolved."""
+    """Converts an image to an array; resolves palettes and transparent colours."""
     mode = image.mode
     hidden = image.info.get("transparency")
     if mode in _SIXTEEN:
@@ -26,21 +26,21 @@ def to_pixels(image: Image.Image) -> Pixels:
     if mode in ("I", "F"):
         return _wide(np.asarray(image), mode)
     if mode not in _KEPT:
-        mode = _AS.get(mode) or _of_palette(image)
-    elif "transparency" in image.info:  # One grey or colour that nothing is seen of.
+        mode = _CONVERTED.get(mode) or _of_palette(image)
+    elif "transparency" in image.info:  # One grey level or colour is transparent.
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
     return np.asarray(image if mode == image.mode else image.convert(mode))
 
 
 def to_image(pixels: Pixels) -> Image.Image:
-    """Returns the image of pixels, as uint8 L, LA, RGB or RGBA, as I;16 or as F."""
+    """Converts uint8, uint16 or float pixels to an image of a matching mode."""
     if pixels.dtype == np.float64:
         pixels = pixels.astype(np.float32)
     return Image.fromarray(pixels)
 
 
 def _with_alpha(grey: np.ndarray, hidden: int | None) -> np.ndarray:
-    """Returns grey of which one level is transparent, if one is."""
+    """Adds an alpha channel if one grey level is marked as transparent."""
     if not isinstance(hidden, int):
         return grey
     alpha = np.where(grey == hidden, 0, np.iinfo(grey.dtype).max).astype(grey.dtype)
@@ -49,9 +49,9 @@ def _with_alpha(grey: np.ndarray, hidden: int | None) -> np.ndarray:
 
 def _of_palette(image: Image.Image) -> str:
     if image.mode not in ("P", "PA"):
-        why = " (made for print)" if image.mode == "CMYK" else ""
+        why = " (for print)" if image.mode == "CMYK" else ""
         raise UserError(
-            f"a picture of mode {image.mode}{why} is not sharpened: make it RGB first"
+            f"a picture of mode {image.mode}{why} is not supported: convert it to RGB"
         )
     return "RGBA" if image.has_transparency_data else "RGB"
 
@@ -61,6 +61,6 @@ def _wide(values: np.ndarray, mode: str) -> np.ndarray:
         return values
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise UserError(
-            "a picture of 32-bit whole numbers is not sharpened: give 16 bits or fewer"
+            "a picture of 32-bit integers is not supported: give 16 bits or fewer"
         )
     return values.astype(np.uint16)

@@ -1,4 +1,4 @@
-"""How pictures and frames are restored: one record, checked once, passed everywhere."""
+"""The options of a restoration, validated once."""
 
 import dataclasses
 import math
@@ -6,7 +6,7 @@ import math
 from kdsharp.errors import UserError
 from kdsharp.runtime import backends
 
-# What restores where nobody names a model: pictures, and the frames of a video or call.
+# Default networks for pictures, and for videos and calls.
 DEFAULT = "rt-l-photo"
 DEFAULT_VIDEO = "rt-s-call"
 
@@ -15,21 +15,22 @@ MAX_STRENGTH = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class RestoreOptions:
-    """What is asked of a restoration, of a picture or of video.
-
-    It is checked when it is made: whoever holds one need not check it again.
+    """How a picture or a video is restored; validated on creation.
 
     Attributes:
-      model: weights that ship, a `.safetensors` file or the folder of a finished run;
-        empty is the default of pictures or of video.
-      strength: what the network's residual is multiplied by, from 0 (nothing) to 1.5;
-        1 is as trained.
-      unsharp: amount of an unsharp mask of radius 1 over the result; 0 is none.
-      compare: whether the result is also shown beside what came in.
-      size: width and height that the network sees, for video; None is the video's own.
+      model: an included network, a `.safetensors` file or the folder of a finished
+        run; empty selects the default for pictures or for video.
+      strength: factor of the network's residual, from 0 (no change) to 1.5; 1 is as
+        trained.
+      unsharp: amount of an unsharp mask of radius 1 applied to the result; 0 is none.
+      compare: also show the result next to the input.
+      size: width and height that the network works at, for video; None is the video's
+        own size.
       backend: the runtime, or `auto` for the fastest that is installed.
-      dtype: what the network computes in: float32, bfloat16 or int8.
-      threads: cores that the network may use; 0 is every core.
+      dtype: the element type to compute in: float32, bfloat16 or int8.
+      threads: number of threads for the network; 0 is one per core.
+      device: cpu, gpu, npu or auto (a GPU if there is one, otherwise the CPU); empty
+        is the backend's default, which is the CPU except for JAX with an accelerator.
     """
 
     model: str = ""
@@ -40,6 +41,7 @@ class RestoreOptions:
     backend: str = "auto"
     dtype: str = "float32"
     threads: int = 0
+    device: str = ""
 
     def __post_init__(self):
         check_strength(self.strength)
@@ -48,19 +50,19 @@ class RestoreOptions:
             width, height = self.size
             raise UserError(f"size {width}x{height} has no pixels")
         backends.check_threads(self.threads)
-        backends.choose(self.backend, self.dtype)
+        backends.choose(self.backend, self.dtype, self.device)
 
 
 def check_strength(strength: float) -> None:
-    """Refuses a strength that a residual cannot be multiplied by."""
+    """Refuses a strength outside [0, MAX_STRENGTH]."""
     if not 0 <= strength <= MAX_STRENGTH:
         raise UserError(
-            f"strength {strength:g} is out of range: give 0 (nothing) to "
+            f"strength {strength:g} is out of range: give 0 (no change) to "
             f"{MAX_STRENGTH:g}; 1 is as trained"
         )
 
 
 def check_unsharp(amount: float) -> None:
-    """Refuses an unsharp mask that takes sharpness away or has no end."""
+    """Refuses a negative or infinite amount."""
     if not 0 <= amount < math.inf:
         raise UserError(f"unsharp {amount:g} is out of range: give 0 (none) or more")

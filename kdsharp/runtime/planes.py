@@ -1,8 +1,8 @@
-"""Networks on planes of video: integers in, integers out, at one size.
+"""Networks on planes of video: integers in and out, at one size.
 
-A network of luma takes the Y plane of a frame as a decoder gives it and returns one as
-an encoder takes it; colour passes by and is never converted. What turns integers into
-a network's numbers and back is part of the graph that runs.
+A network for luma takes the Y plane of a frame as the decoder returns it, and returns
+one for the encoder; chroma is not touched. The conversion between integers and floats
+is part of the graph.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import backends
 from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
-from kdsharp.runtime.following import Following
+from kdsharp.runtime.gain_tracker import GainTracker
 from kdsharp.runtime.repeats import SkipRepeats
 from kdsharp.weights import store
 
@@ -23,26 +23,26 @@ RANGES = ("studio", "full")
 
 
 @dataclasses.dataclass(frozen=True)
-class Restorer:
-    """A function from planes to restored planes of that shape and type.
+class PlaneRestorer:
+    """A function from a plane to the restored plane, of the same shape and type.
 
-    Given `out`, it writes there; else what it returns is new. Planes whose lines lie
-    one after another are read where they are, others are copied first.
+    The result is written to `out` if given, otherwise to a new array. Contiguous planes
+    are not copied.
 
-    A network with a context takes them for a sequence, in their order: `following` has
-    the gains for each. `forget` says that another sequence begins.
+    For a network with a context, consecutive planes form a sequence, whose gains are
+    tracked by `gain_tracker`; `start_sequence` starts a new sequence.
     """
 
     shape: tuple[int, ...]
     element: type
     backend: str
     _run: RunPlane
-    following: Following | None = None
+    gain_tracker: GainTracker | None = None
 
-    def forget(self) -> None:
-        """Takes the next plane for the first."""
-        if self.following:
-            self.following.forget()
+    def start_sequence(self) -> None:
+        """Starts a new sequence with the next plane."""
+        if self.gain_tracker:
+            self.gain_tracker.start_sequence()
 
     def __call__(self, plane: Plane, out: Plane | None = None) -> Plane:
         for array in (plane, out) if out is not None else (plane,):
@@ -52,8 +52,8 @@ class Restorer:
                     f"{np.dtype(self.element)} {self.shape}"
                 )
         gains = None
-        if self.following:
-            gains = self.following(plane)[None, :, None, None]
+        if self.gain_tracker:
+            gains = self.gain_tracker(plane)[None, :, None, None]
         if out is not None and not out.flags.c_contiguous:
             out[...] = self._run(plane, None, gains)
             return out
@@ -73,13 +73,14 @@ def create(
     depth: int = 8,
     rgb: bool = False,
     skip_repeats: bool = False,
-) -> Restorer:
-    """Returns what restores planes of that size; `threads` 0 is every core.
+    device: str = "",
+) -> PlaneRestorer:
+    """Creates a function that restores planes of one size.
 
-    In `studio` range black is 16 and white 235 (of 8 bits), in `full` 0 and 255.
-    `strength` multiplies what the network adds. With `rgb` a network of luma is given
-    RGB, too, and lets colour pass. With `skip_repeats` a plane that equals the last one
-    gets that one's result again, unless the network has a context.
+    In `studio` range black is 16 and white 235 (for 8 bits), in `full` range 0 and 255.
+    `strength` scales the residual; `threads=0` uses every core. With `rgb`, a network
+    for luma takes RGB pictures and leaves chroma unchanged. With `skip_repeats`, a
+    plane equal to the previous one reuses its result, unless the network has a context.
     """
     if range not in RANGES:
         raise choices.unknown("range", range, RANGES)
@@ -87,17 +88,16 @@ def create(
         raise UserError(f"planes of {depth} bits cannot be restored: give 8 or 10")
     if min(width, height) < 1:
         raise UserError(f"a plane of {width}x{height} has no pixels")
-    name = backends.choose(backend, dtype)
+    name = backends.choose(backend, dtype, device)
     if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
-    backends.check_threads(threads)
-    compute = backends.Compute(dtype, threads)
+    compute = backends.compute(name, dtype=dtype, threads=threads, device=device)
     job = PlaneJob(weights, width, height, range, strength, depth, rgb, compute)
     run = backends.BACKENDS[name].planes(job)
-    following = None
+    gain_tracker = None
     if weights.has_context:
         pixels = levels.of_video(depth, range)
-        following = Following(weights.params["context"], pixels)
+        gain_tracker = GainTracker(weights.params["context"], pixels)
     elif skip_repeats:
         run = SkipRepeats(run)
-    return Restorer(job.shape, job.element, name, run, following)
+    return PlaneRestorer(job.shape, job.element, name, run, gain_tracker)

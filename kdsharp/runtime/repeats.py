@@ -1,17 +1,18 @@
-"""Frames that are shown again need no network: still screens, slides, slowed films."""
+"""Skips the network for repeated frames: still screens, slides, slowed-down films."""
 
 import numpy as np
 
 from kdsharp.runtime.backends.backend import Plane, RunPlane
 
-# Rows compared before all others: where planes differ, nearly always one of these does.
+# Rows compared first: if planes differ, nearly always one of these differs.
 _SAMPLE = slice(None, None, 16)
 
 
 class SkipRepeats:
-    """Runs a network on planes of one size, but not on one that equals the last.
+    """Runs a network on planes, and reuses the last result if a plane is repeated.
 
-    Equal means every integer of it: what comes back is what the network would return.
+    Planes must be equal in every pixel, so that the result is what the network would
+    return.
     """
 
     def __init__(self, run: RunPlane):
@@ -27,7 +28,7 @@ class SkipRepeats:
         if self._last is None:
             self._last = np.empty_like(plane), np.empty_like(plane)
         given, restored = self._last
-        # Before the run, which may write its result over the plane.
+        # Copied before the run, which may overwrite the plane.
         np.copyto(given, plane)
         self._last = None
         result = self._run(plane, out, gains)

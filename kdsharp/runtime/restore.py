@@ -1,4 +1,4 @@
-"""A trained model as a function from picture to picture."""
+"""Applies a trained network to pictures."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -18,30 +18,29 @@ from kdsharp.runtime.options import (
 )
 from kdsharp.weights import store
 
-# Of the mask that `unsharp` lays over the result, in pixels: its Gaussian's deviation,
-# and how far that is followed.
+# The Gaussian of the unsharp mask: standard deviation and radius, in pixels.
 MASK_SIGMA = 1.0
 _MASK_RADIUS = 4
 
-# ITU-R BT.601, as `core.color` has it.
+# ITU-R BT.601, as in `core.color`.
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
-# How far float pixels may overshoot and still be taken for pixels from 0 to 1.
+# How far float pixels may lie outside of [0, 1] before they are refused.
 _OVERSHOOT = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Sharpener:
-    """A function from a blurred picture to a sharp one of the same kind and size.
+    """A function from a blurred picture to a sharp one of the same type and size.
 
-    It takes arrays, uint8, uint16 or float from 0 to 1, of height and width and no
-    channels or 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha), and Pillow's
-    images. A network of luma lets chroma pass; alpha always does.
+    It accepts Pillow images, and arrays of uint8, uint16 or float in [0, 1] of shape
+    `[h, w]` or `[h, w, c]`, where c is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB,
+    alpha). Networks for luma leave chroma unchanged. Alpha is never changed.
 
     Attributes:
-      name: what the weights were loaded by.
+      name: the name that the weights were loaded by.
       network: the network on its backend, for pixels in [0, 1].
-      card: what is known of the weights: architecture, training data, scores.
+      card: the card of the weights: architecture, training data, scores.
     """
 
     name: str
@@ -56,19 +55,19 @@ class Sharpener:
         unsharp: float = 0.0,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> Shaped[np.ndarray, "h w *c"] | Image.Image:
-        """Returns `picture + strength * residual`, then an unsharp mask over it.
+        """Restores a picture: `picture + strength * residual`, then an unsharp mask.
 
         Args:
-          picture: an array, or a Pillow image; it is not changed.
-          strength: from 0, which returns the very pixels, to 1.5; 1 is as trained.
+          picture: an array or a Pillow image; it is not modified.
+          strength: from 0, which returns an exact copy, to 1.5; 1 is as trained.
           unsharp: amount of an unsharp mask of radius 1; 0 is none.
-          progress: called with the part that is done, from 0 to 1.
+          progress: called with the completed fraction, from 0 to 1.
 
         Returns:
-          A picture of the same type, kind and size.
+          A picture of the same type, mode and size.
 
         Raises:
-          UserError: the picture or an amount is out of range; a sentence says how.
+          UserError: the picture or an option is out of range.
         """
         check_strength(strength)
         check_unsharp(unsharp)
@@ -88,8 +87,8 @@ class Sharpener:
             return self(
                 pixels[..., None], strength=strength, unsharp=unsharp, progress=progress
             )[..., 0]
-        wish, tiles = self._cut(pixels, strength, unsharp)
-        return tiling.restore(pixels, tiles, wish.grant, progress)
+        restorer, tiles = self._split(pixels, strength, unsharp)
+        return tiling.restore(pixels, tiles, restorer.restore_tile, progress)
 
     def bands(
         self,
@@ -106,20 +105,20 @@ class Sharpener:
         """
         check_strength(strength)
         check_unsharp(unsharp)
-        wish, tiles = self._cut(rows, strength, unsharp)
-        return tiling.restore_rows(rows, tiles, wish.grant, progress)
+        restorer, tiles = self._split(rows, strength, unsharp)
+        return tiling.restore_rows(rows, tiles, restorer.restore_tile, progress)
 
-    def _cut(self, pixels, strength: float, unsharp: float):
-        wish = _Wish(self.network, strength, unsharp, pixels)
+    def _split(self, pixels, strength: float, unsharp: float):
+        restorer = _TileRestorer(self.network, strength, unsharp, pixels)
         if strength and self.network.context is not None:
-            wish = dataclasses.replace(wish, gains=wish.look())
-        tiles = tiling.cut(
+            restorer = dataclasses.replace(restorer, gains=restorer.context_gains())
+        tiles = tiling.split(
             *pixels.shape[:2],
             side=self.network.side,
-            radius=wish.reach,
+            radius=restorer.receptive_radius,
             multiple=self.network.multiple,
         )
-        return wish, tiles
+        return restorer, tiles
 
 
 def load(
@@ -128,29 +127,33 @@ def load(
     backend: str = "auto",
     dtype: str = "float32",
     threads: int = 0,
+    device: str = "",
 ) -> Sharpener:
     """Loads trained weights.
 
     Args:
-      name: weights that ship (`kdsharp models` lists them), a `.safetensors` file or
+      name: an included network (`kdsharp models` lists them), a `.safetensors` file or
         the folder of a finished run; empty is the default for photographs.
       backend: openvino, onnxruntime or jax; `auto` is the fastest that is installed.
-      dtype: what the network computes in: float32, bfloat16 or int8.
-      threads: cores to use; 0 is every core.
+      dtype: the element type to compute in: float32, bfloat16 or int8.
+      threads: number of threads; 0 is one per core.
+      device: cpu, gpu, npu or auto; empty is the backend's default device.
 
     Returns:
-      What sharpens pictures by them.
+      A function that sharpens pictures.
 
     Raises:
-      UserError: the weights or the backend cannot be used; a sentence says why.
+      UserError: the weights or the backend cannot be used.
     """
     return create(
-        RestoreOptions(model=name, backend=backend, dtype=dtype, threads=threads)
+        RestoreOptions(
+            model=name, backend=backend, dtype=dtype, threads=threads, device=device
+        )
     )
 
 
 def create(options: RestoreOptions) -> Sharpener:
-    """Returns what sharpens pictures by the model and on the backend of the options."""
+    """Creates a Sharpener with the model and backend of the options."""
     name = options.model or DEFAULT
     weights = store.load(name)
     network = backends.create(
@@ -158,13 +161,14 @@ def create(options: RestoreOptions) -> Sharpener:
         backend=options.backend,
         dtype=options.dtype,
         threads=options.threads,
+        device=options.device,
     )
     return Sharpener(name, network, weights.card)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Wish:
-    """What is asked of the tiles of one picture `[h, w, c]`."""
+class _TileRestorer:
+    """Restores the tiles of one picture `[h, w, c]` with given options."""
 
     network: backends.Network
     strength: float
@@ -173,63 +177,63 @@ class _Wish:
     gains: np.ndarray | None = None
 
     @property
-    def colours(self) -> int:
-        """How many of the picture's channels are not alpha."""
+    def color_channels(self) -> int:
+        """The number of channels without alpha."""
         return 3 if self.picture.shape[-1] >= 3 else 1
 
     @property
     def has_alpha(self) -> bool:
-        return self.picture.shape[-1] > self.colours
+        return self.picture.shape[-1] > self.color_channels
 
     @property
     def radius(self) -> int:
-        """How far the residual depends on colours."""
+        """How far away colours can influence the residual of a pixel."""
         radius = self.network.radius if self.strength else 0
         return radius + (_MASK_RADIUS if self.unsharp else 0)
 
     @property
-    def reach(self) -> int:
-        """How far a restored pixel depends on others."""
-        hidden = transparency.reach(self.radius) if self.has_alpha else 0
+    def receptive_radius(self) -> int:
+        """How far away any pixel can influence a restored pixel."""
+        hidden = transparency.fill_radius(self.radius) if self.has_alpha else 0
         return self.radius + hidden
 
-    def look(self) -> Float[np.ndarray, "1 filters"]:
-        """Returns the gains for the whole picture; what alpha hides does not count."""
+    def context_gains(self) -> Float[np.ndarray, "1 filters"]:
+        """Computes the context gains of the picture, ignoring transparent parts."""
         white = _white(self.picture.dtype)
         colours, visible = self.picture, None
         if self.has_alpha:
-            colours = self.picture[..., : self.colours]
-            visible = self.picture[..., self.colours] > 0
+            colours = self.picture[..., : self.color_channels]
+            visible = self.picture[..., self.color_channels] > 0
         found = context.gains(
             self.network.context,
             colours,
-            luma=lambda rows: _as_seen(rows, 1, white)[..., 0],
+            luma=lambda rows: _to_network_input(rows, 1, white)[..., 0],
             visible=visible,
         )
         return found[None]
 
-    def grant(self, pixels: np.ndarray, tile: tiling.Tile) -> np.ndarray:
-        """Returns the pixels of a tile sharpened."""
+    def restore_tile(self, pixels: np.ndarray, tile: tiling.Tile) -> np.ndarray:
+        """Restores the pixels of one tile."""
         if not self.has_alpha:
             return self._sharpen(pixels, tile)
-        alpha = pixels[..., self.colours]
+        alpha = pixels[..., self.color_channels]
         visible = alpha > 0
         if not visible.any():
             return pixels
-        colours = pixels[..., : self.colours]
+        colours = pixels[..., : self.color_channels]
         seen = colours
         if not visible.all():
-            seen = transparency.cover(colours, visible, self.radius)
+            seen = transparency.fill_hidden(colours, visible, self.radius)
         sharp = self._sharpen(seen, tile)
         sharp = np.where(visible[..., None], sharp, colours)
         return np.concatenate([sharp, alpha[..., None]], axis=-1)
 
     def _sharpen(self, pixels: np.ndarray, tile: tiling.Tile) -> np.ndarray:
         white = _white(pixels.dtype)
-        seen = _as_seen(pixels, self.network.channels, white)
+        seen = _to_network_input(pixels, self.network.channels, white)
         residual = np.zeros_like(seen)
         if self.strength:
-            blurred = tiling.fill(seen, tile.shape)[None]
+            blurred = tiling.pad_to(seen, tile.shape)[None]
             restored = self.network(blurred, self.gains)
             restored = restored[0, : seen.shape[0], : seen.shape[1]]
             residual = np.float32(self.strength) * (restored - seen)
@@ -238,7 +242,7 @@ class _Wish:
             residual += np.float32(self.unsharp) * (sharp - _blur(sharp))
         if residual.shape[-1] > pixels.shape[-1]:
             residual = residual @ _LUMA[:, None]
-        # A residual of luma, added to each of red, green and blue, is all luma.
+        # Adding a luma residual to red, green and blue alike changes only luma.
         if not np.issubdtype(pixels.dtype, np.integer):
             return np.clip(pixels + residual, 0, 1).astype(pixels.dtype)
         sharp = pixels + residual * np.float32(white)
@@ -246,10 +250,10 @@ class _Wish:
         return sharp.astype(pixels.dtype)
 
 
-def _as_seen(
+def _to_network_input(
     pixels: Shaped[np.ndarray, "h w c"], channels: int, white: int
 ) -> Float[np.ndarray, "h w channels"]:
-    """Returns float32 luma or RGB."""
+    """Converts to float32 luma or RGB in [0, 1]."""
     x = pixels.astype(np.float32)
     x *= np.float32(1 / white)
     if x.shape[-1] == channels:
@@ -272,13 +276,13 @@ def _white(dtype: np.dtype) -> int:
 
 
 def _check(pixels: np.ndarray) -> None:
-    """Refuses what is no picture."""
+    """Refuses arrays that are not pictures."""
     if pixels.ndim not in (2, 3) or (
         pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4
     ):
         raise UserError(
-            f"an array of shape {pixels.shape} is no picture: give height and width, "
-            "and 1 to 4 channels last"
+            f"an array of shape {pixels.shape} is not a picture: give height, width "
+            "and optionally 1 to 4 channels"
         )
     if not pixels.size:
         raise UserError(f"a picture of shape {pixels.shape} has no pixels")
@@ -286,11 +290,11 @@ def _check(pixels: np.ndarray) -> None:
         return
     if not np.issubdtype(pixels.dtype, np.floating):
         raise UserError(
-            f"pixels of {pixels.dtype} are not sharpened: give uint8, uint16 or float"
+            f"pixels of {pixels.dtype} are not supported: give uint8, uint16 or float"
         )
     least, most = pixels.min(), pixels.max()
-    # Neither holds of NaN.
+    # NaN fails both comparisons.
     if not (least >= -_OVERSHOOT and most <= 1 + _OVERSHOOT):
         raise UserError(
-            f"float pixels run from 0 to 1; these run from {least:g} to {most:g}"
+            f"float pixels must be in [0, 1]; these range from {least:g} to {most:g}"
         )

@@ -1,8 +1,8 @@
-"""Cuts pictures into pieces that, restored one by one, join without a trace.
+"""Splits pictures into tiles that are restored one by one and join without seams.
 
-Pieces overlap by what a network looks at, lie on its grid, and touch the picture's
-border with their own wherever they come near it: there the network sees the same as if
-it were given the whole. All pieces of a large picture have the same shape, for which it
+Tiles overlap by the network's receptive field, are aligned to its grid, and share the
+border of the picture wherever they come near it, so that the result is the same as for
+the whole picture. All tiles of a large picture have the same shape, so that the network
 is compiled once.
 """
 
@@ -16,19 +16,19 @@ from jaxtyping import Shaped
 
 Place = tuple[slice, slice]
 
-_AT_ONCE = 2
+_WORKERS = 2
 
-# What a tile may take while it is restored. Larger ones are no faster on a CPU.
+# Memory budget of a tile. Larger tiles are no faster on a CPU.
 _BYTES = 320 << 20
 _SIDES = (1024, 768, 512, 384, 256)
 
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """What to read of a picture, and what part of the picture it restores.
+    """The region of a picture to read, and the region of it that is restored.
 
-    `shape` is what was read plus the mirrored rows and columns below and right that
-    fill it up to the network's grid. `inner` finds `keep` in what was read.
+    `shape` is the size of the region read, padded by mirroring below and right to the
+    network's grid. `inner` locates `keep` within `read`.
     """
 
     read: Place
@@ -43,32 +43,32 @@ class Tile:
         )
 
 
-def side(bytes_per_pixel: int) -> int:
-    """Returns the largest side of a tile that fits into memory, or the least one."""
+def best_side(bytes_per_pixel: int) -> int:
+    """The largest tile side that fits into the memory budget, or the smallest one."""
     fitting = (side for side in _SIDES if side**2 * bytes_per_pixel <= _BYTES)
     return next(fitting, _SIDES[-1])
 
 
-def cut(
+def split(
     height: int, width: int, *, side: int, radius: int, multiple: int
 ) -> list[Tile]:
-    """Returns tiles that cover the picture once, row by row.
+    """Splits a picture into tiles that cover it exactly once, row by row.
 
-    They are of `side` by `side` pixels, or more where the radius asks for it.
+    Tiles are `side` by `side` pixels, or larger if `radius` requires it.
     """
     tiles = []
-    columns = list(_along(width, side, radius, multiple))
-    for row in _along(height, side, radius, multiple):
+    columns = list(_spans(width, side, radius, multiple))
+    for row in _spans(height, side, radius, multiple):
         for column in columns:
             read, keep, shape = zip(row, column, strict=True)
             tiles.append(Tile(read, keep, shape))
     return tiles
 
 
-def fill(
+def pad_to(
     pixels: Shaped[np.ndarray, "h w *c"], shape: tuple[int, int]
 ) -> Shaped[np.ndarray, "H W *c"]:
-    """Returns the pixels and, below and right, their mirror image."""
+    """Pads pixels below and right to `shape` by mirroring."""
     below, right = (
         want - have for want, have in zip(shape, pixels.shape, strict=False)
     )
@@ -84,9 +84,9 @@ def restore(
     restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Shaped[np.ndarray, "h w *c"]:
-    """Returns the picture, each tile as `restore_tile` makes it of what it reads.
+    """Restores a picture tile by tile with `restore_tile`.
 
-    `progress` is told what part of the picture is done.
+    `progress` is called with the completed fraction.
     """
     restored = np.empty_like(picture)
 
@@ -97,8 +97,8 @@ def restore(
         work(tiles[0])
         progress(1.0)
         return restored
-    # While the network has one tile, NumPy prepares another.
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    # While the network runs on one tile, NumPy prepares the next.
+    with ThreadPoolExecutor(_WORKERS) as pool:
         try:
             for done, _ in enumerate(pool.map(work, tiles), start=1):
                 progress(done / len(tiles))
@@ -119,7 +119,7 @@ def restore_rows(
     `picture` is indexed by slices of rows, of which none begins above an earlier one.
     """
     done = 0
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_WORKERS) as pool:
         for _, together in itertools.groupby(tiles, lambda tile: tile.keep[0].start):
             row = list(together)
             read, keep = row[0].read[0], row[0].keep[0]
@@ -137,12 +137,13 @@ def restore_rows(
             yield restored
 
 
-def _along(
+def _spans(
     size: int, side: int, radius: int, multiple: int
 ) -> Iterator[tuple[slice, slice, int]]:
-    """Yields what to read, what to keep and how long to make it, along one axis."""
+    """Yields, along one axis, the span to read, the span to keep, and the padded
+    length."""
     whole, overlap = _round_up(size, multiple), _round_up(radius, multiple)
-    # Half of a tile at least is its own.
+    # At least half of a tile is not overlap.
     side = max(_round_up(side, multiple), 4 * overlap)
     if whole <= side:
         yield slice(0, size), slice(0, size), whole

@@ -1,31 +1,31 @@
-"""Colours where nothing is seen of them.
+"""Fills in colours under full transparency.
 
-Under full transparency files hold any colour, black more often than not; a network that
-saw it would draw its edge into what is visible beside it.
+Files may hold any colour there, most often black. If a network saw it, its edge would
+bleed into the visible pixels next to it.
 """
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
 
-def reach(radius: int) -> int:
-    """Returns how far a pixel that `cover` fills for `radius` depends on others."""
+def fill_radius(radius: int) -> int:
+    """The largest distance from which `fill_hidden` takes colours."""
     return _scales(radius)[-1]
 
 
-def cover(
+def fill_hidden(
     colours: Shaped[np.ndarray, "h w c"], visible: Bool[np.ndarray, "h w"], radius: int
 ) -> Shaped[np.ndarray, "h w c"]:
-    """Returns the colours, and the visible ones around it for what is not visible.
+    """Fills hidden pixels with the mean of the visible colours around them.
 
-    What is farther than `radius` from anything visible may stay.
+    Hidden pixels farther than `radius` from anything visible may keep their colour.
     """
     covered = colours.copy()
     missing = ~visible
     weight = visible.astype(np.int64)
     exact = np.int64 if np.issubdtype(colours.dtype, np.integer) else np.float64
     seen = np.where(visible[..., None], colours, 0).astype(exact)
-    # The nearest colours count, so the smallest square that holds any.
+    # Use the smallest square that contains any visible pixel.
     for scale in _scales(radius):
         count = _sum_around(weight, scale)
         here = missing & (count > 0)
@@ -39,12 +39,12 @@ def cover(
 
 
 def _scales(radius: int) -> list[int]:
-    """Returns 1, 2, 4 and so on, as far as the radius."""
+    """The powers of two up to the first that is at least `radius`."""
     return [2**power for power in range(max(radius - 1, 0).bit_length() + 1)]
 
 
 def _sum_around(x: np.ndarray, scale: int) -> np.ndarray:
-    """Returns the sum of each pixel and its neighbours as far as `scale`."""
+    """Sums each pixel and its neighbours up to `scale` away (a box filter)."""
     for axis in (0, 1):
         size = x.shape[axis]
         sums = np.cumsum(x, axis=axis)

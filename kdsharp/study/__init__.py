@@ -1,7 +1,7 @@
-"""People are asked: absolute category ratings after ITU-T P.910, with hidden reference.
+"""Opinion studies: absolute category ratings after ITU-T P.910, with hidden reference.
 
-`plan` makes a study of pictures, `order` says who sees what when, `answers` keeps what
-is given, `serving/` and `page/` ask, `report` tells what came of it by `screening` and
-`statistics`. A study is a folder: `study.json`, blind pictures, one SQLite file. Raters
-are random tokens, nothing else of a person is kept.
+`plan` creates a study, `order` determines who sees what when, `answers` stores ratings,
+`serving` and `page/` present the study, `rating_report` evaluates it with `screening`
+and `statistics`. A study is a folder: `study.json`, anonymised pictures, and one SQLite
+file. Raters are random tokens; no personal data is stored.
 """

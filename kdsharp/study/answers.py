@@ -1,4 +1,4 @@
-"""Keeps answers: each is on the disk before whoever gave it hears that it is."""
+"""Stores ratings: each is on disk before it is confirmed to the rater."""
 
 import contextlib
 import dataclasses
@@ -29,7 +29,7 @@ _PATIENCE = 30
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a rater said of a trial."""
+    """A rating: the score of a trial on one scale."""
 
     token: str
     trial: int
@@ -38,25 +38,25 @@ class Answer:
 
 
 class Answers:
-    """The file of a study, for as many threads as like."""
+    """The ratings of a study, safe to use from several threads."""
 
     def __init__(self, folder: Path):
         self._lock = threading.Lock()
         path = folder / FILE
         if not path.is_file():
-            raise UserError(f"{folder} is no study: {FILE} is missing")
+            raise UserError(f"{folder} is not a study: {FILE} is missing")
         self._database = _connect(path)
 
-    def begin(self, *, played: str | None = None) -> str:
-        """Returns the token of a new rater; one whom a program plays brings its own."""
-        token = played or secrets.token_urlsafe(16)
+    def begin(self, *, synthetic_token: str | None = None) -> str:
+        """Adds a rater and returns the token; synthetic raters bring their own."""
+        token = synthetic_token or secrets.token_urlsafe(16)
         with self._transaction() as database:
-            row = (token, int(played is not None))
+            row = (token, int(synthetic_token is not None))
             database.execute("insert into raters values (?, ?)", row)
         return token
 
     def keep(self, *answers: Answer) -> None:
-        """Keeps answers; a trial's later one takes the place of an earlier."""
+        """Stores ratings; a later rating replaces an earlier one of the same trial."""
         rows = [(a.token, a.trial, a.scale, a.score) for a in answers]
         with self._transaction() as database:
             database.executemany(
@@ -66,13 +66,13 @@ class Answers:
             )
 
     def raters(self) -> dict[str, bool]:
-        """Returns all tokens, and whether a program made them."""
+        """All tokens, and whether each rater is synthetic."""
         with self._lock:
             rows = self._database.execute("select token, synthetic from raters")
             return {token: bool(synthetic) for token, synthetic in rows}
 
     def of(self, token: str) -> list[Answer]:
-        """Returns what a rater gave so far."""
+        """The ratings of one rater so far."""
         with self._lock:
             rows = self._database.execute(
                 "select * from answers where token = ?", (token,)
@@ -90,7 +90,7 @@ class Answers:
 
 
 def create(folder: Path) -> None:
-    """Makes an empty file."""
+    """Creates an empty database."""
     with contextlib.closing(_connect(folder / FILE)) as database:
         database.executescript(_TABLES)
 
@@ -98,7 +98,7 @@ def create(folder: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         database = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
-        # A commit returns once the disk has it, so that no power cut loses it.
+        # A commit returns only when the data is on disk.
         database.execute("pragma journal_mode = wal")
         database.execute("pragma synchronous = full")
         database.execute("pragma foreign_keys = on")

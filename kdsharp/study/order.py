@@ -1,4 +1,4 @@
-"""Who sees what when: an order of each rater's own, drawn from the rater's token."""
+"""The order in which each rater sees the pictures, drawn from the rater's token."""
 
 import dataclasses
 import hashlib
@@ -11,40 +11,41 @@ from kdsharp.study.plan import Stimulus, Study
 SCALES = {
     "sharpness": ("very blurred", "blurred", "fair", "sharp", "very sharp"),
     "realism": ("artificial", "rather artificial", "fair", "natural", "very natural"),
-    # As ITU-T P.910 words them.
+    # The wording of ITU-T P.910.
     "overall": ("bad", "poor", "fair", "good", "excellent"),
 }
 _TRIES = 200
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
-    """One showing; `again` marks the second of the same picture."""
+class Showing:
+    """One presentation of a picture; `again` marks the second one of the same
+    picture."""
 
     number: int
     stimulus: Stimulus
     again: bool
 
 
-def trials(study: Study, token: str) -> list[Trial]:
-    """Returns what a rater sees: what to learn by first, then all the rest mixed.
+def trials(study: Study, token: str) -> list[Showing]:
+    """The trials of a rater: training pictures first, then all others shuffled.
 
-    The same photograph does not follow itself if that can be helped, and what is shown
-    twice is shown once in each half.
+    The same photograph is not shown twice in a row if avoidable, and repeated pictures
+    are shown once in each half.
     """
-    told = hashlib.sha256(f"{study.seed} {token}".encode()).digest()
-    random = np.random.default_rng(list(told))
+    digest = hashlib.sha256(f"{study.seed} {token}".encode()).digest()
+    random = np.random.default_rng(list(digest))
     training = [s for s in study.stimuli if s.training]
     rated = [s for s in study.stimuli if not s.training]
     learned = [(training[n], False) for n in random.permutation(len(training))]
     orders = (_mixed(study, rated, random) for _ in range(_TRIES))
     best = min(orders, key=_neighbours)
-    return [Trial(n, s, again) for n, (s, again) in enumerate(learned + best)]
+    return [Showing(n, s, again) for n, (s, again) in enumerate(learned + best)]
 
 
 def _mixed(study: Study, rated: list[Stimulus], random) -> list[tuple[Stimulus, bool]]:
     mixed = [rated[n] for n in random.permutation(len(rated))]
-    # Some of the first half come again among the second.
+    # Some pictures of the first half are repeated in the second.
     half = max(len(mixed) // 2, study.repeats)
     second = [(stimulus, False) for stimulus in mixed[half:]]
     second += [(stimulus, True) for stimulus in mixed[: study.repeats]]

@@ -1,4 +1,4 @@
-"""`kdsharp mos new`: pictures of every kind, under names that tell nothing."""
+"""`kdsharp mos new`: creates a study of anonymised pictures."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ from kdsharp.study import answers
 
 FILE = "study.json"
 PICTURES = "pictures"
-# What is no network: the picture as it came, and as it was before.
+# Models that are not networks: the degraded picture and the original.
 INPUT, REFERENCE = "input", "reference"
 
 
 @dataclasses.dataclass(frozen=True)
 class Stimulus:
-    """A picture as one model made it, in a file whose name tells nothing."""
+    """A picture as restored by one model, in a file with a random name."""
 
     file: str
     content: str
@@ -31,7 +31,7 @@ class Stimulus:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What is shown, and how often again."""
+    """The settings and pictures of a study."""
 
     title: str
     models: list[str]
@@ -42,14 +42,14 @@ class Study:
 
 
 def load(folder: Path) -> Study:
-    """Returns the study in a folder."""
+    """Loads the study in a folder."""
     try:
         told = json.loads((folder / FILE).read_text())
         stimuli = [Stimulus(**stimulus) for stimulus in told.pop("stimuli")]
         return Study(**told, stimuli=stimuli)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{folder} is no study: kdsharp mos new {folder} makes one"
+            f"{folder} is not a study: create one with kdsharp mos new {folder}"
         ) from error
 
 
@@ -65,13 +65,13 @@ def run(
     title: str,
     seed: int,
 ) -> None:
-    """Makes a study and says what it asks of a rater."""
+    """Creates a study and prints how much a rater has to do."""
     if out.exists():
         raise UserError(f"{out} exists: give another name")
     if len(set(models)) < 2 or len(set(models)) < len(models):
         raise UserError("a study compares two models or more, each named once")
     if training < 0 or repeats < 0:
-        raise UserError("fewer than none cannot be shown: give 0 or more")
+        raise UserError("--training and --repeats must be at least 0")
     names = _names(images, training)
     makers = _makers(models)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -104,8 +104,8 @@ def run(
     count = len(stimuli) + repeats
     print(
         f"{out}: {len(names) - (training > 0)} pictures, {len(models)} models, {count} "
-        f"to rate each ({training and len(stimuli) - _shown(stimuli)} to learn by, "
-        f"{repeats} shown twice)\nkdsharp mos serve {out} asks people"
+        f"trials per rater ({training and len(stimuli) - _shown(stimuli)} for "
+        f"training, {repeats} repeated)\nstart it with: kdsharp mos serve {out}"
     )
 
 
@@ -114,15 +114,15 @@ def _shown(stimuli: list[Stimulus]) -> int:
 
 
 def _names(images: Path, training: int) -> list[Path]:
-    """Returns the pictures, that to learn by first."""
+    """The names of the pictures, that for training first."""
     from kdsharp.data import folder
 
     names = folder.find_pictures(images)
     least = 2 if training else 1
     if len(names) < least:
         raise UserError(
-            f"{images} holds {len(names)} pictures: a study needs {least} at least"
-            + (", one of them to learn by" if training else "")
+            f"{images} holds {len(names)} pictures: a study needs at least {least}"
+            + (", one of them for training" if training else "")
         )
     return [Path(name) for name in names]
 

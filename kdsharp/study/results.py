@@ -1,4 +1,4 @@
-"""Answers in tables: raters by pictures, and what becomes of them."""
+"""Evaluates the ratings of a study."""
 
 import dataclasses
 from pathlib import Path
@@ -10,8 +10,8 @@ from kdsharp.study.answers import Answers
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """One answer that counts, or counts as a check."""
+class ResultRow:
+    """One rating."""
 
     rater: int
     content: str
@@ -24,33 +24,34 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """What came of one scale."""
+    """The results of one scale."""
 
-    means: dict[str, statistics.Mean]
-    differences: dict[str, statistics.Mean]
-    pairs: list[statistics.Pair]
+    means: dict[str, statistics.RaterMean]
+    differences: dict[str, statistics.RaterMean]
+    pairs: list[statistics.ComparedModels]
     left_out: list[int]
 
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What came of a study. `repeats` are the two scores of what was shown twice."""
+    """The results of a study; `repeats` are the score pairs of repeated pictures."""
 
     study: plan.Study
     synthetic: bool
     raters: int
-    rows: list[Row]
+    rows: list[ResultRow]
     scales: dict[str, Scale]
     repeats: list[tuple[int, int]]
 
 
 def of(folder: Path) -> Results:
-    """Returns what came of a study so far: of people, or if there are none, of play."""
+    """Evaluates a study so far: ratings by people or, if there are none, synthetic
+    ones."""
     study = plan.load(folder)
     kept = Answers(folder)
     raters = kept.raters()
     synthetic = bool(raters) and all(raters.values())
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     count = 0
     for token, played in raters.items():
         given = kept.of(token)
@@ -64,9 +65,9 @@ def of(folder: Path) -> Results:
     return Results(study, synthetic, count, rows, scales, _repeats(rows))
 
 
-def _row(rater: int, trial: order.Trial, answer) -> Row:
+def _row(rater: int, trial: order.Showing, answer) -> ResultRow:
     shown = trial.stimulus
-    return Row(
+    return ResultRow(
         rater,
         shown.content,
         shown.model,
@@ -77,14 +78,14 @@ def _row(rater: int, trial: order.Trial, answer) -> Row:
     )
 
 
-def _scale(study: plan.Study, rows: list[Row], scale: str, raters: int) -> Scale:
+def _scale(study: plan.Study, rows: list[ResultRow], scale: str, raters: int) -> Scale:
     shown = [(s.content, s.model) for s in study.stimuli if not s.training]
     place = {key: column for column, key in enumerate(shown)}
     scores = np.full((raters, len(shown)), np.nan)
     for row in rows:
         if row.scale == scale and not row.training and not row.again:
             scores[row.rater, place[row.content, row.model]] = row.score
-    # What nobody answered yet would be a mean of nothing.
+    # Pictures without ratings have no mean.
     answered = ~np.isnan(scores).all(0)
     left_out = screening.rejected(scores[:, answered]) if answered.any() else []
     scores = np.delete(scores, left_out, 0)
@@ -96,7 +97,7 @@ def _scale(study: plan.Study, rows: list[Row], scale: str, raters: int) -> Scale
     reference = by_model.get(plan.REFERENCE)
     return Scale(
         means={model: statistics.mean(x) for model, x in of_raters.items()},
-        # Pictures stand in the same order for every model.
+        # Pictures have the same order for every model.
         differences={}
         if reference is None
         else {
@@ -110,13 +111,13 @@ def _scale(study: plan.Study, rows: list[Row], scale: str, raters: int) -> Scale
 
 
 def _of_raters(table: np.ndarray) -> np.ndarray:
-    """Returns the mean of each row that has any number."""
+    """The mean of each row, ignoring NaN."""
     count = (~np.isnan(table)).sum(1)
     total = np.nansum(table, 1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _repeats(rows: list[Row]) -> list[tuple[int, int]]:
+def _repeats(rows: list[ResultRow]) -> list[tuple[int, int]]:
     first = {
         (row.rater, row.content, row.model, row.scale): row.score
         for row in rows

@@ -1,4 +1,4 @@
-"""Raters that are left out, after ITU-R BT.500: they are too often far from all."""
+"""Rejects inconsistent raters after ITU-R BT.500."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,11 +8,12 @@ _ONE_SIDED = 0.3
 
 
 def rejected(scores: Float[np.ndarray, "raters stimuli"]) -> list[int]:
-    """Returns the rows of raters to leave out; what was not answered is NaN.
+    """The rows of raters to reject; missing ratings are NaN.
 
-    A score is far if it is 2 standard deviations from its mean, or the root of 20 where
-    kurtosis tells that scores are not normal. A rater is left out whose scores are far
-    more often than 1 in 20, and about as often above as below.
+    A score is an outlier if it is 2 standard deviations from the mean of its picture,
+    or the root of 20 if the kurtosis indicates that scores are not normally
+    distributed. A rater is rejected if more than 1 in 20 scores are outliers, about as
+    many above as below the mean.
     """
     answered = ~np.isnan(scores)
     count = answered.sum(0)
@@ -24,7 +25,7 @@ def rejected(scores: Float[np.ndarray, "raters stimuli"]) -> list[int]:
         deviation = np.sqrt(squares * count / (count - 1))
     normal = (kurtosis >= 2) & (kurtosis <= 4)
     far = np.where(normal, 2, np.sqrt(20)) * deviation
-    # Where all agree, nobody is far.
+    # If all raters agree, there are no outliers.
     far = np.where(deviation > 0, far, np.inf)
     above = (answered & (apart >= far)).sum(1)
     below = (answered & (apart <= -far)).sum(1)

@@ -1,4 +1,4 @@
-"""`kdsharp mos serve`: asks people, over HTTP."""
+"""`kdsharp mos serve`: serves a study to raters."""
 
 import contextlib
 import functools
@@ -26,14 +26,14 @@ _LONGEST = 200
 
 
 class Asking:
-    """The answers to what the page asks."""
+    """The request handlers of the page."""
 
     def __init__(self, folder: Path, study: plan.Study, answers: Answers):
         self._folder = folder
         self._study = study
         self._answers = answers
         self._trials = functools.lru_cache(4096)(functools.partial(order.trials, study))
-        # Read once: later ones are those that began here.
+        # Read once; raters who begin later are added here.
         self._raters = set(answers.raters())
 
     async def begin(self, request: Request) -> Response:
@@ -44,7 +44,7 @@ class Asking:
     async def rater(self, request: Request) -> Response:
         token = request.path_params["token"]
         if token not in self._raters:
-            return _refused(404, "nobody began under this address")
+            return _refused(404, "this address is unknown")
         given: dict[int, dict[str, int]] = {}
         for answer in await run_in_threadpool(self._answers.of, token):
             given.setdefault(answer.trial, {})[answer.scale] = answer.score
@@ -65,30 +65,30 @@ class Asking:
         if trial is None:
             return _refused(404, "there is no such picture")
         path = self._folder / plan.PICTURES / trial.stimulus.file
-        # Nothing of the answer tells which picture it is, or that it came before.
+        # The response reveals neither the model nor that the picture is repeated.
         content = await run_in_threadpool(path.read_bytes)
         return Response(content, media_type="image/png")
 
     async def answer(self, request: Request) -> Response:
         trial, scale = self._trial(request), request.path_params["scale"]
         if trial is None or scale not in order.SCALES:
-            return _refused(404, "there is no such question")
+            return _refused(404, "there is no such picture or scale")
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > _LONGEST:
-                return _refused(413, "an answer is one digit")
+                return _refused(413, "a rating is one digit")
         if body not in (b"1", b"2", b"3", b"4", b"5"):
-            return _refused(422, "an answer is a digit from 1 to 5")
+            return _refused(422, "a rating is a digit from 1 to 5")
         token = request.path_params["token"]
         answer = Answer(token, trial.number, scale, int(body))
         try:
             await run_in_threadpool(self._answers.keep, answer)
         except sqlite3.Error as error:  # A full disk, say.
-            return _refused(503, f"the answer was not kept ({error}): try again")
+            return _refused(503, f"the rating was not saved ({error}): try again")
         return Response(status_code=204)
 
-    def _trial(self, request: Request) -> order.Trial | None:
+    def _trial(self, request: Request) -> order.Showing | None:
         token, number = (request.path_params[name] for name in ("token", "trial"))
         if token not in self._raters:
             return None
@@ -97,7 +97,7 @@ class Asking:
 
 
 def create(folder: Path) -> Starlette:
-    """Returns the application of a study."""
+    """Creates the application of a study."""
     study = plan.load(folder)
     answers = Answers(folder)
     asking = Asking(folder, study, answers)
@@ -122,11 +122,12 @@ def create(folder: Path) -> Starlette:
 
 
 def run(folder: Path, *, host: str, port: int) -> None:
-    """Asks until it is stopped."""
+    """Serves until stopped."""
     application = create(folder)
     with bound(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
-        print(f"http://{where}:{listening.getsockname()[1]}/ asks", flush=True)
+        port = listening.getsockname()[1]
+        print(f"http://{where}:{port}/ serves the study", flush=True)
         config = uvicorn.Config(
             application,
             http=protocol(_SECONDS),

@@ -1,4 +1,4 @@
-"""Means of opinions and how sure they are: a rater is one observation."""
+"""Means and significance of opinion scores; each rater is one observation."""
 
 import itertools
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ import scipy.stats
 from jaxtyping import Float
 
 
-class Mean(NamedTuple):
-    """A mean and its 95 % interval, of Student's t over raters."""
+class RaterMean(NamedTuple):
+    """A mean and its 95 % confidence interval, by Student's t over raters."""
 
     mean: float
     low: float
@@ -18,8 +18,8 @@ class Mean(NamedTuple):
     raters: int
 
 
-class Pair(NamedTuple):
-    """Two models, their difference, and its p-value after Holm."""
+class ComparedModels(NamedTuple):
+    """Two models, the difference of their means, and its p-value after Holm."""
 
     first: str
     second: str
@@ -27,28 +27,35 @@ class Pair(NamedTuple):
     p: float
 
 
-def mean(of_raters: Float[np.ndarray, " raters"]) -> Mean:
-    """Returns the mean of what each rater gave on average; NaN gave nothing."""
+def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
+    """The mean over raters of each rater's average; NaN marks raters without
+    ratings."""
     values = of_raters[~np.isnan(of_raters)]
     count = len(values)
     if not count:
-        return Mean(np.nan, np.nan, np.nan, 0)
+        return RaterMean(np.nan, np.nan, np.nan, 0)
     middle = float(values.mean())
     if count < 2:
-        return Mean(middle, np.nan, np.nan, count)
+        return RaterMean(middle, np.nan, np.nan, count)
     half = float(scipy.stats.t.ppf(0.975, count - 1) * scipy.stats.sem(values))
-    return Mean(middle, middle - half, middle + half, count)
+    return RaterMean(middle, middle - half, middle + half, count)
 
 
-def pairs(of_raters: Mapping[str, Float[np.ndarray, " raters"]]) -> list[Pair]:
-    """Returns all pairs, by Wilcoxon's signed-rank test over raters who gave both."""
+def pairs(
+    of_raters: Mapping[str, Float[np.ndarray, " raters"]],
+) -> list[ComparedModels]:
+    """Compares all pairs with Wilcoxon's signed-rank test over raters who rated
+    both."""
     found, raw = [], []
     for first, second in itertools.combinations(of_raters, 2):
         apart = of_raters[first] - of_raters[second]
         apart = apart[~np.isnan(apart)]
         raw.append(_wilcoxon(apart))
         found.append((first, second, float(apart.mean()) if len(apart) else np.nan))
-    return [Pair(*pair, p) for pair, p in zip(found, holm(np.array(raw)), strict=True)]
+    return [
+        ComparedModels(*pair, p)
+        for pair, p in zip(found, holm(np.array(raw)), strict=True)
+    ]
 
 
 def _wilcoxon(apart: np.ndarray) -> float:
@@ -58,7 +65,7 @@ def _wilcoxon(apart: np.ndarray) -> float:
 
 
 def holm(p: Float[np.ndarray, " n"]) -> list[float]:
-    """Returns p-values for as many tests at once, after Holm."""
+    """Adjusts p-values for multiple tests, after Holm."""
     order = np.argsort(p)
     scaled = p[order] * (len(p) - np.arange(len(p)))
     adjusted = np.empty_like(scaled)

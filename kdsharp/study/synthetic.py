@@ -1,4 +1,5 @@
-"""Raters that a program plays, to try a study and its report: nobody's opinion."""
+"""Synthetic raters, to try a study and its report; their ratings are no one's
+opinion."""
 
 import zlib
 from pathlib import Path
@@ -18,10 +19,10 @@ def play(
     careless: int = 0,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Adds raters that follow a truth, and careless ones that follow none.
+    """Adds raters who follow true scores, and careless ones who rate at random.
 
-    The truth is a mean for each model, drawn here unless it is given, and returned.
-    The same seed gives a new study the same answers.
+    The true scores are one mean per model, drawn at random unless given, and returned.
+    The same seed gives a new study the same ratings.
     """
     study = plan.load(folder)
     if truth is None:
@@ -32,18 +33,18 @@ def play(
     before = kept.raters()
     if not all(before.values()):
         kept.close()
-        raise UserError(f"{folder} holds answers of people: try another study")
+        raise UserError(f"{folder} holds ratings by people: give another study")
     random = np.random.default_rng([seed, len(before)])
     for number in range(count + careless):
-        token = kept.begin(played=f"played-{seed}-{len(before) + number}")
+        token = kept.begin(synthetic_token=f"played-{seed}-{len(before) + number}")
         own = random.normal(0, 0.3)
         given = []
         for trial in order.trials(study, token):
             of_picture = zlib.crc32(trial.stimulus.content.encode()) % 5 / 10 - 0.2
             for scale in order.SCALES:
                 if number < count:
-                    wish = truth[trial.stimulus.model] + of_picture + own
-                    score = round(wish + random.normal(0, 0.6))
+                    mean = truth[trial.stimulus.model] + of_picture + own
+                    score = round(mean + random.normal(0, 0.6))
                 else:
                     score = random.integers(1, 6)
                 answer = Answer(token, trial.number, scale, int(np.clip(score, 1, 5)))

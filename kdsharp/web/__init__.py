@@ -1,6 +1,6 @@
-"""The browser: a page that sharpens pictures and cameras, and a server beside it.
+"""The browser: a page that sharpens pictures and webcams, and a server.
 
-`page/` is what a browser loads, plain modules without a bundler; `build` joins it with
-the networks and onnxruntime-web to a folder that any host serves. `serving/` answers
-over HTTP with the Python runtime. What a person opens in the page stays there.
+`page/` contains plain JavaScript modules without a bundler; `build` combines it with
+networks and onnxruntime-web to a static site. `serving/` sharpens over HTTP with the
+Python runtime. Pictures that a person opens in the page stay in the browser.
 """

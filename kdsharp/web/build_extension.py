@@ -1,7 +1,7 @@
-"""`kdsharp web extension`: an extension of Chromium and Firefox, as a folder and a zip.
+"""`kdsharp web extension`: a browser extension as a folder and a zip file.
 
-It holds the page's own modules that restore frames, one network, and nothing that
-speaks to anybody.
+It contains the page's modules that restore frames and one network, and makes no network
+requests.
 """
 
 import dataclasses
@@ -17,11 +17,12 @@ from kdsharp.runtime import options as restore_options
 from kdsharp.web import build, networks, output_folder
 
 _MANIFEST = "manifest.json"
-# What of the page restores frames.
+# Modules of the page that restore frames.
 _SHARED = (
-    "camera/following.js",
+    "camera/gain-tracker.js",
     "camera/frames.js",
     "camera/kernel.js",
+    "camera/measured.js",
     "camera/planes.js",
     "camera/thread-worker.js",
     "camera/threads.js",
@@ -33,7 +34,7 @@ _SHARED = (
 
 
 def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
-    """Writes the folder and, beside it, the zip that stores and browsers take."""
+    """Writes the folder and, next to it, the zip for browsers and add-on stores."""
     zipped = out.with_name(f"{out.name}.zip")
     with output_folder.replaced(out, holds="this extension", is_ours=_is_ours) as made:
         entry = _write(made, model)
@@ -46,7 +47,7 @@ def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
     print(f"network     {entry.name}")
 
 
-def _write(folder: Path, model: str) -> networks.Entry:
+def _write(folder: Path, model: str) -> networks.PageNetwork:
     package = resources.files(__package__)
     with resources.as_file(package / "extension") as source:
         shutil.copytree(source, folder)
@@ -57,10 +58,10 @@ def _write(folder: Path, model: str) -> networks.Entry:
     entry = networks.write(model, folder / "page/networks")
     if entry.kernel is None:
         raise UserError(
-            f"{model} has no WebAssembly of its own, which an extension needs: take "
-            "a network of luma that folds by 2, such as rt-s-call"
+            f"{model} cannot be compiled to WebAssembly, which an extension needs: use "
+            "a network for luma that folds by 2, such as rt-s-call"
         )
-    # Frames are restored by the kernel: the graph would only weigh.
+    # The extension uses the kernel, so the graph is not needed.
     (folder / "page/networks" / entry.graph).unlink()
     site = {"engine": "browser", "networks": [dataclasses.asdict(entry)]}
     (folder / "page" / build.LIST).write_text(json.dumps(site, indent=1) + "\n")
@@ -71,7 +72,7 @@ def _write(folder: Path, model: str) -> networks.Entry:
 
 
 def _version() -> str:
-    """Up to four numbers, which is all that browsers take for a version."""
+    """The version as up to four numbers, as browsers require."""
     from kdsharp import __version__
 
     numbers = [part for part in __version__.split(".") if part.isdigit()]

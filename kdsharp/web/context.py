@@ -1,8 +1,8 @@
-"""What a page finds the gains of a network by: the numbers of its context, in a file.
+"""Writes the parameters of a network's context to a file for the page.
 
-One after another, float32: the filters that look, place by place; the hidden layer's
-kernel and biases; the gains' kernel and biases. Behind them may be the last kernel of
-the network's own WebAssembly, in its order, which the gains multiply.
+The file consists of float32 values: the context filters in row-major order; kernel and
+bias of the hidden layer; kernel and bias of the gains. If the network has its own
+WebAssembly, the last kernel in that module's order follows, which the gains scale.
 """
 
 import dataclasses
@@ -16,10 +16,11 @@ from kdsharp.web.kernels.module import Kernel
 
 
 @dataclasses.dataclass(frozen=True)
-class Context:
-    """What the page is told of the file: how many numbers of each kind it holds.
+class ContextFile:
+    """The layout of the file, for the page.
 
-    Integers of the last layer's input and output are `scale` apart, where there is one.
+    `scale` is the ratio of the integer steps of the last layer's input and output, if
+    the network has its own WebAssembly.
     """
 
     file: str
@@ -33,8 +34,8 @@ class Context:
 
 def write(
     network: TrainedNetwork, kernel: Kernel | None, folder: Path
-) -> Context | None:
-    """Writes the file, if the network has a context."""
+) -> ContextFile | None:
+    """Writes the file if the network has a context."""
     if not network.has_context:
         return None
     params = network.params["context"]
@@ -45,7 +46,7 @@ def write(
     content = b"".join(np.asarray(part, "<f4").tobytes() for part in parts)
     file = f"{network.name}.context"
     atomic_files.write_bytes(folder / file, content)
-    return Context(
+    return ContextFile(
         file,
         len(content),
         size=params["look"].shape[0],

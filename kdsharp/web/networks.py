@@ -1,4 +1,4 @@
-"""The networks of a site: graphs beside a list of what they are."""
+"""The networks of a site: exported graphs and their list."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -12,18 +12,18 @@ from kdsharp.web import context
 from kdsharp.web.kernels import module
 from kdsharp.weights import cards, store
 
-# Products a pixel that leave a camera some frames a second.
+# Multiplications per pixel up to which a webcam still reaches some frames per second.
 _MOST_LIVE = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
-    """What the page is told of a network; `graph` is its file, so is the kernel's.
+class PageNetwork:
+    """What the page knows of a network; `graph` is the name of its file.
 
-    Those that are `live` are for video: of luma, and not too slow for it. A kernel, for
-    those of them that have one, is their own WebAssembly. With a context the graph
-    takes gains, which the page finds. Its `teachers` are those of the site that taught
-    it, by its card, for the same blur.
+    `live` networks can restore video: they are for luma and fast enough. `kernel` is
+    the dedicated WebAssembly of those that have one. With a `context`, the graph takes
+    gains, which the page computes. `teachers` are the networks of the site that taught
+    this one, according to its card, for the same degradation.
     """
 
     name: str
@@ -40,81 +40,83 @@ class Entry:
     teachers: list[str]
 
 
-def names(wished: list[str]) -> list[str]:
-    """Returns these names, or all that ship, what sharpens by default first."""
-    if wished:
-        return list(dict.fromkeys(wished))
+def names(given: list[str]) -> list[str]:
+    """These names, or those of all included networks, the defaults first."""
+    if given:
+        return list(dict.fromkeys(given))
     defaults = [restore_options.DEFAULT, restore_options.DEFAULT_VIDEO]
     return defaults + [name for name in store.shipped() if name not in defaults]
 
 
-def write(name: str, folder: Path, beside: Iterable[str] = ()) -> Entry:
-    """Writes the network's graph into the folder and returns what the page is told.
+def write(name: str, folder: Path, beside: Iterable[str] = ()) -> PageNetwork:
+    """Exports a network to the folder and returns its entry.
 
-    `beside` names the site's networks, of which some may be its teachers.
+    `beside` names the networks of the site, which may include its teachers.
     """
     optional.require(
         "onnx", "onnxruntime", purpose="a page that computes in the browser"
     )
     from kdsharp.export import onnx_models
 
-    whole = network.of_weights(name)
-    looks = models.receptive_field(whole.model)
+    trained = network.of_weights(name)
+    field = models.receptive_field(trained.model)
     parameters = cards.count_parameters(store.locate(name))
-    products = parameters / looks.multiple**2
-    live = whole.model.channels == 1 and products <= _MOST_LIVE
-    # What is beyond 0 and 1 is clipped once the residual is added to every colour.
-    graph = onnx_models.batches(whole, clip=False, gains_given=True).SerializeToString()
-    file = f"{whole.name}.onnx"
+    products = parameters / field.multiple**2
+    live = trained.model.channels == 1 and products <= _MOST_LIVE
+    # Clipping happens in the page, after the residual is added to all channels.
+    graph = onnx_models.batch_model(
+        trained, clip=False, gains_given=True
+    ).SerializeToString()
+    file = f"{trained.name}.onnx"
     atomic_files.write_bytes(folder / file, graph)
-    kernel = _kernel(whole) if live else None
-    looks_at = context.write(whole, kernel, folder)
-    return Entry(
-        name=whole.name,
+    kernel = _kernel(trained) if live else None
+    layout = context.write(trained, kernel, folder)
+    return PageNetwork(
+        name=trained.name,
         graph=file,
         parameters=parameters,
-        channels=whole.model.channels,
-        radius=looks.radius,
-        multiple=looks.multiple,
+        channels=trained.model.channels,
+        radius=field.radius,
+        multiple=field.multiple,
         bytes=len(graph),
-        degradation=whole.card.get("degradation") or "",
+        degradation=trained.card.get("degradation") or "",
         live=live,
-        kernel=_written(kernel, whole.name, folder) if kernel else None,
-        context=dataclasses.asdict(looks_at) if looks_at else None,
-        teachers=_teachers(whole.card, beside),
+        kernel=_written(kernel, trained.name, folder) if kernel else None,
+        context=dataclasses.asdict(layout) if layout else None,
+        teachers=_teachers(trained.card, beside),
     )
 
 
 def _teachers(card: dict, beside: Iterable[str]) -> list[str]:
-    """Returns the names of those that taught a network, if it is of their task."""
+    """The networks that taught this one for the same degradation."""
     recipe = card.get("recipe")
     taught_by = recipe.get("teacher") if isinstance(recipe, dict) else None
     if not isinstance(taught_by, dict):
         return []
-    wished = {name.strip() for name in (taught_by.get("weights") or "").split(",")}
-    # What was trained in the same run is known by its name.
-    wished.add((taught_by.get("experiment") or {}).get("name"))
+    teachers = {name.strip() for name in (taught_by.get("weights") or "").split(",")}
+    # A teacher that was trained in the same run is known by its name.
+    teachers.add((taught_by.get("experiment") or {}).get("name"))
     found = []
     for given in beside:
         teacher = store.read_card(store.locate(given))
         name = network.name_of(given, teacher)
         alike = teacher.get("degradation") == card.get("degradation")
-        if wished & {given, name} and alike and name not in found:
+        if teachers & {given, name} and alike and name not in found:
             found.append(name)
     return found
 
 
-def _kernel(whole: network.TrainedNetwork) -> module.Kernel | None:
-    """Returns the network's own WebAssembly, if it can have one."""
-    if not module.fits(whole):
+def _kernel(trained: network.TrainedNetwork) -> module.Kernel | None:
+    """Compiles the network's dedicated WebAssembly, if it can have one."""
+    if not module.fits(trained):
         return None
     from kdsharp.export import int8
 
-    return module.create(whole, int8.ranges(whole))
+    return module.create(trained, int8.ranges(trained))
 
 
 def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:
-    """Writes the module and returns what the page is told of it."""
+    """Writes the module and returns its description for the page."""
     file = f"{name}.wasm"
     atomic_files.write_bytes(folder / file, kernel.content)
     told = {

@@ -1,4 +1,4 @@
-"""Folders that a command writes whole, in place of what it wrote there before."""
+"""Atomic replacement of output folders."""
 
 import contextlib
 import shutil
@@ -13,16 +13,16 @@ from kdsharp.errors import UserError
 def replaced(
     out: Path, *, holds: str, is_ours: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """Yields a path for the new folder, which becomes `out` when the block succeeds.
+    """Yields a path for the new folder, which replaces `out` if the block succeeds.
 
-    Where `out` has files and `is_ours` does not know them for what it `holds`, such as
-    "a site", it is refused.
+    A non-empty `out` is refused unless `is_ours` recognises it; `holds` describes its
+    content, such as "a site".
     """
     if out.is_file():
-        raise UserError(f"{out} is a file: give the name of a folder")
+        raise UserError(f"{out} is a file: give a folder")
     if out.is_dir() and any(out.iterdir()) and not is_ours(out):
         raise UserError(
-            f"{out} holds other things than {holds}: give a new folder, or an empty one"
+            f"{out} holds something other than {holds}: give a new or an empty folder"
         )
     above = out.absolute().parent
     try:

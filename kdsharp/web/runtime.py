@@ -1,4 +1,4 @@
-"""onnxruntime-web: what runs networks in a browser, from npm or from a folder."""
+"""onnxruntime-web, which runs networks in a browser, from npm or from a folder."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from kdsharp.errors import UserError
 
 VERSION = "1.30.0"
 
-# WebAssembly alone, and the larger one that also knows WebGPU.
+# The WebAssembly build, and the larger build with WebGPU.
 FILES = (
     "ort.wasm.min.mjs",
     "ort-wasm-simd-threaded.mjs",
@@ -25,13 +25,13 @@ _PATIENCE = 300
 
 
 def copy(source: Path, out: Path) -> None:
-    """Copies the files from a folder, or from the `dist` in it."""
+    """Copies the files from a folder, or from its subfolder `dist`."""
     folder = source / "dist" if (source / "dist").is_dir() else source
     for name in FILES:
         if not (folder / name).is_file():
             raise UserError(
-                f"{source} is no onnxruntime-web: it has no {name}; give the package "
-                f"of version {VERSION}, or its dist"
+                f"{source} is not onnxruntime-web ({name} is missing): give the "
+                f"package of version {VERSION}, or its dist folder"
             )
     out.mkdir(parents=True, exist_ok=True)
     for name in FILES:
@@ -39,7 +39,7 @@ def copy(source: Path, out: Path) -> None:
 
 
 def fetch(out: Path) -> None:
-    """Copies the files that npm brought once and that are kept for the next time."""
+    """Copies the files from the cache, which npm fills on first use."""
     kept = cache_folder() / f"onnxruntime-web-{VERSION}"
     if not all((kept / name).is_file() for name in FILES):
         _bring(kept)
@@ -47,11 +47,11 @@ def fetch(out: Path) -> None:
 
 
 def _bring(kept: Path) -> None:
-    """Asks the npm registry."""
+    """Downloads the package with npm."""
     if not shutil.which("npm"):
         raise UserError(
-            "npm is not installed, which brings onnxruntime-web: install Node.js, or "
-            "give a copy of the package with --runtime DIR"
+            "npm, which downloads onnxruntime-web, is not installed: install Node.js, "
+            "or give a copy of the package with --runtime DIR"
         )
     with tempfile.TemporaryDirectory() as folder:
         _pack(folder)
@@ -78,6 +78,7 @@ def _pack(folder: str) -> None:
         reason = [f"no answer within {_PATIENCE} seconds"]
     if reason is not None:
         raise UserError(
-            f"npm did not bring {package} ({' '.join(reason) or 'no reason told'}): "
+            f"npm could not download {package} "
+            f"({' '.join(reason) or 'no reason given'}): "
             "check the network, or give a copy of the package with --runtime DIR"
         )

@@ -1,4 +1,4 @@
-"""Beam's handler of a network with a context gives what the runtime gives."""
+"""Beam's handler matches the runtime for a network with a context."""
 
 import pickle
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.export import random_networks
     "apache_beam, onnx and onnxruntime are not installed",
 )
 class HandlerTest(absltest.TestCase):
-    def test_whole_pictures_have_gains_of_their_own(self):
+    def test_each_picture_has_its_own_gains(self):
         from kdsharp.batching import network
 
         folder = Path(self.create_tempdir().full_path)

@@ -104,11 +104,11 @@ class ExportTest(parameterized.TestCase):
             "net.pb does not fit --format onnx: use the ending .onnx",
         ),
         (("-o", "/proc/net.onnx"), "net.onnx cannot be written .*: check /proc"),
-        (("-o", "{}/folder.onnx"), "is a folder: give the name of a file in it"),
-        (("--format", "stablehlo", "--int8"), "stablehlo is not written in int8"),
+        (("-o", "{}/folder.onnx"), "is a folder: give a file name"),
+        (("--format", "stablehlo", "--int8"), "stablehlo does not support int8"),
         (("--calibrate", "{}"), "--calibrate is only for --int8"),
         (("--int8", "--calibrate", "{}/nowhere"), "there is no folder .*nowhere"),
-        (("--int8", "--calibrate", "{}"), "holds 0 pictures to calibrate by"),
+        (("--int8", "--calibrate", "{}"), "holds 0 pictures to calibrate with"),
     )
     def test_user_errors_are_one_sentence(self, arguments, words):
         (self.folder / "folder.onnx").mkdir()

@@ -171,9 +171,17 @@ class ErrorTest(_Files):
             (2, "--megapixels 0 is out of range", photo, "--megapixels", 0),
             (2, "--megapixels inf is out of range", photo, "--megapixels", "inf"),
             (2, "unknown format 'gif'; choose one of: jpg", photo, "--format", "gif"),
-            (2, "is no WEBP", photo, "--format", "webp", "-o", "out.png"),
+            (
+                2,
+                "does not fit --format WEBP",
+                photo,
+                "--format",
+                "webp",
+                "-o",
+                "out.png",
+            ),
             (1, "more than 0.001 megapixels", photo, "--megapixels", 0.001),
-            (2, r"out.txt is no name of a picture", photo, "-o", "out.txt"),
+            (2, r"out.txt: the name must end in", photo, "-o", "out.txt"),
             (2, "name a folder for several", photo, other, "-o", "out.png"),
             (2, "one picture", photo, other, "-o", "-"),
             (2, "is a folder", self.folder, "-o", "-"),
@@ -203,7 +211,7 @@ class ErrorTest(_Files):
     def test_videos_are_referred_to_kdsharp_video(self, name, start):
         path = self.folder / name
         path.write_bytes(start + bytes(200))
-        self.assert_refused(1, "it is a video: kdsharp video restores those", path)
+        self.assert_refused(1, "it is a video: use kdsharp video", path)
 
     def test_unreadable_files_do_not_stop_the_others(self):
         self.save("in/a.png")
@@ -212,7 +220,7 @@ class ErrorTest(_Files):
         (self.folder / "in/empty.jpg").write_bytes(b"")
         status, complaints = self.sharpen(self.folder / "in")
         self.assertEqual(status, 1)
-        self.assertIn("bad.jpg: it is no picture", complaints)
+        self.assertIn("bad.jpg: it is not a picture", complaints)
         self.assertIn("empty.jpg: it is empty", complaints)
         self.assertEndsWith(
             complaints, "2 of 4 pictures sharpened; 2 refused, for the reasons above\n"
@@ -250,8 +258,8 @@ class ErrorTest(_Files):
             (self.folder / "in" / name).write_text("no picture")
         status, complaints = self.sharpen(self.folder / "in")
         self.assertEqual(status, 1)
-        self.assertIn("c.nef: it is a camera's raw file: develop it", complaints)
-        self.assertIn("d.exr: OpenEXR is not read", complaints)
+        self.assertIn("c.nef: it is a camera raw file: convert it", complaints)
+        self.assertIn("d.exr: OpenEXR is not supported", complaints)
         self.assertEndsWith(
             complaints,
             "2 of 4 pictures sharpened; 2 refused, for the reasons above; skipped 4 "

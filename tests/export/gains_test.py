@@ -1,4 +1,4 @@
-"""NumPy finds the gains that Flax's module does."""
+"""Gains computed by NumPy match those of the Flax module."""
 
 import functools
 
@@ -15,12 +15,12 @@ _BT601 = np.float32((0.299, 0.587, 0.114))
 
 @functools.cache
 def _context():
-    """Returns a context of random numbers, and its parameters."""
+    """A context with random weights, and its parameters."""
     module = real_time.Context(gains=12, filters=8)
     params = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1)))["params"]
     params = jax.tree.map(np.array, params)
     random = np.random.default_rng(0)
-    # In the beginning there is no gain but 1.
+    # At initialisation all gains are 1.
     params["gains"]["kernel"] = random.normal(size=(16, 12)).astype(np.float32)
     return module, params
 
@@ -34,7 +34,7 @@ class GainsTest(parameterized.TestCase):
     @parameterized.parameters(
         (1, 1), (5, 40), (12, 12), (19, 21), (150, 97), (256, 256)
     )
-    def test_as_flax_has_them_on_any_size(self, height, width):
+    def test_matches_flax_at_any_size(self, height, width):
         module, params = _context()
         rgb = _picture()[:height, :width]
         for picture in (rgb, rgb[..., 1:2]):
@@ -42,7 +42,7 @@ class GainsTest(parameterized.TestCase):
             found = gains.of_batch(params, picture[None], _BT601)
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
-    def test_pictures_of_a_batch_have_their_own(self):
+    def test_each_picture_of_a_batch_has_its_own_gains(self):
         module, params = _context()
         batch = np.stack([_picture()[:64, :64], 0.2 * _picture()[64:128, 64:128]])
         found = gains.of_batch(params, batch, _BT601)
@@ -51,7 +51,7 @@ class GainsTest(parameterized.TestCase):
         )
         self.assertGreater(np.abs(found[0] - found[1]).max(), 0.1)
 
-    def test_bands_of_a_tall_picture_join(self):
+    def test_bands_of_a_tall_picture_add_up(self):
         module, params = _context()
         tall = np.tile(_picture()[..., :1], (9, 1, 1))[:, :40]
         np.testing.assert_allclose(
@@ -60,7 +60,7 @@ class GainsTest(parameterized.TestCase):
             atol=1e-4,
         )
 
-    def test_what_is_hidden_does_not_count(self):
+    def test_hidden_pixels_do_not_count(self):
         _, params = _context()
         luma = _picture()[:96, :120, 0]
         visible = np.ones(luma.shape, bool)
@@ -68,18 +68,18 @@ class GainsTest(parameterized.TestCase):
         other = np.where(visible, luma, 0.5)
         found = [gains.gains(params, x, visible=visible) for x in (luma, other)]
         np.testing.assert_array_equal(*found)
-        # Windows begin at each eighth place, and 48 is the last to end before 60.
+        # Windows start at multiples of 8; 48 is the last that ends before 60.
         np.testing.assert_allclose(
             found[0], gains.gains(params, luma[:, :60]), atol=1e-5
         )
-        # With no window in full view all are looked at.
+        # If no window is entirely visible, all windows count.
         visible = np.zeros(luma.shape, bool)
         visible[::2] = True
         np.testing.assert_array_equal(
             gains.gains(params, luma, visible=visible), gains.gains(params, luma)
         )
 
-    def test_some_rows_of_a_large_picture_tell_as_much_as_all(self):
+    def test_sampled_rows_approximate_all_rows(self):
         _, params = _context()
         plane = dead_leaves.render(5, size=720, seed=1)[..., 1]
         luma = np.float32(plane / 255)

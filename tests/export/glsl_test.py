@@ -1,4 +1,4 @@
-"""Shaders do what their networks do, in real players on software drivers."""
+"""Shaders match their networks in real players on software drivers."""
 
 import os
 import shutil
@@ -12,16 +12,16 @@ import skimage
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
-from kdsharp.export import glsl, network, shader_runs
+from kdsharp.export import glsl, libplacebo, network
 from kdsharp.runtime import planes
 from tests.export import random_networks
 
-# What is odd is mirrored at its edges.
+# Odd sizes are mirrored at the edge.
 _EVEN, _ODD = (160, 240), (157, 203)
 
 
 def _photograph(size: tuple[int, int], range_: str = "studio") -> np.ndarray:
-    """A soft photograph's luma as a decoder gives it."""
+    """The luma of a blurred photograph in studio range."""
     height, width = size
     grey = skimage.color.rgb2gray(skimage.data.astronaut()[40:, 120:])
     soft = skimage.filters.gaussian(grey[:height, :width], 1)
@@ -36,31 +36,31 @@ def _wanted(found: network.TrainedNetwork, plane: np.ndarray, **options) -> np.n
 
 
 @unittest.skipUnless(
-    shader_runs.available(), "not installed: ffmpeg with libplacebo, a Vulkan driver"
+    libplacebo.available(), "not installed: ffmpeg with libplacebo, a Vulkan driver"
 )
 class LibplaceboTest(parameterized.TestCase):
     def _assert_near(self, found: network.TrainedNetwork, plane: np.ndarray, **options):
         range_ = options.get("range", "studio")
         text = glsl.shader(found, range_=range_, strength=options.get("strength", 1.0))
         path = Path(self.create_tempfile("shader.glsl", text).full_path)
-        made = shader_runs.run(path, plane, range_=range_)
+        made = libplacebo.run(path, plane, range_=range_)
         wanted = _wanted(found, plane, **options)
-        # So that a shader which changes nothing fails.
+        # A shader that changes nothing must fail.
         self.assertGreater(np.abs(wanted - plane).max(), 5)
         self.assertLessEqual(np.abs(made - wanted).max(), 2)
 
     @parameterized.product(
         name=("rt-s-call", "rt-m-call", "rt-s-bicubic2"), size=(_EVEN, _ODD)
     )
-    def test_a_photograph_is_restored_as_by_onnxruntime(self, name, size):
+    def test_matches_onnxruntime_on_a_photograph(self, name, size):
         self._assert_near(network.of_weights(name), _photograph(size))
 
-    def test_full_range_and_strength_are_built_in(self):
+    def test_full_range_and_strength(self):
         found = network.of_weights("rt-s-call")
         plane = _photograph(_ODD, "full")
         self._assert_near(found, plane, range="full", strength=1.5)
 
-    def test_a_skip_learned_slopes_and_large_ends_are_drawn(self):
+    def test_skip_learned_slopes_and_large_ends(self):
         found = random_networks.create(
             dict(
                 name="real_time",
@@ -74,12 +74,12 @@ class LibplaceboTest(parameterized.TestCase):
         )
         self._assert_near(found, _photograph(_ODD))
 
-    def test_what_is_no_shader_is_refused_in_a_sentence(self):
+    def test_invalid_shaders_are_refused(self):
         path = Path(
             self.create_tempfile("bad.glsl", "//!HOOK LUMA\nnonsense").full_path
         )
-        with self.assertRaisesRegex(UserError, "libplacebo refuses"):
-            shader_runs.run(path, _photograph(_EVEN))
+        with self.assertRaisesRegex(UserError, "libplacebo rejects"):
+            libplacebo.run(path, _photograph(_EVEN))
 
 
 _DISPLAY = shutil.which("mpv") and shutil.which("xvfb-run")
@@ -87,13 +87,13 @@ _DISPLAY = shutil.which("mpv") and shutil.which("xvfb-run")
 
 @unittest.skipUnless(_DISPLAY, "not installed: mpv, xvfb-run")
 class MpvTest(absltest.TestCase):
-    def test_a_frame_is_restored_as_by_onnxruntime(self):
+    def test_matches_onnxruntime_on_a_frame(self):
         found = network.of_weights("rt-s-call")
         plane = _photograph(_ODD)
         folder = Path(self.create_tempdir().full_path)
         _write(folder / "in.mkv", plane)
         (folder / "shader.glsl").write_text(glsl.shader(found))
-        # Its filter of that name draws as its windows do.
+        # mpv's video filter `gpu` renders like its windows.
         command = ["xvfb-run", "-a", "mpv", "--no-config", "--vf=gpu,format=rgb24"]
         command += ["--dither-depth=no", f"--glsl-shaders={folder / 'shader.glsl'}"]
         command += ["--of=rawvideo", "--ovc=rawvideo", f"--o={folder / 'out.raw'}"]
@@ -131,8 +131,10 @@ def _write(path: Path, plane: np.ndarray) -> None:
 
 class RefusalTest(parameterized.TestCase):
     @parameterized.parameters("rt-l-photo", "dncnn8-call")
-    def test_networks_that_no_shader_holds_are_refused(self, name):
-        with self.assertRaisesRegex(UserError, f"{name} cannot become a shader"):
+    def test_unsupported_networks_are_refused(self, name):
+        with self.assertRaisesRegex(
+            UserError, f"{name} cannot be exported as a shader"
+        ):
             glsl.shader(network.of_weights(name))
 
 

@@ -1,4 +1,4 @@
-"""Eight bits: what they cost on pictures of the network's own task."""
+"""The loss of int8, on pictures degraded as the network expects."""
 
 import dataclasses
 import tempfile
@@ -10,7 +10,7 @@ from PIL import Image
 
 from kdsharp.data import dead_leaves, sources
 from kdsharp.export import network as networks
-from kdsharp.export import trial
+from kdsharp.export import samples
 from tests.export import random_networks
 
 try:
@@ -30,9 +30,9 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
     return session.run(None, {"blurred": pixels})[0]
 
 
-def _photographs(network: networks.TrainedNetwork) -> list[trial.Pair]:
-    """Returns the middles of photographs, none of them left sharp."""
-    blur = trial.degradation(network).partition("@")[0]
+def _photographs(network: networks.TrainedNetwork) -> list[samples.SamplePair]:
+    """Pairs of centre crops of photographs; none is left sharp."""
+    blur = samples.degradation(network).partition("@")[0]
     blurring = dataclasses.replace(network, card={"degradation": blur})
     with tempfile.TemporaryDirectory() as folder:
         for split in ("valid", "test"):
@@ -40,7 +40,7 @@ def _photographs(network: networks.TrainedNetwork) -> list[trial.Pair]:
             for index in range(len(source)):
                 picture = Image.fromarray(source[index]["sharp"])
                 picture.save(Path(folder, f"{split}{index}.png"))
-        return trial.pairs(blurring, Path(folder))
+        return samples.pairs(blurring, Path(folder))
 
 
 @absltest.skipIf(onnxruntime is None, "onnxruntime is not installed")
@@ -49,13 +49,13 @@ class Int8Test(parameterized.TestCase):
         name=("rt-s-bicubic2", "rt-s-call", "rt-m-bicubic2", "rt-m-call"),
         once=(False, True),
     )
-    def test_networks_for_video_lose_little_on_photographs(self, name, once):
+    def test_loss_on_photographs_is_small(self, name, once):
         network = networks.of_weights(name)
-        ranges = int8.calibrate(network, trial.pairs(network))
+        ranges = int8.calibrate(network, samples.pairs(network))
         if once:
-            ranges = int8.of_inputs(ranges)
-        rounded = onnx_models.batches(network, ranges=ranges)
-        full = onnx_models.batches(network)
+            ranges = int8.only_inputs(ranges)
+        rounded = onnx_models.batch_model(network, ranges=ranges)
+        full = onnx_models.batch_model(network)
         kinds = {node.op_type for node in rounded.graph.node}
         self.assertIn("QuantizeLinear", kinds)
         scores = [
@@ -70,26 +70,26 @@ class Int8Test(parameterized.TestCase):
             self.assertBetween(lost, -0.1, 0.1)
         else:
             self.assertGreater(of_full - of_input, 2)
-            # What onnxruntime rounds twice costs networks that gain most the most.
+            # Rounding twice in onnxruntime costs the networks with most gain the most.
             self.assertBetween(lost, 0, 0.1 if once else 0.2)
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
-    def test_every_architecture_comes_near(self, **arguments):
+    def test_every_architecture_is_close_to_float32(self, **arguments):
         network = random_networks.create(arguments)
         picture = dead_leaves.render(0, size=48, seed=5)[None, ..., -1:]
         pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
-        ranges = int8.calibrate(network, [trial.Pair(pixels, pixels)])
+        ranges = int8.calibrate(network, [samples.SamplePair(pixels, pixels)])
         full, rounded = (
-            _run(onnx_models.batches(network, ranges=of, clip=False), pixels)
+            _run(onnx_models.batch_model(network, ranges=of, clip=False), pixels)
             for of in (None, ranges)
         )
-        # Of random numbers, which no training made smooth.
+        # Random weights are less smooth than trained ones.
         self.assertGreater(np.std(full), 1e-3)
         near = _psnr(rounded / np.std(full), full / np.std(full))
         self.assertBetween(near, 15, 90)
 
-    def test_the_range_of_least_error(self):
-        # One far from all others: steps as coarse as to reach it would cost more.
+    def test_range_minimises_the_error(self):
+        # An outlier: covering it would make the steps too coarse for all other values.
         values = np.append(np.random.default_rng(0).uniform(-1, 1, 100_000), 2.0)
         low, high = int8._best(values)
         self.assertLess(high, 1.75)

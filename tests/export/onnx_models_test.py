@@ -1,4 +1,4 @@
-"""ONNX graphs compute what Flax does, of any size, and are what checkers ask for."""
+"""ONNX graphs match Flax at any size and pass the checkers."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from kdsharp import models
 from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.export import file_formats, networks, runs
+from kdsharp.export import file_formats, loaders, networks
 from kdsharp.export import network as networks_of
 from tests.export import random_networks
 from tests.models import fast
@@ -25,7 +25,7 @@ except ImportError:
 else:
     from kdsharp.export import onnx_models
 
-# Batch, height and width: one pixel, smaller than a margin, odd, even.
+# Batch, height and width: one pixel, smaller than the padding, odd, even.
 _SIZES = ((1, 1, 1), (2, 3, 29), (1, 16, 24))
 
 
@@ -40,28 +40,28 @@ def _run(graph, pixels: np.ndarray) -> np.ndarray:
 
 @absltest.skipIf(onnx is None, "onnx and onnxruntime are not installed")
 class PicturesTest(parameterized.TestCase):
-    def test_every_model_has_an_emitter_and_is_tested(self):
+    def test_every_family_has_an_emitter_and_is_tested(self):
         tested = {arguments["name"] for arguments in random_networks.ARGUMENTS}
         self.assertEqual(tested, set(models.FAMILIES))
         for name in models.FAMILIES:
             self.assertTrue(callable(networks.emitter(name)), name)
 
-    def test_a_network_without_an_emitter_is_for_jax_alone(self):
+    def test_networks_without_an_emitter_run_only_in_jax(self):
         without = dataclasses.replace(models.find("plain_cnn"), export=None)
         network = random_networks.create(dict(name="plain_cnn", width=6))
         with mock.patch.dict(models.FAMILIES, plain_cnn=without):
             with self.assertRaisesRegex(UserError, "'plain_cnn' has no ONNX emitter"):
                 file_formats.check(network, "onnx", "float32")
             with self.assertRaisesRegex(UserError, "'plain_cnn' has no ONNX emitter"):
-                onnx_models.batches(network)
+                onnx_models.batch_model(network)
             file_formats.check(network, "stablehlo", "float32")
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
-    def test_computes_what_flax_does_with_its_batch_norm(self, **arguments):
+    def test_matches_flax_with_batch_norm(self, **arguments):
         network = random_networks.create(arguments)
-        graph = onnx_models.batches(network)
+        graph = onnx_models.batch_model(network)
         onnx.checker.check_model(graph, full_check=True)
-        unclipped = onnx_models.batches(network, clip=False)
+        unclipped = onnx_models.batch_model(network, clip=False)
         restore = fast.jit(models.create(**arguments).apply)
         variables = random_networks.variables(arguments)
         moved = 0.0
@@ -69,7 +69,7 @@ class PicturesTest(parameterized.TestCase):
             pixels = _pixels(size, network.model.channels)
             expected = pixels + np.asarray(restore(variables, pixels))
             moved = max(moved, np.abs(expected - pixels).max())
-            # Random weights answer with numbers far beyond 1.
+            # Random weights produce values far above 1.
             np.testing.assert_allclose(
                 _run(unclipped, pixels), expected, rtol=1e-5, atol=1e-5
             )
@@ -79,23 +79,23 @@ class PicturesTest(parameterized.TestCase):
         self.assertGreater(moved, 0.05)
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
-    def test_bytes_are_floats_rounded(self, **arguments):
+    def test_uint8_is_rounded_float(self, **arguments):
         network = random_networks.create(arguments)
-        graph = onnx_models.batches(network, "uint8")
+        graph = onnx_models.batch_model(network, "uint8")
         onnx.checker.check_model(graph, full_check=True)
-        floats = onnx_models.batches(network)
+        floats = onnx_models.batch_model(network)
         pixels = _pixels((2, 9, 11), network.model.channels)
         pixels = np.round(pixels * 255).astype(np.uint8)
         expected = 255 * _run(floats, pixels / np.float32(255))
         got = _run(graph, pixels)
         self.assertEqual(got.dtype, np.uint8)
-        # Half a grey level, and what float32 leaves open beside it.
+        # Half a grey level, and the error of float32.
         np.testing.assert_allclose(got, expected, atol=0.5 + 1e-3)
 
-    def test_sizes_are_open_and_channels_are_not(self):
+    def test_sizes_are_dynamic_and_channels_fixed(self):
         for arguments in random_networks.ARGUMENTS:
             network = random_networks.create(arguments)
-            graph = onnx_models.batches(network)
+            graph = onnx_models.batch_model(network)
             inferred = onnx.shape_inference.infer_shapes(
                 graph, check_type=True, strict_mode=True, data_prop=True
             )
@@ -106,11 +106,11 @@ class PicturesTest(parameterized.TestCase):
                     ["batch", "height", "width", network.model.channels],
                 )
 
-    def test_a_runtime_has_no_complaint(self):
-        # What onnxruntime complains of, as of shapes that differ, goes to stderr.
+    def test_onnxruntime_prints_no_warnings(self):
+        # onnxruntime prints warnings, such as mismatched shapes, to stderr.
         folder = self.create_tempdir()
         for number, arguments in enumerate(random_networks.ARGUMENTS):
-            graph = onnx_models.batches(random_networks.create(arguments))
+            graph = onnx_models.batch_model(random_networks.create(arguments))
             onnx.save(graph, f"{folder.full_path}/{number}.onnx")
         code = """
 import glob, sys, numpy, onnxruntime
@@ -127,9 +127,9 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def test_says_what_it_is(self):
+    def test_contains_metadata(self):
         network = random_networks.create(random_networks.ARGUMENTS[0])
-        graph = onnx_models.batches(network)
+        graph = onnx_models.batch_model(network)
         told = {prop.key: prop.value for prop in graph.metadata_props}
         self.assertEqual(told["name"], "net")
         self.assertEqual(told["degradation"], "gaussian:1")
@@ -137,22 +137,22 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
         self.assertEqual(told["kdsharp"], network.version)
         self.assertEqual(graph.opset_import[0].version, onnx_models.OPSET)
 
-    def test_no_batch_norm_is_left(self):
+    def test_contains_no_batch_norm(self):
         for arguments in random_networks.ARGUMENTS:
-            graph = onnx_models.batches(random_networks.create(arguments))
+            graph = onnx_models.batch_model(random_networks.create(arguments))
             self.assertNotIn(
                 "BatchNormalization", {node.op_type for node in graph.graph.node}
             )
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
-    def test_openvino_reads_it(self, **arguments):
+    def test_openvino_matches(self, **arguments):
         if not optional.installed("openvino"):
             self.skipTest("openvino is not installed")
         network = random_networks.create(arguments)
-        graph = onnx_models.batches(network, clip=False)
+        graph = onnx_models.batch_model(network, clip=False)
         path = self.create_tempfile("net.onnx").full_path
         onnx.save(graph, path)
-        restore, _ = runs.of_openvino(path)
+        restore, _ = loaders.load_openvino(path)
         for size in _SIZES:
             pixels = _pixels(size, network.model.channels)
             wanted = _run(graph, pixels)
@@ -165,20 +165,20 @@ for path in glob.glob(sys.argv[1] + "/*.onnx"):
             for arguments in random_networks.ARGUMENTS
         ),
     )
-    def test_sixteen_bits_are_near(self, dtype, **arguments):
+    def test_16_bit_types_are_close_to_float32(self, dtype, **arguments):
         network = random_networks.create(arguments)
         full, reduced = (
-            onnx_models.batches(network, dtype=of, clip=False)
+            onnx_models.batch_model(network, dtype=of, clip=False)
             for of in ("float32", dtype)
         )
         onnx.checker.check_model(reduced, full_check=True)
         pixels = _pixels((1, 13, 10), network.model.channels)
         wanted = _run(full, pixels)
         apart = np.abs(_run(reduced, pixels) - wanted).max() / np.abs(wanted).max()
-        # 11 bits and 8, through some layers.
+        # Mantissas of 11 and 8 bits, through some layers.
         self.assertBetween(apart, 1e-7, 5e-3 if dtype == "float16" else 4e-2)
 
-    def test_weights_that_ship_are_found_by_name(self):
+    def test_included_weights_are_found_by_name(self):
         network = networks_of.of_weights("rt-s-bicubic2")
         self.assertEqual((network.name, network.family), ("rt-s-bicubic2", "real_time"))
 

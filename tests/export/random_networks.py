@@ -1,4 +1,4 @@
-"""Small networks of every architecture, with random numbers in them."""
+"""Small networks of every family with random weights."""
 
 import jax
 import numpy as np
@@ -37,19 +37,19 @@ ARGUMENTS = (
 
 
 def variables(arguments: dict) -> dict:
-    """Returns numbers that move pixels by some tenths."""
+    """Draws random weights that change pixels by some tenths."""
     model = models.create(**arguments)
     pixels = np.zeros((1, 16, 16, model.channels), np.float32)
     shapes = jax.eval_shape(model.init, jax.random.key(0), pixels)
     random = np.random.default_rng(0)
 
     def draw(path, value):
-        # What is divided or multiplied by keeps the signal alive.
+        # Scales and variances stay away from 0, to keep the signal alive.
         low, high = -0.25, 0.25
         if path[-1].key in ("var", "scale"):
             low, high = 0.5, 1.5
         if [part.key for part in path][-2:] == ["gains", "kernel"]:
-            # As much of a difference between pictures as trained ones make.
+            # Makes gains differ between pictures as much as trained ones do.
             low, high = -2, 2
         return random.uniform(low, high, value.shape).astype(np.float32)
 
@@ -60,13 +60,13 @@ def variables(arguments: dict) -> dict:
 
 
 def create(arguments: dict) -> network.TrainedNetwork:
-    """Returns the network as it is exported, without batch norm."""
+    """Creates a network with random weights, batch norm folded in."""
     card = {"name": "net", "model": arguments, "degradation": "gaussian:1"}
     return network.of_variables("net", arguments, variables(arguments), card)
 
 
 def save(folder, arguments: dict) -> str:
-    """Returns the path of such weights."""
+    """Saves random weights and returns their path."""
     path = folder / "net.safetensors"
     card = {"name": "net", "model": arguments, "degradation": "gaussian:1"}
     store.save(path, variables(arguments), card)

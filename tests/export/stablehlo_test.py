@@ -1,4 +1,4 @@
-"""StableHLO: reloaded in a process that knows nothing of kdsharp."""
+"""StableHLO archives, reloaded in a process without kdsharp."""
 
 import json
 import subprocess
@@ -28,11 +28,11 @@ numpy.savez(wanted, **found)
 
 
 class StableHloTest(parameterized.TestCase):
-    # One of each architecture: XLA takes its time.
+    # One of each family, because XLA compiles slowly.
     @parameterized.parameters(
         *{a["name"]: a for a in random_networks.ARGUMENTS}.values()
     )
-    def test_any_size_is_restored_as_flax_does(self, **arguments):
+    def test_matches_flax_at_any_size(self, **arguments):
         network = random_networks.create(arguments)
         path = Path(self.create_tempfile("net.stablehlo").full_path)
         path.write_bytes(stablehlo.archive(network, "float", "float32"))
@@ -45,7 +45,7 @@ class StableHloTest(parameterized.TestCase):
             restore(pixels), np.clip(pixels + residual, 0, 1), atol=1e-5
         )
 
-    def test_a_fresh_process_restores_bytes(self):
+    def test_runs_in_a_process_without_kdsharp(self):
         network = random_networks.create(dict(name="real_time", channels=1, width=6))
         folder = Path(self.create_tempdir().full_path)
         path = folder / "net.stablehlo"

@@ -46,7 +46,7 @@ class BandsTest(parameterized.TestCase):
         Image.fromarray(pixels[..., 0].astype(np.uint8)).save(
             file, "JPEG", exif=exif, dpi=(99, 99)
         )
-        told = pictures.read(file.getvalue()).details
+        told = pictures.read(file.getvalue()).metadata
         before = self.folder / "before"
         before.write_bytes(pictures.encode(pictures.Picture(flat, told), format_))
         rows = bands.open_rows(before)
@@ -60,7 +60,7 @@ class BandsTest(parameterized.TestCase):
             bands.write(after, pictures.format_of(after), rows, kept)
             again = pictures.read(after)
             np.testing.assert_array_equal(again.pixels, flat)
-            self.assertAlmostEqual(again.details.dpi[0], 99, places=1)
+            self.assertAlmostEqual(again.metadata.dpi[0], 99, places=1)
             with Image.open(after) as image:
                 self.assertEqual(image.getexif()[0x010F], "Maker")
             if reads:
@@ -94,6 +94,24 @@ class BandsTest(parameterized.TestCase):
         with Image.open(banded) as found, Image.open(whole) as wanted:
             np.testing.assert_array_equal(np.asarray(found), np.asarray(wanted))
             self.assertAlmostEqual(found.info["dpi"][0], 99, places=1)
+
+    @parameterized.parameters("png", "tif", "jpg")
+    def test_a_damaged_picture_gets_one_sentence_and_no_output(self, ending):
+        path = self.folder / f"photo.{ending}"
+        in_strips = {"compression": "tiff_lzw"} if ending == "tif" else {}
+        Image.fromarray(np.tile(_pixels(3, 8), (2, 3, 1))).save(path, **in_strips)
+        content = path.read_bytes()
+        if ending == "tif":  # Its tags are at the end.
+            content = content[:9000] + bytes(99) + content[9099:]
+        else:
+            content = content[: len(content) // 2]
+        path.write_bytes(content)
+        status, _, complaints = run("sharpen", path)
+        self.assertEqual(status, 1)
+        self.assertRegex(
+            complaints.splitlines()[-1], f"^kdsharp: {path}: it is damaged"
+        )
+        self.assertEqual([file.name for file in self.folder.iterdir()], [path.name])
 
     def test_what_has_no_plain_rows_is_read_whole(self):
         image = Image.fromarray(_pixels(3, 8))

@@ -1,4 +1,4 @@
-"""Picture files: what goes in comes out, but for its pixels."""
+"""Picture files keep everything but their pixels."""
 
 import dataclasses
 import io
@@ -16,7 +16,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from kdsharp.errors import UserError
-from kdsharp.media import kinds, pictures, tags
+from kdsharp.media import file_types, pictures, tags
 
 try:
     import pillow_heif
@@ -64,7 +64,7 @@ def _deep(channels: int) -> np.ndarray:
     return noise + (smooth[..., None] if channels > 1 else smooth)
 
 
-class DetailTest(parameterized.TestCase):
+class MetadataTest(parameterized.TestCase):
     @parameterized.parameters(*_KEEPS_ALL)
     def test_exif_profile_xmp_and_resolution_are_kept(self, format_):
         xmp = {"pnginfo": _png_xmp()} if format_ == "PNG" else {"xmp": _XMP}
@@ -93,7 +93,7 @@ class DetailTest(parameterized.TestCase):
             )
 
     @parameterized.parameters("raw", "tiff_lzw", "tiff_deflate", "packbits")
-    def test_tiffs_keep_exif_however_they_are_compressed(self, compression):
+    def test_tiffs_keep_exif_at_any_compression(self, compression):
         exif = _exif()
         exif[0x010E] = "Mueller"
         exif.get_ifd(0x8769)[0x927C] = b"made \0 by the maker"
@@ -103,10 +103,10 @@ class DetailTest(parameterized.TestCase):
         camera = _file(_photograph(), "JPEG", exif=exif)
         stored = _file(_photograph(), "TIFF", compression=compression)
         told = dataclasses.replace(
-            _read(camera).details,
+            _read(camera).metadata,
             format="TIFF",
             dpi=None,
-            encoding=_read(stored).details.encoding,
+            encoding=_read(stored).metadata.encoding,
         )
         picture = pictures.Picture(np.asarray(_photograph()), told)
         file = io.BytesIO(pictures.encode(picture, "TIFF"))
@@ -132,7 +132,7 @@ class DetailTest(parameterized.TestCase):
     @parameterized.product(
         orientation=tuple(range(1, 9)), formats=(("JPEG", "JPEG"), ("JPEG", "BMP"))
     )
-    def test_a_picture_is_turned_once(self, orientation, formats):
+    def test_pictures_are_rotated_once(self, orientation, formats):
         file = _file(_photograph(), formats[0], exif=_exif(orientation), quality=100)
         wanted = ImageOps.exif_transpose(Image.open(file))
         found = ImageOps.exif_transpose(_again(file, formats[1]))
@@ -140,9 +140,9 @@ class DetailTest(parameterized.TestCase):
         difference = np.asarray(found, int) - np.asarray(wanted, int)
         self.assertLess(np.abs(difference).mean(), 2)
 
-    def test_deep_pngs_and_tiffs_are_turned_once(self):
+    def test_16_bit_pictures_are_rotated_once(self):
         deep = _deep(3)
-        picture = pictures.Picture(deep, _read(_file(_photograph(), "PNG")).details)
+        picture = pictures.Picture(deep, _read(_file(_photograph(), "PNG")).metadata)
         png = pictures.encode(picture, "PNG")
         # Its EXIF, of Pillow, says that the picture lies on its side.
         exif = _exif(6).tobytes().removeprefix(b"Exif\0\0")
@@ -157,7 +157,7 @@ class DetailTest(parameterized.TestCase):
         np.testing.assert_array_equal(_read(file).pixels, np.rot90(deep, -1))
 
     @parameterized.parameters("4:4:4", "4:2:2", "4:2:0")
-    def test_a_jpeg_is_as_fine_as_it_was(self, subsampling):
+    def test_jpegs_keep_quality_and_subsampling(self, subsampling):
         for quality, progressive in ((35, True), (92, False)):
             file = _file(
                 _photograph(),
@@ -176,7 +176,7 @@ class DetailTest(parameterized.TestCase):
             self.assertEqual("progressive" in after.info, progressive)
             self.assertEqual(after.info["comment"], b"by hand")
 
-    def test_what_is_lossless_stays_so(self):
+    def test_lossless_formats_stay_lossless(self):
         for mode in ("RGB", "RGBA"):
             image = _photograph(mode)
             if mode == "RGBA":
@@ -195,7 +195,7 @@ class DetailTest(parameterized.TestCase):
                 if format_ == "TIFF":
                     self.assertEqual(again.info["compression"], "tiff_lzw")
 
-    def test_pngs_keep_their_words(self):
+    def test_pngs_keep_their_text(self):
         words = Image.open(
             _file(_photograph(), "PNG", pnginfo=_png_xmp(Title="Coffee"))
         )
@@ -218,12 +218,12 @@ def _png_xmp(**texts):
 
 class ModeTest(parameterized.TestCase):
     @parameterized.parameters("L", "LA", "RGB", "RGBA")
-    def test_modes_that_are_pixels_are_kept(self, mode):
+    def test_modes_are_kept(self, mode):
         read = _read(_file(_photograph(mode), "PNG"))
         np.testing.assert_array_equal(read.pixels, _photograph(mode))
         self.assertEqual(_again(_file(_photograph(mode), "PNG"), "PNG").mode, mode)
 
-    def test_palettes_become_the_colours_they_stand_for(self):
+    def test_palettes_are_resolved(self):
         image = _photograph().quantize(40)
         read = _read(_file(image, "PNG"))
         np.testing.assert_array_equal(read.pixels, image.convert("RGB"))
@@ -235,12 +235,12 @@ class ModeTest(parameterized.TestCase):
             _read(_file(black, "PNG")).pixels, black.convert("L")
         )
 
-    def test_a_colour_marked_transparent_is(self):
+    def test_transparent_colours_become_alpha(self):
         file = _file(Image.new("RGB", (4, 4), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
         self.assertTrue((_read(file).pixels == (1, 2, 3, 0)).all())
 
     @parameterized.product(channels=(1, 2, 3, 4), compression=(None, "zlib"))
-    def test_sixteen_bits_of_a_tiff_are_read_and_written(self, channels, compression):
+    def test_16_bit_tiffs_round_trip(self, channels, compression):
         deep = _deep(channels)
         file = io.BytesIO()
         tifffile.imwrite(
@@ -261,10 +261,10 @@ class ModeTest(parameterized.TestCase):
         np.testing.assert_array_equal(tifffile.imread(written), deep)
 
     @parameterized.parameters(1, 2, 3, 4)
-    def test_sixteen_bits_of_a_png_are_read_and_written(self, channels):
+    def test_16_bit_pngs_round_trip(self, channels):
         deep = _deep(channels)
         told = _read(_file(_photograph(), "PNG", icc_profile=_ICC, dpi=(99, 99)))
-        written = pictures.encode(pictures.Picture(deep, told.details), "PNG")
+        written = pictures.encode(pictures.Picture(deep, told.metadata), "PNG")
         # Pillow checks every checksum, and has the upper bytes right.
         image = Image.open(io.BytesIO(written))
         self.assertEqual(image.info["icc_profile"], _ICC)
@@ -274,19 +274,19 @@ class ModeTest(parameterized.TestCase):
             np.testing.assert_array_equal(image, deep >> 8)
         np.testing.assert_array_equal(pictures.read(written).pixels, deep)
 
-    def test_deep_tiffs_keep_their_details(self):
+    def test_16_bit_tiffs_keep_their_metadata(self):
         told = _read(
             _file(_photograph(), "JPEG", exif=_exif(), icc_profile=_ICC, dpi=(99, 99))
         )
-        written = pictures.encode(pictures.Picture(_deep(3), told.details), "TIFF")
+        written = pictures.encode(pictures.Picture(_deep(3), told.metadata), "TIFF")
         image = Image.open(io.BytesIO(written))
         self.assertEqual(image.getexif()[0x010F], "Maker")
         self.assertAlmostEqual(float(image.getexif().get_ifd(0x8769)[0x829D]), 2.8)
         self.assertEqual(image.info["icc_profile"], _ICC)
         self.assertEqual(image.info["dpi"], (99, 99))
 
-    def test_what_a_format_cannot_hold_is_rounded_or_refused(self):
-        told = _read(_file(_photograph(), "PNG")).details
+    def test_unsupported_pixels_are_rounded_or_refused(self):
+        told = _read(_file(_photograph(), "PNG")).metadata
         deep = pictures.Picture(_deep(3), told)
         shown = np.asarray(Image.open(io.BytesIO(pictures.encode(deep, "BMP"))))
         np.testing.assert_array_equal(shown, np.round(_deep(3) / 257).astype(np.uint8))
@@ -320,21 +320,21 @@ class TransparencyTest(parameterized.TestCase):
         (8, b"\x07\x08", 8, [[7, 255], [8, 0]]),
         (16, b"\x01\x07\x01\x08", 0x108, [[0x107, 65535], [0x108, 0]]),
     )
-    def test_a_grey_marked_transparent_is(self, bits, row, hidden, wanted):
+    def test_transparent_grey_levels_become_alpha(self, bits, row, hidden, wanted):
         file = _png(2, bits, 0, row, _chunk(b"tRNS", struct.pack(">H", hidden)))
         read = pictures.read(file)
         np.testing.assert_array_equal(read.pixels[0], wanted)
         again = pictures.read(pictures.encode(read, "PNG"))
         np.testing.assert_array_equal(again.pixels, read.pixels)
 
-    def test_a_deep_colour_marked_transparent_is(self):
+    def test_transparent_16_bit_colours_become_alpha(self):
         row = struct.pack(">6H", 1, 2, 3, 1, 2, 259)  # Alike in what is low, or high.
         file = _png(2, 16, 2, row, _chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))
         np.testing.assert_array_equal(
             pictures.read(file).pixels[0], [[1, 2, 3, 0], [1, 2, 259, 65535]]
         )
 
-    def test_palettes_of_tga_and_dds_keep_theirs(self):
+    def test_tga_and_dds_palettes_keep_alpha(self):
         head = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, 2, 1, 8, 0x28)
         tga = head + bytes([10, 20, 30, 40, 50, 60, 70, 255]) + bytes([0, 1])
         wanted = [[[30, 20, 10, 40], [70, 60, 50, 255]]]
@@ -352,7 +352,7 @@ class TransparencyTest(parameterized.TestCase):
         read = pictures.read(tga).pixels
         np.testing.assert_array_equal(read, [[[30, 20, 10], [70, 60, 50]]])
 
-    def test_deep_colours_come_out_of_their_alpha(self):
+    def test_premultiplied_16_bit_alpha_is_divided(self):
         straight = _deep(4)
         straight[..., 3] |= 0x4000
         alpha = straight[..., 3:] / 65535
@@ -370,16 +370,16 @@ class TransparencyTest(parameterized.TestCase):
         np.testing.assert_array_equal(read[..., 3], straight[..., 3])
 
 
-class HiddenXmpTest(absltest.TestCase):
-    def test_that_of_imagemagick_is_found(self):
+class XmpTest(absltest.TestCase):
+    def test_reads_xmp_written_by_imagemagick(self):
         lines = [_XMP.hex()[at : at + 72] for at in range(0, 2 * len(_XMP), 72)]
         words = "\n".join(["", "xmp", f"{len(_XMP):8}", *lines, ""])
         info = PngImagePlugin.PngInfo()
         info.add_text("Raw profile type xmp", words, zip=True)
         read = _read(_file(_photograph(), "PNG", pnginfo=info))
-        self.assertEqual(read.details.xmp, _XMP.replace(b"6", b"1"))
+        self.assertEqual(read.metadata.xmp, _XMP.replace(b"6", b"1"))
 
-    def test_what_is_too_long_for_one_segment_stays(self):
+    def test_extended_xmp_is_kept(self):
         name = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
         long = name + struct.pack(">LL", 5, 0) + b"<r/>\n"
         long = b"\xff\xe1" + struct.pack(">H", 2 + len(long)) + long
@@ -391,7 +391,7 @@ class AnimationTest(parameterized.TestCase):
     @parameterized.parameters(
         ("GIF", "PNG"), ("PNG", "WEBP"), ("WEBP", "WEBP"), ("AVIF", "PNG")
     )
-    def test_frames_and_their_times_are_kept(self, before, after):
+    def test_frames_and_durations_are_kept(self, before, after):
         frames = [_photograph().rotate(90 * turn) for turn in (0, 2, 1)]
         lossless = {"lossless": True} if before == "WEBP" else {}
         file = _file(
@@ -423,27 +423,27 @@ class AnimationTest(parameterized.TestCase):
             self.assertEqual(again.info["loop"], 3)
 
     @parameterized.parameters("WEBP", "AVIF")
-    def test_parts_of_milliseconds_are_rounded_where_they_have_to_be(self, format_):
+    def test_durations_are_rounded_if_necessary(self, format_):
         frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
         file = _file(_photograph(), "PNG", duration=[12.5, 33], **frames).getvalue()
         read = pictures.read(file, animated=True)
-        self.assertEqual(read.details.encoding["timing"]["duration"][1], 33)
+        self.assertEqual(read.metadata.encoding["timing"]["duration"][1], 33)
         again = Image.open(io.BytesIO(pictures.encode(read, format_)))
         self.assertEqual(again.n_frames, 2)
 
-    def test_what_holds_one_picture_gets_none_of_several(self):
+    def test_animations_need_a_format_that_supports_them(self):
         frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
         file = _file(_photograph(), "PNG", **frames).getvalue()
         read = pictures.read(file, animated=True)
-        with self.assertRaisesRegex(UserError, "JPEG holds one picture"):
+        with self.assertRaisesRegex(UserError, "JPEG cannot store animations"):
             pictures.encode(read, "JPEG")
 
 
-class LightTest(parameterized.TestCase):
+class HdrTest(parameterized.TestCase):
     @parameterized.parameters(
         (9, 16, "it is HDR \\(PQ\\)"), (9, 18, "HLG"), (12, 13, "Display P3 without")
     )
-    def test_light_that_would_be_lost_is_refused(self, primaries, transfer, words):
+    def test_hdr_and_wide_gamut_are_refused(self, primaries, transfer, words):
         avif = _file(_photograph(), "AVIF").getvalue()
         at = avif.index(b"colrnclx") + 8
         avif = avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
@@ -453,7 +453,7 @@ class LightTest(parameterized.TestCase):
                 pictures.read(file)
 
     @parameterized.parameters(1, 6, 8)
-    def test_a_gain_map_stays_behind_its_picture(self, orientation):
+    def test_gain_maps_are_kept(self, orientation):
         small = _photograph().resize((25, 20))
         small.info["comment"] = b"http://ns.adobe.com/hdr-gain-map/1.0/"
         file = _file(
@@ -542,8 +542,8 @@ def _profile_of_inks() -> bytes:
     return head[:128] + struct.pack(">L", len(tags)) + index + body
 
 
-class InkTest(absltest.TestCase):
-    def test_inks_come_back_by_their_profile(self):
+class CmykTest(absltest.TestCase):
+    def test_cmyk_round_trips_through_its_profile(self):
         icc = _profile_of_inks()
         before = ImageCms.profileToProfile(
             _photograph(), _ICC_OBJECT, io.BytesIO(icc), outputMode="CMYK"
@@ -571,12 +571,12 @@ class DamageTest(parameterized.TestCase):
             pictures.read(path)
         self.assertStartsWith(str(caught.exception), str(path))
 
-    def test_what_cannot_be_read_is_a_sentence(self):
+    def test_unreadable_files_are_one_sentence(self):
         whole = _file(_photograph(), "JPEG").getvalue()
         self._refused(b"", "it is empty")
-        self._refused(b"a letter", "no picture that can be identified")
+        self._refused(b"a letter", "not a picture in a known format")
         self._refused(whole[: len(whole) // 2], "it is damaged")
-        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "made for print")
+        self._refused(_file(_photograph("CMYK"), "JPEG").getvalue(), "for print")
         frames = {"save_all": True, "append_images": [_photograph("L")]}
         for format_ in ("GIF", "WEBP", "PNG"):
             animated = _file(_photograph(), format_, **frames)
@@ -585,16 +585,16 @@ class DamageTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "there is no such file"):
             pictures.read(Path("nothing.jpg"))
 
-    def test_a_bomb_is_a_sentence(self):
+    def test_decompression_bombs_are_refused(self):
         before = Image.MAX_IMAGE_PIXELS
         self.addCleanup(setattr, Image, "MAX_IMAGE_PIXELS", before)
         content = bytearray(_file(_photograph(), "PNG").getvalue())
         content[16:24] = struct.pack(">LL", 100_000, 100_000)
         content[29:33] = struct.pack(">L", zlib.crc32(bytes(content[12:29])))
-        pictures.allow(250)
+        pictures.limit_size(250)
         self._refused(bytes(content), "more than 250 megapixels")
 
-    def test_a_full_disk_is_a_sentence_and_leaves_nothing(self):
+    def test_a_full_disk_leaves_no_file(self):
         folder = Path(self.create_tempdir().full_path)
         picture = _read(_file(_photograph(), "PNG"))
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -606,7 +606,7 @@ class DamageTest(parameterized.TestCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.assertEmpty(list(folder.iterdir()))
 
-    def test_an_absurd_resolution_is_none(self):
+    def test_absurd_resolutions_are_dropped(self):
         file = _file(_photograph(), "JPEG2000").getvalue()
         at = file.index(b"jp2h") - 4
         length = int.from_bytes(file[at : at + 4], "big")
@@ -621,16 +621,18 @@ class DamageTest(parameterized.TestCase):
         for format_ in (*_KEEPS_ALL, "BMP"):
             self.assertNotEmpty(pictures.encode(read, format_))
 
-    def test_what_is_a_picture_and_not_read_is_named(self):
+    def test_unsupported_formats_are_named(self):
         brands = struct.pack(">L4s4sL4s", 20, b"ftyp", b"heic", 0, b"mif1")
-        with mock.patch.object(kinds.importlib.util, "find_spec", lambda name: None):
+        with mock.patch.object(
+            file_types.importlib.util, "find_spec", lambda name: None
+        ):
             self._refused(brands + bytes(99), r"install 'kdsharp\[heif\]' reads it")
-        self._refused(b"#?RADIANCE\n" + bytes(99), "Radiance HDR is not read")
-        dng = {50706: tags.Entry(tags.BYTE, bytes([1, 4, 0, 0]))}
-        self._refused(tags.pack(dng, b"MM"), "a camera's raw file")
+        self._refused(b"#?RADIANCE\n" + bytes(99), "Radiance HDR is not supported")
+        dng = {50706: tags.Tag(tags.BYTE, bytes([1, 4, 0, 0]))}
+        self._refused(tags.pack(dng, b"MM"), "a camera raw file")
 
     @unittest.skipIf(pillow_heif is None, "pillow-heif is not installed")
-    def test_heic_is_read_with_its_details(self):
+    def test_reads_heic_with_its_metadata(self):
         pillow_heif.register_heif_opener()
         file = _file(
             _photograph(),
@@ -652,12 +654,12 @@ class DamageTest(parameterized.TestCase):
         self.assertEqual(again.info["icc_profile"], _ICC)
         self.assertIn(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">', again.info["xmp"])
 
-    def test_the_first_picture_of_a_stack_from_a_camera_is_read(self):
+    def test_reads_the_first_picture_of_an_mpo(self):
         file = io.BytesIO()
         second = _photograph().resize((20, 20))
         _photograph().save(file, "MPO", save_all=True, append_images=[second])
         read = _read(file)
-        self.assertEqual(read.details.format, "JPEG")
+        self.assertEqual(read.metadata.format, "JPEG")
         self.assertEqual(read.pixels.shape, np.asarray(_photograph()).shape)
 
 

@@ -21,7 +21,15 @@ _ROOT = Path(__file__).parents[2]
 _IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 _PROGRAMS = (
     *("chromium", "npm", "ffplay", "munged", "slurmctld", "slurmd", "sbatch"),
-    *("firefox-esr", "mpv", "Xvfb", "xauth", "lvp_icd.json"),
+    *(
+        "firefox-esr",
+        "WebKitWebDriver",
+        "mpv",
+        "nginx",
+        "Xvfb",
+        "xauth",
+        "lvp_icd.json",
+    ),
 )
 
 

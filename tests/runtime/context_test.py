@@ -1,4 +1,4 @@
-"""Networks that look at the whole picture: everywhere as Flax's module has them."""
+"""Networks with a context match the Flax module in every backend."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from kdsharp.export import levels
 from kdsharp.export import network as networks
 from kdsharp.models import real_time
 from kdsharp.runtime import backends, planes, restore
-from kdsharp.runtime.following import EVERY, Following
+from kdsharp.runtime.gain_tracker import EVERY, GainTracker
 from kdsharp.weights import store
 from tests.export import random_networks
 from tests.models import fast
@@ -41,7 +41,7 @@ def _network(backend: str, name: str) -> backends.Network:
 
 
 def _trained() -> networks.TrainedNetwork:
-    """Returns a network that ships with a context of random numbers beside it."""
+    """An included network with a randomly initialised context added to it."""
     weights = store.load("rt-s-call")
     model = {**weights.card["model"], "context": 8}
     random = random_networks.variables({**_LUMA, "width": model["width"]})
@@ -50,7 +50,7 @@ def _trained() -> networks.TrainedNetwork:
 
 
 def _by_flax(arguments: dict, blurred: np.ndarray) -> np.ndarray:
-    """Returns restored pixels `[h, w, c]`, unclipped, of the whole picture."""
+    """Restores a whole picture with Flax: `[h, w, c]`, unclipped."""
     network = random_networks.create(arguments)
     seen = blurred
     if network.model.channels < blurred.shape[-1]:
@@ -73,7 +73,7 @@ def _sharpener(backend: str, name: str, side: int) -> restore.Sharpener:
 
 class PicturesTest(parameterized.TestCase):
     @parameterized.product(backend=_INSTALLED, name=("luma", "rgb"))
-    def test_each_of_a_batch_has_gains_of_its_own(self, backend, name):
+    def test_each_picture_of_a_batch_has_its_own_gains(self, backend, name):
         arguments = {"luma": _LUMA, "rgb": _RGB}[name]
         network = _network(backend, name)
         pictures = np.stack([_picture(0)[:37, :50], _picture(1)[:37, :50] // 4])
@@ -90,9 +90,9 @@ class PicturesTest(parameterized.TestCase):
         name=("luma", "rgb"),
         size=((160, 150), (11, 3), (1, 1)),
     )
-    def test_tiles_have_the_gains_of_the_whole(self, backend, name, size):
+    def test_tiles_use_the_gains_of_the_whole_picture(self, backend, name, size):
         arguments = {"luma": _LUMA, "rgb": _RGB}[name]
-        # One part of it is unlike the rest.
+        # One part of the picture is unlike the rest.
         picture = _picture().copy()
         picture[:80, :80] //= 8
         picture = picture[: size[0], : size[1]]
@@ -103,7 +103,7 @@ class PicturesTest(parameterized.TestCase):
             np.testing.assert_allclose(found, expected, atol=0.51)
 
     @parameterized.product(backend=_INSTALLED)
-    def test_every_kind_of_picture(self, backend):
+    def test_grey_colour_and_alpha(self, backend):
         sharpen = _sharpener(backend, "luma", 64)
         rgb = _picture()[:90, :100]
         grey = rgb[..., 1]
@@ -114,7 +114,7 @@ class PicturesTest(parameterized.TestCase):
         np.testing.assert_allclose(sharpen(deep), 65535 * expected, atol=4)
         opaque = np.dstack([rgb, np.full_like(grey, 255)])
         np.testing.assert_array_equal(sharpen(opaque)[..., :3], sharpen(rgb))
-        # Nobody sees what the colours under full transparency are.
+        # Colours under full transparency are invisible.
         holed = opaque.copy()
         holed[20:70, 10:60, 3] = 0
         other = holed.copy()
@@ -129,7 +129,7 @@ class PlanesTest(parameterized.TestCase):
         arguments=(_LUMA, _SKIP, _RGB),
         kind=(("studio", 8, 16, 235), ("full", 10, 0, 1023)),
     )
-    def test_the_first_is_as_flax_has_it(self, backend, arguments, kind):
+    def test_first_plane_matches_flax(self, backend, arguments, kind):
         range_, depth, black, white = kind
         network = random_networks.create(arguments)
         restore_plane = planes.create(
@@ -147,7 +147,7 @@ class PlanesTest(parameterized.TestCase):
         np.testing.assert_allclose(got, expected, atol=0.5 + 2e-2)
 
     @parameterized.parameters(*_INSTALLED)
-    def test_a_network_of_luma_lets_colour_pass(self, backend):
+    def test_luma_networks_leave_chroma_unchanged(self, backend):
         restore_plane = planes.create(
             *(random_networks.create(_LUMA), 150, 160),
             backend=backend,
@@ -159,17 +159,17 @@ class PlanesTest(parameterized.TestCase):
         np.testing.assert_allclose(restore_plane(frame), expected, atol=0.51)
 
     @parameterized.parameters(*_INSTALLED)
-    def test_another_sequence_begins_where_it_is_said(self, backend):
+    def test_start_sequence_resets_the_gains(self, backend):
         network = random_networks.create(_LUMA)
         restore_plane = planes.create(network, 160, 160, backend=backend)
         first, second = (np.clip(_picture()[..., c] // 2 + 32, 16, 235) for c in (0, 1))
         alone = planes.create(network, 160, 160, backend=backend)(second)
         restore_plane(first)
-        restore_plane.forget()
+        restore_plane.start_sequence()
         np.testing.assert_array_equal(restore_plane(second), alone)
 
     @parameterized.parameters(*(name for name in _INSTALLED if name != "jax"))
-    def test_eight_bits_are_near(self, backend):
+    def test_int8_is_close_to_float32(self, backend):
         network = _trained()
         plane = _picture()[..., 1]
         full, reduced = (
@@ -182,14 +182,14 @@ class PlanesTest(parameterized.TestCase):
         self.assertLess(np.percentile(apart, 99), 6)
 
     @absltest.skipIf("openvino" not in _INSTALLED, "openvino is not installed")
-    def test_all_convolutions_stay_in_eight_bits(self):
+    def test_all_convolutions_are_quantised(self):
         import openvino
 
         from kdsharp.export import int8, onnx_models
 
         network = _trained()
-        ranges = int8.of_inputs(int8.ranges(network))
-        graph = onnx_models.planes(network, 160, 160, ranges=ranges)
+        ranges = int8.only_inputs(int8.ranges(network))
+        graph = onnx_models.plane_model(network, 160, 160, ranges=ranges)
         core = openvino.Core()
         compiled = core.compile_model(
             core.read_model(graph.SerializeToString()),
@@ -209,7 +209,7 @@ class PlanesTest(parameterized.TestCase):
     not optional.installed("av", "openvino"), "av and openvino are not installed"
 )
 class VideoTest(absltest.TestCase):
-    def test_a_file_is_restored_as_its_planes_are_in_their_order(self):
+    def test_a_file_matches_its_planes_in_order(self):
         import av
 
         from kdsharp.media.video import frames as of_frames
@@ -247,28 +247,28 @@ class VideoTest(absltest.TestCase):
         for one, other, plane in zip(first, second, sequence, strict=True):
             np.testing.assert_array_equal(one, other)
             np.testing.assert_array_equal(one, restore_plane(plane))
-        # The second scene owes nothing to the first.
-        restore_plane.forget()
+        # The second scene does not depend on the first.
+        restore_plane.start_sequence()
         np.testing.assert_array_equal(first[12], restore_plane(sequence[12]))
 
 
-class FollowingTest(absltest.TestCase):
+class GainTrackerTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.network = random_networks.create(_LUMA)
         self.levels = levels.of_video(8, "full")
         self.plane = _picture()[..., 1]
-        # The same scene, a little less sharp.
+        # The same scene, slightly less sharp.
         self.softer = ndimage.gaussian_filter(self.plane, 1.0)
 
     def _follow(self, sequence) -> list[np.ndarray]:
-        following = Following(self.network.params["context"], self.levels)
-        return [following(plane) for plane in sequence]
+        gain_tracker = GainTracker(self.network.params["context"], self.levels)
+        return [gain_tracker(plane) for plane in sequence]
 
     def _of(self, plane) -> np.ndarray:
         return _gains(self.network, np.float32(plane / 255))
 
-    def test_some_planes_move_them_half_way(self):
+    def test_gains_are_smoothed(self):
         found = self._follow([self.plane] + [self.softer] * (2 * EVERY))
         first, then = self._of(self.plane), self._of(self.softer)
         self.assertGreater(np.abs(first - then).max(), 5e-3)
@@ -277,13 +277,13 @@ class FollowingTest(absltest.TestCase):
             expected = part * first + (1 - part) * then
             np.testing.assert_allclose(gains, expected, atol=1e-4)
 
-    def test_another_scene_has_its_own_at_once(self):
+    def test_a_scene_change_takes_effect_at_once(self):
         for factor in (1, 8):
             scenes = [_picture(n)[..., 1] // factor for n in range(4)]
             for number, gains in enumerate(self._follow(scenes)):
                 np.testing.assert_allclose(gains, self._of(scenes[number]), atol=1e-4)
 
-    def test_noise_and_small_moves_are_the_same_scene(self):
+    def test_noise_and_small_motion_are_no_scene_change(self):
         random = np.random.default_rng(0)
         moved = np.roll(self.plane, 2, 1)
         noisy = np.clip(self.plane + random.normal(0, 3, self.plane.shape), 0, 255)
@@ -291,7 +291,7 @@ class FollowingTest(absltest.TestCase):
         for gains in rest:
             np.testing.assert_array_equal(gains, first)
 
-    def test_the_same_planes_have_the_same(self):
+    def test_is_deterministic(self):
         sequence = [_picture(n // 5)[..., n % 3] for n in range(20)]
         for one, other in zip(*map(self._follow, (sequence, sequence)), strict=True):
             np.testing.assert_array_equal(one, other)

@@ -1,13 +1,15 @@
-"""Planes of video are restored as the network's own float pixels are."""
+"""Restored planes of video match the network on float pixels."""
 
 import dataclasses
 import functools
+from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.runtime import backends, planes
+from kdsharp.runtime.backends import openvino_backend
 from tests.export import random_networks
 from tests.models import fast
 
@@ -22,7 +24,7 @@ def _restore(model):
 
 
 def _by_numpy(network, plane, *, black, white, top, strength=1.0):
-    """Returns what Flax makes of the numbers that a plane stands for, as a plane."""
+    """Restores a plane with Flax, in float."""
     x = (plane.astype(np.float32) - black) / (white - black)
     x = x[None, :, :, None] if x.ndim == 2 else x[None]
     seen = x
@@ -31,6 +33,20 @@ def _by_numpy(network, plane, *, black, white, top, strength=1.0):
     residual = np.asarray(_restore(network.model)(network.variables, seen))
     x = (x + strength * residual)[0].reshape(plane.shape)
     return np.clip(x * (white - black) + black, 0, top)
+
+
+@absltest.skipUnless("openvino" in _INSTALLED, "openvino is not installed")
+class OneCoreTest(absltest.TestCase):
+    def test_networks_share_the_core_of_the_process(self):
+        import openvino
+
+        # Cores that end while others compute damage memory.
+        openvino_backend._core.cache_clear()
+        self.addCleanup(openvino_backend._core.cache_clear)
+        with mock.patch.object(openvino, "Core", side_effect=openvino.Core) as cores:
+            for _ in range(2):
+                planes.create(random_networks.create(_LUMA), 13, 9, backend="openvino")
+        cores.assert_called_once()
 
 
 class PlanesTest(parameterized.TestCase):
@@ -44,7 +60,7 @@ class PlanesTest(parameterized.TestCase):
             ("full", 10, dict(black=0, white=1023, top=1023)),
         ),
     )
-    def test_within_half_a_level_of_float(self, backend, arguments, kind):
+    def test_matches_flax_within_rounding(self, backend, arguments, kind):
         network = random_networks.create(arguments)
         range_, depth, levels = kind
         restore = planes.create(
@@ -63,7 +79,7 @@ class PlanesTest(parameterized.TestCase):
         np.testing.assert_allclose(got, expected, atol=0.5 + 5e-3)
 
     @parameterized.parameters(*_INSTALLED)
-    def test_a_network_of_luma_lets_colour_pass(self, backend):
+    def test_luma_networks_leave_chroma_unchanged(self, backend):
         network = random_networks.create(_LUMA)
         restore = planes.create(
             network, 15, 11, backend=backend, range="full", rgb=True
@@ -73,12 +89,12 @@ class PlanesTest(parameterized.TestCase):
         np.testing.assert_allclose(restore(frame), expected, atol=0.5 + 5e-3)
 
     @parameterized.parameters(*_INSTALLED)
-    def test_planes_lie_anywhere(self, backend):
+    def test_accepts_strided_and_read_only_planes(self, backend):
         restore = planes.create(random_networks.create(_LUMA), 14, 10, backend=backend)
         random = np.random.default_rng(0)
         plane = random.integers(0, 256, (10, 14), np.uint8)
         expected = restore(plane)
-        # Lines with room behind them, as decoders leave it; no leave to write.
+        # Padded lines, as decoders use, in a read-only array.
         wide = np.zeros((10, 32), np.uint8)
         wide[:, :14] = plane
         wide.setflags(write=False)
@@ -87,7 +103,7 @@ class PlanesTest(parameterized.TestCase):
         for out in (np.zeros((10, 14), np.uint8), np.zeros((10, 32), np.uint8)[:, :14]):
             self.assertIs(restore(plane, out), out)
             np.testing.assert_array_equal(out, expected)
-        # What came before is nobody else's.
+        # Earlier results are not overwritten.
         again = restore(255 - plane)
         np.testing.assert_array_equal(restore(plane), expected)
         self.assertFalse(np.array_equal(again, expected))
@@ -100,7 +116,7 @@ class PlanesTest(parameterized.TestCase):
             if dtype != "float32"
         )
     )
-    def test_fewer_bits_are_near(self, name, dtype, tolerance):
+    def test_reduced_precision_is_close_to_float32(self, name, dtype, tolerance):
         if not backends.BACKENDS["onnxruntime"].installed:
             self.skipTest("onnxruntime, which calibrates, is not installed")
         from kdsharp.data import dead_leaves
@@ -121,17 +137,17 @@ class PlanesTest(parameterized.TestCase):
         (dict(range="pc"), "unknown range 'pc'; choose one of: studio, full"),
         (dict(depth=12), "12 bits cannot be restored: give 8 or 10"),
     )
-    def test_a_mistake_gets_a_sentence(self, wish, words):
+    def test_user_errors_are_one_sentence(self, options, words):
         with self.assertRaisesRegex(UserError, words):
-            planes.create(random_networks.create(_LUMA), 8, 8, **wish)
+            planes.create(random_networks.create(_LUMA), 8, 8, **options)
 
-    def test_another_plane_is_refused(self):
+    def test_refuses_planes_of_another_shape(self):
         restore = planes.create(random_networks.create(_LUMA), 8, 6, backend="jax")
         for wrong in (np.zeros((8, 6), np.uint8), np.zeros((6, 8), np.float32)):
             with self.assertRaisesRegex(ValueError, r"not of uint8 \(6, 8\)"):
                 restore(wrong)
 
-    def test_jax_alone_is_enough(self):
+    def test_works_with_only_jax_installed(self):
         kept = dict(backends.BACKENDS)
         try:
             for name in ("openvino", "onnxruntime"):
@@ -152,7 +168,7 @@ class NetworksTest(parameterized.TestCase):
         backend=[name for name in _INSTALLED if name != "jax"],
         arguments=(_LUMA, _RGB, dict(name="unet", widths=(4, 6))),
     )
-    def test_runtimes_agree_with_jax_on_any_size(self, backend, arguments):
+    def test_backends_match_jax_at_any_size(self, backend, arguments):
         folder = self.create_tempdir()
         from pathlib import Path
 

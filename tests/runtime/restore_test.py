@@ -1,4 +1,4 @@
-"""Sharpening arrays and Pillow images with a network that ships."""
+"""Sharpening arrays and Pillow images with an included network."""
 
 import dataclasses
 import functools
@@ -35,7 +35,7 @@ def _in_tiles() -> restore.Sharpener:
 
 
 def _by_hand(rgb: np.ndarray) -> np.ndarray:
-    """Returns what Flax's module makes of RGB in [0, 1], without any of the runtime."""
+    """Restores RGB in [0, 1] with the Flax module alone."""
     weights = store.load(_NAME)
     blurred = rgb.astype(np.float32)
     luma = blurred @ np.array([[0.299], [0.587], [0.114]], np.float32)
@@ -43,12 +43,12 @@ def _by_hand(rgb: np.ndarray) -> np.ndarray:
     return np.clip(blurred + residual, 0, 1)
 
 
-class KindTest(parameterized.TestCase):
+class TypeTest(parameterized.TestCase):
     @parameterized.product(
         channels=(0, 1, 2, 3, 4),
         dtype=(np.uint8, np.uint16, np.float16, np.float32, np.float64),
     )
-    def test_what_comes_back_is_of_the_same_kind(self, channels, dtype):
+    def test_result_has_the_same_shape_and_type(self, channels, dtype):
         shape = (21, 18, channels) if channels else (21, 18)
         picture = np.random.default_rng(0).random(shape)
         if np.issubdtype(dtype, np.integer):
@@ -64,7 +64,7 @@ class KindTest(parameterized.TestCase):
         self.assertGreater((sharp != picture).mean(), 0.5)
 
     @parameterized.parameters("L", "LA", "RGB", "RGBA", "I;16", "F", "P", "1", "YCbCr")
-    def test_of_an_image_comes_an_image(self, mode):
+    def test_images_keep_their_mode(self, mode):
         image = Image.fromarray(_photograph())
         if mode == "I;16":
             grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
@@ -79,7 +79,7 @@ class KindTest(parameterized.TestCase):
         self.assertEqual((sharp.mode, sharp.size), (kept, image.size))
         self.assertEqual(sharp.info["dpi"], (300, 300))
 
-    def test_bits_beyond_eight_count(self):
+    def test_16_bit_precision_is_kept(self):
         deep = _photograph().astype(np.uint16) * 257
         deep[::2] += 100
         deep = np.minimum(deep, 65000)
@@ -87,21 +87,21 @@ class KindTest(parameterized.TestCase):
         np.testing.assert_allclose(_sharpener()(deep), wanted, atol=0.6)
 
     @parameterized.parameters(
-        (np.zeros(5, np.uint8), "no picture"),
-        (np.zeros((4, 4, 5), np.uint8), "no picture"),
+        (np.zeros(5, np.uint8), "not a picture"),
+        (np.zeros((4, 4, 5), np.uint8), "not a picture"),
         (np.zeros((0, 4, 3), np.uint8), "no pixels"),
         (np.zeros((4, 4), np.int64), "int64"),
-        (np.full((4, 4), 255.0), "from 0 to 1"),
-        (np.full((4, 4), np.nan), "from 0 to 1"),
-        (Image.new("CMYK", (4, 4)), "made for print"),
+        (np.full((4, 4), 255.0), "must be in \\[0, 1\\]"),
+        (np.full((4, 4), np.nan), "must be in \\[0, 1\\]"),
+        (Image.new("CMYK", (4, 4)), "for print"),
     )
-    def test_what_is_no_picture_is_a_sentence(self, picture, words):
+    def test_refuses_arrays_that_are_not_pictures(self, picture, words):
         with self.assertRaisesRegex(UserError, words):
             _sharpener()(picture)
 
 
 class SharpeningTest(parameterized.TestCase):
-    def test_it_is_what_the_network_says(self):
+    def test_matches_the_network(self):
         picture = _photograph()
         wanted = _by_hand(picture / 255)
         np.testing.assert_allclose(
@@ -110,13 +110,13 @@ class SharpeningTest(parameterized.TestCase):
         difference = np.abs(_sharpener()(picture) - wanted * 255)
         self.assertLess(difference.max(), 0.5 + 1e-3)
 
-    def test_chroma_passes(self):
+    def test_luma_networks_leave_chroma_unchanged(self):
         picture = 0.25 + _photograph() / 510
         change = _sharpener()(picture) - picture
         self.assertGreater(np.abs(change).max(), 0.01)
         np.testing.assert_allclose(np.ptp(change, axis=-1), 0, atol=1e-6)
 
-    def test_strength_scales_what_is_added(self):
+    def test_strength_scales_the_residual(self):
         picture = _photograph()
         np.testing.assert_array_equal(_sharpener()(picture, strength=0), picture)
         picture = 0.25 + picture / 510
@@ -126,11 +126,11 @@ class SharpeningTest(parameterized.TestCase):
             np.testing.assert_allclose(part, strength * full, atol=1e-6)
 
     @parameterized.parameters(-0.1, 1.6, float("nan"))
-    def test_a_strength_out_of_range_is_a_sentence(self, strength):
+    def test_refuses_a_strength_out_of_range(self, strength):
         with self.assertRaisesRegex(UserError, "strength"):
             _sharpener()(_photograph(), strength=strength)
 
-    def test_the_unsharp_mask_is_scikit_images(self):
+    def test_unsharp_matches_scikit_image(self):
         grey = 0.25 + _photograph()[..., 1] / 510
         for strength in (0, 1):
             sharp = _sharpener()(grey, strength=strength)
@@ -141,7 +141,7 @@ class SharpeningTest(parameterized.TestCase):
             _sharpener()(grey, unsharp=-1)
 
     @parameterized.product(channels=(1, 3, 4), unsharp=(0, 0.5))
-    def test_tiles_leave_no_trace(self, channels, unsharp):
+    def test_tiles_join_without_seams(self, channels, unsharp):
         picture = np.tile(_photograph(), (2, 2, 1))
         picture = np.dstack([picture, picture[..., 0] // 128 * 255])[..., :channels]
         told = []
@@ -155,7 +155,7 @@ class SharpeningTest(parameterized.TestCase):
             _in_tiles()(picture / 255, unsharp=unsharp), exact, atol=1e-6
         )
 
-    def test_progress_is_told_of_images_too(self):
+    def test_progress_is_reported_for_images(self):
         image = Image.fromarray(np.tile(_photograph(), (2, 2, 1)))
         told = []
         _in_tiles()(image, progress=told.append)
@@ -166,7 +166,7 @@ class SharpeningTest(parameterized.TestCase):
         self.assertEqual(told, [1])
 
     @parameterized.parameters((1, 1), (1, 40), (3, 2))
-    def test_the_smallest_pictures_are_sharpened(self, height, width):
+    def test_sharpens_the_smallest_pictures(self, height, width):
         picture = _photograph()[:height, :width] / 255
         np.testing.assert_allclose(_sharpener()(picture), _by_hand(picture), atol=1e-6)
 
@@ -178,7 +178,7 @@ class TransparencyTest(absltest.TestCase):
         self.picture[..., :3] = (200, 120, 40)
         self.picture[20:40, 20:40, 3] = 0
 
-    def test_colours_that_nobody_sees_do_not_bleed(self):
+    def test_hidden_colours_do_not_bleed(self):
         results = []
         for hidden in (0, 255):
             self.picture[20:40, 20:40, :3] = hidden
@@ -188,17 +188,17 @@ class TransparencyTest(absltest.TestCase):
             )
         visible = self.picture[..., 3] > 0
         np.testing.assert_array_equal(results[0][visible], results[1][visible])
-        # Flat as it is, there is next to nothing to sharpen, were it not for an edge.
+        # The picture is flat, so only a bleeding edge could change it much.
         change = results[0][visible].astype(int) - self.picture[visible]
         self.assertLessEqual(np.abs(change).max(), 2)
 
-    def test_a_picture_without_a_visible_pixel_stays(self):
+    def test_fully_transparent_pictures_are_unchanged(self):
         self.picture[..., 3] = 0
         np.testing.assert_array_equal(_sharpener()(self.picture), self.picture)
 
 
 class LoadTest(absltest.TestCase):
-    def test_what_does_not_exist_is_a_sentence(self):
+    def test_unknown_names_are_refused(self):
         for arguments, words in (
             ({"name": "nothing"}, "no weights 'nothing'"),
             ({"name": _NAME, "backend": "abacus"}, "unknown backend 'abacus'"),
@@ -208,7 +208,7 @@ class LoadTest(absltest.TestCase):
             with self.assertRaisesRegex(UserError, words):
                 kdsharp.load(**arguments)
 
-    def test_options_out_of_range_are_never_made(self):
+    def test_options_are_validated_on_creation(self):
         for arguments, words in (
             ({"strength": 2}, "strength 2 is out of range"),
             ({"strength": float("nan")}, "strength nan is out of range"),
@@ -222,18 +222,18 @@ class LoadTest(absltest.TestCase):
             with self.assertRaisesRegex(UserError, words):
                 options.RestoreOptions(**arguments)
 
-    def test_nobody_has_to_name_a_network(self):
+    def test_has_a_default_network(self):
         self.assertIn(kdsharp.load().name, store.shipped())
 
-    def test_bfloat16_is_near(self):
-        # Others compute so only where the processor can.
+    def test_bfloat16_is_close_to_float32(self):
+        # Other backends support it only on some processors.
         sharpener = kdsharp.load(_NAME, backend="jax", dtype="bfloat16")
         picture = _photograph()
         difference = sharpener(picture).astype(int) - _sharpener()(picture)
         self.assertLess(np.abs(difference).mean(), 0.5)
         self.assertTrue(difference.any())
 
-    def test_a_network_says_what_it_is(self):
+    def test_has_name_and_card(self):
         network = backends.create(store.load(_NAME))
         self.assertEqual(network.channels, 1)
         self.assertEqual(network.multiple, 2)

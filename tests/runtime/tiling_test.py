@@ -1,4 +1,4 @@
-"""Pictures cut into tiles: joined, they are as if nobody had cut."""
+"""Tiles join to the same result as the whole picture."""
 
 import dataclasses
 
@@ -13,15 +13,15 @@ from tests.models import fast
 from tests.models.receptive_field_test import NETWORKS
 
 
-class CutTest(parameterized.TestCase):
+class SplitTest(parameterized.TestCase):
     @parameterized.product(
         size=((1, 1), (5, 200), (63, 64), (65, 130), (257, 99)),
         reach=((0, 1), (7, 2), (11, 4), (16, 8)),
     )
-    def test_every_pixel_is_kept_once_and_sees_all_it_depends_on(self, size, reach):
+    def test_tiles_cover_every_pixel_with_its_receptive_field(self, size, reach):
         radius, multiple = reach
         kept = np.zeros(size, int)
-        tiles = tiling.cut(*size, side=64, radius=radius, multiple=multiple)
+        tiles = tiling.split(*size, side=64, radius=radius, multiple=multiple)
         for tile in tiles:
             kept[tile.keep] += 1
             for axis in (0, 1):
@@ -30,23 +30,23 @@ class CutTest(parameterized.TestCase):
                 self.assertEqual(tile.shape[axis] % multiple, 0)
                 self.assertLessEqual(read.start, max(keep.start - radius, 0))
                 self.assertGreaterEqual(read.stop, min(keep.stop + radius, size[axis]))
-                # Filled up beyond the picture's own border only.
+                # Padded only beyond the border of the picture.
                 if read.stop < size[axis]:
                     self.assertEqual(read.stop - read.start, tile.shape[axis])
         np.testing.assert_array_equal(kept, 1)
 
-    def test_tiles_of_a_large_picture_have_one_shape(self):
-        tiles = tiling.cut(1001, 777, side=96, radius=9, multiple=2)
+    def test_tiles_of_a_large_picture_have_the_same_shape(self):
+        tiles = tiling.split(1001, 777, side=96, radius=9, multiple=2)
         self.assertEqual({tile.shape for tile in tiles}, {(96, 96)})
 
 
 class JoinTest(parameterized.TestCase):
     @parameterized.parameters(*NETWORKS)
-    def test_tiles_give_what_the_whole_gives(self, name, arguments):
+    def test_tiles_match_the_whole_picture(self, name, arguments):
         model = models.create(name, **arguments)
         blurred = np.random.default_rng(0).random((101, 33, 3), np.float32)
         variables = fast.jit(model.init)(jax.random.key(0), blurred[None, :32, :32])
-        # Last layers begin at zero.
+        # The last layer is initialised with zeros.
         variables = jax.tree.map(
             lambda x: x + 0.1 * np.random.default_rng(1).standard_normal(x.shape, "f4"),
             variables,
@@ -57,9 +57,9 @@ class JoinTest(parameterized.TestCase):
         network = dataclasses.replace(network, side=4)
 
         def restore(pixels, tile):
-            return network(tiling.fill(pixels, tile.shape)[None])[0]
+            return network(tiling.pad_to(pixels, tile.shape)[None])[0]
 
-        tiles = tiling.cut(
+        tiles = tiling.split(
             101, 33, side=4, radius=network.radius, multiple=network.multiple
         )
         joined = tiling.restore(blurred, tiles, restore)

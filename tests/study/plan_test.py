@@ -1,4 +1,4 @@
-"""What `kdsharp mos new` makes, and in which order it is shown."""
+"""`kdsharp mos new`: the pictures of a study and their order."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class PlanTest(parameterized.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    def test_pictures_are_what_they_should_be_under_blind_names(self):
+    def test_pictures_are_correct_and_anonymised(self):
         folder = studies.make(self.folder, "--size", "120x90", "--training", 2)
         study = plan.load(folder)
         self.assertLen(study.stimuli, 2 + 2 * 3)
@@ -38,7 +38,7 @@ class PlanTest(parameterized.TestCase):
         wanted = kdsharp.load("rt-s-call")(blurred)
         np.testing.assert_array_equal(shown["coffee.png", "rt-s-call"], wanted)
 
-    def test_orders_are_random_and_fair(self):
+    def test_orders_are_random_and_balanced(self):
         study = plan.load(studies.make(self.folder, "--repeats", 2))
         seen = [order.trials(study, f"rater {n}") for n in range(40)]
         self.assertEqual(seen[0], order.trials(study, "rater 0"))
@@ -63,12 +63,12 @@ class PlanTest(parameterized.TestCase):
         (("--models", "input", "nobody"), "no weights 'nobody'"),
         (("--models", "input"), "compares two models or more"),
         (("--models", "input", "input"), "compares two models or more"),
-        (("--size", "large"), "is no WIDTHxHEIGHT"),
+        (("--size", "large"), "--size must look like 640x480"),
         (("--degradation", "fog"), "fog"),
-        (("--repeats", "-1"), "fewer than none"),
+        (("--repeats", "-1"), "must be at least 0"),
         (("--images", "{}/nowhere"), "nowhere"),
     )
-    def test_a_mistake_gets_one_sentence_and_no_study(self, arguments, words):
+    def test_user_errors_are_one_sentence_and_create_nothing(self, arguments, words):
         images = studies.pictures(self.folder / "photographs")
         wanted = {"--images": [str(images)], "--models": list(studies.MODELS)}
         name, *values = (argument.format(self.folder) for argument in arguments)
@@ -81,11 +81,11 @@ class PlanTest(parameterized.TestCase):
         self.assertEqual(os.listdir(self.folder), ["photographs"])
 
     @parameterized.parameters("serve", "report", "try")
-    def test_what_is_no_study_is_told(self, verb):
+    def test_invalid_studies_are_reported(self, verb):
         (self.folder / "study.json").write_text(json.dumps({"title": "half"}))
         status, _, complaints = run("mos", verb, self.folder)
         self.assertEqual(status, 2)
-        self.assertIn("is no study: kdsharp mos new", complaints)
+        self.assertIn("is not a study: create one with kdsharp mos new", complaints)
 
 
 if __name__ == "__main__":

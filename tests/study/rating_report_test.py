@@ -1,4 +1,4 @@
-"""The report finds the truth that synthetic raters followed, and says what they are."""
+"""The report recovers the true scores of synthetic raters and marks them as such."""
 
 import csv
 import pathlib
@@ -27,7 +27,7 @@ class ReportTest(absltest.TestCase):
         synthetic.play(cls.study, 30, truth=_TRUTH, careless=4, seed=7)
         cls.status, cls.told, cls.complaints = run("mos", "report", cls.study)
 
-    def test_means_hold_the_truth(self):
+    def test_intervals_contain_the_true_means(self):
         found = results.of(self.study)
         self.assertEqual(found.raters, 34)
         for scale in found.scales.values():
@@ -42,7 +42,7 @@ class ReportTest(absltest.TestCase):
                 self.assertLess(difference.low - 0.15, truth)
                 self.assertGreater(difference.high + 0.15, truth)
 
-    def test_pairs_differ_where_the_truth_does(self):
+    def test_significant_pairs_differ_in_the_true_means(self):
         for scale in results.of(self.study).scales.values():
             for pair in scale.pairs:
                 apart = _TRUTH[pair.first] - _TRUTH[pair.second]
@@ -51,7 +51,7 @@ class ReportTest(absltest.TestCase):
                     pair.difference > 0, apart > 0, pair
                 ) if apart else None
 
-    def test_who_is_left_out_is_whom_the_recommendation_leaves_out(self):
+    def test_careless_raters_are_rejected(self):
         with (self.study / "report" / "answers.csv").open() as file:
             rows = [row for row in csv.DictReader(file) if row["training"] == "0"]
         some = 0
@@ -67,7 +67,7 @@ class ReportTest(absltest.TestCase):
             some += len(scale.left_out)
         self.assertGreater(some, 0)
 
-    def test_says_that_nobody_gave_these_opinions(self):
+    def test_synthetic_results_are_marked(self):
         self.assertEqual((self.status, self.complaints), (0, ""))
         report = self.study / "report"
         self.assertIn("SYNTHETIC", self.told)
@@ -79,11 +79,11 @@ class ReportTest(absltest.TestCase):
             self.assertEqual({row["synthetic"] for row in rows}, {"1"})
         self.assertEqual((report / "means.png").read_bytes()[1:4], b"PNG")
 
-    def test_repeats_say_how_steady_raters_are(self):
+    def test_reports_consistency_of_repeated_pictures(self):
         repeats = results.of(self.study).repeats
         self.assertLen(repeats, 34 * 3 * 3)
         self.assertRegex(
-            self.told, r"Shown twice: 306 pairs of answers, \d\d % the same"
+            self.told, r"Repeated pictures: 306 pairs of ratings, \d\d % identical"
         )
 
 
@@ -93,7 +93,7 @@ class PeopleTest(absltest.TestCase):
         self.folder = pathlib.Path(self.create_tempdir().full_path)
         self.study = studies.make(self.folder, "--repeats", 1)
 
-    def test_people_and_programs_are_never_mixed(self):
+    def test_people_and_synthetic_raters_are_never_mixed(self):
         synthetic.play(self.study, 3)
         kept = answers.Answers(self.study)
         token = kept.begin()
@@ -107,9 +107,9 @@ class PeopleTest(absltest.TestCase):
         self.assertNotIn("SYNTHETIC", told)
         status, _, complaints = run("mos", "try", self.study)
         self.assertEqual(status, 2)
-        self.assertIn("holds answers of people", complaints)
+        self.assertIn("holds ratings by people", complaints)
 
-    def test_a_seed_gives_the_same_answers_and_then_others(self):
+    def test_seeds_are_reproducible(self):
         told = []
         for name in ("one", "other"):
             (self.folder / name).mkdir()
@@ -121,7 +121,7 @@ class PeopleTest(absltest.TestCase):
         self.assertEqual(told[:2], told[2:])
         self.assertLen(told[1].splitlines(), 2 * len(told[0].splitlines()) - 1)
 
-    def test_nothing_of_a_person_is_kept(self):
+    def test_no_personal_data_is_stored(self):
         with sqlite3.connect(self.study / answers.FILE) as database:
             columns = [
                 row[1]
@@ -132,10 +132,12 @@ class PeopleTest(absltest.TestCase):
             columns, ["token", "synthetic", "token", "trial", "scale", "score"]
         )
 
-    def test_without_answers_there_is_nothing_to_report(self):
+    def test_a_study_without_ratings_is_reported(self):
         status, _, complaints = run("mos", "report", self.study)
         self.assertEqual(status, 2)
-        self.assertIn("holds no answers yet: kdsharp mos serve", complaints)
+        self.assertIn(
+            "holds no ratings yet: collect some with kdsharp mos serve", complaints
+        )
 
 
 def _cleared(folder: pathlib.Path):

@@ -1,4 +1,4 @@
-"""Thirty raters while the server is killed, and one from first screen to last."""
+"""Thirty raters while the server is killed, and one complete session in a browser."""
 
 import concurrent.futures
 import contextlib
@@ -101,7 +101,7 @@ class KillTest(absltest.TestCase):
         super().setUp()
         self.study = studies.make(pathlib.Path(self.create_tempdir().full_path))
 
-    def test_nothing_given_is_lost_or_doubled(self):
+    def test_no_rating_is_lost_or_duplicated(self):
         with _serving(self.study) as server:
             with concurrent.futures.ThreadPoolExecutor(_RATERS) as pool:
                 rating = [pool.submit(self._rate, server, n) for n in range(_RATERS)]
@@ -149,7 +149,7 @@ class KillTest(absltest.TestCase):
         while count() < before + more:
             time.sleep(0.02)
 
-    def test_nonsense_is_refused(self):
+    def test_invalid_requests_are_refused(self):
         with _serving(self.study) as server:
             _, told = server.ask("POST", "/api/raters")
             token = json.loads(told)["token"]
@@ -170,7 +170,7 @@ def _flat(given: dict[str, dict[str, int]]) -> dict:
 
 @absltest.skipIf(not _CAN, "starlette and uvicorn are not installed")
 class StudyPageTest(browser.PageTest):
-    def test_from_first_screen_to_last_by_keyboard_with_a_pause(self):
+    def test_complete_session_by_keyboard_with_a_pause(self):
         study = studies.make(self.folder, "--training", 1, "--repeats", 1)
         chance = random.Random(0)
         wanted = {}
@@ -182,13 +182,13 @@ class StudyPageTest(browser.PageTest):
                 viewport={"width": 800, "height": 700},
                 device_scale_factor=2,
             )
-            self.assertIn("Nothing of you is kept", page.inner_text("#first"))
+            self.assertIn("Only your ratings are stored", page.inner_text("#first"))
             self.tab_to(page, "#begin")
             page.keyboard.press("Enter")
             for number in range(8):
                 self.wait(page, "#place", f"Picture {number + 1} of 8")
                 if number == 0:
-                    self.assertIn("to get used to it", page.inner_text("#place"))
+                    self.assertIn("for practice", page.inner_text("#place"))
                 self._check_pixels(page)
                 for scale in order.SCALES:
                     score = chance.randint(1, 5)
@@ -196,7 +196,7 @@ class StudyPageTest(browser.PageTest):
                     wanted[number, scale] = score
                 if number == 3:
                     # A pause: the page is left and opened again by its address.
-                    self.wait(page, "#saved", "Kept")
+                    self.wait(page, "#saved", "Saved")
                     page.goto("about:blank")
                     page.goto(f"{address}#{self.token}")
                     continue
@@ -236,7 +236,7 @@ class StudyPageTest(browser.PageTest):
         self.assertEqual((natural, ratio), (160, 2))
         self.assertAlmostEqual(shown * ratio, natural, places=3)
 
-    def test_of_answers_to_one_question_the_last_is_kept(self):
+    def test_last_rating_of_a_scale_counts(self):
         study = studies.make(self.folder / "quick", "--training", 0)
         with _serving(study) as server:
             page = self.open(f"http://127.0.0.1:{server.port}/", until="#begin")
@@ -257,13 +257,13 @@ class StudyPageTest(browser.PageTest):
             first.focus()
             for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight"):
                 page.keyboard.press(key)
-            self.wait(page, "#saved", "Kept")
+            self.wait(page, "#saved", "Saved")
             token = page.evaluate("location.hash.slice(1)")
             kept = answers.Answers(study)
             self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
             kept.close()
 
-    def test_what_is_not_seen_whole_is_not_rated(self):
+    def test_cropped_pictures_cannot_be_rated(self):
         study = studies.make(self.folder / "narrow", "--training", 0)
         with _serving(study) as server:
             page = self.open(
@@ -280,7 +280,7 @@ class StudyPageTest(browser.PageTest):
             wide = page.evaluate("document.documentElement.scrollWidth")
             self.assertLessEqual(wide, 400)
 
-    def test_a_server_that_was_away_gets_the_answer_once_it_is_back(self):
+    def test_ratings_are_retried_until_the_server_is_back(self):
         study = studies.make(self.folder / "away", "--training", 0)
         with _serving(study) as server:
             address = f"http://127.0.0.1:{server.port}/"
@@ -289,10 +289,10 @@ class StudyPageTest(browser.PageTest):
             self.wait(page, "#place", "Picture 1 of")
             server.kill()
             page.click('label:has(input[name="overall"][value="4"])')
-            self.wait(page, "#problem", "does not answer; this page goes on trying")
-            self.assertNotIn("Kept", page.inner_text("#saved"))
+            self.wait(page, "#problem", "does not respond. This page keeps trying")
+            self.assertNotIn("Saved", page.inner_text("#saved"))
             server.start()
-            page.locator("#saved", has_text="Kept").wait_for()
+            page.locator("#saved", has_text="Saved").wait_for()
             token = page.evaluate("location.hash.slice(1)")
         kept = answers.Answers(study)
         self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])

@@ -1,4 +1,4 @@
-"""Means, tests and screening, against textbooks and the Recommendation's own steps."""
+"""Means, tests and screening, against textbooks and the text of BT.500."""
 
 import math
 
@@ -9,18 +9,18 @@ from kdsharp.study import screening, statistics
 
 
 class StatisticsTest(absltest.TestCase):
-    def test_an_interval_is_students(self):
+    def test_interval_is_students_t(self):
         found = statistics.mean(np.array([1.0, 2, 3, np.nan, 4, 5]))
         # t(0.975, 4) is 2.776 in every table.
         half = 2.7764451 * math.sqrt(2.5 / 5)
         np.testing.assert_allclose(found[:3], [3, 3 - half, 3 + half], rtol=1e-6)
         self.assertEqual(found.raters, 5)
 
-    def test_holm_as_in_his_paper(self):
+    def test_holm_matches_the_paper(self):
         found = statistics.holm(np.array([0.01, 0.04, 0.03, 0.005]))
         np.testing.assert_allclose(found, [0.03, 0.06, 0.06, 0.02])
 
-    def test_wilcoxon_counts_signs_of_ranks(self):
+    def test_wilcoxon_matches_enumeration(self):
         six = np.arange(1.0, 7)
         scores = {"a": 10 + six, "b": np.full(6, 10.0), "c": np.full(6, 10.0)}
         found = {(x.first, x.second): x for x in statistics.pairs(scores)}
@@ -30,7 +30,7 @@ class StatisticsTest(absltest.TestCase):
         self.assertEqual(found["b", "c"].p, 1)
         self.assertAlmostEqual(found["a", "b"].difference, 3.5)
 
-    def test_screening_follows_the_recommendation(self):
+    def test_screening_matches_bt500(self):
         random = np.random.default_rng(3)
         truth = random.uniform(1, 5, 40)
         scores = truth + random.normal(0, 0.7, (20, 40))
@@ -42,7 +42,7 @@ class StatisticsTest(absltest.TestCase):
         # Who is always above is not unsteady.
         self.assertNotIn(11, screening.rejected(scores))
 
-    def test_where_all_agree_nobody_is_left_out(self):
+    def test_unanimous_raters_are_kept(self):
         self.assertEqual(screening.rejected(np.full((5, 8), 4.0)), [])
 
 

@@ -1,4 +1,4 @@
-"""`kdsharp web build`: what a site holds and weighs, and what is refused."""
+"""`kdsharp web build`: content and size of a site, and errors."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class BuildTest(parameterized.TestCase):
     def _build(self, *arguments):
         return run("web", "build", self.out, *arguments)
 
-    def test_a_page_with_one_student_is_small(self):
+    def test_site_with_one_network_is_small(self):
         status, told, _ = self._build(
             "--models", "rt-s-call", "--runtime", self.copy.parent
         )
@@ -47,7 +47,7 @@ class BuildTest(parameterized.TestCase):
         self.assertTrue((self.out / "networks" / network["graph"]).is_file())
         self.assertRegex(told, r"page +\d+ kB\nnetworks +1; the first, rt-s-call")
 
-    def test_networks_for_video_are_of_luma_and_fast(self):
+    def test_live_networks_are_luma_and_fast(self):
         names = ("rt-m-call", "rt-xl-bicubic2", "dncnn8-call")
         status, _, _ = self._build("--models", *names, "--runtime", self.copy)
         self.assertEqual(status, 0)
@@ -79,7 +79,7 @@ class BuildTest(parameterized.TestCase):
         listed = json.loads((self.out / "site.json").read_text())["networks"]
         self.assertEqual({entry["name"]: entry["teachers"] for entry in listed}, wanted)
 
-    def test_a_site_is_replaced_and_nothing_else(self):
+    def test_only_sites_are_replaced(self):
         arguments = ("--models", "rt-s-call", "--runtime", self.copy)
         self.assertEqual(self._build(*arguments)[0], 0)
         (self.out / "old.html").write_text("of the last version")
@@ -88,15 +88,15 @@ class BuildTest(parameterized.TestCase):
         (self.out / "site.json").unlink()
         status, _, complaints = self._build(*arguments)
         self.assertEqual(status, 2)
-        self.assertIn("holds other things than a site", complaints)
+        self.assertIn("holds something other than a site", complaints)
         self.assertTrue((self.out / "index.html").exists())
         self.assertEqual(sorted(os.listdir(self.folder)), ["package", "site"])
 
     @parameterized.parameters(
-        (("--runtime", "{}/nothing"), "is no onnxruntime-web: it has no ort.wasm"),
+        (("--runtime", "{}/nothing"), "is not onnxruntime-web (ort.wasm"),
         (("--runtime", "{}/package", "--models", "nobody"), "no weights 'nobody'"),
     )
-    def test_a_mistake_gets_one_sentence_and_no_site(self, arguments, words):
+    def test_user_errors_are_one_sentence_and_write_nothing(self, arguments, words):
         arguments = [argument.format(self.folder) for argument in arguments]
         status, told, complaints = self._build(*arguments)
         self.assertEqual((status, told), (2, ""))
@@ -104,26 +104,26 @@ class BuildTest(parameterized.TestCase):
         self.assertLen(complaints.splitlines(), 1)
         self.assertEqual(os.listdir(self.folder), ["package"])
 
-    def test_where_nothing_can_be_written_is_told(self):
+    def test_unwritable_outputs_are_reported(self):
         status, _, complaints = run("web", "build", "/proc/site")
         self.assertEqual(status, 2)
         self.assertRegex(complaints, "/proc/site cannot be written .*: check /proc")
         status, _, complaints = run("web", "build", self.copy / runtime.FILES[0])
         self.assertEqual(status, 2)
-        self.assertIn("is a file: give the name of a folder", complaints)
+        self.assertIn("is a file: give a folder", complaints)
 
-    def test_without_npm_says_what_to_do(self):
+    def test_missing_npm_is_reported(self):
         empty = self.folder / "empty"
         empty.mkdir()
         wishes = {"PATH": str(empty), "KDSHARP_CACHE": str(empty)}
         with mock.patch.dict(os.environ, wishes):
             status, _, complaints = self._build()
         self.assertEqual(status, 2)
-        self.assertRegex(complaints, "npm is not installed.* --runtime DIR")
+        self.assertRegex(complaints, "npm, .*, is not installed.* --runtime DIR")
         self.assertFalse(self.out.exists())
 
     @absltest.skipIf(not shutil.which("npm"), "npm is not installed")
-    def test_without_a_registry_says_what_to_do(self):
+    def test_unreachable_registry_is_reported(self):
         wishes = {
             "KDSHARP_CACHE": str(self.folder / "cache"),
             # Nobody listens there.
@@ -134,7 +134,9 @@ class BuildTest(parameterized.TestCase):
         with mock.patch.dict(os.environ, wishes):
             status, _, complaints = self._build()
         self.assertEqual(status, 2)
-        self.assertRegex(complaints, "npm did not bring onnxruntime-web@.* --runtime")
+        self.assertRegex(
+            complaints, "npm could not download onnxruntime-web@.* --runtime"
+        )
         self.assertLen(complaints.splitlines(), 1)
         self.assertFalse(self.out.exists())
 

@@ -1,4 +1,4 @@
-"""Webcam, recording and calls in a browser with a fake camera that plays a film."""
+"""Webcam, recording and calls in a browser with a fake camera."""
 
 import pathlib
 import tempfile
@@ -11,19 +11,13 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.export import network as networks
 from kdsharp.runtime import planes
-from kdsharp.web import build
 from tests import waiting
-from tests.export import random_networks
 from tests.web import browser, cameras, sites
 
 pytestmark = pytest.mark.slow
 
 
 _WIDTH, _HEIGHT = 322, 182
-_DEEP = dict(
-    name="real_time", channels=1, width=24, depth=6, learned_slope=True, skip=True
-)
-_PLAIN = dict(name="real_time", channels=1, width=8, depth=3, slope=0.2)
 
 # Plays still frames of known pixels into `sharpen` and returns one that comes out.
 _THROUGH = """async ([bytes, width, height, fullRange, options]) => {
@@ -79,19 +73,7 @@ class TrackTest(browser.PageTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        site = cls.folder / "site"
-        names = [sites.STUDENT]
-        for name, arguments in (("deep", _DEEP), ("plain", _PLAIN)):
-            (cls.folder / name).mkdir()
-            path = pathlib.Path(random_networks.save(cls.folder / name, arguments))
-            for suffix in (".safetensors", ".json"):
-                path.with_suffix(suffix).rename(path.with_name(name + suffix))
-            card = path.with_name(f"{name}.json")
-            card.write_text(card.read_text().replace('"net"', f'"{name}"'))
-            names.append(str(path.with_name(f"{name}.safetensors")))
-        cls.files = dict(zip((sites.STUDENT, "deep", "plain"), names, strict=True))
-        # A network's own WebAssembly needs no runtime beside it.
-        build.write(site, names, engine="server")
+        site, cls.files = sites.of_kernels(cls.folder)
         address, _ = cls.enterClassContext(browser.host(site))
         cls.page = cls.open_for_all(address)
 
@@ -108,7 +90,7 @@ class TrackTest(browser.PageTest):
         ("deep", 3, False, 1.5),
         ("plain", 2, False, 1.0),
     )
-    def test_luma_is_restored_and_colour_kept(self, name, threads, full, strength):
+    def test_luma_is_restored_and_chroma_unchanged(self, name, threads, full, strength):
         luma, frame = _frame()
         capabilities = {"by": "wasm", "threads": threads}
         options = {"network": name, "strength": strength, "capabilities": capabilities}
@@ -129,7 +111,7 @@ class TrackTest(browser.PageTest):
         half = np.concatenate([plane.ravel() for plane in colour])
         np.testing.assert_array_equal(half, frame[luma.size :])
 
-    def test_a_split_keeps_what_is_left_of_it(self):
+    def test_split_view_shows_the_original_on_the_left(self):
         luma, frame = _frame()
         sharp, *_ = self._through(frame, False, {"split": 0.5})
         seam = _WIDTH // 2
@@ -141,11 +123,11 @@ class TrackTest(browser.PageTest):
         (
             "video",
             {"network": "nobody"},
-            f"no network nobody here; there are: {sites.STUDENT}",
+            f"Unknown network nobody; choose one of: {sites.STUDENT}",
         ),
-        ("audio", {}, "Only tracks of video are sharpened"),
+        ("audio", {}, "Only video tracks can be sharpened"),
     )
-    def test_a_mistake_is_told(self, kind, options, words):
+    def test_user_errors_are_reported(self, kind, options, words):
         told = self.page.evaluate(
             """async ([kind, options]) => {
               const { sharpen } = await import("./sharpen.js");
@@ -180,7 +162,7 @@ class CameraTest(browser.PageTest):
         self.wait(page, "#fps", r"\d")
         return page
 
-    def test_shows_the_camera_restored_and_how_fast(self):
+    def test_shows_the_restored_camera_and_its_speed(self):
         page = self._start()
         self.assertEqual(page.inner_text("#frame-size"), "640x360")
         self.assertIn("16 bits", page.inner_text("#means"))
@@ -265,7 +247,7 @@ class CameraTest(browser.PageTest):
         self.assertEqual(frames[0].shape, (360, 640))
         self.assertGreater(np.abs(frames[0].astype(int) - frames[-1]).mean(), 0.3)
 
-    def test_a_recording_of_nothing_is_told(self):
+    def test_empty_recordings_are_reported(self):
         page = self._start()
         page.evaluate("""() => {
           MediaRecorder.prototype.start = () => {};
@@ -275,13 +257,15 @@ class CameraTest(browser.PageTest):
         }""")
         page.click("#record")
         page.click("#record")
-        self.wait(page, "#camera-status", "Nothing was recorded: that was too short.")
+        self.wait(
+            page, "#camera-status", "Nothing was recorded: the recording was too short."
+        )
         self.assertFalse(page.is_visible("#recording"))
 
-    def test_goes_through_a_call(self):
+    def test_works_in_a_call(self):
         page = self._start()
         page.click("#call")
-        told = self.wait(page, "#call-status", r"has seen ([5-9]|\d\d+) frames")
+        told = self.wait(page, "#call-status", r"Received ([5-9]|\d\d+) frames")
         self.assertRegex(told, r"now \d+x\d+ at \d+ fps")
         shown = page.evaluate("document.querySelector('#far').videoWidth")
         self.assertGreater(shown, 0)
@@ -318,11 +302,11 @@ class CameraTest(browser.PageTest):
         page.keyboard.press("Enter")
         self.wait(page, "#camera-status", "Stopped")
 
-    def test_a_camera_that_is_refused_is_told(self):
+    def test_denied_camera_is_reported(self):
         page = self.open(self.address)
         page.click("#tab-camera")
         page.click("#start")
-        self.wait(page, "#problem", "The camera was refused: allow it")
+        self.wait(page, "#problem", "Access to the camera was denied: allow it")
         self.assertTrue(page.is_enabled("#start"))
 
     def test_one_thread_without_isolation(self):
@@ -336,12 +320,12 @@ class CameraTest(browser.PageTest):
 
 
 class NoCameraTest(browser.PageTest):
-    def test_that_there_is_none_is_told(self):
+    def test_missing_camera_is_reported(self):
         with browser.host(sites.built()) as (address, _):
             page = self.open(address, permissions=["camera"])
             page.click("#tab-camera")
             page.click("#start")
-            self.wait(page, "#problem", "There is no camera here")
+            self.wait(page, "#problem", "No camera was found")
 
 
 if __name__ == "__main__":

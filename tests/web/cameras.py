@@ -1,4 +1,4 @@
-"""Films for a browser's fake camera."""
+"""Videos for a browser's fake camera."""
 
 import pathlib
 

@@ -13,7 +13,7 @@ from kdsharp.data import dead_leaves
 from kdsharp.export import gains, levels
 from kdsharp.export import network as networks
 from kdsharp.runtime import planes
-from kdsharp.runtime.following import Following
+from kdsharp.runtime.gain_tracker import GainTracker
 from kdsharp.web import build
 from tests.export import random_networks
 
@@ -128,7 +128,7 @@ class ContextTest(parameterized.TestCase):
         ).stdout
         return networks.of_weights(path), told, given.read_bytes()
 
-    def test_pictures_have_the_gains_that_numpy_finds(self):
+    def test_gains_match_numpy(self):
         picture = dead_leaves.render(2, size=128, seed=6)
         alpha = np.full((128, 128), 255, np.uint8)
         alpha[:40, 30:] = 0
@@ -151,7 +151,7 @@ class ContextTest(parameterized.TestCase):
             )
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
-    def test_tiles_are_given_the_gains_of_the_whole(self):
+    def test_tiles_use_the_gains_of_the_whole_picture(self):
         picture = dead_leaves.render(2, size=128, seed=6)
         picture = np.tile(picture[:40], (1, 6, 1))
         picture[:, :400] //= 5
@@ -171,7 +171,7 @@ class ContextTest(parameterized.TestCase):
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
     @parameterized.parameters(_DEEP, _PLAIN)
-    def test_frames_are_restored_as_by_the_runtime(self, **arguments):
+    def test_frames_match_the_runtime(self, **arguments):
         size = (90, 122)
         scenes = [dead_leaves.render(n, size=128, seed=6)[..., 1] for n in (0, 1)]
         scenes[1] = scenes[1] // 4 + 100
@@ -183,8 +183,10 @@ class ContextTest(parameterized.TestCase):
         network, _, found = self._run(arguments, code, content)
         found = np.frombuffer(found, np.uint8).reshape(-1, *size).astype(int)
         restore = planes.create(network, *size[::-1], range="full")
-        following = Following(network.params["context"], levels.of_video(8, "full"))
-        own = [following(frame) for frame in frames]
+        gain_tracker = GainTracker(
+            network.params["context"], levels.of_video(8, "full")
+        )
+        own = [gain_tracker(frame) for frame in frames]
         self.assertGreater(np.abs(own[-1] - own[0]).max(), 0.05)
         for frame, sharp in zip(frames, found, strict=True):
             wanted = restore(frame).astype(int)

@@ -1,4 +1,5 @@
-"""The extension in a real browser: videos of files and of calls, in pages of others."""
+"""The extension in a real browser: videos in files and calls, on pages of other
+sites."""
 
 import json
 import os
@@ -171,7 +172,7 @@ class ExtensionTest(absltest.TestCase):
                 return now
             last = now
 
-    def test_what_is_seen_is_the_frame_restored(self):
+    def test_shows_the_restored_frame(self):
         self._click()
         self.page.wait_for_selector("canvas[data-frames]")
         shown = self._settled()
@@ -195,7 +196,7 @@ class ExtensionTest(absltest.TestCase):
         )
         self.assertEqual(over, far)
 
-    def test_a_second_click_takes_all_of_it_away(self):
+    def test_a_second_click_removes_everything(self):
         before = self.page.content()
         self._click()
         self.page.wait_for_selector("canvas[data-frames]")
@@ -214,7 +215,7 @@ class ExtensionTest(absltest.TestCase):
         self.page.click("video:first-of-type + canvas + div >> text=Off")
         self.page.wait_for_selector("div > canvas", state="detached")
 
-    def test_a_sharpened_video_goes_into_a_picture_of_its_own(self):
+    def test_picture_in_picture(self):
         self._click()
         self.page.wait_for_selector("canvas[data-frames]")
         bar = "video:first-of-type + canvas + div"
@@ -226,7 +227,7 @@ class ExtensionTest(absltest.TestCase):
             self.page.wait_for_timeout(100)
         self.assertTrue(self.page.evaluate("!!document.pictureInPictureElement"))
 
-    def test_it_asks_for_no_site_and_is_zipped(self):
+    def test_requests_no_site_permissions_and_is_zipped(self):
         manifest = json.loads((self.extension / "manifest.json").read_text())
         self.assertEqual(manifest["permissions"], ["activeTab", "scripting"])
         self.assertNotIn("host_permissions", manifest)
@@ -261,7 +262,7 @@ class FirefoxTest(firefox.FirefoxTest):
         width, height, pixels = self.firefox.evaluate(script, selector)
         return np.array(pixels, np.uint8).reshape(height, width, 4)[..., :3]
 
-    def test_what_is_seen_is_the_frame_restored(self):
+    def test_shows_the_restored_frame(self):
         self.firefox.click(self.extension)
         self.wait("return document.querySelector('canvas[data-frames]') !== null")
         self.firefox.evaluate(_STOP)
@@ -278,7 +279,7 @@ class FirefoxTest(firefox.FirefoxTest):
         self.assertGreater(np.abs(change).mean(), 0.5)
         self.assertLessEqual(np.abs(shown - wanted).max(), 3)
 
-    def test_a_call_is_sharpened_and_let_go(self):
+    def test_a_call_is_sharpened_and_released(self):
         before = self.firefox.evaluate("return document.body.innerHTML")
         self.firefox.click(self.extension)
         self.wait("return document.querySelector('#far + canvas')?.dataset.frames > 10")
@@ -291,12 +292,12 @@ class FirefoxTest(firefox.FirefoxTest):
 
 @absltest.skipIf(not browser.CAN, browser.WHY_NOT)
 class RefusalTest(absltest.TestCase):
-    def test_other_folders_and_networks_are_refused(self):
+    def test_foreign_folders_and_unsupported_networks_are_refused(self):
         folder = pathlib.Path(self.create_tempdir().full_path)
         (folder / "letter.txt").write_text("mine")
         status, _, complaints = run("web", "extension", folder)
         self.assertEqual(status, 2)
-        self.assertIn("holds other things than this extension", complaints)
+        self.assertIn("holds something other than this extension", complaints)
         self.assertEqual(os.listdir(folder), ["letter.txt"])
         out = folder / "new"
         status, _, complaints = run("web", "extension", out, "--model", "rt-l-photo")

@@ -17,8 +17,13 @@ from absl.testing import absltest
 PROGRAM = shutil.which("firefox-esr") or shutil.which("firefox")
 WHY_NOT = "needs Firefox (apt-get install firefox-esr)"
 
-# Videos play without a click.
-_SETTINGS = {"media.autoplay.default": 0, "media.autoplay.blocking_policy": 0}
+# Videos play without a click, and there is a camera that plays a picture of its own.
+_SETTINGS = {
+    "media.autoplay.default": 0,
+    "media.autoplay.blocking_policy": 0,
+    "media.navigator.permission.disabled": True,
+    "media.navigator.streams.fake": True,
+}
 _SECONDS = 60
 
 
@@ -99,7 +104,10 @@ def firefox() -> Iterator[Firefox]:
         port = free.getsockname()[1]
     settings = _SETTINGS | {"marionette.port": port}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        lines = [f"user_pref({json.dumps(k)}, {v});\n" for k, v in settings.items()]
+        lines = [
+            f"user_pref({json.dumps(k)}, {json.dumps(v)});\n"
+            for k, v in settings.items()
+        ]
         pathlib.Path(profile, "user.js").write_text("".join(lines))
         command = [PROGRAM, "--headless", "--no-remote", "--profile", profile]
         command += ["--marionette", "--remote-allow-system-access"]

@@ -1,20 +1,22 @@
-"""WebGPU, played by the processor: the same pixels, whatever it takes."""
+"""WebGPU in software gives the same pixels."""
 
 import io
 
 import numpy as np
 import pytest
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 from PIL import Image
 from skimage import data
 
 import kdsharp
+from kdsharp.export import network as networks
 from kdsharp.runtime import planes
 from tests.web import browser, cameras, sites
 
 pytestmark = pytest.mark.slow
 
-
+# One whose gains follow the picture.
+_CONTEXT = "rt-s-call"
 _PLANE = """async ([bytes, width, height]) => {
   const { ways } = await import("./camera/planes.js");
   const { read } = await import("./site.js");
@@ -23,6 +25,19 @@ _PLANE = """async ([bytes, width, height]) => {
   plane.input.set(bytes);
   const sharp = await plane.run({ black: 16, span: 219, strength: 1 });
   return [plane.by, [...sharp]];
+}"""
+
+# Restores a plane by one way, twice, as frames of a film come one after another.
+_BY = """async ([name, way, bytes, width, height, levels]) => {
+  const { ways } = await import("./camera/planes.js");
+  const { find, read } = await import("./site.js");
+  const network = find(await read(), name);
+  const plane = await ways[way](network, width, height, { threads: 1 });
+  plane.input.set(bytes);
+  await plane.run({ ...levels, strength: 0 });
+  const sharp = [...await plane.run(levels)];
+  plane.close();
+  return [plane.by, plane.stride, sharp];
 }"""
 
 
@@ -54,6 +69,84 @@ class GpuTest(browser.PageTest):
             self.assertEqual(by, "onnxruntime, WebGPU")
             wanted = planes.create(sites.STUDENT, 64, 48)(luma).astype(int)
             self.assertLessEqual(np.abs(np.reshape(sharp, (48, 64)) - wanted).max(), 2)
+
+
+class ShaderTest(browser.PageTest):
+    """Networks as WebGPU shaders of their own, played by the processor."""
+
+    ARGUMENTS = GpuTest.ARGUMENTS
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        site, cls.files = sites.of_kernels(cls.folder, _CONTEXT)
+        cls.address, _ = cls.enterClassContext(browser.host(site))
+        cls.page = cls.open_for_all(cls.address)
+
+    @parameterized.product(
+        name=(sites.STUDENT, _CONTEXT, "deep", "plain"),
+        case=(((64, 48), "studio", 16, 219, 1.0), ((66, 50), "full", 0, 255, 1.4)),
+    )
+    def test_planes_are_as_the_native_ones(self, name, case):
+        size, range_, black, span, strength = case
+        luma = cameras.plane(*size)
+        given = {"black": black, "span": span, "strength": strength}
+        by, stride, sharp = self.page.evaluate(
+            _BY, [name, "shader", luma.ravel().tolist(), *size, given]
+        )
+        self.assertEqual((by, stride), ("WebGPU, its own shader", size[0]))
+        restore = planes.create(
+            networks.of_weights(self.files[name]),
+            *size,
+            range=range_,
+            strength=strength,
+        )
+        wanted = restore(luma).astype(int)
+        change = np.abs(luma - wanted)
+        apart = np.abs(np.reshape(sharp, luma.shape) - wanted)
+        self.assertGreater(change.mean(), 0.5)
+        # What a network of random numbers changes is more than one that learned.
+        self.assertLessEqual(apart.max(), max(1, change.max() // 25))
+        self.assertLess(apart.mean(), 0.02 * change.mean())
+
+    def test_the_fastest_that_was_measured_is_taken(self):
+        page = self.open(f"{self.address}?by=webgpu")
+        opened = """async (measured) => {
+          const { open } = await import("./camera/planes.js");
+          const { read } = await import("./site.js");
+          const [network] = (await read()).networks;
+          const how = { by: "wasm", threads: 1, gpu: true, measured };
+          const plane = await open(network, 64, 48, how);
+          plane.close();
+          return plane.by;
+        }"""
+        rows = [
+            {"network": sites.STUDENT, "way": way, "milliseconds": times}
+            for way, times in (("kernel", [5, 9, 9]), ("shader", [4, 10, None]))
+        ]
+        self.assertEqual(page.evaluate(opened, rows), "WebGPU, its own shader")
+        rows[0]["milliseconds"][0] = 3
+        self.assertEqual(page.evaluate(opened, rows), "WebAssembly, 16 bits")
+        # Nothing was measured: both are tried.
+        self.assertRegex(page.evaluate(opened, []), "WebAssembly|WebGPU")
+
+    def test_all_ways_of_this_machine_are_measured(self):
+        page = self.open(f"{self.address}?by=webgpu")
+        rows = page.evaluate("""async () => {
+          const { measure } = await import("./camera/measure.js");
+          const { capabilities } = await import("./engine/capabilities.js");
+          const { SIZES } = await import("./camera/measured.js");
+          const { read } = await import("./site.js");
+          SIZES.splice(0, 3, [64, 48]);
+          const site = await read();
+          site.networks.length = 1;
+          return measure(site, await capabilities(site), () => {});
+        }""")
+        found = [(row["network"], row["way"]) for row in rows]
+        ways = ("kernel", "shader")
+        self.assertEqual(found, [(sites.STUDENT, way) for way in ways])
+        for row in rows:
+            self.assertGreater(row["milliseconds"][0], 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of pictures in a real browser: what it makes, and that nothing leaves it."""
+"""The page for pictures in a real browser, and that nothing leaves it."""
 
 import io
 import pathlib
@@ -83,7 +83,7 @@ class PicturesTest(browser.PageTest):
         (_translucent_png, sites.STUDENT, 1.5),
         (_large_webp, sites.STUDENT, 0.6),
     )
-    def test_gives_what_the_command_gives(self, make, network, strength):
+    def test_matches_the_command_line(self, make, network, strength):
         name, content = make()
         page = self._open()
         self._take(page, name, content)
@@ -189,7 +189,7 @@ class PicturesTest(browser.PageTest):
         page.mouse.up()
         self.assertAlmostEqual(float(page.input_value("#divider")), 25, delta=1)
 
-    def test_what_runs_can_be_cancelled_and_begun_again(self):
+    def test_processing_can_be_cancelled_and_restarted(self):
         page = self._open()
         self._take(page, "a.webp", _large_webp()[1])
         self.wait(page, "#status", _MADE)
@@ -224,13 +224,13 @@ class PicturesTest(browser.PageTest):
         self.assertFalse(page.is_visible("#teacher"))
         self.assertEqual(page.locator("#stage canvas").count(), 2)
 
-    def test_what_cannot_be_read_gets_a_sentence(self):
+    def test_unreadable_files_are_one_sentence(self):
         whole = _file(_photograph(90, 80), "PNG")
         side = (20_000).to_bytes(4, "big")
         page = self._open()
         for name, content, words in (
-            ("a.txt", b"no picture at all", "a.txt is no JPG, PNG or WebP"),
-            ("empty.png", b"", "empty.png is no JPG, PNG or WebP"),
+            ("a.txt", b"no picture at all", "a.txt is not a JPG, PNG or WebP"),
+            ("empty.png", b"", "empty.png is not a JPG, PNG or WebP"),
             ("cut.png", whole[:60], "cut.png is damaged"),
             (
                 "bomb.png",
@@ -244,7 +244,7 @@ class PicturesTest(browser.PageTest):
         self.wait(page, "#status", _MADE)
         self.assertFalse(page.is_visible("#problem"))
 
-    def test_takes_what_is_pasted_or_dropped(self):
+    def test_accepts_pasted_and_dropped_files(self):
         page = self._open()
         for way, width in (("paste", 40), ("drop", 44)):
             page.evaluate(
@@ -314,7 +314,7 @@ class PicturesTest(browser.PageTest):
         page.keyboard.press("End")
         self.assertTrue(page.is_visible("#guide"))
 
-    def test_everything_has_a_name_for_a_screen_reader(self):
+    def test_all_controls_are_labelled(self):
         page = self._open()
         self._take(page, "a.png", _file(_photograph(70, 60), "PNG"))
         self.wait(page, "#status", _MADE)
@@ -350,7 +350,7 @@ class PicturesTest(browser.PageTest):
         # WCAG 2's enhanced contrast.
         self.assertGreater((max(bright) + 0.05) / (min(bright) + 0.05), 7)
 
-    def test_no_other_origin_is_asked_nor_could_be(self):
+    def test_requests_to_other_origins_are_neither_made_nor_allowed(self):
         page = self._open()
         self._take(page, "a.jpg", _rotated_jpeg()[1])
         self.wait(page, "#status", _MADE)

@@ -1,4 +1,4 @@
-"""A site as `kdsharp web build` writes it, once for all tests of a process."""
+"""A site by `kdsharp web build`, once for all tests of a process."""
 
 import atexit
 import functools
@@ -6,11 +6,37 @@ import pathlib
 import shutil
 import tempfile
 
+from kdsharp.web import build
 from tests.cli.running import run
+from tests.export import random_networks
 
 STUDENT, RGB = "rt-s-codec", "dncnn8-call"
 # A student and what taught it, which is of another blur than those.
 TAUGHT, TEACHER = "rt-s-bicubic2", "rt-xl-bicubic2"
+
+# Networks of random numbers, of every kind that has WebAssembly of its own.
+_RANDOM = {
+    "deep": dict(
+        name="real_time", channels=1, width=24, depth=6, learned_slope=True, skip=True
+    ),
+    "plain": dict(name="real_time", channels=1, width=8, depth=3, slope=0.2),
+}
+
+
+def of_kernels(folder: pathlib.Path, *more: str) -> tuple[pathlib.Path, dict[str, str]]:
+    """Returns a site without runtime, and its networks by name, as they are loaded."""
+    files = {name: name for name in (STUDENT, *more)}
+    for name, arguments in _RANDOM.items():
+        (folder / name).mkdir()
+        path = pathlib.Path(random_networks.save(folder / name, arguments))
+        for suffix in (".safetensors", ".json"):
+            path.with_suffix(suffix).rename(path.with_name(name + suffix))
+        card = path.with_name(f"{name}.json")
+        card.write_text(card.read_text().replace('"net"', f'"{name}"'))
+        files[name] = str(path.with_name(f"{name}.safetensors"))
+    site = folder / "site"
+    build.write(site, list(files.values()), engine="server")
+    return site, files
 
 
 @functools.cache

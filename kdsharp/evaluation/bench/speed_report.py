@@ -1,4 +1,4 @@
-"""What was timed, as a table and as JSON."""
+"""Reports timings as a table and as JSON."""
 
 import dataclasses
 import json
@@ -12,8 +12,8 @@ from kdsharp.evaluation.bench.timing import Timed
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """A contender's times beside what its frames cost."""
+class SpeedRow:
+    """The times of a contender, and the operations per frame."""
 
     network: str
     backend: str
@@ -24,18 +24,18 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """All that was timed at one size; `peak` is in GFLOP/s."""
+    """The results for one frame size; `peak` is in GFLOP/s."""
 
     width: int
     height: int
     batch: int
-    rows: list[Row]
+    rows: list[SpeedRow]
     peak: float
     claims: list[str]
 
 
-def numbers(row: Row, size: Size) -> dict[str, float | int | str | None]:
-    """Returns a row's numbers, times in milliseconds a call of the whole batch."""
+def numbers(row: SpeedRow, size: Size) -> dict[str, float | int | str | None]:
+    """Computes the numbers of a row; times are in milliseconds per batch."""
     times = 1e3 * np.array(row.timed.seconds)
     median, low, high = (float(np.percentile(times, p)) for p in (50, 5, 95))
     speed = row.operations * size.batch / median / 1e6
@@ -57,11 +57,11 @@ def numbers(row: Row, size: Size) -> dict[str, float | int | str | None]:
 
 
 def table(size: Size) -> str:
-    """Returns a line a contender."""
+    """Formats the table, with one line per contender."""
     lines = [list(_COLUMNS)]
     for row in size.rows:
-        found = numbers(row, size)
-        lines.append([form(found) for form in _COLUMNS.values()])
+        values = numbers(row, size)
+        lines.append([form(values) for form in _COLUMNS.values()])
     return text.table(lines, words=3)
 
 
@@ -85,8 +85,9 @@ _COLUMNS = {
 
 
 def heading(size: Size, settings: Settings) -> str:
-    """Returns what the table is of."""
+    """Formats the heading of a table."""
     cores = f"{settings.threads} cores" if settings.threads else "every core"
+    cores += f", device {settings.device}" if settings.device else ""
     peak = "no peak" if math.isnan(size.peak) else f"{size.peak:.0f} GFLOP/s"
     return (
         f"{size.width}x{size.height}, batch {size.batch}, {cores}; a float32 matrix "
@@ -95,11 +96,12 @@ def heading(size: Size, settings: Settings) -> str:
 
 
 def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
-    """Returns all numbers, each call's seconds among them."""
-    found = {
+    """Formats all numbers as JSON, including the seconds of each call."""
+    content = {
         "kind": "speed",
         "machine": machine,
         "threads": settings.threads,
+        "device": settings.device,
         "sizes": [
             {
                 "width": size.width,
@@ -115,4 +117,4 @@ def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
             for size in sizes
         ],
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

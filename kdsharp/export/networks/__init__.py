@@ -1,10 +1,10 @@
 """ONNX emitters, which write the networks of `kdsharp.models` as nodes of a graph.
 
-An emitter `(graph, x, sizes, model, params)` adds nodes to a graph by the methods of
+An emitter `(graph, x, sizes, model, params)` adds nodes with the methods of
 `kdsharp.export.graph.Graph` and returns the residual, or the picture if its `Family`
-says `draws_picture`. It gets planes `[batch, channel, height, width]` whose size is a
-multiple of what the network needs, the Flax module with its arguments, and parameters
-without batch norm. Since it only calls methods, it may live in the network's own file.
+says `draws_picture`. It is given planes `[batch, channel, height, width]` whose size is
+a multiple of what the network requires, the Flax module, and parameters without batch
+norm. As it only calls methods, it may live in the module of the network itself.
 """
 
 import importlib
@@ -20,7 +20,7 @@ Emitter = Callable[[Graph, Value, tuple[Size, Size], nn.Module, dict], Value]
 
 
 def check(family: str) -> None:
-    """Refuse a network that cannot be written as a graph."""
+    """Refuses networks without an ONNX emitter."""
     if models.find(family).export is None:
         raise UserError(
             f"model {family!r} has no ONNX emitter; export it with --format stablehlo, "
@@ -29,7 +29,7 @@ def check(family: str) -> None:
 
 
 def emitter(family: str) -> Emitter:
-    """The emitter that the family names, imported now if it lives elsewhere."""
+    """Imports the emitter of a family."""
     check(family)
     named = models.find(family).export
     if callable(named):

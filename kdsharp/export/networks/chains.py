@@ -1,4 +1,4 @@
-"""Convolutions one after another, ReLU between."""
+"""Chains of convolutions with ReLU between them."""
 
 from kdsharp.export.graph import Graph, Size, Value
 
@@ -6,23 +6,23 @@ from kdsharp.export.graph import Graph, Size, Value
 def dncnn(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the residual."""
+    """Emits the residual."""
     if any(model.mean):
-        x = graph.node("Sub", x, graph.channels(model.mean))
+        x = graph.node("Sub", x, graph.per_channel(model.mean))
     return _chain(graph, x, params)
 
 
 def light_cnn(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the residual."""
+    """Emits the residual."""
     return _chain(graph, x, params)
 
 
 def plain_cnn(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the picture."""
+    """Emits the picture."""
     return _chain(graph, x, params)
 
 

@@ -1,6 +1,6 @@
-"""The context of a network as nodes: a look at the whole picture sets gains.
+"""The context of a network as nodes: the whole picture determines gains of filters.
 
-It stays in float32 whatever the network computes in.
+It is computed in float32 whatever the element type of the network.
 """
 
 import numpy as np
@@ -13,13 +13,14 @@ from kdsharp.export.graph import Graph, Size, Value
 def gains(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns `[batch, filter, 1, 1]` of float pixels, as `models.real_time` does."""
+    """Emits the gains `[batch, filter, 1, 1]` of float pixels, as in
+    `models.real_time`."""
     params = params["context"]
     if model.channels == 3:
         weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
         x = graph.node("Conv", x, graph.constant(weights, "bt601"))
     look = np.asarray(params["look"], np.float32)
-    x = _at_least(graph, x, sizes, look.shape[0])
+    x = _pad_edge(graph, x, sizes, look.shape[0])
     seen = graph.node(
         "Conv",
         x,
@@ -31,21 +32,21 @@ def gains(
     means = _mean(graph, graph.node("Abs", seen))
     squares = graph.node("Mul", seen, seen)
     peaks = _mean(graph, graph.node("Mul", squares, squares))
-    peaks = graph.node("Add", peaks, graph.number(1e-14))
+    peaks = graph.node("Add", peaks, graph.scalar(1e-14))
     peaks = graph.node("Sqrt", graph.node("Sqrt", peaks))
-    means = graph.node("Add", means, graph.number(3e-4))
-    told = graph.node("Log", graph.node("Concat", means, peaks, axis=1))
-    told = graph.node("Mul", told, graph.number(0.25))
-    told = graph.node("Add", told, graph.number(1))
-    hidden = _dense(graph, told, params["hidden"], "context_hidden")
+    means = graph.node("Add", means, graph.scalar(3e-4))
+    features = graph.node("Log", graph.node("Concat", means, peaks, axis=1))
+    features = graph.node("Mul", features, graph.scalar(0.25))
+    features = graph.node("Add", features, graph.scalar(1))
+    hidden = _dense(graph, features, params["hidden"], "context_hidden")
     hidden = graph.node("LeakyRelu", hidden, alpha=0.1)
     found = _dense(graph, hidden, params["gains"], "context_gains")
-    found = graph.node("Mul", graph.node("Sigmoid", found), graph.number(2))
+    found = graph.node("Mul", graph.node("Sigmoid", found), graph.scalar(2))
     return graph.node("Unsqueeze", found, graph.integers(2, 3))
 
 
-def _at_least(graph: Graph, x: Value, sizes: tuple[Size, Size], least: int) -> Value:
-    """Returns the picture with its border repeated where it is smaller."""
+def _pad_edge(graph: Graph, x: Value, sizes: tuple[Size, Size], least: int) -> Value:
+    """Repeats the border of pictures smaller than `least`."""
     zero = graph.integers(0)
     missing = [
         graph.node("Max", graph.node("Sub", graph.integers(least), size), zero)

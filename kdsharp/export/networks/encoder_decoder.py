@@ -1,4 +1,4 @@
-"""Down, a residual block, up."""
+"""The encoder-decoder: down, a residual block, up."""
 
 from kdsharp.export.graph import Graph, Size, Value
 
@@ -6,7 +6,7 @@ from kdsharp.export.graph import Graph, Size, Value
 def encoder_decoder(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the picture."""
+    """Emits the picture."""
 
     def conv(x: Value, name: str, stride: int = 1) -> Value:
         return graph.convolution(x, params[name], stride=stride, name=name)

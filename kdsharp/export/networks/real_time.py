@@ -1,12 +1,12 @@
-"""Convolutions, leaky ReLU between, on a picture that was folded before.
+"""The `real_time` family: convolutions with leaky ReLU, on a folded picture.
 
-Expanded convolutions are plain ones here.
+Expanded convolutions have been collapsed to plain ones.
 """
 
 from kdsharp.export.graph import Gains, Graph, Size, Value
 
-# What is watched of the last hidden layer before the gains are multiplied in.
-UNGAINED = "before gains"
+# The watched name of the last hidden layer's output, before its gains are applied.
+BEFORE_GAINS = "before gains"
 
 
 def real_time(
@@ -17,15 +17,15 @@ def real_time(
     params: dict,
     gains: Gains | None = None,
 ) -> Value:
-    """Returns the folded residual; `gains` multiply the last hidden layer's filters.
+    """Emits the folded residual; `gains` scale the filters of the last hidden layer.
 
-    Gains that all pictures share are multiplied into the last layer's kernel instead,
-    which takes no time; a kernel of integers has to stay as it is.
+    Gains that all pictures share are multiplied into the kernel of the last layer,
+    which costs nothing at run time; a quantised kernel has to stay as it is.
     """
     for layer in range(1, model.depth):
         x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
         if model.learned_slope:
-            x = graph.learned_relu(x, params[f"slope{layer}"])
+            x = graph.prelu(x, params[f"slope{layer}"])
         else:
             x = graph.leaky_relu(x, model.slope)
         if layer == 1:
@@ -35,8 +35,8 @@ def real_time(
     last = f"conv{model.depth}"
     if not gains:
         return graph.convolution(x, params[last], name=last)
-    graph.watched[UNGAINED] = x
-    if gains.shared and not graph.in_8_bits(last):
+    graph.watched[BEFORE_GAINS] = x
+    if gains.shared and not graph.is_quantized(last):
         return graph.convolution(x, params[last], name=last, gains=gains.value)
     x = graph.node("Mul", x, gains.value, name="gained")
     return graph.convolution(x, params[last], name=last)

@@ -1,6 +1,6 @@
-"""SwinIR: convolutions on planes, transformer blocks on pixels, channels last.
+"""SwinIR: convolutions on planes, and transformer blocks with channels last.
 
-There, windows are cut and put together by one transposition each.
+Windows are split and joined by one transposition each.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from kdsharp.models import swinir as flax_swinir
 def swinir(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the residual."""
+    """Emits the residual."""
     blocks = _Blocks(graph, sizes, model.window, model.width)
-    x = graph.node("Sub", x, graph.channels(model.mean_color()))
-    x = graph.node("Mul", x, graph.number(model.img_range))
+    x = graph.node("Sub", x, graph.per_channel(model.mean_color()))
+    x = graph.node("Mul", x, graph.scalar(model.img_range))
     shallow = graph.convolution(x, params["conv_first"], name="conv_first")
     x = blocks.norm(_to_pixels(graph, shallow), params["norm_first"])
     for group, (depth, heads) in enumerate(zip(model.depths, model.heads, strict=True)):
@@ -31,32 +31,32 @@ def swinir(
     x = graph.convolution(x, params["conv_body"], name="conv_body")
     x = graph.node("Add", shallow, x)
     x = graph.convolution(x, params["conv_last"], name="conv_last")
-    return graph.node("Div", x, graph.number(model.img_range))
+    return graph.node("Div", x, graph.scalar(model.img_range))
 
 
 class _Blocks:
-    """What all transformer blocks of a graph share."""
+    """State that all transformer blocks of a graph share."""
 
     def __init__(self, graph: Graph, sizes: tuple[Size, Size], window: int, width: int):
         self._graph = graph
         self._sizes = sizes
-        self._across = tuple(graph.divided(size, window) for size in sizes)
+        self._across = tuple(graph.divide(size, window) for size in sizes)
         self._window = window
         self._width = width
         self._apart: Value | None = None
 
     def block(self, x: Value, params: dict, heads: int, *, shifted: bool) -> Value:
-        """Returns the picture after attention and a perceptron."""
+        """Emits a transformer block: attention and an MLP."""
         graph = self._graph
         y = self.norm(x, params["norm1"])
         shift = self._window // 2
         if shifted:
-            y = self._rolled(y, shift)
+            y = self._roll(y, shift)
         y = self._from_windows(
             self._attention(self._to_windows(y), params["attention"], heads, shifted)
         )
         if shifted:
-            y = self._rolled(y, -shift)
+            y = self._roll(y, -shift)
         x = graph.node("Add", x, y)
         y = self._dense(self.norm(x, params["norm2"]), params["expand"])
         return graph.node(
@@ -64,7 +64,7 @@ class _Blocks:
         )
 
     def norm(self, x: Value, params: dict) -> Value:
-        """Returns each pixel with its channels at mean 0 and variance 1, scaled."""
+        """Emits layer norm over channels."""
         scale, bias = (self._graph.constant(params[p], p) for p in ("scale", "bias"))
         return self._graph.node(
             "LayerNormalization", x, scale, bias, axis=-1, epsilon=flax_swinir.EPSILON
@@ -80,14 +80,14 @@ class _Blocks:
             graph.node("Gather", qkv, graph.constant(np.int64(part)), axis=0)
             for part in range(3)
         )
-        q = graph.node("Mul", q, graph.number((self._width // heads) ** -0.5))
+        q = graph.node("Mul", q, graph.scalar((self._width // heads) ** -0.5))
         k = graph.node("Transpose", k, perm=[0, 1, 2, 4, 3])
         table = np.asarray(params["bias_table"])
         bias = table[flax_swinir.offset_index(self._window)].transpose(2, 0, 1)
         logits = graph.node("MatMul", q, k)
         logits = graph.node("Add", logits, graph.constant(bias, "offset_bias"))
         if shifted:
-            logits = graph.node("Add", logits, self._far_apart())
+            logits = graph.node("Add", logits, self._wrap_mask())
         x = graph.node("MatMul", graph.node("Softmax", logits, axis=-1), v)
         x = graph.node("Transpose", x, perm=[0, 1, 3, 2, 4])
         x = graph.node("Reshape", x, graph.integers(0, 0, pixels, self._width))
@@ -99,20 +99,24 @@ class _Blocks:
         return graph.node("Add", x, graph.constant(params["bias"], "bias"))
 
     def _to_windows(self, x: Value) -> Value:
-        """Returns `[batch, window, pixel, channel]`."""
+        """Reshapes to `[batch, window, pixel, channel]`."""
         graph, (down, right), window = self._graph, self._across, self._window
-        x = graph.node("Reshape", x, graph.row(0, down, window, right, window, -1))
+        x = graph.node(
+            "Reshape", x, graph.join_sizes(0, down, window, right, window, -1)
+        )
         x = graph.node("Transpose", x, perm=[0, 1, 3, 2, 4, 5])
         return graph.node("Reshape", x, graph.integers(0, -1, window**2, self._width))
 
     def _from_windows(self, x: Value) -> Value:
         graph, (down, right), window = self._graph, self._across, self._window
-        x = graph.node("Reshape", x, graph.row(0, down, right, window, window, -1))
+        x = graph.node(
+            "Reshape", x, graph.join_sizes(0, down, right, window, window, -1)
+        )
         x = graph.node("Transpose", x, perm=[0, 1, 3, 2, 4, 5])
-        return graph.node("Reshape", x, graph.row(0, *self._sizes, -1))
+        return graph.node("Reshape", x, graph.join_sizes(0, *self._sizes, -1))
 
-    def _rolled(self, x: Value, by: int) -> Value:
-        """Returns the picture, shifted up and left; what leaves comes in again."""
+    def _roll(self, x: Value, by: int) -> Value:
+        """Rolls the picture up and left, cyclically."""
         graph = self._graph
         end = np.iinfo(np.int64).max
         for axis in (1, 2):
@@ -123,17 +127,17 @@ class _Blocks:
             x = graph.node("Concat", rest, first, axis=axis)
         return x
 
-    def _far_apart(self) -> Value:
-        """Returns what is added to logits of pixels from opposite borders.
+    def _wrap_mask(self) -> Value:
+        """The mask of logits of pixels from opposite borders.
 
-        The graph computes it from the size, `[window, 1, pixel, pixel]`.
+        It is computed from the size of the picture: `[window, 1, pixel, pixel]`.
         """
         if self._apart is not None:
             return self._apart
         graph, window = self._graph, self._window
         wrapped = []
         for size in self._sizes:
-            start = graph.row(size)
+            start = graph.join_sizes(size)
             end = graph.node("Squeeze", start)
             line = graph.node(
                 "Range", graph.constant(np.int64(0)), end, graph.constant(np.int64(1))
@@ -145,7 +149,9 @@ class _Blocks:
         down = graph.node("Unsqueeze", down, graph.integers(1))
         region = graph.node("Add", down, wrapped[1])
         rows, columns = self._across
-        region = graph.node("Reshape", region, graph.row(rows, window, columns, window))
+        region = graph.node(
+            "Reshape", region, graph.join_sizes(rows, window, columns, window)
+        )
         region = graph.node("Transpose", region, perm=[0, 2, 1, 3])
         region = graph.node("Reshape", region, graph.integers(-1, window**2))
         one, other = (
@@ -154,7 +160,7 @@ class _Blocks:
         )
         together = graph.node("Equal", one, other)
         self._apart = graph.node(
-            "Where", together, graph.number(0.0), graph.number(flax_swinir.APART)
+            "Where", together, graph.scalar(0.0), graph.scalar(flax_swinir.MASK_LOGIT)
         )
         return self._apart
 

@@ -1,4 +1,4 @@
-"""U-Nets: down a level at a time, and up again."""
+"""U-Nets."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from kdsharp.export.graph import Graph, Size, Value
 def unet(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the picture."""
+    """Emits the picture."""
 
     def level(x: Value, name: str) -> Value:
         for layer in ("conv1", "conv2"):
@@ -20,7 +20,7 @@ def unet(
     depth = len(model.widths) - 1
     for number in range(1, depth + 1):
         skips.append(level(x, f"encoder{number}"))
-        x = graph.half_size(skips[-1])
+        x = graph.max_pool(skips[-1])
     x = level(x, "bottleneck")
     for number in range(depth, 0, -1):
         name = f"up{number}"
@@ -34,7 +34,7 @@ def unet(
 def separable_unet(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Returns the picture."""
+    """Emits the picture."""
 
     def separable(x: Value, name: str, dilation: int = 1) -> Value:
         each, together = f"{name}_depthwise", f"{name}_pointwise"
@@ -49,11 +49,11 @@ def separable_unet(
     depth = len(model.widths)
     for number in range(1, depth + 1):
         skips.append(separable(x, f"encoder{number}"))
-        x = graph.half_size(skips[-1])
+        x = graph.max_pool(skips[-1])
     x = separable(x, "bottleneck", dilation=2)
     for number in range(depth, 0, -1):
         x = graph.convolution(x, params[f"up{number}"], name=f"up{number}")
-        x = graph.double_size(x)
+        x = graph.upsample(x)
         x = graph.node("Add", x, skips.pop())
         x = separable(x, f"decoder{number}")
     x = separable(x, "refinement")

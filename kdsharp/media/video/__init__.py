@@ -1,9 +1,9 @@
-"""Video: files and live streams are decoded, restored, encoded.
+"""Video: files and live streams are decoded, restored and encoded.
 
-`reading` gives frames and the packets between them, `restoring` turns a frame into a
-restored one, `writing` encodes frames and carries packets over. `files` joins them for
-a file, `live` for a stream that does not wait. Frames are PyAV's, and stay what the
-decoder gave: a network of luma changes the Y plane alone. Within `restoring`, a frame
-passes `conforming` (all frames alike), `passages` (pixels out of it and back),
-`unsharp` and `seam` (arrays alone).
+`reading` yields frames and the packets of other streams, `restoring` restores a frame,
+`writing` encodes frames and copies packets. `restore_file` joins them for files, `live`
+for real-time streams. Frames are PyAV's, as decoded: networks for luma change only the
+Y plane. Within `restoring`, a frame passes through `conforming` (makes all frames
+alike), `passages` (extracts and replaces pixels), `unsharp` and `seam` (which work on
+arrays).
 """

@@ -1,4 +1,4 @@
-"""Encoders: which one, how good, how fast, and what each of them calls that."""
+"""Video encoders: their choice and their options."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from av.codec.context import Flags
 from kdsharp.errors import UserError
 from kdsharp.media.video import formats, hdr
 
-# What people call a codec, and the encoder that is meant.
+# Encoders by the common names of their codecs.
 _NAMES = {
     "h264": "libx264",
     "x264": "libx264",
@@ -25,11 +25,11 @@ _NAMES = {
     "prores": "prores_ks",
 }
 
-# They hold these, and do not say so when they are asked.
+# Streaming formats support these encoders, but FFmpeg does not list them.
 _STREAMS = ("mpegts", "rtp_mpegts", "rtsp")
 _STREAMED = ("libx264", "libx265")
 
-# What a video of these stays, unless told otherwise. Of older codecs H.264 is made.
+# Codecs that are kept by default; older codecs are re-encoded as H.264.
 _FOLLOWED = {
     "h264": "libx264",
     "hevc": "libx265",
@@ -42,15 +42,14 @@ _FOLLOWED = {
 
 _OTHERS = ("libx264", "libsvtav1")
 
-# Those that code two fields, or keep them as they are.
+# Encoders that support interlaced video.
 _OF_FIELDS = ("libx264", "mpeg2video", "mpeg4", "prores_ks", "ffv1", "rawvideo")
 
-# By this name, and by no other, Apple's players know HEVC.
+# Apple's players recognise HEVC only by this tag.
 _TAGS = {"libx265": "hvc1"}
 _TAGGED = ("mp4", "mov", "ipod")
 
-# A quality at which the encoder does not undo what was restored, and a speed at which
-# it is not what everything waits for.
+# Quality high enough to keep the restored detail, at a speed that is not a bottleneck.
 _CRF = {"libx264": 18, "libx265": 20, "libsvtav1": 28, "libvpx-vp9": 28, "libvpx": 8}
 _PRESET = {"libx264": "veryfast", "libx265": "veryfast", "libsvtav1": "10"}
 _OTHERWISE = {
@@ -59,7 +58,7 @@ _OTHERWISE = {
     "libx265": {"x265-params": "log-level=error"},
 }
 
-# The worst quality that each of them knows by that name.
+# The largest CRF of each encoder.
 _WORST = {
     "libx264": 51,
     "libx265": 51,
@@ -68,7 +67,7 @@ _WORST = {
     "libvpx": 63,
 }
 
-# What holds back no frame.
+# Options that make encoders output each frame at once.
 _LIVE = {
     "libx264": {"tune": "zerolatency"},
     "libx265": {"tune": "zerolatency"},
@@ -78,33 +77,33 @@ _LIVE = {
     "libsvtav1": {"svtav1-params": "pred-struct=1:rtc=1:lookahead=0"},
 }
 
-# Where there is no CRF: a quantiser, in FFmpeg's unit.
+# A fixed quantiser, in FFmpeg's unit, for codecs without CRF.
 _QUANTISER = 3 * 118
 _QUANTISED = ("mpeg4", "mjpeg", "mpeg2video", "mpeg1video", "h263")
 
-# What MPEG-4 Visual can count a second in.
+# The largest denominator of the time base in MPEG-4 Visual.
 _FINEST = {"mpeg4": 65535}
 
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """How video is encoded; what is None, the source and the container choose."""
+    """How video is encoded; None leaves the choice to the source and the container."""
 
     codec: str | None = None
     crf: float | None = None
     preset: str | None = None
     threads: int = 0
     live: bool = False
-    grading: hdr.Grading | None = None
+    hdr_metadata: hdr.HdrMetadata | None = None
 
 
 def find(
     wanted: Encoding, container: av.container.OutputContainer, source: str, pixels: str
 ) -> av.Codec:
-    """Returns the encoder that is asked for, or that of the source's codec.
+    """Chooses the requested encoder, or that of the source's codec.
 
-    Where the container does not hold that, or the encoder not such pixels, it is
-    another that holds both, else one that suits the container.
+    If the container does not support that codec, or the encoder not the pixel format,
+    it chooses another encoder that does.
     """
     name = wanted.codec or container.default_video_codec
     if wanted.codec is None:
@@ -117,20 +116,20 @@ def find(
         exact = [
             encoder
             for encoder in usual
-            if formats.taken(av.Codec(encoder, "w"), pixels) == pixels
+            if formats.nearest_supported(av.Codec(encoder, "w"), pixels) == pixels
         ]
         name = (exact or usual or [name])[0]
     try:
         codec = av.Codec(_NAMES.get(name, name), "w")
     except ValueError as error:
         raise UserError(
-            f"no encoder {name!r} here; known are h264, hevc, av1, vp9, mpeg4, ffv1, "
-            "prores and whatever else PyAV's FFmpeg encodes"
+            f"unknown codec {name!r}; choose one of: h264, hevc, av1, vp9, mpeg4, "
+            "ffv1, prores, or another encoder of PyAV's FFmpeg"
         ) from error
-    # Otherwise it tells its version, its settings and its advice on every start.
+    # Keeps SVT-AV1 from printing its version and settings.
     os.environ.setdefault("SVT_LOG", "1")
     if codec.type != "video":
-        raise UserError(f"{name} encodes {codec.type}: --codec takes one of video")
+        raise UserError(f"{name} encodes {codec.type}: give --codec a video codec")
     return codec
 
 
@@ -138,29 +137,29 @@ def _holds(container: av.container.OutputContainer, encoder: str) -> bool:
     if container.format.name in _STREAMS:
         return encoder in _STREAMED
     if encoder == "ffv1" and container.format.name in _TAGGED:
-        # FFmpeg writes it there, but what plays MP4 does not play it.
+        # FFmpeg can write it, but players of MP4 cannot play it.
         return False
     return encoder in container.supported_codecs
 
 
 def time_base(codec: av.Codec, base: Fraction, rate: Fraction) -> Fraction:
-    """Returns what the encoder counts time in: the file's unit where it can."""
+    """The time base for the encoder: that of the file, if it supports it."""
     finest = _FINEST.get(codec.name)
     if finest and base.denominator > finest:
-        # Every usual rate, and its frames, are whole numbers of these.
+        # Frame durations of all common rates are multiples of this.
         return Fraction(1, 60000) if rate.numerator <= 60000 else 1 / rate
     return base
 
 
 def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
-    """Returns the encoder's own options."""
+    """The private options of the encoder."""
     context = av.CodecContext.create(codec, "w")
     known = {option.name for option in context.supported_options.private}
     chosen = dict(_OTHERWISE.get(codec.name, {}))
     for name, default in (("crf", _CRF), ("preset", _PRESET)):
         value = getattr(wanted, name)
         if value is not None and name not in known:
-            raise UserError(f"{codec.name} knows no {name}: leave out --{name}")
+            raise UserError(f"{codec.name} has no option {name}: leave out --{name}")
         if name == "crf" and value is not None:
             _check_crf(codec.name, value)
         if value is None:
@@ -169,8 +168,8 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
             chosen[name] = f"{value:g}" if name == "crf" else value
     if wanted.live:
         chosen.update(_LIVE.get(codec.name, {}))
-    if wanted.grading:
-        for name, value in wanted.grading.options(codec.name).items():
+    if wanted.hdr_metadata:
+        for name, value in wanted.hdr_metadata.options(codec.name).items():
             chosen[name] = f"{chosen[name]}:{value}" if name in chosen else value
     return chosen
 
@@ -183,32 +182,32 @@ def _check_crf(codec: str, value: float) -> None:
         )
 
 
-def name_in(container: av.container.OutputContainer, codec: av.Codec) -> str | None:
-    """Returns what the container is to call the codec, where that matters."""
+def codec_tag(container: av.container.OutputContainer, codec: av.Codec) -> str | None:
+    """The codec tag for the container, if it needs a specific one."""
     return _TAGS.get(codec.name) if container.format.name in _TAGGED else None
 
 
-def code_fields(
+def enable_interlacing(
     codec: av.Codec, context: av.VideoCodecContext, order: int | None
 ) -> None:
-    """Lets the encoder code two fields; `order` is FFmpeg's number for theirs."""
+    """Enables interlaced coding; `order` is FFmpeg's field order."""
     if codec.name not in _OF_FIELDS:
         raise UserError(
-            f"the video is interlaced, which {codec.name} does not code: --deinterlace "
-            "makes whole frames of it, --codec h264, mpeg2video and prores keep it"
+            f"the video is interlaced, which {codec.name} does not support: use "
+            "--deinterlace, or --codec h264, mpeg2video or prores"
         )
     context.flags |= int(Flags.interlaced_dct) | int(Flags.interlaced_me)
     if order:
         context.field_order = order
 
 
-def set_up(
+def configure(
     codec: av.Codec, context: av.VideoCodecContext, wanted: Encoding, rate: Fraction
 ) -> None:
-    """Sets what encoders have in common.
+    """Sets the options that encoders have in common.
 
-    Where there is no other quality to choose that is a fine quantiser; live, a picture
-    every other second that whoever joins can begin with.
+    Codecs without another quality option get a fine quantiser. Live video gets a
+    keyframe every two seconds, so that receivers can join.
     """
     context.thread_count = wanted.threads
     if wanted.live:

@@ -1,8 +1,8 @@
-"""Interlaced video: a frame holds two moments, every other line of each.
+"""Interlaced video, whose frames consist of two fields from different times.
 
-A network that saw both at once would take the combs between them for picture: it is
-given one field at a time, a picture of half the height. Or they are made one moment,
-by FFmpeg's bwdif.
+A network would mistake the combing between them for content, so it restores each field
+separately, as a picture of half the height. Alternatively, FFmpeg's bwdif converts the
+frames to progressive.
 """
 
 import dataclasses
@@ -26,46 +26,46 @@ class FieldwiseRestoration:
 
     @property
     def name(self) -> str:
-        """The network's name."""
+        """The name of the network."""
         return self._whole.name
 
     def prepare(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Returns the frame in the format that is worked in, and compiles for it."""
-        if not _has_two(frame):
+        """Converts the frame to the working format, and compiles the network for it."""
+        if not _is_interlaced(frame):
             return self._whole.prepare(frame)
         prepared = [
             restoration.prepare(field)
             for restoration, field in zip(self._fields(), _split(frame), strict=True)
         ]
-        return _woven(prepared, frame)
+        return _weave(prepared, frame)
 
-    def forget(self) -> None:
-        """Takes the next frame for the first of another video."""
+    def start_sequence(self) -> None:
+        """Starts a new sequence with the next frame."""
         for restoration in (self._whole, *self._halves):
-            restoration.forget()
+            restoration.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if not _has_two(frame):
+        if not _is_interlaced(frame):
             return self._whole(frame)
         restored = [
             restoration(field)
             for restoration, field in zip(self._fields(), _split(frame), strict=True)
         ]
-        return _woven(restored, frame)
+        return _weave(restored, frame)
 
     def _fields(self) -> list[Restoration]:
-        # One for each: what they remember of earlier frames is of the same lines.
+        # One per field, so that the state of each belongs to the same lines.
         if not self._halves:
             self._halves = [Restoration(self._options) for _ in range(2)]
         return self._halves
 
 
-def deinterlaced(
+def deinterlace(
     items: Iterable[av.VideoFrame | av.Packet],
 ) -> Iterator[av.VideoFrame | av.Packet]:
-    """Yields the items; of interlaced frames, each is of the moment of its first field.
+    """Yields the items, with interlaced frames converted to progressive.
 
-    Frames that are of one moment already stay as they are.
+    Each frame shows the time of its first field. Progressive frames are unchanged.
     """
     graph = None
     for item in items:
@@ -105,34 +105,34 @@ def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
             return
 
 
-def _has_two(frame: av.VideoFrame) -> bool:
+def _is_interlaced(frame: av.VideoFrame) -> bool:
     return frame.interlaced_frame and frame.format.is_planar and frame.height > 1
 
 
 def _split(frame: av.VideoFrame) -> list[av.VideoFrame]:
-    """Returns copies of the lines above and of the lines below."""
+    """Copies the top and the bottom field to frames of their own."""
     fields = []
     for first in (0, 1):
         height = (frame.height + 1 - first) // 2
         field = av.VideoFrame(frame.width, height, frame.format.name)
-        frames.tagged(field, frame)
+        frames.copy_tags(field, frame)
         for index in range(len(frame.planes)):
             lines = frames.plane(frame, index)[first::2]
             plane = frames.plane(field, index)
-            # Of chroma with an odd number of lines, the last one serves both.
+            # If chroma has an odd number of lines, both fields get the last one.
             plane[: len(lines)] = lines[: len(plane)]
             plane[len(lines) :] = frames.plane(frame, index)[-1]
         fields.append(field)
     return fields
 
 
-def _woven(fields: list[av.VideoFrame], frame: av.VideoFrame) -> av.VideoFrame:
-    """Returns the frame with the lines of both fields."""
+def _weave(fields: list[av.VideoFrame], frame: av.VideoFrame) -> av.VideoFrame:
+    """Interleaves the lines of both fields into the frame."""
     name = fields[0].format.name
     if frame.format.name != name:
-        # Another frame, which remembers that it is interlaced, and how.
+        # Reformatting keeps the interlacing flags.
         new = frame.reformat(format=name)
-        frames.tagged(new, frame)
+        frames.copy_tags(new, frame)
         new.color_range = fields[0].color_range
         new.colorspace = fields[0].colorspace
         frame = new

@@ -1,4 +1,4 @@
-"""What a video says of the screen it was graded on, and how encoders are told."""
+"""HDR metadata of video: mastering display and content light level."""
 
 import dataclasses
 import struct
@@ -6,20 +6,20 @@ import struct
 import av
 from av.sidedata.sidedata import Type
 
-# FFmpeg's AVMasteringDisplayMetadata: ten fractions, and which of them are set.
+# FFmpeg's AVMasteringDisplayMetadata: ten fractions, and two flags of which are set.
 _MASTERING = struct.Struct("20i2i")
 _LEVELS = struct.Struct("2I")
 
-# What changes from frame to frame, and what people call it.
+# Names of dynamic metadata, which changes from frame to frame.
 _DYNAMIC = {Type.DYNAMIC_HDR_PLUS: "HDR10+", Type.DOVI_METADATA: "Dolby Vision"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Grading:
-    """The mastering display, and how bright the video gets; either may be unknown.
+class HdrMetadata:
+    """Mastering display and content light level; either may be unknown.
 
-    `primaries` are x and y of red, green, blue and white, `luminance` the darkest and
-    the brightest, `levels` MaxCLL and MaxFALL, in candela a square metre.
+    `primaries` are (x, y) of red, green, blue and white, `luminance` is (minimum,
+    maximum), and `levels` are MaxCLL and MaxFALL, in candela per square metre.
     """
 
     primaries: tuple[tuple[float, float], ...] = ()
@@ -27,7 +27,7 @@ class Grading:
     levels: tuple[int, int] | None = None
 
     def options(self, encoder: str) -> dict[str, str]:
-        """Returns what tells an encoder so; nothing for one that cannot hold it."""
+        """The options that pass it to an encoder; empty if the encoder has none."""
         if encoder == "libsvtav1":
             return self._joined("svtav1-params", "mastering-display", "content-light")
         if encoder == "libx265":
@@ -46,7 +46,8 @@ class Grading:
         return {name: ":".join(words)} if words else {}
 
     def _display(self, whole: bool) -> str:
-        """Returns the display; in whole numbers, units are 1/50000 and 1/10000."""
+        """Formats the display; `whole` selects integers in units of 1/50000 and
+        1/10000."""
 
         def pair(values, unit: int) -> str:
             if whole:
@@ -60,9 +61,9 @@ class Grading:
         return f"{told}L({pair((brightest, darkest), 10_000)})"
 
 
-def of(frame: av.VideoFrame) -> Grading | None:
-    """Returns what a frame says, which in most videos is nothing."""
-    grading = Grading()
+def of(frame: av.VideoFrame) -> HdrMetadata | None:
+    """Reads the HDR metadata of a frame; None for most videos."""
+    hdr_metadata = HdrMetadata()
     if display := _content(frame, Type.MASTERING_DISPLAY_METADATA):
         *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(display)
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
@@ -70,14 +71,16 @@ def of(frame: av.VideoFrame) -> Grading | None:
         if has_primaries and has_luminance:
             places = tuple(zip(values[:8:2], values[1:8:2], strict=True))
             luminance = (values[8], values[9])
-            grading = Grading(places, luminance)
+            hdr_metadata = HdrMetadata(places, luminance)
     if levels := _content(frame, Type.CONTENT_LIGHT_LEVEL):
-        grading = dataclasses.replace(grading, levels=_LEVELS.unpack_from(levels))
-    return grading if grading != Grading() else None
+        hdr_metadata = dataclasses.replace(
+            hdr_metadata, levels=_LEVELS.unpack_from(levels)
+        )
+    return hdr_metadata if hdr_metadata != HdrMetadata() else None
 
 
 def dynamic(frame: av.VideoFrame) -> list[str]:
-    """Returns the names of what a frame says of itself alone."""
+    """Names the dynamic HDR metadata of a frame (HDR10+, Dolby Vision)."""
     return [name for type_, name in _DYNAMIC.items() if _content(frame, type_)]
 
 

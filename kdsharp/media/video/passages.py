@@ -1,7 +1,7 @@
-"""Ways of a frame's pixels through a network: luma as it lies, resized, or RGB.
+"""Passes the pixels of frames to a network and back: luma in place, resized, or RGB.
 
-A passage is called with a frame and with what restores an array of pixels; it takes the
-pixels out of the frame, has them restored, and returns the frame that holds those.
+A passage is called with a frame and a function that restores an array of pixels; it
+extracts the pixels, restores them, and returns the frame with the result.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ _ORDER = (2, 0, 1)
 
 
 def find(frame: av.VideoFrame, size: tuple[int, int], *, luma: bool) -> Passage:
-    """Returns the passage of frames like this one to pixels of that width and height.
+    """Chooses the passage from frames like this one to pixels of that width and height.
 
-    Networks of luma see luma alone, others RGB of full range.
+    Networks for luma get the luma plane, others get full-range RGB.
     """
     if not luma:
         return Rgb(*size)
@@ -30,7 +30,7 @@ def find(frame: av.VideoFrame, size: tuple[int, int], *, luma: bool) -> Passage:
 
 
 def through_luma(frame: av.VideoFrame, restore: Restore) -> av.VideoFrame:
-    """Restores the Y plane where it lies; chroma is not touched."""
+    """Restores the Y plane in place; chroma is unchanged."""
     luma = frames.plane(frame)
     luma[...] = restore(np.ascontiguousarray(luma))
     return frame
@@ -45,8 +45,8 @@ class ResizedLuma:
 
     def __call__(self, frame: av.VideoFrame, restore: Restore) -> av.VideoFrame:
         luma = frames.plane(frame)
-        whole = frames.like(frame, "gray10le" if luma.itemsize > 1 else "gray")
-        # Resizing is to know of no range.
+        whole = frames.empty_like(frame, "gray10le" if luma.itemsize > 1 else "gray")
+        # Prevents a range conversion.
         whole.color_range = frames.FULL
         frames.plane(whole)[...] = luma
         small = self._shrink.reformat(whole, *self._size, interpolation=swscale.EXACT)
@@ -59,7 +59,7 @@ class ResizedLuma:
 
 
 class Rgb:
-    """Restores RGB of full range, converted by the frame's matrix, at some size."""
+    """Restores full-range RGB, converted with the frame's matrix, at a given size."""
 
     def __init__(self, width: int, height: int):
         self._size = width, height
@@ -90,7 +90,7 @@ class Rgb:
         )
         if formats.has_alpha(frame.format.name):
             frames.plane(made, 3)[...] = frames.plane(frame, 3)
-        return frames.tagged(made, frame)
+        return frames.copy_tags(made, frame)
 
 
 def _read_rgb(frame: av.VideoFrame) -> np.ndarray:
@@ -108,6 +108,6 @@ def _write_rgb(frame: av.VideoFrame, pixels: np.ndarray) -> None:
 
 
 def _lines(frame: av.VideoFrame) -> np.ndarray:
-    """Returns the lines of rgb24, which share the frame's memory."""
+    """The lines of rgb24, which share the frame's memory."""
     lines = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
     return lines[:, : frame.width * 3]

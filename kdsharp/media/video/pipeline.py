@@ -1,6 +1,6 @@
-"""Stages that work at the same time, each in a thread, with short queues between.
+"""A pipeline of stages, each in its own thread, with bounded queues between them.
 
-A queue is bounded: what is fast waits for what is slow, and memory stays what it is.
+Fast stages wait for slow ones, so memory stays bounded.
 """
 
 import collections
@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# Enough that a stage that takes longer for once does not hold up the next.
+# Enough to absorb single slow items.
 _DEPTH = 4
 
-# How often the main thread looks up: Python hears of signals only there.
-_GLANCE = 0.1
+# Polling interval of the main thread, in which Python handles signals.
+_POLL = 0.1
 
 
 class Cancelled(Exception):
@@ -22,7 +22,7 @@ class Cancelled(Exception):
 
 
 class Queue:
-    """What one thread gives and another takes, so many at a time."""
+    """A bounded queue between two threads."""
 
     def __init__(self, depth: int = _DEPTH):
         self._items = collections.deque()
@@ -31,7 +31,7 @@ class Queue:
         self._ended = self._cancelled = False
 
     def put(self, item: Any) -> None:
-        """Returns when there was room."""
+        """Adds an item, waiting for room."""
         with self._changed:
             self._changed.wait_for(
                 lambda: len(self._items) < self._depth or self._cancelled
@@ -42,13 +42,13 @@ class Queue:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Says that nothing more comes."""
+        """Marks the end of the items."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Lets whoever waits go."""
+        """Wakes up all waiting threads with Cancelled."""
         with self._changed:
             self._cancelled = True
             self._items.clear()
@@ -71,14 +71,14 @@ class Queue:
 
 @dataclasses.dataclass
 class Stage:
-    """A step, and how long it has worked; waiting is not work."""
+    """A step of the pipeline and the time it was busy, not counting waiting."""
 
     name: str
     call: Callable[[Any], Any]
     busy: float = 0.0
 
     def timed(self, *arguments: Any) -> Any:
-        """Returns what the step makes of the item."""
+        """Calls the step and adds up its time."""
         begin = time.perf_counter()
         try:
             return self.call(*arguments)
@@ -90,12 +90,12 @@ def run(
     source: Iterable[Any],
     first: str,
     stages: list[Stage],
-    glance: Callable[[], None] = lambda: None,
+    poll: Callable[[], None] = lambda: None,
 ) -> list[Stage]:
-    """Returns the stages, that of the source first, when the last has had it all.
+    """Runs the pipeline and returns its stages, that of the source first.
 
-    `glance` is called now and then by the calling thread; what it raises, and what a
-    stage raises, ends every stage and is raised here.
+    The calling thread calls `poll` periodically. An exception in `poll` or in a
+    stage ends all stages and is raised here.
     """
     items = iter(source)
     reading = Stage(first, lambda: next(items, _END))
@@ -135,8 +135,8 @@ def run(
     try:
         for thread in threads:
             while thread.is_alive():
-                thread.join(_GLANCE)
-                glance()
+                thread.join(_POLL)
+                poll()
     except BaseException:
         for queue in queues:
             queue.cancel()

@@ -1,4 +1,4 @@
-"""How far a video is, and where the time went."""
+"""Progress and timing of video."""
 
 import tqdm
 
@@ -6,7 +6,7 @@ from kdsharp.media.video.pipeline import Stage
 
 
 def bar(frames: int | None) -> tqdm.tqdm:
-    """Returns a bar that shows frames a second and the time left, on a terminal."""
+    """A progress bar in frames per second, shown on terminals only."""
     return tqdm.tqdm(
         total=frames,
         unit=" frames",
@@ -18,11 +18,11 @@ def bar(frames: int | None) -> tqdm.tqdm:
 
 
 def split(stages: list[Stage], frames: int, seconds: float) -> str:
-    """Returns how long each stage worked, and for how much of the time.
+    """A table of the time each stage was busy.
 
-    Stages work at the same time: the busiest is what the others wait for.
+    Stages run in parallel, so the busiest one is the bottleneck.
     """
-    lines = [f"{'stage':8} {'ms a frame':>10} {'busy':>6}"]
+    lines = [f"{'stage':8} {'ms/frame':>10} {'busy':>6}"]
     for stage in stages:
         each = 1000 * stage.busy / max(frames, 1)
         lines.append(f"{stage.name:8} {each:10.1f} {stage.busy / seconds:6.0%}")

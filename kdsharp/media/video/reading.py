@@ -1,4 +1,4 @@
-"""A video file as frames, and as the packets between them that are not its picture."""
+"""Reads a video file as frames, and the packets of its other streams."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -8,21 +8,21 @@ from pathlib import Path
 import av
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import failures, timestamps
+from kdsharp.media.video import ffmpeg_errors, timestamps
 
 logger = logging.getLogger(__name__)
 
-# Of a stream that says nothing of its rate.
+# The rate of streams that do not declare one.
 _RATE = Fraction(25)
 
-# A file that lacks more than this share of what it promises has been cut off.
+# A file that is shorter than this fraction of its declared length is truncated.
 _WHOLE = 0.98
 
 
 class Reader:
-    """A file that is being read: its streams, and what comes out of them in order.
+    """A video file that yields its frames and packets in order.
 
-    Times start at 0: those of the file, less `shift`.
+    Timestamps start at 0: they are those of the file minus `shift`.
     """
 
     def __init__(
@@ -35,8 +35,10 @@ class Reader:
     ):
         self.path = path
         if not path.is_file():
-            raise UserError(f"{path} is no file: name a video")
-        with failures.told(f"{path} cannot be read", "give a video that ffmpeg reads"):
+            raise UserError(f"there is no file {path}")
+        with ffmpeg_errors.as_user_error(
+            f"{path} cannot be read", "give a video that ffmpeg reads"
+        ):
             self.container = av.open(str(path), metadata_errors="replace")
         try:
             self.video = _picture(self.container, path)
@@ -62,12 +64,12 @@ class Reader:
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, on average."""
+        """The average frame rate."""
         return self.video.average_rate or self.video.guessed_rate or _RATE
 
     @property
     def frames(self) -> int | None:
-        """About so many frames will come, where that is known."""
+        """The approximate number of frames, if known."""
         if self.length is None:
             return None
         return max(round(self.length * self.rate), 1)
@@ -75,7 +77,7 @@ class Reader:
     def items(
         self, carried: set[int], stopped: Callable[[], bool] = lambda: False
     ) -> Iterator[av.VideoFrame | av.Packet]:
-        """Yields frames, and packets of the streams of these indices, as they come."""
+        """Yields frames, and the packets of the streams in `carried`, in file order."""
         streams = [
             stream
             for stream in self.container.streams
@@ -100,7 +102,7 @@ class Reader:
                 return
 
     def _packets(self, streams: list) -> Iterator[av.Packet | None]:
-        """Yields packets, and None when the decoder is to give what it still holds."""
+        """Yields packets, and finally None to flush the decoder."""
         packets = self.container.demux(*streams)
         while True:
             try:
@@ -109,10 +111,10 @@ class Reader:
                 break
             except av.FFmpegError as error:
                 logger.warning(
-                    "%s: what follows %s cannot be read: %s",
+                    "%s cannot be read after %s: %s",
                     self.path,
-                    timestamps.spelled(self.reached),
-                    failures.words(error),
+                    timestamps.format_time(self.reached),
+                    ffmpeg_errors.describe(error),
                 )
                 break
             # PyAV ends each stream with an empty packet.
@@ -133,7 +135,8 @@ class Reader:
                 yield frame
 
     def _timed(self, frame: av.VideoFrame) -> bool:
-        """Returns whether the frame is wanted; its time is counted from the start."""
+        """Makes the frame's timestamp relative to the start; returns whether to keep
+        it."""
         base = self.video.time_base
         if frame.time_base is None:
             frame.time_base = base
@@ -152,7 +155,8 @@ class Reader:
         return True
 
     def _keeps(self, packet: av.Packet) -> bool:
-        """Returns whether the packet is wanted; its time is counted from the start."""
+        """Makes the packet's timestamps relative to the start; returns whether to
+        keep it."""
         if packet.is_corrupt:
             self.damaged += 1
         base = packet.time_base
@@ -161,8 +165,8 @@ class Reader:
             return False
         shift = round(self.shift / base)
         end = moment - shift + (packet.duration or 0)
-        # Of a subtitle the rest is wanted; sound that begins before the first frame
-        # would put off that frame, for no container likes times below 0.
+        # A subtitle that has begun is kept. Audio before the first frame would delay
+        # that frame, because containers do not support negative times.
         if (
             self._started
             and (end if packet.stream.type == "subtitle" else moment - shift) < 0
@@ -184,31 +188,30 @@ class Reader:
     def _seek(self, start: Fraction) -> None:
         if self.duration and start >= self.duration:
             raise UserError(
-                f"{self.path} ends at {timestamps.spelled(self.duration)}: let it "
-                "start before that"
+                f"{self.path} ends at {timestamps.format_time(self.duration)}: give an "
+                "earlier --start"
             )
-        with failures.told(
-            f"{self.path} cannot be entered at {timestamps.spelled(start)}",
-            "leave out the start",
+        with ffmpeg_errors.as_user_error(
+            f"{self.path}: cannot seek to {timestamps.format_time(start)}",
+            "leave out --start",
         ):
             self.container.seek(round(self.shift * av.time_base), backward=True)
 
     def complaints(self, stopped: bool) -> list[str]:
-        """Returns what was wrong with the file, once it is read or reading stopped."""
+        """Describes what was wrong with the file, once reading has ended."""
         found = []
         if self.damaged:
-            found.append(f"{self.damaged} damaged packets of {self.path} are left out")
+            found.append(f"{self.path}: skipped {self.damaged} damaged packets")
         if stopped or not self.length:
             return found
         if self.reached + 2 / self.rate < self.length * _WHOLE:
             found.append(
-                f"{self.path} breaks off at {timestamps.spelled(self.reached)} of "
-                f"{timestamps.spelled(self.length)}"
+                f"{self.path} is truncated at {timestamps.format_time(self.reached)} "
+                f"of {timestamps.format_time(self.length)}"
             )
         return found
 
     def close(self) -> None:
-        """Closes the file."""
         self.container.close()
 
 
@@ -219,28 +222,29 @@ def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStre
         if not stream.disposition & av.stream.Disposition.attached_pic
     ]
     if not moving:
-        raise UserError(f"{path} holds no video: name a file that does")
+        raise UserError(f"{path} contains no video")
     best = container.streams.best("video")
     stream = best if best in moving else moving[0]
     if len(moving) > 1:
         logger.info(
-            "%s holds %d videos: stream %d is restored, the others stay as they are",
+            "%s contains %d videos: stream %d is restored, the others are copied",
             path,
             len(moving),
             stream.index,
         )
     told = {name.lower(): value for name, value in stream.metadata.items()}
     if told.get("alpha_mode") == "1":
-        logger.warning("%s: its transparency is not read, and left out", path)
+        logger.warning("%s: its transparency is not supported and is dropped", path)
     if stream.codec_context is None:
         raise UserError(
-            f"{path}: no decoder here knows its video; convert it, say to H.264"
+            f"{path}: its video codec is not supported; convert it, for example to "
+            "H.264"
         )
     return stream
 
 
 def _beginning(container: av.container.InputContainer) -> Fraction:
-    """Returns when a file starts whose clock does not, as in a recorded broadcast."""
+    """The timestamp at which the file starts, which is not 0 in recorded broadcasts."""
     return max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
 
 

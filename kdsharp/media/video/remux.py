@@ -1,8 +1,8 @@
-"""What a video carries beside its picture: sound, subtitles, attachments, chapters.
+"""Copies the other streams of a video: audio, subtitles, attachments, chapters.
 
-A stream is copied packet by packet where the new container holds its codec. Where it
-does not, sound is encoded anew and text subtitles are rewritten; what is left, pictures
-of subtitles and unknown data, is named and left out.
+Packets are copied if the new container supports their codec. Otherwise audio is
+re-encoded and text subtitles are converted; bitmap subtitles and unknown data are
+reported and dropped.
 """
 
 import logging
@@ -13,17 +13,17 @@ import av
 
 logger = logging.getLogger(__name__)
 
-Carrier = Callable[[av.Packet | None], list[av.Packet]]
-"""Turns a packet into those to write; None asks for what is still held back."""
+PacketConverter = Callable[[av.Packet | None], list[av.Packet]]
+"""Converts a packet to the packets to write; None flushes it."""
 
-# What a muxer writes itself, and would now be wrong.
+# Tags that muxers write themselves.
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 _STREAM_TAGS = ("encoder", "duration", "bps", "number_of", "_statistics", "rotate")
 
-# Apple's and Android's cameras say more, as com.apple.quicktime.make.
+# Prefixes of the metadata keys of phones, such as com.apple.quicktime.make.
 _KEYS = ("com.apple.", "com.android.")
 
-# Of what a container calls its own, what holds text.
+# Text subtitle codecs, and the one that each container uses.
 _TEXT = {"mov_text", "webvtt", "subrip", "ass", "srt", "ssa", "text"}
 _SUBTITLES = {
     "matroska": "subrip",
@@ -34,26 +34,26 @@ _SUBTITLES = {
 
 
 def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:
-    """Returns what a person or a camera said of it, and no muxer."""
+    """Metadata without the entries that muxers write."""
     return {
         name: text for name, text in of.items() if not name.lower().startswith(unwanted)
     }
 
 
 def container_tags(container: av.container.InputContainer) -> dict[str, str]:
-    """Returns a file's own: title, author, date, place."""
+    """Metadata of the file: title, author, date, location."""
     return tags(container.metadata, _CONTAINER_TAGS)
 
 
 def has_keys(container: av.container.InputContainer) -> bool:
-    """Returns whether the file says more than MP4's usual tags, as phones do."""
+    """Whether the file has QuickTime metadata keys, as phones write them."""
     return any(name.lower().startswith(_KEYS) for name in container.metadata)
 
 
 def chapters(
     container: av.container.InputContainer, shift: Fraction, length: Fraction | None
 ) -> list[dict]:
-    """Returns the chapters, counted from `shift` on, as far as `length` goes."""
+    """The chapters, shifted by `shift` and cut at `length`."""
     found = []
     for chapter in container.chapters():
         base = chapter["time_base"]
@@ -70,9 +70,9 @@ def chapters(
 def streams(
     container: av.container.InputContainer, picture: av.VideoStream
 ) -> Iterator[av.stream.Stream]:
-    """Yields what there is beside the picture.
+    """Yields all streams but the main video.
 
-    A track that tells chapters is none: the new container writes its own.
+    Chapter tracks are skipped, because the muxer writes its own.
     """
     for stream in container.streams:
         told = stream.type == "data" and container.chapters()
@@ -82,17 +82,17 @@ def streams(
 
 def add(
     out: av.container.OutputContainer, stream: av.stream.Stream
-) -> tuple[av.stream.Stream, Carrier] | None:
-    """Returns the new stream and what turns packets into its own, or None."""
+) -> tuple[av.stream.Stream, PacketConverter] | None:
+    """Adds a stream to the output; returns it with its packet converter, or None."""
     kind = stream.type
     if kind == "attachment":
-        return _attached(out, stream)
+        return _copy_attachment(out, stream)
     if stream.codec_context is None or kind not in ("audio", "video", "subtitle"):
         return None
     try:
         new = out.add_stream_from_template(stream, opaque=True)
     except ValueError:
-        made = {"audio": _encoded, "subtitle": _rewritten}.get(kind)
+        made = {"audio": _reencode, "subtitle": _convert_subtitles}.get(kind)
         found = made(out, stream) if made else None
     else:
         found = new, _copier(new)
@@ -102,7 +102,7 @@ def add(
     return found
 
 
-def _copier(new: av.stream.Stream) -> Carrier:
+def _copier(new: av.stream.Stream) -> PacketConverter:
     def copy(packet: av.Packet | None) -> list[av.Packet]:
         if packet is None:
             return []
@@ -114,7 +114,7 @@ def _copier(new: av.stream.Stream) -> Carrier:
     return copy
 
 
-def _attached(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
+def _copy_attachment(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
     if out.format.name != "matroska":
         return None
     name = stream.name or "attachment"
@@ -124,8 +124,8 @@ def _attached(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     return new, lambda packet: []
 
 
-def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
-    """Sound in the codec that the container is used to."""
+def _reencode(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
+    """Re-encodes audio in the default codec of the container."""
     codec = {"opus": "libopus", "vorbis": "libopus"}.get(
         out.default_audio_codec, out.default_audio_codec
     )
@@ -139,7 +139,10 @@ def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     except (av.FFmpegError, ValueError):
         return None
     logger.warning(
-        "sound: %s holds no %s, so it becomes %s", out.format.name, given.name, codec
+        "audio: %s does not support %s, so it is re-encoded as %s",
+        out.format.name,
+        given.name,
+        codec,
     )
     resampler = av.AudioResampler(
         format=context.format, layout=context.layout, rate=rate
@@ -171,8 +174,8 @@ def _encoded(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
     return new, encode
 
 
-def _rewritten(out, stream) -> tuple[av.stream.Stream, Carrier] | None:
-    """Text subtitles in the codec that the container is used to."""
+def _convert_subtitles(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
+    """Converts text subtitles to the default codec of the container."""
     given = stream.codec_context
     wanted = _SUBTITLES.get(out.format.name, out.default_subtitle_codec)
     if given.name not in _TEXT or wanted not in _TEXT:

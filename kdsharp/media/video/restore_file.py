@@ -1,8 +1,10 @@
-"""A video file becomes a restored one."""
+"""Restores a video file."""
 
 import dataclasses
+import functools
 import itertools
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,11 +18,13 @@ from kdsharp.base import atomic_files
 from kdsharp.base.signals import Interruption
 from kdsharp.errors import Stopped, UserError
 from kdsharp.media.video import (
-    failures,
+    ffmpeg_errors,
     fields,
     hdr,
     pipeline,
     progress,
+    resuming,
+    segments,
     timestamps,
     writing,
 )
@@ -33,26 +37,30 @@ logger = logging.getLogger(__name__)
 
 
 class Unfinished(Stopped):
-    """Something ended the work; what was done until then can be played."""
+    """The work ended early; the part written so far may be `playable`."""
 
-    def __init__(self, reason: str, exit_status: int):
+    def __init__(self, reason: str, exit_status: int, *, playable: bool):
         super().__init__(reason)
         self.exit_status = exit_status
+        self.playable = playable
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """What was done, and how long each stage took."""
+class VideoReport:
+    """Statistics of a restored file."""
 
     frames: int
     seconds: float
     stages: list[pipeline.Stage]
+    kept: int = 0
+    """The number of frames that an interrupted run had finished."""
 
     def __str__(self) -> str:
-        rate = self.frames / self.seconds
-        return (
-            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} a second\n"
-            + progress.split(self.stages, self.frames, self.seconds)
+        made = self.frames - self.kept
+        words = f"{made:,} frames in {self.seconds:.1f} s, {made / self.seconds:.1f}"
+        before = f", after {self.kept:,} resumed ones" if self.kept else ""
+        return f"{words} per second{before}\n" + progress.split(
+            self.stages, self.frames, self.seconds
         )
 
 
@@ -66,83 +74,149 @@ def restore(
     duration: Fraction | None = None,
     deinterlace: bool = False,
     overwrite: bool = False,
-) -> Report:
-    """Writes `out`, and returns what that took.
+    resume: bool = False,
+) -> VideoReport:
+    """Restores a video file to `out` and returns statistics.
 
-    A signal, or a full disk, ends the file there: it is whole up to that frame, and
-    `Unfinished` says where.
+    On a signal or a full disk, the file is completed up to that frame, and `Unfinished`
+    says where it ends. With `resume`, the file exists only once it is complete:
+    finished segments are stored instead, and the same call resumes from them, even
+    after the process was killed.
     """
-    writing.check_free(out, overwrite)
+    writing.check_target(out, overwrite)
     if out.exists() and source.exists() and out.samefile(source):
-        raise UserError(f"{out} is the video itself: give OUT another name")
+        raise UserError(f"{out} is the input itself: give another name")
     reader = Reader(source, start=start, duration=duration, threads=encoding.threads)
-    writing.clear(out)
+    writing.remove_leftovers(out)
+    job = functools.partial(_restore, reader, out, options, encoding, deinterlace)
     try:
+        if resume:
+            wanted = resuming.parameters(
+                source, options, encoding, start, duration, deinterlace
+            )
+            with (
+                resuming.resumed(out, wanted) as kept,
+                atomic_files.atomic_write(out, durable=True) as unfinished,
+            ):
+                return job(unfinished, kept)
         with atomic_files.atomic_write(out) as unfinished:
             try:
-                return _restore(reader, unfinished, out, options, encoding, deinterlace)
+                return job(unfinished, None)
             except Unfinished as end:
+                if not end.playable:
+                    raise
                 stopped = end
         raise stopped
     finally:
         reader.close()
 
 
-def _restore(reader, unfinished, out, options, encoding, deinterlace) -> Report:
+def _restore(
+    reader: Reader,
+    out: Path,
+    options: RestoreOptions,
+    encoding: Encoding,
+    deinterlace: bool,
+    unfinished: Path,
+    kept: segments.Folder | None,
+) -> VideoReport:
     restoration = FieldwiseRestoration(options)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)
         if deinterlace:
-            items = fields.deinterlaced(items)
+            items = fields.deinterlace(items)
         held, first = _until_a_frame(items)
         if first is None and interruption.signal:
-            raise KeyboardInterrupt
+            raise _interrupted(interruption.signal, _NOTHING, playable=False)
         if first is None:
-            raise UserError(f"{reader.path}: none of its video can be decoded")
+            raise UserError(f"{reader.path}: no frame can be decoded")
         if lost := hdr.dynamic(first):
-            logger.warning("what %s says of each frame is left out", " and ".join(lost))
-        encoding = dataclasses.replace(encoding, grading=hdr.of(first))
+            logger.warning("dynamic metadata is dropped: %s", " and ".join(lost))
+        encoding = dataclasses.replace(encoding, hdr_metadata=hdr.of(first))
         target = writing.Target(str(unfinished), str(out))
-        writer = writing.Writer(target, reader, restoration.prepare(first), encoding)
-        work = _Work(restoration, writer, progress.bar(reader.frames), interruption)
+        prepared = restoration.prepare(first)
+        writer = writing.VideoWriter(target, reader, prepared, encoding, kept)
+        bar = progress.bar(reader.frames)
+        work = _Work(restoration, writer, bar, interruption, kept)
         begin = time.perf_counter()
         try:
             stages = pipeline.run(
                 itertools.chain(held, [first], items), "decode", work.stages()
             )
-            stages[-1].call = work.finish
-            stages[-1].timed(None)
+            if kept is not None and interruption.signal:
+                writer.abandon()
+            else:
+                stages[-1].call = work.finish
+                stages[-1].timed(None)
         except (OSError, av.FFmpegError) as error:
             writer.abandon()
-            if failures.disk_is_full(error) and plays(unfinished):
-                raise full(
-                    out, unfinished, "make room, then do the rest by --start"
-                ) from error
-            raise UserError(
-                f"{out} cannot be finished: {failures.words(error)}; nothing is written"
-            ) from error
+            raise _failed(error, out, unfinished, kept) from error
+        except BaseException:
+            writer.abandon()
+            raise
         finally:
-            work.bar.close()
+            bar.close()
     for complaint in reader.complaints(interruption.signal is not None):
         logger.warning(complaint)
     if interruption.signal:
-        raise Unfinished(
-            f"{interruption.signal.name} at {timestamps.spelled(writer.reached)}: "
-            f"{out} holds what was done until then",
-            128 + interruption.signal,
+        state = _NOTHING
+        if kept is not None:
+            state = _kept(kept)
+        elif writer.frames:
+            reached = timestamps.format_time(writer.reached)
+            state = f"{out} contains the video up to {reached}"
+        playable = kept is None and writer.frames > 0
+        raise _interrupted(interruption.signal, state, playable=playable)
+    return VideoReport(
+        writer.frames, time.perf_counter() - begin, stages, work.kept_frames
+    )
+
+
+_NOTHING = "no frame was finished, and nothing was written"
+
+
+def _interrupted(number: signal.Signals, state: str, *, playable: bool) -> Unfinished:
+    return Unfinished(f"{number.name}: {state}", 128 + number, playable=playable)
+
+
+def _kept(kept: segments.Folder) -> str:
+    """Says from where the same command resumes."""
+    if not kept.kept:
+        return f"fewer than {segments.FRAMES} frames were finished, and none is kept"
+    frames = kept.kept * segments.FRAMES
+    return f"{frames:,} frames are kept, and the same command resumes from there"
+
+
+def _failed(
+    error: Exception, out: Path, unfinished: Path, kept: segments.Folder | None
+) -> Exception:
+    """Describes why a file cannot be completed, and what is left of it."""
+    full_disk = ffmpeg_errors.disk_is_full(error)
+    if kept is not None and full_disk:
+        words = f"the disk of {out} is full: free some space; {_kept(kept)}"
+        return Unfinished(words, 1, playable=False)
+    if full_disk and is_playable(unfinished):
+        return disk_full_error(
+            out, unfinished, "free some space, then restore the rest with --start"
         )
-    return Report(writer.frames, time.perf_counter() - begin, stages)
+    state = "nothing was kept" if kept is None else _kept(kept)
+    return UserError(
+        f"{out} cannot be completed: {ffmpeg_errors.describe(error)}; {state}"
+    )
 
 
 @dataclasses.dataclass
 class _Work:
-    """What the stages do, to frames and to what lies between them."""
+    """The stages of the pipeline, which process frames and other packets."""
 
     restoration: FieldwiseRestoration
-    writer: writing.Writer
+    writer: writing.VideoWriter
     bar: tqdm.tqdm
     interruption: Interruption
+    kept: segments.Folder | None = None
+    kept_frames: int = 0
+    _frames: int = 0
 
     def stages(self) -> list[pipeline.Stage]:
         return [
@@ -153,11 +227,26 @@ class _Work:
     def _restore(self, item):
         if not isinstance(item, av.VideoFrame):
             return item
-        # What still waits is not begun.
-        return None if self.interruption.signal else self.restoration(item)
+        if self.interruption.signal:
+            # After a signal, drop frames that are still waiting.
+            return None
+        return item if self._is_kept() else self.restoration(item)
+
+    def _is_kept(self) -> bool:
+        """Whether the segment of the next frame is stored already."""
+        if self.kept is None:
+            return False
+        number, place = divmod(self._frames, segments.FRAMES)
+        self._frames += 1
+        if not place:
+            # The state of the network must not depend on other segments.
+            self.restoration.start_sequence()
+        found = self.kept.whole(number) is not None
+        self.kept_frames += found
+        return found
 
     def finish(self, _) -> None:
-        """Writes what is held back, and the file's end."""
+        """Flushes the encoder and completes the file."""
         self.writer.finish()
 
     def _write(self, item) -> None:
@@ -179,13 +268,13 @@ def _until_a_frame(items: Iterator) -> tuple[list[av.Packet], av.VideoFrame | No
     return held, None
 
 
-def plays(path: Path) -> bool:
-    """Returns whether there is a frame in a file that may lack its end."""
+def is_playable(path: Path) -> bool:
+    """Whether a possibly incomplete file contains a playable frame."""
     return _length(path) > 0
 
 
 def _length(path: Path) -> Fraction:
-    """Returns how long a file plays that may lack its end."""
+    """The playable duration of a possibly incomplete file."""
     moment = Fraction(0)
     try:
         with av.open(str(path)) as container:
@@ -199,10 +288,11 @@ def _length(path: Path) -> Fraction:
     return moment
 
 
-def full(out: Path, unfinished: Path, advice: str) -> Unfinished:
-    """Returns what says how much of a video a full disk holds."""
+def disk_full_error(out: Path, unfinished: Path, advice: str) -> Unfinished:
+    """The error for a full disk, which says how much of the video was written."""
     return Unfinished(
-        f"the disk of {out} is full: it holds the first "
-        f"{timestamps.spelled(_length(unfinished))}; {advice}",
+        f"the disk is full: {out} contains the first "
+        f"{timestamps.format_time(_length(unfinished))}; {advice}",
         1,
+        playable=True,
     )

@@ -1,4 +1,4 @@
-"""A frame becomes a restored frame of that size, format and time."""
+"""Restores frames, keeping their size, format and timestamp."""
 
 import dataclasses
 
@@ -6,69 +6,74 @@ import av
 import numpy as np
 
 from kdsharp.export import network as networks
-from kdsharp.media.video import formats, frames, passages, seam, unsharp
-from kdsharp.media.video.conforming import Conform
+from kdsharp.media.video import formats, frames, passages, split_screen, unsharp
+from kdsharp.media.video.normalizer import FrameNormalizer
 from kdsharp.runtime import planes
 from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
 
 
 @dataclasses.dataclass(frozen=True)
 class _Restorer:
-    """What restores frames of one range and depth."""
+    """How frames of one range and bit depth are restored."""
 
     passage: passages.Passage
-    network: planes.Restorer
+    network: planes.PlaneRestorer
     depth: int
     white: int
 
 
 class Restoration:
-    """A function from a frame to a restored frame of that size, format and time.
+    """A function from a frame to the restored frame of the same size, format and time.
 
-    A frame is made like the first; a passage takes its pixels to the network and back;
-    an unsharp mask and a seam are drawn over them. The frame given may be written to.
+    It converts the frame to the format of the first, passes its pixels through the
+    network, and applies the unsharp mask and the split screen. It may modify the given
+    frame.
     """
 
     def __init__(self, options: RestoreOptions):
         self._options = options
         self._network = networks.of_weights(options.model or DEFAULT_VIDEO)
-        self._conform = Conform()
+        self._normalize = FrameNormalizer()
         self._restorers: dict[tuple[bool, int], _Restorer] = {}
 
     @property
     def name(self) -> str:
-        """The network's name."""
+        """The name of the network."""
         return self._network.name
 
     def prepare(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Returns the frame in the format that is worked in, and compiles for it."""
-        frame = self._conform(frame)
+        """Converts the frame to the working format, and compiles the network for it."""
+        frame = self._normalize(frame)
         network = self._restorer(frame).network
-        # The first run is the slowest.
+        # Warm up: the first run is the slowest.
         network(np.zeros(network.shape, network.element))
-        self.forget()
+        self.start_sequence()
         return frame
 
-    def forget(self) -> None:
-        """Takes the next frame for the first of another video."""
+    def start_sequence(self) -> None:
+        """Starts a new sequence with the next frame."""
         for restorer in self._restorers.values():
-            restorer.network.forget()
+            restorer.network.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        frame = self._conform(frame)
+        frame = self._normalize(frame)
         frame.make_writable()
-        left = seam.left_of(frames.planes(frame)) if self._options.compare else []
+        left = (
+            split_screen.copy_left(frames.planes(frame))
+            if self._options.compare
+            else []
+        )
         restorer = self._restorer(frame)
         if self._options.strength:
             frame = restorer.passage(frame, restorer.network)
         if self._options.unsharp:
             unsharp.mask(frames.plane(frame), self._options.unsharp, restorer.depth)
         if left:
-            seam.join(left, frames.planes(frame), restorer.white)
+            split_screen.join(left, frames.planes(frame), restorer.white)
         return frame
 
     def _restorer(self, frame: av.VideoFrame) -> _Restorer:
-        """Returns what restores frames like this one, which is conformed."""
+        """Looks up or creates the restorer of frames like this one."""
         full, depth = frames.is_full(frame), formats.luma_depth(frame.format.name)
         if (full, depth) not in self._restorers:
             self._restorers[full, depth] = self._create(frame, full, depth)
@@ -83,6 +88,7 @@ class Restoration:
             backend=self._options.backend,
             dtype=self._options.dtype,
             threads=self._options.threads,
+            device=self._options.device,
             range="studio" if luma and not full else "full",
             strength=self._options.strength,
             depth=depth,

@@ -1,11 +1,11 @@
-"""What FFmpeg's swscale, which resizes and converts frames, is told."""
+"""Parameters for FFmpeg's swscale, which resizes and converts frames."""
 
 import av
 from av.video.reformatter import Interpolation
 
 from kdsharp.media.video import frames
 
-# Its cheaper paths round colours, and drift.
+# Its faster paths have rounding errors that shift colours.
 EXACT = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
@@ -14,11 +14,11 @@ EXACT = (
 
 
 def range_(full: bool) -> int:
-    """Returns its number of full or studio range."""
+    """Its number for full or studio range."""
     return 2 if full else 1
 
 
 def matrix(frame: av.VideoFrame) -> int:
-    """Returns its number of the frame's matrix, which is mostly FFmpeg's."""
+    """Its number for the frame's matrix."""
     found = frames.matrix(frame)
     return 5 if found == 6 else found

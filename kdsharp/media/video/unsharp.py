@@ -1,17 +1,17 @@
-"""An unsharp mask on planes of integers.
+"""An unsharp mask on integer planes.
 
-FFmpeg has one too, whose amount means next to nothing on 10 bits (8.1).
+FFmpeg's own filter scales its amount differently on 10 bits (8.1).
 """
 
 import numpy as np
 
-# Sums of neighbours, so many times over, are weights of 1 4 6 4 1: a Gaussian whose
-# deviation is one pixel.
+# Adding neighbours four times gives weights of 1 4 6 4 1: a Gaussian with a standard
+# deviation of one pixel.
 _SUMS = 4
 
 
 def mask(plane: np.ndarray, amount: float, depth: int) -> None:
-    """Adds to the plane that part of what a blur of radius 1 takes from it."""
+    """Applies an unsharp mask of radius 1 to a plane in place."""
     blurred = plane
     for axis in (0, 1):
         blurred = _blurred(blurred, axis, np.uint16 if depth == 8 else np.uint32)
@@ -23,7 +23,7 @@ def mask(plane: np.ndarray, amount: float, depth: int) -> None:
 
 
 def _blurred(plane: np.ndarray, axis: int, element: type) -> np.ndarray:
-    """Returns weighted sums along an axis, of 16 neighbours; the edge is repeated."""
+    """Weighted sums of neighbours along an axis, with weights that add up to 16."""
     margins = [(0, 0), (0, 0)]
     margins[axis] = (_SUMS // 2, _SUMS // 2)
     sums = np.moveaxis(np.pad(plane.astype(element), margins, "edge"), axis, 0)

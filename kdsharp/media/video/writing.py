@@ -1,6 +1,8 @@
-"""A video file that is being written: frames are encoded, packets carried over."""
+"""Writes a video file: encodes frames and copies packets of other streams."""
 
 import dataclasses
+import functools
+import io
 import logging
 import struct
 import tempfile
@@ -15,12 +17,19 @@ from av.video.frame import PictureType
 
 from kdsharp.base import atomic_files, priorities
 from kdsharp.errors import UserError
-from kdsharp.media.video import encoding, failures, formats, frames, remux
+from kdsharp.media.video import (
+    encoding,
+    ffmpeg_errors,
+    formats,
+    frames,
+    remux,
+    segments,
+)
 
 logger = logging.getLogger(__name__)
 
-# In pieces of a second that reach the disk at once, so that what is written can be
-# played whatever happens next; at the end MP4's become one index, as of any other file.
+# Write fragments of one second at once, so that a partial file is playable. When an MP4
+# is completed, its fragments are replaced by an ordinary index.
 _AT_ONCE = {"flush_packets": "1"}
 _FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
 _CLUSTERS = {"cluster_time_limit": "1000"}
@@ -28,12 +37,12 @@ _PIECES = dict.fromkeys(
     ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS
 ) | dict.fromkeys(("matroska", "webm"), _CLUSTERS)
 
-# FFmpeg's flag of a container whose frames may last as long as they like.
+# FFmpeg's flag of containers that support variable frame rates.
 _VARIABLE_RATE = 0x0400
 
 
-class Source(Protocol):
-    """What a writer has to know of what is read."""
+class VideoSource(Protocol):
+    """The properties of the input that a writer needs."""
 
     container: av.container.InputContainer
     video: av.VideoStream
@@ -44,26 +53,33 @@ class Source(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Where it is written to; `name` is what people know it by."""
+    """Where a video is written; `name` is shown to the user."""
 
     url: str
     name: str
     format: str | None = None
     options: tuple[tuple[str, str], ...] = ()
-    advice: str = "give OUT another ending, such as .mkv or .mp4"
+    advice: str = "give OUT another extension, such as .mkv or .mp4"
 
 
-class Writer:
-    """Takes frames like `frame`, and the packets of a reader's other streams."""
+class VideoWriter:
+    """Writes frames like `frame`, and packets of the reader's other streams.
+
+    Given a folder, it stores encoded segments there, and uses stored ones instead of
+    encoding their frames.
+    """
 
     def __init__(
         self,
         target: Target,
-        reader: Source,
+        reader: VideoSource,
         frame: av.VideoFrame,
         wanted: encoding.Encoding,
+        kept: segments.Folder | None = None,
     ):
-        with failures.told(f"{target.name} cannot be written", target.advice):
+        with ffmpeg_errors.as_user_error(
+            f"{target.name} cannot be written", target.advice
+        ):
             self._out = av.open(target.url, "w", format=target.format)
         pieces = dict(_PIECES.get(self._out.format.name, {}))
         if "movflags" in pieces and remux.has_keys(reader.container):
@@ -71,89 +87,60 @@ class Writer:
         self._out.container_options.update(_AT_ONCE | pieces | dict(target.options))
         source = reader.video.codec_context.codec.canonical_name
         self._codec = encoding.find(wanted, self._out, source, frame.format.name)
-        self.pixels = formats.taken(self._codec, frame.format.name)
-        self._picture = self._add_picture(reader, frame, wanted)
+        self.pixels = formats.nearest_supported(self._codec, frame.format.name)
+        add = functools.partial(
+            _add_picture, self._codec, self.pixels, reader, frame, wanted
+        )
+        self._picture = self._encoder = add(self._out)
+        if kept is not None:
+            # Each segment has its own encoder, in a container that is never written.
+            name = self._out.format.name
+            self._encoder = segments.SegmentedEncoder(
+                kept,
+                self._picture,
+                lambda: add(av.open(io.BytesIO(), "w", format=name)),
+            )
         if not wanted.live:
-            _tell_changes(source, self._codec, frame, self.pixels, wanted)
-        self._carriers: dict[int, remux.Carrier] = {}
+            _report_changes(source, self._codec, frame, self.pixels, wanted)
+        self._converters: dict[int, remux.PacketConverter] = {}
         for stream in remux.streams(reader.container, reader.video):
             if (added := remux.add(self._out, stream)) is None:
                 logger.warning(
-                    "left out: stream %d (%s, %s), which %s cannot hold",
+                    "dropped stream %d (%s, %s): %s does not support it",
                     stream.index,
                     stream.type,
-                    stream.name or "of no known codec",
+                    stream.name or "unknown codec",
                     self._out.format.name,
                 )
                 continue
-            self._carriers[stream.index] = added[1]
+            self._converters[stream.index] = added[1]
         self._out.metadata.update(remux.container_tags(reader.container))
         self._out.set_chapters(
             remux.chapters(reader.container, reader.shift, reader.length)
         )
         self._last = -1
         self.frames = 0
-        with failures.told(f"{target.name} cannot be begun", target.advice):
+        with ffmpeg_errors.as_user_error(
+            f"{target.name} cannot be started", target.advice
+        ):
             self._out.start_encoding()
 
     @property
     def reached(self) -> Fraction:
-        """When the last frame began, in seconds."""
+        """The time of the last frame, in seconds."""
         return max(self._last, 0) * self._picture.codec_context.time_base
 
     @property
     def carried(self) -> set[int]:
-        """Indices of the reader's streams whose packets this file takes."""
-        return set(self._carriers)
-
-    def _add_picture(self, reader, frame, wanted) -> av.VideoStream:
-        rate = Fraction(reader.rate).limit_denominator(1_000_000)
-        base = encoding.time_base(self._codec, frame.time_base, rate)
-        if not self._out.format.flags & _VARIABLE_RATE:
-            base = 1 / rate
-        options = encoding.options(self._codec, wanted)
-        with failures.told("OUT", "give it another ending, or choose another --codec"):
-            stream = self._out.add_stream(
-                self._codec.name,
-                rate=rate,
-                width=frame.width,
-                height=frame.height,
-                time_base=base,
-                options=options,
-            )
-        stream.time_base = base
-        context = stream.codec_context
-        context.pix_fmt = self.pixels
-        context.flags |= int(Flags.frame_duration)
-        if reader.video.sample_aspect_ratio:
-            context.sample_aspect_ratio = reader.video.sample_aspect_ratio
-        context.color_range = (
-            frames.FULL if frames.is_full(frame) else frame.color_range
-        )
-        context.colorspace = frame.colorspace
-        context.color_primaries = frame.color_primaries
-        context.color_trc = frame.color_trc
-        encoding.set_up(self._codec, context, wanted, rate)
-        if name := encoding.name_in(self._out, self._codec):
-            context.codec_tag = name
-        if frame.interlaced_frame:
-            order = reader.video.codec_context.field_order
-            encoding.code_fields(self._codec, context, order)
-        if turned := _display_matrix(frame):
-            stream.set_display_matrix(turned)
-        stream.metadata.update(remux.tags(reader.video.metadata))
-        stream.disposition = reader.video.disposition
-        what = f"{self._codec.name} does not begin"
-        with failures.told(what, _advice(context)), priorities.kept():
-            context.open()
-        return stream
+        """Indices of the reader's streams whose packets are copied."""
+        return set(self._converters)
 
     def frame(self, frame: av.VideoFrame) -> list[int]:
-        """Encodes a frame and writes what is ready; returns the times of that.
+        """Encodes a frame, writes finished packets, and returns their timestamps.
 
-        Times are the frames' `pts`, as they are when this returns.
+        Timestamps are the `pts` of frames, as set when this returns.
         """
-        # The encoder chooses, not who encoded it before.
+        # Let the encoder choose, instead of copying the decoded frame's type.
         frame.pict_type = PictureType.NONE
         base = self._picture.codec_context.time_base
         if frame.time_base != base:
@@ -161,7 +148,7 @@ class Writer:
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
-        packets = self._picture.encode(frame)
+        packets = self._encoder.encode(frame)
         times = [packet.pts for packet in packets]
         self._out.mux(packets)
         self.frames += 1
@@ -169,55 +156,108 @@ class Writer:
 
     def packet(self, packet: av.Packet) -> None:
         """Writes a packet of another stream."""
-        for made in self._carriers[packet.stream_index](packet):
+        for made in self._converters[packet.stream_index](packet):
             self._out.mux(made)
 
     def finish(self) -> None:
-        """Writes what is held back, and the file's end."""
-        self._out.mux(self._picture.encode(None))
-        for carrier in self._carriers.values():
-            for made in carrier(None):
+        """Flushes the encoder and completes the file."""
+        self._out.mux(self._encoder.encode(None))
+        for converter in self._converters.values():
+            for made in converter(None):
                 self._out.mux(made)
         self._out.close()
 
     def abandon(self) -> None:
-        """Closes the file where nothing can be written any more."""
+        """Closes the file after a failure."""
+        if isinstance(self._encoder, segments.SegmentedEncoder):
+            self._encoder.abandon()
         try:
             self._out.close()
         except av.FFmpegError as error:
             logger.debug("while closing: %s", error)
 
 
-def _tell_changes(
+def _add_picture(
+    codec: av.Codec,
+    pixels: str,
+    reader: VideoSource,
+    frame: av.VideoFrame,
+    wanted: encoding.Encoding,
+    out: av.container.OutputContainer,
+) -> av.VideoStream:
+    """Returns a stream for such frames, whose encoder is ready to begin."""
+    rate = Fraction(reader.rate).limit_denominator(1_000_000)
+    base = encoding.time_base(codec, frame.time_base, rate)
+    if not out.format.flags & _VARIABLE_RATE:
+        base = 1 / rate
+    options = encoding.options(codec, wanted)
+    with ffmpeg_errors.as_user_error(
+        "OUT", "give it another extension, or another --codec"
+    ):
+        stream = out.add_stream(
+            codec.name,
+            rate=rate,
+            width=frame.width,
+            height=frame.height,
+            time_base=base,
+            options=options,
+        )
+    stream.time_base = base
+    context = stream.codec_context
+    context.pix_fmt = pixels
+    context.flags |= int(Flags.frame_duration)
+    if reader.video.sample_aspect_ratio:
+        context.sample_aspect_ratio = reader.video.sample_aspect_ratio
+    context.color_range = frames.FULL if frames.is_full(frame) else frame.color_range
+    context.colorspace = frame.colorspace
+    context.color_primaries = frame.color_primaries
+    context.color_trc = frame.color_trc
+    encoding.configure(codec, context, wanted, rate)
+    if name := encoding.codec_tag(out, codec):
+        context.codec_tag = name
+    if frame.interlaced_frame:
+        order = reader.video.codec_context.field_order
+        encoding.enable_interlacing(codec, context, order)
+    if turned := _display_matrix(frame):
+        stream.set_display_matrix(turned)
+    stream.metadata.update(remux.tags(reader.video.metadata))
+    stream.disposition = reader.video.disposition
+    what = f"{codec.name} cannot be started"
+    with ffmpeg_errors.as_user_error(what, _advice(context)), priorities.kept():
+        context.open()
+    return stream
+
+
+def _report_changes(
     source: str,
     codec: av.Codec,
     frame: av.VideoFrame,
     pixels: str,
     wanted: encoding.Encoding,
 ) -> None:
-    """Says what of the picture is not as it was, unless it was asked for."""
+    """Reports changes of codec or pixel format that were not requested."""
     if wanted.codec is None and codec.canonical_name != source:
-        logger.info("the video's %s becomes %s", source, codec.canonical_name)
+        logger.info("re-encoding %s as %s", source, codec.canonical_name)
     if formats.has_alpha(frame.format.name) and not formats.has_alpha(pixels):
-        logger.warning("%s holds no transparency: it is left out", codec.name)
+        logger.warning("transparency is dropped: %s does not support it", codec.name)
     elif pixels != frame.format.name:
         logger.info(
-            "pixels of %s become %s, which %s takes",
+            "pixel format %s is converted to %s for %s",
             frame.format.name,
             pixels,
             codec.name,
         )
-    if wanted.grading and not wanted.grading.options(codec.name):
+    if wanted.hdr_metadata and not wanted.hdr_metadata.options(codec.name):
         logger.warning(
-            "%s holds nothing of the screen the video was graded on: it is left out",
+            "mastering display metadata is dropped: %s does not support it",
             codec.name,
         )
 
 
 def _advice(context: av.VideoCodecContext) -> str:
-    """Returns what to do where an encoder refuses."""
+    """Advice for when an encoder refuses its settings."""
     width, height = context.width, context.height
-    # Planes of chroma, where they are smaller, round an odd side up.
+    # Subsampled chroma planes round odd sizes up.
     chroma = context.format.chroma_width(width), context.format.chroma_height(height)
     uneven = (
         2 * smaller > side
@@ -226,43 +266,43 @@ def _advice(context: av.VideoCodecContext) -> str:
     )
     if any(uneven):
         return (
-            f"many encoders take no odd size ({width}x{height}) where chroma is "
-            "halved: --codec vp9, av1, mpeg4 and ffv1 do"
+            f"many encoders do not support odd sizes ({width}x{height}) with "
+            "subsampled chroma: use --codec vp9, av1, mpeg4 or ffv1"
         )
-    return "choose other options of the codec, or another codec"
+    return "use other codec options, or another codec"
 
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    """Returns how a player is to turn and mirror the picture."""
+    """The rotation and mirroring that players apply, if any."""
     try:
         return struct.unpack("<9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
     except KeyError:
         return None
 
 
-def clear(path: Path) -> None:
-    """Removes what runs that were killed left of that file, and says so."""
+def remove_leftovers(path: Path) -> None:
+    """Removes and reports partial files that killed runs left behind."""
     for left in atomic_files.leftovers(path):
         left.unlink(missing_ok=True)
-        logger.info("removed %s, which a run that was killed left behind", left)
+        logger.info("removed %s, left behind by a killed run", left)
 
 
-def check_free(path: Path, overwrite: bool) -> None:
-    """Says so where there is a file of that name already, or no place for one."""
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuses an output that exists or cannot be written."""
     if path.is_dir():
-        raise UserError(f"{path} is a folder: name the file to write")
+        raise UserError(f"{path} is a folder: give a file name")
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists: give another name, or --overwrite")
     if not path.suffix:
-        raise UserError(f"{path} has no ending: name OUT as .mp4, .mkv, .mov, .webm")
-    # Folders on the way to it are made once there is something to put there.
+        raise UserError(f"{path} has no extension: use .mp4, .mkv, .mov or .webm")
+    # Missing parent folders are created later.
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        if failures.disk_is_full(error):
+        if ffmpeg_errors.disk_is_full(error):
             raise
         raise UserError(
-            f"{path} cannot be written ({error.strerror}): name another place for OUT"
+            f"{path} cannot be written ({error.strerror}): give another path"
         ) from error

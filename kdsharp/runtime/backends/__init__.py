@@ -1,8 +1,8 @@
-"""The runtimes that networks run on: a file and a line in `_FILES` for each.
+"""The runtimes that networks run on: one module and one line in `_FILES` each.
 
-`backend` has the record that a file fills in, `graphs` fills it in for runtimes of ONNX
-graphs. Everything else in kdsharp finds its backend here: pictures, video, live
-streams, the server and `kdsharp bench`.
+`backend` defines the record that each module fills in; `graphs` fills it in for
+runtimes of ONNX graphs. Pictures, video, live streams, the server and `kdsharp bench`
+all look up their backend here.
 """
 
 import importlib
@@ -12,12 +12,24 @@ from kdsharp.errors import UserError
 from kdsharp.runtime.backends.backend import Backend, Compute, Network
 from kdsharp.weights import store
 
-__all__ = ["BACKENDS", "DTYPES", "Backend", "Compute", "Network", "choose", "create"]
+__all__ = [
+    "BACKENDS",
+    "DEVICES",
+    "DTYPES",
+    "Backend",
+    "Compute",
+    "Network",
+    "choose",
+    "compute",
+    "create",
+]
 
 DTYPES = ("float32", "bfloat16", "int8")
 
-# Each has a `BACKEND`. The fastest first: `auto` takes the first that is installed and
-# computes in the dtype.
+DEVICES = ("cpu", "gpu", "npu", "auto")
+
+# Each defines `BACKEND`. Fastest first: `auto` takes the first that is installed and
+# supports the dtype.
 _FILES = (
     "openvino_backend",
     "onnxruntime_backend",
@@ -38,36 +50,56 @@ def create(
     backend: str = "auto",
     dtype: str = "float32",
     threads: int = 0,
+    device: str = "",
 ) -> Network:
-    """Returns the network of these weights, ready to run; `threads` 0 is every core."""
-    found = BACKENDS[choose(backend, dtype)]
+    """Creates a network that is ready to run; `threads=0` uses every core."""
+    name = choose(backend, dtype, device)
+    found = compute(name, dtype=dtype, threads=threads, device=device)
+    return BACKENDS[name].pictures(weights, found)
+
+
+def compute(name: str, *, dtype: str, threads: int, device: str) -> Compute:
+    """Validates how a backend is to compute; `auto` becomes a device it has."""
     check_threads(threads)
-    return found.pictures(weights, Compute(dtype, threads))
+    if device == "auto":
+        device = "gpu" if "gpu" in BACKENDS[name].devices() else "cpu"
+    return Compute(dtype, threads, device)
 
 
 def check_threads(threads: int) -> None:
-    """Refuses a number of threads that nothing can run on."""
+    """Refuses a negative number of threads."""
     if threads < 0:
-        raise UserError(
-            f"threads must be at least 0, not {threads}; 0 takes every core"
-        )
+        raise UserError(f"threads must be at least 0, not {threads}; 0 uses every core")
 
 
-def choose(backend: str, dtype: str) -> str:
-    """Returns the name of a backend that is installed and computes in that dtype.
+def choose(backend: str, dtype: str, device: str = "") -> str:
+    """Resolves `backend` to an installed backend that supports `dtype` and `device`.
 
-    It is the one of that name, or for `auto` the fastest.
+    `auto` selects the fastest one. Device `auto` prefers one that has a GPU; an empty
+    device is each backend's default.
     """
     if dtype not in DTYPES:
         raise choices.unknown("dtype", dtype, DTYPES)
+    if device and device not in DEVICES:
+        raise choices.unknown("device", device, DEVICES)
     if backend == "auto":
-        for name, entry in BACKENDS.items():
-            if dtype in entry.dtypes and entry.installed:
-                return name
-        raise UserError(
-            f"no installed backend computes in {dtype}: "
-            "pip install 'kdsharp[onnx]' brings one that does"
-        )
+        fitting = [
+            name
+            for name, entry in BACKENDS.items()
+            if dtype in entry.dtypes and entry.installed
+        ]
+        if not fitting:
+            raise UserError(
+                f"no installed backend computes in {dtype}: "
+                "pip install 'kdsharp[onnx]' installs one that does"
+            )
+        if device in ("", "cpu"):
+            return fitting[0]
+        wanted = "gpu" if device == "auto" else device
+        having = [name for name in fitting if wanted in BACKENDS[name].devices()]
+        if not having and device != "auto":
+            raise _missing(device, fitting)
+        return (having or fitting)[0]
     if backend not in BACKENDS:
         raise choices.unknown("backend", backend, ("auto", *BACKENDS))
     entry = BACKENDS[backend]
@@ -77,4 +109,14 @@ def choose(backend: str, dtype: str) -> str:
             f"backend {backend!r} does not compute in {dtype}; choose one of: "
             f"{', '.join(entry.dtypes)}"
         )
+    if device in ("gpu", "npu") and device not in entry.devices():
+        raise _missing(device, [backend])
     return backend
+
+
+def _missing(device: str, names: list[str]) -> UserError:
+    found = [f"{name} finds {', '.join(BACKENDS[name].devices())}" for name in names]
+    return UserError(
+        f"no device {device!r} here: {'; '.join(found)} (a GPU or NPU needs its driver "
+        "and a build of the runtime that supports it)"
+    )

@@ -1,7 +1,7 @@
-"""What a backend is: the record that each of them fills in, and what it hands out.
+"""The record that describes a backend, and the types that backends work with.
 
-Nothing heavy is imported here, nor by the files that fill the record in: a runtime is
-imported when one of its networks is created.
+Neither this module nor those that fill the record in import a runtime; that happens
+when a network is created.
 """
 
 import dataclasses
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from kdsharp.export.network import TrainedNetwork
     from kdsharp.weights.store import Weights
 
-# ITU-R BT.601, as `core.color` has it.
+# ITU-R BT.601, as in `core.color`.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 Plane = np.ndarray
-"""uint8 or, of 10 bits, uint16, `[height, width]`, of RGB `[height, width, 3]`."""
+"""uint8, or uint16 for 10 bits; `[height, width]`, or `[height, width, 3]` for RGB."""
 
 
 class RunPlane(Protocol):
-    """Restores a plane; writes to `out` if given, else returns a new array."""
+    """Restores a plane; writes to `out` if given, otherwise returns a new array."""
 
     def __call__(
         self, plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None, /
@@ -40,22 +40,28 @@ RunFrames = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """How a backend computes; `threads` 0 is every core."""
+    """Element type, threads and device to compute with.
+
+    `threads=0` uses every core, an empty `device` the backend's default device.
+    """
 
     dtype: str = "float32"
     threads: int = 0
+    device: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A function from blurred pixels in [0, 1] to restored ones, which nothing clips.
+    """A function from blurred pixels in [0, 1] to restored pixels, which are not
+    clipped.
 
-    It takes and gives float32 of `channels`: 1 is luma, 3 is RGB. A restored pixel
-    depends on none farther than `radius` along either axis, as long as the picture is
-    cut at multiples of `multiple`. Tiles of `side` by `side` pixels suit it.
+    Input and output are float32 with 1 (luma) or 3 (RGB) `channels`. If a picture is
+    split into tiles at multiples of `multiple`, a restored pixel depends only on pixels
+    up to `radius` away along each axis. Tiles of `side` by `side` pixels are
+    recommended.
 
-    With a `context`, its parameters, it also depends on the whole picture, by gains
-    `[b or 1, filters]`, which `run` is given beside the pixels.
+    A network with a context, whose parameters are `context`, also depends on the whole
+    picture, through gains `[b or 1, filters]` that are passed to `run`.
     """
 
     run: Callable[..., Float[np.ndarray, "b h w c"]]
@@ -70,7 +76,7 @@ class Network:
         blurred: Float[np.ndarray, "b h w c"],
         gains: Float[np.ndarray, "g filters"] | None = None,
     ) -> Float[np.ndarray, "b h w c"]:
-        """Returns the restored pixels; whole pictures need no gains."""
+        """Restores pixels; gains are computed if these are whole pictures."""
         if self.context is None:
             return self.run(blurred)
         if gains is None:
@@ -80,7 +86,8 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class PlaneJob:
-    """A network on planes of one size, whose integers mean what `range` says."""
+    """A network applied to planes of one size; `range` tells which integers are
+    used."""
 
     network: "TrainedNetwork"
     width: int
@@ -99,23 +106,24 @@ class PlaneJob:
 
     @property
     def element(self) -> type:
-        """The type of a plane's integers."""
+        """The NumPy type of a plane's integers."""
         return np.uint8 if self.depth == 8 else np.uint16
 
 
 @dataclasses.dataclass(frozen=True)
 class Backend:
-    """A runtime that networks run on.
+    """A runtime for networks.
 
     Attributes:
-      name: what `--backend` calls it.
+      name: the name used by `--backend`.
       pictures: creates a network for pictures of any size.
-      planes: creates what restores planes of video of one size.
-      needs: packages to import, beyond what kdsharp itself requires.
-      dtypes: what it computes in.
-      frames: creates what restores several uint8 frames at once, from a Flax module,
-        its variables and whether frames are single planes. `kdsharp bench` uses it;
-        without it, frames are restored by `planes`, one at a time.
+      planes: creates a function that restores planes of video of one size.
+      needs: packages to import, beyond kdsharp's own requirements.
+      dtypes: the element types it can compute in.
+      frames: creates a function that restores batches of uint8 frames from a Flax
+        module, its variables, whether frames are single planes, and the device.
+        `kdsharp bench` uses it; without it, `planes` restores one frame at a time.
+      devices: lists which of `cpu`, `gpu` and `npu` it can use on this machine.
     """
 
     name: str
@@ -123,9 +131,10 @@ class Backend:
     planes: Callable[[PlaneJob], RunPlane]
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
-    frames: Callable[[Any, dict, bool], RunFrames] | None = None
+    frames: Callable[[Any, dict, bool, str], RunFrames] | None = None
+    devices: Callable[[], tuple[str, ...]] = lambda: ("cpu",)
 
     @property
     def installed(self) -> bool:
-        """Whether the packages that it needs can be imported."""
+        """Whether the packages it needs can be imported."""
         return optional.installed(*self.needs)

@@ -1,4 +1,4 @@
-"""Backends that run ONNX graphs: all that they need beyond compiling one."""
+"""Shared implementation of backends that run ONNX graphs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from kdsharp.weights import store
 
 Compile = Callable[[bytes, Compute], RunPlane]
-"""Returns `run(array, out=None, gains=None) -> array` for a serialized graph.
+"""Compiles a serialised graph to `run(array, out=None, gains=None) -> array`.
 
-The graph has one output, of the shape and type of its first input; if gains are given,
-they are its second input.
+The graph has one output, of the shape and type of its first input. Gains, if any, are
+its second input.
 """
 
 
@@ -34,11 +34,12 @@ def backend(
     needs: tuple[str, ...],
     dtypes: tuple[str, ...] = ("float32",),
     rounds_once: bool = False,
+    devices: Callable[[], tuple[str, ...]],
 ) -> Backend:
-    """Returns the record of a runtime of ONNX graphs.
+    """Makes the record of a runtime that runs ONNX graphs.
 
-    In 8 bits, one that `rounds_once` does so before a convolution alone, not also
-    between it and its activation.
+    With int8, a runtime that `rounds_once` quantises only the input of a convolution,
+    and not also the value between it and its activation.
     """
     return Backend(
         name,
@@ -48,6 +49,7 @@ def backend(
         planes=lambda job: _planes(job, compile_graph, rounds_once),
         needs=("onnx", *needs),
         dtypes=dtypes,
+        devices=devices,
     )
 
 
@@ -57,11 +59,13 @@ def _pictures(
     from kdsharp import models
     from kdsharp.export import network, onnx_models
 
-    whole = network.of_weights(weights)
-    ranges = _ranges(whole, compute, rounds_once)
-    graph = onnx_models.batches(whole, ranges=ranges, clip=False, gains_given=True)
+    trained = network.of_weights(weights)
+    ranges = _ranges(trained, compute, rounds_once)
+    graph = onnx_models.batch_model(
+        trained, ranges=ranges, clip=False, gains_given=True
+    )
     run = compile_graph(graph.SerializeToString(), compute)
-    looks = models.receptive_field(whole.model)
+    field = models.receptive_field(trained.model)
 
     def restore(blurred: np.ndarray, gains: np.ndarray | None = None) -> np.ndarray:
         blurred = np.asarray(blurred, np.float32)
@@ -70,24 +74,24 @@ def _pictures(
         gains = np.ascontiguousarray(gains[:, None, :, None, None], np.float32)
         if len(gains) == 1:
             return run(blurred, None, gains[0])
-        # A graph takes the gains of one picture at a time.
+        # The graph takes one set of gains per call.
         each = zip(blurred, gains, strict=True)
         return np.concatenate([run(x[None], None, own) for x, own in each])
 
     return Network(
         run=restore,
-        channels=whole.model.channels,
-        radius=looks.radius,
-        multiple=looks.multiple,
-        side=tiling.side(looks.bytes_per_pixel),
-        context=whole.params["context"] if whole.has_context else None,
+        channels=trained.model.channels,
+        radius=field.radius,
+        multiple=field.multiple,
+        side=tiling.best_side(field.bytes_per_pixel),
+        context=trained.params["context"] if trained.has_context else None,
     )
 
 
 def _planes(job: PlaneJob, compile_graph: Compile, rounds_once: bool) -> RunPlane:
     from kdsharp.export import onnx_models
 
-    graph = onnx_models.planes(
+    graph = onnx_models.plane_model(
         job.network,
         job.width,
         job.height,
@@ -105,8 +109,12 @@ def _ranges(
 ) -> "onnx_models.Ranges | None":
     if compute.dtype != "int8":
         return None
-    # It imports what generates pictures, which other dtypes do not wait for.
+    # Imported here because it is slow to import and only int8 needs it.
     from kdsharp.export import int8
 
     found = int8.ranges(network)
-    return int8.of_inputs(found) if rounds_once else int8.of_constants(found, network)
+    return (
+        int8.only_inputs(found)
+        if rounds_once
+        else int8.without_scaled_kernel(found, network)
+    )

@@ -1,4 +1,4 @@
-"""Networks run by JAX itself: the backend that is always installed."""
+"""Runs networks in JAX, the backend that is always installed."""
 
 import contextlib
 import os
@@ -27,39 +27,39 @@ if TYPE_CHECKING:
 
 
 def pictures(weights: "store.Weights", compute: Compute) -> Network:
-    """Returns the network; XLA compiles it once for each shape of picture."""
+    """Creates the network; XLA compiles it once per picture shape."""
     import jax
 
     from kdsharp import models
     from kdsharp.weights import fold
 
     if compute.threads:
-        # XLA reads it when it starts; later it has its threads.
+        # XLA reads this once, when it starts.
         os.environ["NPROC"] = str(compute.threads)
     arguments, variables = dict(weights.card["model"]), weights.variables
-    with contextlib.suppress(UserError):  # Some networks keep their batch norm.
+    with contextlib.suppress(UserError):  # Some networks cannot be folded.
         arguments, variables = fold.fold(arguments, variables)
     model = models.create(**{**arguments, "dtype": compute.dtype})
     context = jax.device_get(variables["params"].get("context"))
-    variables = jax.device_put(variables)
+    variables = jax.device_put(variables, _device(compute.device))
 
     @jax.jit
     def restore(variables, blurred, gains):
         return models.restore(model, variables, blurred, gains=gains)
 
-    looks = models.receptive_field(model)
+    field = models.receptive_field(model)
     return Network(
         run=lambda blurred, gains=None: np.asarray(restore(variables, blurred, gains)),
         channels=model.channels,
-        radius=looks.radius,
-        multiple=looks.multiple,
-        side=tiling.side(looks.bytes_per_pixel),
+        radius=field.radius,
+        multiple=field.multiple,
+        side=tiling.best_side(field.bytes_per_pixel),
         context=context,
     )
 
 
 def planes(job: PlaneJob) -> RunPlane:
-    """Returns what restores planes of that size."""
+    """Creates a function that restores planes of one size."""
     import jax
 
     restore = _of_integers(
@@ -67,7 +67,7 @@ def planes(job: PlaneJob) -> RunPlane:
         levels.of_video(job.depth, job.range),
         job.strength,
     )
-    variables = jax.device_put(job.network.variables)
+    variables = jax.device_put(job.network.variables, _device(job.compute.device))
     flat = len(job.shape) == 2
 
     def run(
@@ -77,7 +77,7 @@ def planes(job: PlaneJob) -> RunPlane:
         batch = plane[None, ..., None] if flat else plane[None]
         restored = np.asarray(restore(variables, batch, gains)).reshape(plane.shape)
         if out is None:
-            # What JAX gives cannot be written to.
+            # Arrays from JAX are read-only.
             return restored.copy()
         np.copyto(out, restored)
         return out
@@ -85,12 +85,14 @@ def planes(job: PlaneJob) -> RunPlane:
     return run
 
 
-def frames(model: "nn.Module", variables: dict, planes: bool) -> RunFrames:
-    """Returns what restores frames in 8 bits, all of a batch at once."""
+def frames(
+    model: "nn.Module", variables: dict, planes: bool, device: str = ""
+) -> RunFrames:
+    """Creates a function that restores batches of 8-bit frames."""
     import jax
 
     restore = _of_integers(model, levels.of_video(8, "full"), 1.0)
-    variables = jax.device_put(variables)
+    variables = jax.device_put(variables, _device(device))
 
     def run(frames: np.ndarray) -> np.ndarray:
         batch = frames[..., None] if planes else frames
@@ -118,6 +120,35 @@ def _of_integers(
     return restore
 
 
+def devices() -> tuple[str, ...]:
+    """Lists the devices that JAX finds; a TPU counts as an NPU."""
+    return tuple(device for device in _PLATFORMS if _found(device))
+
+
+def _found(device: str) -> list:
+    import jax
+
+    found = []
+    for platform in _PLATFORMS[device]:
+        # JAX raises for a platform without a device.
+        with contextlib.suppress(RuntimeError):
+            found += jax.devices(platform)
+    return found
+
+
+def _device(device: str):
+    """Returns the first such device; None, JAX's default device, for an empty name."""
+    return _found(device)[0] if device else None
+
+
+# JAX's names. Apple's plug-in registers METAL.
+_PLATFORMS = {"cpu": ("cpu",), "gpu": ("gpu", "METAL"), "npu": ("tpu",)}
+
 BACKEND = Backend(
-    "jax", pictures, planes, dtypes=("float32", "bfloat16"), frames=frames
+    "jax",
+    pictures,
+    planes,
+    dtypes=("float32", "bfloat16"),
+    frames=frames,
+    devices=devices,
 )

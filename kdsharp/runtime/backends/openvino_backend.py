@@ -1,14 +1,20 @@
-"""Networks run by OpenVINO, on arrays that both sides share."""
+"""Runs networks in OpenVINO, without copying arrays."""
 
+import functools
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kdsharp.base import optional
+from kdsharp.errors import UserError
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
-# What OpenVINO is asked for; int8 graphs carry their own precision.
+if TYPE_CHECKING:
+    import openvino
+
+# OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
     "float32": "f32",
     "bfloat16": "bf16",
@@ -16,18 +22,62 @@ _PRECISIONS = {
 }
 
 
-def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Returns `run(array, out=None, gains=None) -> array`."""
+@functools.cache
+def _core() -> "openvino.Core":
+    """Returns the core that all networks of this process share.
+
+    With a core per network, memory was corrupted when a core was destroyed: one in
+    three processes that restored 24 videos crashed.
+    """
     (openvino,) = optional.require("openvino", purpose="this backend")
-    core = openvino.Core()
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[compute.dtype],
-    }
+    return openvino.Core()
+
+
+def devices() -> tuple[str, ...]:
+    """Lists the devices for which OpenVINO finds a driver."""
+    # A second GPU is GPU.1.
+    found = {name.partition(".")[0].lower() for name in _core().available_devices}
+    return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
+
+
+def _settings(compute: Compute) -> dict[str, object]:
+    settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+    if compute.device == "npu":
+        # It has no other.
+        return settings | {"INFERENCE_PRECISION_HINT": "f16"}
+    settings["INFERENCE_PRECISION_HINT"] = _PRECISIONS[compute.dtype]
+    if compute.device == "gpu":
+        if compute.dtype == "bfloat16":
+            raise UserError(
+                "OpenVINO's GPU does not compute in bfloat16: give --dtype float32 or "
+                "int8"
+            )
+        return settings
+    settings["NUM_STREAMS"] = 1
     if compute.threads:
         settings["INFERENCE_NUM_THREADS"] = compute.threads
-    compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+    return settings
+
+
+def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
+    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
+    (openvino,) = optional.require("openvino", purpose="this backend")
+    core = _core()
+    model = core.read_model(graph)
+    device = (compute.device or "cpu").upper()
+    settings = _settings(compute)
+    if device == "NPU" and model.is_dynamic():
+        raise UserError(
+            "OpenVINO's NPU runs networks at one size only: use it for video, or give "
+            "another device for pictures"
+        )
+    try:
+        compiled = core.compile_model(model, device, settings)
+    except RuntimeError as error:
+        if device == "CPU":
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"OpenVINO's {device} refuses the network: {reason}") from error
     request = compiled.create_infer_request()
 
     one_at_a_time = threading.Lock()
@@ -37,7 +87,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         out: np.ndarray | None = None,
         gains: np.ndarray | None = None,
     ) -> np.ndarray:
-        # OpenVINO takes no read-only array, though it only reads.
+        # OpenVINO refuses read-only arrays, although it only reads them.
         array = np.require(array, requirements=["C", "W"])
         if out is None:
             out = np.empty_like(array)
@@ -60,4 +110,5 @@ BACKEND = graphs.backend(
     needs=("openvino",),
     dtypes=("float32", "bfloat16", "int8"),
     rounds_once=True,
+    devices=devices,
 )

@@ -1,4 +1,4 @@
-// Shows one picture after another and keeps each answer the moment it is given.
+// Shows one picture after another and saves each rating at once.
 
 const $ = (id) => document.getElementById(id);
 const KEPT = "kdsharp-rater";
@@ -7,11 +7,11 @@ const AGAIN = 1000;
 let token = location.hash.slice(1) || localStorage.getItem(KEPT);
 let study;
 let place = 0;
-// Answers that are on their way.
+// Ratings that are being sent.
 let open = 0;
 let line = Promise.resolve();
 
-/** Returns the answer; a server that is away is asked again until it is back. */
+/** Fetches from the server, retrying until it responds. */
 async function ask(path, options = {}) {
   for (;;) {
     try {
@@ -21,9 +21,9 @@ async function ask(path, options = {}) {
         return answer;
       }
     } catch {
-      // No connection: below.
+      // No connection: retry below.
     }
-    complain("The server does not answer; this page goes on trying.");
+    complain("The server does not respond. This page keeps trying.");
     await new Promise((resolve) => setTimeout(resolve, AGAIN));
   }
 }
@@ -46,7 +46,7 @@ async function start() {
   const known = token && (await ask(own()));
   if (known?.ok) return goOn(await known.json());
   if (token && location.hash)
-    complain("Nobody began under this address: you would begin anew.");
+    complain("This address is unknown. You would start a new session.");
   show("first");
   $("begin").onclick = async () => {
     $("begin").disabled = true;
@@ -100,30 +100,32 @@ async function next() {
   $("next").disabled = true;
   $("saved").textContent = "";
   $("place").textContent =
-    `Picture ${place + 1} of ${total}${trial.training ? ", to get used to it" : ""}`;
+    `Picture ${place + 1} of ${total}${trial.training ? ", for practice" : ""}`;
   for (const input of document.querySelectorAll("#scales input"))
     input.checked = study.given[trial.number]?.[input.name] === Number(input.value);
   const picture = $("picture");
-  // Nothing of the last one is left while the next is on its way.
+  // Hide the previous picture while the next one loads.
   picture.removeAttribute("src");
   show("trial");
   picture.src = own(`/${trial.number}/picture`);
-  await picture.decode().catch(() => complain("The picture did not load: load anew."));
+  await picture
+    .decode()
+    .catch(() => complain("The picture did not load: reload the page."));
   fit();
   document.querySelector("#scales input").focus();
 }
 
-/** Shows a pixel of the picture as one of the screen, or says why that cannot be. */
+/** Shows the picture pixel for pixel, or says why that is impossible. */
 function fit() {
   const picture = $("picture");
   if (!picture.naturalWidth) return;
   picture.style.width = `${picture.naturalWidth / devicePixelRatio}px`;
-  // What is not seen whole, pixel for pixel, is not rated.
+  // Pictures that do not fit cannot be rated.
   const lacks = picture.naturalWidth / devicePixelRatio > document.body.clientWidth;
   for (const set of document.querySelectorAll("fieldset")) set.disabled = lacks;
   if (lacks)
     complain(
-      "This window is too narrow for the picture: make it wider, or turn your device.",
+      "This window is too narrow for the picture: make it wider, or rotate your device.",
     );
   else $("problem").hidden = true;
 }
@@ -132,16 +134,16 @@ async function give(scale, score) {
   const { number } = study.trials[place];
   open += 1;
   $("next").disabled = true;
-  $("saved").textContent = "Keeping";
+  $("saved").textContent = "Saving";
   const body = `${score}`;
-  // One after another: of two for one scale, the later must come last.
+  // Sent one after another, so that the last rating of a scale wins.
   line = line.then(() => ask(own(`/${number}/${scale}`), { method: "PUT", body }));
   const answer = await line;
   open -= 1;
-  if (!answer.ok) return complain("The answer was refused: load the page again.");
+  if (!answer.ok) return complain("The rating was refused: reload the page.");
   (study.given[number] ??= {})[scale] = score;
   if (open) return;
-  $("saved").textContent = "Kept";
+  $("saved").textContent = "Saved";
   $("next").disabled = !isRated(study.trials[place]);
 }
 

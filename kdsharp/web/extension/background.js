@@ -1,4 +1,4 @@
-// The button: puts the sharpener into the page, or takes it out again.
+// The extension's button: adds the sharpener to the page, or removes it.
 
 async function toggle(tab) {
   await chrome.scripting.executeScript({
@@ -8,6 +8,6 @@ async function toggle(tab) {
 }
 
 chrome.action.onClicked.addListener((tab) => {
-  // Pages of the browser itself refuse, and have no calls.
+  // The browser's own pages do not allow scripts.
   toggle(tab).catch((error) => console.warn(`not sharpened: ${error.message}`));
 });

@@ -1,5 +1,5 @@
-// In the page: a canvas over each video shows its frames sharpened. Run once more, it
-// takes all of that away.
+// Content script: covers each video with a canvas that shows its sharpened frames. Running
+// it a second time removes everything.
 
 (() => {
   if (globalThis.kdsharp) {
@@ -7,9 +7,9 @@
     return;
   }
 
-  // When a video that stands still shows another frame.
+  // Events at which a paused video shows another frame.
   const STILL = ["loadeddata", "seeked", "pause"];
-  // Smaller ones are thumbnails and signs.
+  // Smaller videos are thumbnails and icons.
   const LEAST = 96;
   const MARK = "data-kdsharp";
   const BAR =
@@ -19,7 +19,7 @@
     "font: inherit; border: 1px solid #fff8; border-radius: 4px; cursor: pointer; ";
   const QUIET = 0.25;
 
-  /** The hidden frame that computes, once it is there. */
+  /** Adds the hidden frame that restores pictures. */
   function engine() {
     const frame = document.createElement("iframe");
     frame.src = chrome.runtime.getURL("engine.html");
@@ -47,7 +47,7 @@
     #from = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     #to = this.#canvas.getContext("2d");
     #busy = false;
-    // Whether a frame came while one was computed.
+    // Whether a frame was skipped while another was being restored.
     #missed = false;
     #closed = false;
     #split = null;
@@ -98,13 +98,13 @@
       this.#video.requestVideoFrameCallback(this.#next);
     };
 
-    /** Restores the frame that is shown now, at once or after the one before. */
+    /** Restores the current frame, now or when the previous one is done. */
     #again = () => {
       if (this.#busy) this.#missed = true;
       else this.#send();
     };
 
-    /** Also of a video that stands still. */
+    /** Changes an option and redraws, even if the video is paused. */
     #change(set) {
       set();
       this.#again();
@@ -122,12 +122,12 @@
         pixels = this.#from.getImageData(0, 0, width, height).data;
       } catch {
         return this.#refuse(
-          "This video comes from another site, which lets nobody read it",
+          "This video comes from another site, which does not allow reading it",
         );
       }
       [this.#busy, this.#missed] = [true, false];
-      const wish = { strength: this.#strength, split: this.#split };
-      this.#port.postMessage({ pixels, width, height, ...wish }, [pixels.buffer]);
+      const options = { strength: this.#strength, split: this.#split };
+      this.#port.postMessage({ pixels, width, height, ...options }, [pixels.buffer]);
     }
 
     #show({ failed, pixels, width, height, milliseconds }) {
@@ -141,7 +141,7 @@
       this.#bar.tell(`${milliseconds.toFixed(0)} ms`);
       this.#busy = false;
       this.#place();
-      // The last frame before a pause is shown, too.
+      // Restore the last frame before a pause, too.
       if (this.#missed) this.#send();
     }
 
@@ -150,7 +150,7 @@
       this.#bar.tell(words);
     }
 
-    /** Lays the canvas where the video is, whatever moved it. */
+    /** Moves the canvas to the position and size of the video. */
     #place() {
       const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.#video;
       const { objectFit, objectPosition, transform, borderRadius } = getComputedStyle(
@@ -179,17 +179,17 @@
       try {
         await shown.requestPictureInPicture();
       } catch (error) {
-        this.#bar.tell(`No picture in picture here: ${error.message}`);
+        this.#bar.tell(`No picture in picture: ${error.message}`);
       }
     }
   }
 
-  /** A bar of buttons that the page's own styles do not reach. */
+  /** Creates a toolbar in a shadow root, which the page's styles do not affect. */
   function bar(actions) {
     const element = document.createElement("div");
     element.setAttribute(MARK, "bar");
     const root = element.attachShadow({ mode: "open" });
-    // Set one by one: a page's policy may forbid style sheets.
+    // Inline properties, because the page's policy may forbid style sheets.
     element.style.cssText = BAR;
     const fade = (opacity) => () => (element.style.opacity = opacity);
     for (const name of ["mouseenter", "focusin"]) element.addEventListener(name, fade(1));
@@ -222,14 +222,14 @@
   }
 
   const overlays = new Map();
-  // Videos that a person wants as they are.
+  // Videos for which sharpening was turned off.
   const declined = new WeakSet();
   let computing;
 
   function look() {
     for (const video of document.querySelectorAll("video")) {
       const small = video.offsetWidth < LEAST || video.offsetHeight < LEAST;
-      // What is under copy protection reads as black.
+      // Videos under copy protection read as black.
       if (small || video.mediaKeys || declined.has(video) || overlays.has(video)) continue;
       computing ??= engine();
       const overlay = new Overlay(video);
@@ -238,7 +238,7 @@
     }
   }
 
-  // People join a call one by one.
+  // Videos may be added later, as when people join a call.
   const added = new MutationObserver(look);
   added.observe(document.documentElement, { childList: true, subtree: true });
   look();

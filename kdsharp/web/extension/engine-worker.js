@@ -1,12 +1,12 @@
-// Restores the pictures that come through a port, one after another.
+// Restores the pictures that arrive at a port, one after another.
 
 import { Frames } from "./page/camera/frames.js";
 import * as site from "./page/site.js";
-import { told } from "./page/words.js";
+import { describe } from "./page/words.js";
 
 self.onmessage = async ({ ports: [port] }) => {
   const [network] = (await site.read()).networks;
-  // Threads would take a page that is isolated, and this is a frame in any page.
+  // Threads require an isolated page, which the page around this frame need not be.
   const frames = new Frames(network, { by: "wasm", threads: 1 });
   port.onmessage = async ({ data: { close, pixels, width, height, strength, split } }) => {
     if (close) return self.close();
@@ -17,7 +17,7 @@ self.onmessage = async ({ ports: [port] }) => {
       const milliseconds = performance.now() - start;
       port.postMessage({ pixels, width, height, milliseconds }, [pixels.buffer]);
     } catch (error) {
-      port.postMessage({ failed: told(error) });
+      port.postMessage({ failed: describe(error) });
     }
   };
 };

@@ -1,5 +1,5 @@
-// A frame of the extension's own origin in somebody's page: only here may WebAssembly run
-// whatever the page's policy says. Each video brings a port, which goes to a worker.
+// A frame of the extension's origin inside the page, where WebAssembly may run whatever
+// the page's policy is. Each video sends a port, which is passed to a worker.
 
 addEventListener("message", ({ data, ports }) => {
   if (data !== "kdsharp" || ports.length !== 1) return;

@@ -1,6 +1,6 @@
-"""Networks of luma for video as WebAssembly of their own, in 16 bits.
+"""Networks for luma as dedicated WebAssembly modules in 16-bit arithmetic.
 
 `assembler` writes WebAssembly, `rows` the convolutions of one row of a picture, and
-`module` joins them with a network's numbers. A page needs nothing else to run one:
-what gives rows to it is `page/camera/kernel.js`.
+`module` combines them with the weights of a network. `page/camera/kernel.js` runs the
+module, row by row.
 """

@@ -1,4 +1,4 @@
-"""Writes WebAssembly: as much of it as rows of pixels need."""
+"""A minimal WebAssembly assembler, with the instructions that `rows` needs."""
 
 import struct
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _MEMORY = {"v128.load", "v128.load32_splat", "v128.store", "v128.load64_zero"}
 
 
 class Function:
-    """Instructions so far, on parameters and variables that have names."""
+    """The instructions of a function with named parameters and variables."""
 
     def __init__(self, name: str, parameters: dict[str, int]):
         self.name = name
@@ -48,7 +48,7 @@ class Function:
         self.code = bytearray()
 
     def variable(self, name: str, kind: int = V128) -> str:
-        """Returns the name of a new variable, 0 at first."""
+        """Declares a variable, initially 0, and returns its name."""
         self.variables[name] = kind
         return name
 
@@ -62,7 +62,7 @@ class Function:
         self.code += b"\x41" + signed(value)
 
     def do(self, operator: str, *, offset: int = 0) -> None:
-        """Adds an instruction; one of memory adds `offset` to its address."""
+        """Adds an instruction; memory instructions add `offset` to the address."""
         if operator in _PLAIN:
             self.code.append(_PLAIN[operator])
             return
@@ -71,7 +71,7 @@ class Function:
             self.code += b"\x00" + unsigned(offset)
 
     def load(self, operator: str, base: str, offset: int) -> None:
-        """Adds what reads a vector at an address."""
+        """Adds a vector load from an address."""
         self.get(base)
         self.do(operator, offset=offset)
 
@@ -79,11 +79,11 @@ class Function:
         self.code += bytes([_SIMD, 12]) + content
 
     def shuffle(self, lanes: Sequence[int]) -> None:
-        """Adds the choice of 16 bytes of two vectors."""
+        """Adds a shuffle that selects 16 bytes of two vectors."""
         self.code += bytes([_SIMD, 13, *lanes])
 
     def store_half(self, offset: int = 0) -> None:
-        """Adds what writes the first eight bytes of a vector."""
+        """Adds a store of the first eight bytes of a vector."""
         self.code += bytes([_SIMD, 91, 0]) + unsigned(offset) + b"\x00"
 
     def advance(self, name: str, by: int) -> None:
@@ -96,14 +96,14 @@ class Function:
         self.code += bytes([0x03, _BLOCK_WITHOUT_RESULT])
 
     def end_loop_unless_positive(self, name: str) -> None:
-        """Ends the loop, which begins again while that variable is above 0."""
+        """Ends the loop, which repeats while the variable is above 0."""
         self.get(name)
         self.integer(0)
         self.do("i32.gt_s")
         self.code += b"\x0d\x00\x0b"
 
     def body(self) -> bytes:
-        """Returns the function as a module holds it."""
+        """Encodes the function for a module."""
         kinds = b"".join(b"\x01" + bytes([kind]) for kind in self.variables.values())
         content = unsigned(len(self.variables)) + kinds + bytes(self.code) + b"\x0b"
         return unsigned(len(content)) + content
@@ -113,14 +113,14 @@ class Function:
 
 
 def module(functions: Sequence[Function], data: bytes) -> bytes:
-    """Returns a module that shares the memory `page.memory`; data lie at its start."""
+    """Encodes a module that imports `page.memory`; data is stored at its start."""
     types = [
         bytes([_FUNCTION])
         + _vector([bytes([k]) for k in f.parameters.values()])
         + b"\0"
         for f in functions
     ]
-    # At most the 65,536 pages that there are; shared, by the flag 3.
+    # At most 65,536 pages, which is all; flag 3 makes the memory shared.
     memory = _name("page") + _name("memory") + b"\x02\x03\x01" + unsigned(65536)
     exports = [
         _name(f.name) + b"\x00" + unsigned(number) for number, f in enumerate(functions)
@@ -139,7 +139,7 @@ def module(functions: Sequence[Function], data: bytes) -> bytes:
 
 
 def unsigned(value: int) -> bytes:
-    """Returns an integer of 0 or more, seven bits a byte."""
+    """Encodes a non-negative integer as LEB128."""
     found = bytearray()
     while value > 127:
         found.append(value & 127 | 128)
@@ -148,7 +148,7 @@ def unsigned(value: int) -> bytes:
 
 
 def signed(value: int) -> bytes:
-    """Returns an integer, seven bits a byte."""
+    """Encodes an integer as signed LEB128."""
     found = bytearray()
     while not -64 <= value < 64:
         found.append(value & 127 | 128)

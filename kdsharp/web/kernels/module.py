@@ -1,26 +1,27 @@
-"""A network of luma as one WebAssembly module: its code and its numbers."""
+"""Compiles a network for luma to a WebAssembly module."""
 
 import dataclasses
 
 import numpy as np
 
 from kdsharp.export.network import TrainedNetwork
-from kdsharp.export.networks.real_time import UNGAINED
+from kdsharp.export.networks.real_time import BEFORE_GAINS
 from kdsharp.web.kernels import assembler, rows
 
-# Values that pictures gave fill 14 bits and a sign; what is twice as large fits.
+# Calibrated values use 14 bits and a sign, so values up to twice as large still fit.
 _FULL = rows.MOST // 2
-# The most that weights of a filter may sum to, so that sums of 32 bits cannot overflow.
+# The maximum sum of a filter's absolute weights, so that 32-bit sums cannot overflow.
 _MOST_WEIGHTS = 2**31 // rows.MOST - 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    """A module, and what is told of it to what calls it.
+    """A module and its layout.
 
-    `numbers` are where each layer's begin, `end` where memory is free. With `skip` the
-    last layer but one adds what the first gave. `last` is the last layer's kernel in
-    the order of use, and a step of what goes into it is `scale` of one that comes out.
+    `numbers` are the offsets of each layer's weights, `end` is the start of free
+    memory. With `skip`, the last layer but one adds the output of the first. `last` is
+    the kernel of the last layer in the order of use, and `scale` the ratio of its input
+    step to its output step.
     """
 
     content: bytes
@@ -33,7 +34,7 @@ class Kernel:
 
 
 def fits(network: TrainedNetwork) -> bool:
-    """Whether a network is one of those that become modules."""
+    """Whether a network can be compiled to a module."""
     model = network.model
     return (
         network.family == "real_time"
@@ -45,7 +46,8 @@ def fits(network: TrainedNetwork) -> bool:
 
 
 def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> Kernel:
-    """Returns the module; `ranges` are of what goes into each convolution."""
+    """Compiles the module; `ranges` are the value ranges of the convolutions'
+    inputs."""
     model = network.model
     steps = _steps(model, ranges)
     data, numbers = bytearray(), []
@@ -71,19 +73,19 @@ def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> K
 
 
 def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
-    """Returns what the integers between layers count: pixels first, grey levels last.
+    """The steps of the integers between layers: pixels first, grey levels last.
 
-    A pixel's step is for a span of 1 from black to white; the gain of the first layer
-    divides by the span, that of the last multiplies by it.
+    The step of pixels is for a span of 1 from black to white; the gain of the first
+    layer divides by the span, that of the last layer multiplies by it.
     """
     names = [f"conv{layer}" for layer in range(2, model.depth + 1)]
-    if UNGAINED in ranges:
-        # Gains are in the last kernel.
-        names[-1] = UNGAINED
+    if BEFORE_GAINS in ranges:
+        # The gains are part of the last kernel.
+        names[-1] = BEFORE_GAINS
     most = [max(map(abs, ranges[name])) for name in names]
     inner = [value / _FULL for value in most]
     if model.skip:
-        # What is added must count the same.
+        # Values that are added must have the same step.
         inner[0] = inner[-1] = max(inner[0], inner[-1])
     return [1 / 2**rows.SHIFT, *inner, 1.0]
 
@@ -91,12 +93,12 @@ def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
 def _numbers(
     params: dict, *, step_in: float, step_out: float, slope: np.ndarray | None
 ) -> bytes:
-    """Returns weights in the order of use, then steps, biases and slopes."""
+    """Encodes weights in the order of use, then steps, biases and slopes."""
     kernel = np.asarray(params["kernel"], np.float64)
     bias = np.asarray(params["bias"], np.float64)
     height, width, channels, _ = kernel.shape
     size = np.abs(kernel).sum((0, 1, 2))
-    # Room for what rounding adds.
+    # Leaves room for rounding errors.
     room = _MOST_WEIGHTS - height * width * channels
     step = np.where(size > 0, size, 1) / room
     most = np.abs(kernel).max((0, 1, 2)) / step
@@ -110,7 +112,7 @@ def _numbers(
 
 
 def _in_order(kernel: np.ndarray) -> np.ndarray:
-    """Returns `[row, column, pair of channels, four filters, filter, of the pair]`."""
+    """Reorders to `[row, column, channel pair, filter group, filter, channel]`."""
     height, width, channels, filters = kernel.shape
     pairs = np.reshape(kernel, (height, width, channels // 2, 2, filters // 4, 4))
     return pairs.transpose(0, 1, 2, 4, 5, 3)

@@ -1,31 +1,31 @@
-"""Functions of one row of a folded picture: 16 bits in, sums of 32 bits, 16 bits out.
+"""Functions on one row of a folded picture: 16-bit input, 32-bit sums, 16-bit output.
 
-A place of a row is its channels one after another, two bytes each. What a function
-reads begins one place left of the row, where there is a place of zeros, as there is
-behind its end. It may write some places more than it is told to.
+A position in a row holds its channels in sequence, two bytes each. Reads start one
+position left of the row; that position and the one after its end are zeros. Functions
+may write some positions beyond the given count.
 """
 
 import struct
 
 from kdsharp.web.kernels.assembler import F32, I32, Function
 
-# Sums are made for so many places at once: more need more registers than there are.
+# Positions computed at once; more would exceed the number of registers.
 _TOGETHER = {True: 4, False: 2}
 
-# Pixels are multiplied by 2 to this power, so that they fill 12 bits.
+# Pixels are shifted left by this many bits, to 12 bits.
 SHIFT = 4
 _FOLDED = 4
 
-# Values between layers are limited to this.
+# The limit of values between layers.
 MOST = 32768
 
-# What is added to floats of less than 2^22 to have them rounded in their last bits.
+# Adding this to floats below 2^22 rounds them to integers in their lowest bits.
 _MAGIC = 1.5 * 2**23
 _ZERO = bytes(16)
 
 
 def fold() -> Function:
-    """Returns `fold(upper, lower, out, count, black)`: two rows of bytes to one."""
+    """`fold(upper, lower, out, count, black)`: packs two rows of bytes into one row."""
     f = Function(
         "fold", dict.fromkeys(("upper", "lower", "out", "count", "black"), I32)
     )
@@ -48,7 +48,7 @@ def fold() -> Function:
         f.get("out")
         f.get("upper row")
         f.get("lower row")
-        # Pairs of pixels, from above and from below in turns.
+        # Pairs of pixels, alternating between the upper and the lower row.
         pairs = [2 * half, 4 + 2 * half, 2 * half + 1, 4 + 2 * half + 1]
         f.shuffle([4 * pair + byte for pair in pairs for byte in range(4)])
         f.do("v128.store", offset=16 * half)
@@ -61,9 +61,9 @@ def fold() -> Function:
 
 
 def inner(name: str, channels: int, filters: int) -> Function:
-    """Returns `NAME(above, here, below, numbers, more, out, count, gain)`.
+    """`NAME(above, here, below, numbers, more, out, count, gain)`: an inner layer.
 
-    It convolves, multiplies by the gain, applies a leaky ReLU and adds the row `more`.
+    It convolves, multiplies by the gain, applies a leaky ReLU, and adds the row `more`.
     """
     f = _convolution(name, channels, ("more", "out"))
     vectors, together = filters // 4, _TOGETHER[False]
@@ -100,10 +100,11 @@ def inner(name: str, channels: int, filters: int) -> Function:
 
 
 def last(channels: int) -> Function:
-    """Returns `last(above, here, below, numbers, ...)`, which unfolds what it gives.
+    """`last(above, here, below, numbers, ...)`: the last layer, with unfolding.
 
-    `upper, lower` are the rows of pixels that it adds to, `upper_out, lower_out` where
-    their sums go; the gain is of what the network adds, in grey levels.
+    `upper` and `lower` are rows of pixels to which the residual is added, and
+    `upper_out` and `lower_out` receive the sums; `gain` scales the residual, in grey
+    levels.
     """
     outs = ("upper", "lower", "upper_out", "lower_out")
     f = _convolution("last", channels, outs)
@@ -154,7 +155,7 @@ def _convolution(name: str, channels: int, rows: tuple[str, ...]) -> Function:
 
 
 def _sums(f: Function, channels: int, vectors: int, together: int) -> None:
-    """Adds the products of 3x3 places, all of them written out."""
+    """Adds the sums of products of a 3x3 convolution, fully unrolled."""
     for place in range(together):
         f.variable(f"pair of {place}")
         for q in range(vectors):
@@ -185,7 +186,7 @@ def _sums(f: Function, channels: int, vectors: int, together: int) -> None:
 def _scaled(
     f: Function, place: int, q: int, at: int, vectors: int, *, by_gain: bool
 ) -> None:
-    """Adds sums as floats, times their steps, plus the bias."""
+    """Adds the conversion of sums to float, times their step, plus the bias."""
     f.get(_sum(place, q))
     f.do("f32x4.convert_i32x4_s")
     f.load("v128.load", "numbers", at + 16 * q)
@@ -198,7 +199,7 @@ def _scaled(
 
 
 def _rounded(f: Function) -> None:
-    """Adds the nearest integers of floats, those that 16 bits hold."""
+    """Adds rounding of floats to integers within the range of 16 bits."""
     for limit, operator in ((MOST, "pmin"), (-MOST, "pmax")):
         f.vector(struct.pack("<f", limit) * 4)
         f.do(f"f32x4.{operator}")

@@ -1,4 +1,4 @@
-// The page: three tabs over one list of networks.
+// The page: three tabs that share a list of networks.
 
 import { Camera } from "./camera/view.js";
 import { capabilities } from "./engine/capabilities.js";
@@ -6,12 +6,12 @@ import { isolate } from "./isolation.js";
 import { Pictures } from "./pictures/view.js";
 import * as site_ from "./site.js";
 import { tabs } from "./tabs.js";
-import { told } from "./words.js";
+import { describe } from "./words.js";
 
 const problem = document.getElementById("problem");
 
 function complain(error) {
-  problem.textContent = error ? told(error) : "";
+  problem.textContent = error ? describe(error) : "";
   problem.hidden = !error;
   if (error) console.warn(error);
 }
@@ -24,9 +24,9 @@ async function start() {
   document.getElementById("engine-told").textContent = how.told;
   if (site.engine === "server") {
     document.getElementById("where").textContent =
-      "It is sent to the server that this page came from, and nowhere else.";
+      "It is sent to this page's server, and nowhere else.";
     document.getElementById("leaves").textContent =
-      "Pictures go to the server that this page came from, which keeps none. Camera " +
+      "Pictures are sent to this page's server, which does not store them. The webcam's " +
       "pictures do not leave this browser.";
   }
   new Pictures(site, how, complain);

@@ -1,9 +1,10 @@
-// Threads: where the host does not isolate the page, the service worker does.
+// Cross-origin isolation, which threads need: if the host does not send the headers, a
+// service worker adds them.
 
 const PATIENCE = 5000;
 const TRIED = "kdsharp-isolated";
 
-/** Returns once the page is isolated, or it is known that it will not be. */
+/** Waits until the page is isolated or it is clear that it cannot be. */
 export async function isolate() {
   if (self.crossOriginIsolated || !navigator.serviceWorker || !self.isSecureContext) return;
   try {
@@ -12,14 +13,14 @@ export async function isolate() {
       .register(url)
       .then(() => navigator.serviceWorker.ready);
     const late = new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    // Where it is blocked, some browsers never answer.
+    // Some browsers never respond if service workers are blocked.
     if (!(await Promise.race([ready, late]))) return;
-    // Once only: a browser may refuse for reasons that a second try does not mend.
+    // Try only once, to avoid endless reloading.
     if (sessionStorage.getItem(TRIED)) return;
     sessionStorage.setItem(TRIED, "1");
     location.reload();
     await new Promise(() => {});
   } catch {
-    // A private window, say: one thread will do.
+    // For example in a private window: continue with one thread.
   }
 }

@@ -1,5 +1,5 @@
-// Sends the headers that a host may not be able to: threads need isolation, and a
-// worker obeys the content policy that comes with its own file.
+// Adds headers for hosts that cannot send them: threads need cross-origin isolation, and
+// workers follow the content security policy of their own file.
 
 const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; " +

@@ -1,3 +1,3 @@
-// For pages of others: `import { sharpen } from "./kdsharp/sharpen.js"`.
+// The module for your own pages: `import { sharpen } from "./kdsharp/sharpen.js"`.
 
-export { open, sharpen } from "./camera/live.js";
+export { open, prepare, sharpen } from "./camera/live.js";

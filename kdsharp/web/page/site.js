@@ -1,14 +1,14 @@
-// What this site has: its networks, and where pictures are computed.
+// The site's list: its networks, and where pictures are computed.
 
-import { Sentence } from "./words.js";
+import { UserError } from "./words.js";
 
 export const base = new URL("./", import.meta.url);
 
-/** Returns the site's list, each network with the addresses of its files. */
+/** Loads the list and adds the addresses of each network's files. */
 export async function read() {
   const answer = await fetch(new URL("site.json", base));
   if (!answer.ok)
-    throw new Sentence("This site is incomplete: its list of networks is missing.");
+    throw new UserError("This site is incomplete: its list of networks is missing.");
   const site = await answer.json();
   const address = (file) => new URL(`networks/${file}`, base).href;
   for (const network of site.networks) {
@@ -19,22 +19,22 @@ export async function read() {
   return site;
 }
 
-/** Returns how many products a pixel a network takes. */
+/** Multiplications per pixel of a network. */
 export function work({ parameters, multiple }) {
   return parameters / multiple ** 2;
 }
 
-/** Returns the networks that video can have. */
+/** The networks that are suitable for video. */
 export function live(site) {
   return site.networks.filter((network) => network.live);
 }
 
-/** Returns the network of that name. */
+/** Looks up a network by name. */
 export function find(site, name) {
   const found = site.networks.find((network) => network.name === name);
   if (!found)
-    throw new Sentence(
-      `There is no network ${name} here; there are: ` +
+    throw new UserError(
+      `Unknown network ${name}; choose one of: ` +
         site.networks.map((network) => network.name).join(", "),
     );
   return found;

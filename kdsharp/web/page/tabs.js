@@ -1,6 +1,6 @@
-// Tabs as the keyboard expects them: arrows, Home and End choose.
+// Accessible tabs, with arrow keys, Home and End.
 
-/** Makes tabs of buttons whose aria-controls name the panels. */
+/** Makes buttons behave as tabs; their aria-controls name the panels. */
 export function tabs(list) {
   const all = [...list.querySelectorAll('[role="tab"]')];
   const panel = (tab) => document.getElementById(tab.getAttribute("aria-controls"));

@@ -1,14 +1,14 @@
-// What a person is told; every other error is a fault of the page's own.
+// Messages for the user. Errors other than `UserError` are bugs of the page.
 
-export class Sentence extends Error {}
+export class UserError extends Error {}
 
-/** Returns what went wrong, in words. */
-export function told(error) {
-  if (error instanceof Sentence) return error.message;
+/** Describes an error for the user. */
+export function describe(error) {
+  if (error instanceof UserError) return error.message;
   if (error instanceof RangeError || /memory|allocat/i.test(error?.message))
-    return "This browser has not enough memory for that: try a smaller picture.";
-  return `That did not work (${error?.message ?? error}).`;
+    return "This browser does not have enough memory: try a smaller picture.";
+  return `Something went wrong (${error?.message ?? error}).`;
 }
 
-/** Returns 1234567 as "1.2". */
+/** Formats a size in megapixels, such as "1.2". */
 export const megapixels = (width, height) => ((width * height) / 1e6).toFixed(1);

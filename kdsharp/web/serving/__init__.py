@@ -1,8 +1,8 @@
-"""A server on this machine: the page, and pictures sharpened over HTTP.
+"""The server: the page, and an API that sharpens pictures.
 
-`app` has the answers, `work_queue` the one place where networks run and the queue
-before it. `bodies` reads what is sent, and `answers` sends what was made, as far as
-limits allow; `timeouts` ends connections that are too slow. `hosts` and `forwarding`
-say who is answered, also behind a proxy, and `draining` how it stops. Whoever sends too
-much, too slowly or nonsense gets a sentence and no more.
+`app` defines the routes, `work_queue` runs the networks one request at a time, `bodies`
+reads request bodies and `answers` sends responses within limits, `timeouts` ends slow
+connections, `hosts` and `forwarding` check host names and proxy headers, and `draining`
+implements a graceful stop. Requests that are too large, too slow or invalid get one
+sentence.
 """

@@ -1,4 +1,4 @@
-"""What is answered where."""
+"""The routes of the server."""
 
 import contextlib
 import dataclasses
@@ -26,7 +26,7 @@ from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.refusals import Refusal
 from kdsharp.web.serving.work_queue import DeadlineExceeded, WorkQueue
 
-# As the page's service worker has them, for hosts that cannot send any.
+# The page's service worker adds the same headers on hosts that cannot send them.
 _POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -43,18 +43,18 @@ HEADERS = {
 
 
 class Site(StaticFiles):
-    """The page's files, with the headers that they need."""
+    """Static files of the page, with the headers that they need."""
 
     def file_response(self, *arguments, **options) -> Response:
         response = super().file_response(*arguments, **options)
         response.headers.update(HEADERS)
-        # A new build is seen at once, an old file is not sent twice.
+        # Revalidate, so that a new build is used at once.
         response.headers["Cache-Control"] = "no-cache"
         return response
 
 
 class Pictures:
-    """The part that sharpens."""
+    """The request handlers that sharpen pictures."""
 
     def __init__(
         self, models: tuple[str, ...], limits: Limits, options: RestoreOptions
@@ -69,7 +69,7 @@ class Pictures:
         )
 
     def warm(self) -> None:
-        """Loads the first network, so that the first picture need not wait."""
+        """Loads the default network, so that the first request is fast."""
         self._load(self._models[0])
 
     async def sharpen(self, request: Request) -> Response:
@@ -79,7 +79,7 @@ class Pictures:
             headers = (
                 {} if refusal.again is None else {"Retry-After": f"{refusal.again}"}
             )
-            # What was not read of a body cannot be told from a next request.
+            # Unread parts of the body would be taken for the next request.
             headers["Connection"] = "close"
             response = JSONResponse(
                 {"error": str(refusal)}, refusal.status, headers=headers
@@ -135,9 +135,9 @@ def create(
     proxies: tuple[forwarding.Network, ...],
     drain: Drain,
 ) -> Starlette:
-    """Returns the application; the options say on which backend it restores.
+    """Creates the application; the options select the backend.
 
-    It answers to the names `hosts`, and believes what the `proxies` forward.
+    It accepts the host names `hosts`, and trusts the headers of `proxies`.
     """
     found = Pictures(models, limits, options)
 
@@ -155,7 +155,7 @@ def create(
             Route("/api/metrics", found.metrics),
             Mount("/", Site(directory=site, html=True)),
         ],
-        # In this order.
+        # Applied in this order.
         middleware=[
             Middleware(Draining, drain),
             Middleware(forwarding.ForwardedHeaders, proxies),
@@ -170,12 +170,12 @@ async def _healthz(_: Request) -> Response:
 
 
 def _check_origin(request: Request) -> None:
-    """Refuses pages of others that a browser here shows."""
+    """Refuses requests from pages of other sites."""
     origin = request.headers.get("origin")
     if not origin:
         return
     page = urlsplit(origin)
-    # Who is not told of the proxy before it does not know the scheme.
+    # Behind an unknown proxy the scheme is unknown, so it is not compared.
     scheme = request.scope.get(forwarding.SCHEME, page.scheme)
     if (page.scheme, page.netloc) != (scheme, request.headers.get("host")):
-        raise Refusal(403, "pages of other sites may not ask this server")
+        raise Refusal(403, "pages of other sites may not use this server")

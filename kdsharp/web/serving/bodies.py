@@ -1,4 +1,4 @@
-"""Reads what is sent, as far as limits allow."""
+"""Reads request bodies within limits."""
 
 import asyncio
 
@@ -8,12 +8,12 @@ from kdsharp.web.serving import forms
 from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.refusals import Refusal
 
-# Of what is too large, so many times the limit is read and dropped.
+# Bodies of up to this many times the limit are read and discarded before refusing.
 _TAKEN_ANYWAY = 4
 
 
 class Bodies:
-    """Reads bodies; together they take no more memory than the limits say."""
+    """Reads request bodies and limits their total memory."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -21,15 +21,15 @@ class Bodies:
 
     @property
     def held(self) -> int:
-        """Bytes of bodies that are here now."""
+        """Bytes of bodies in memory."""
         return self._held
 
     def free(self, body: bytes) -> None:
-        """Says that a body is no longer here."""
+        """Releases a body."""
         self._held -= len(body)
 
     async def read(self, request: Request) -> bytes:
-        """Returns the body, or the file of a form; it counts until it is freed."""
+        """Reads the body, or the file of a form; it counts until `free` is called."""
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -56,7 +56,7 @@ class Bodies:
         try:
             self._check(size)
         except Refusal:
-            # Many hear an answer only once all that they send was taken.
+            # Many clients read the response only after sending the whole body.
             if size <= _TAKEN_ANYWAY * self._limits.bytes:
                 async for _ in request.stream():
                     pass
@@ -66,8 +66,8 @@ class Bodies:
         if size > self._limits.bytes:
             raise Refusal(
                 413,
-                f"the file is larger than {self._limits.megabytes:g} MB, which is the "
-                "most that this server takes",
+                f"the file is larger than {self._limits.megabytes:g} MB, the limit of "
+                "this server",
             )
         if self._held > self._limits.bytes_at_once:
-            raise Refusal(503, "too many pictures arrive at once", again=5)
+            raise Refusal(503, "too many simultaneous uploads", again=5)

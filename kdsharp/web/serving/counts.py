@@ -1,11 +1,11 @@
-"""What a server counts, as Prometheus reads it."""
+"""Metrics of the server, for Prometheus."""
 
 import time
 from collections import Counter
 
 
 class Counts:
-    """Requests for pictures by status, and what they took."""
+    """Counts requests by status, time and bytes."""
 
     def __init__(self):
         self._started = time.time()
@@ -17,13 +17,13 @@ class Counts:
         self._statuses[status] += 1
 
     def sharpened(self, seconds: float, taken: int, given: int) -> None:
-        """Counts a picture that was sharpened, bytes in and out."""
+        """Counts a sharpened picture."""
         self._seconds += seconds
         self._taken += taken
         self._given += given
 
     def text(self, *, waiting: int, held: int, answers: int) -> str:
-        """Returns everything, a line each."""
+        """All metrics in Prometheus' text format."""
         done = self._statuses[200]
         lines = [
             *_told("kdsharp_requests_total", "counter", "Requests for pictures."),
@@ -31,7 +31,11 @@ class Counts:
                 f'kdsharp_requests_total{{status="{status}"}} {count}'
                 for status, count in sorted(self._statuses.items())
             ),
-            *_told("kdsharp_seconds", "summary", "From a whole body to its answer."),
+            *_told(
+                "kdsharp_seconds",
+                "summary",
+                "Time from the complete upload to the answer.",
+            ),
             f"kdsharp_seconds_sum {self._seconds:.6f}",
             f"kdsharp_seconds_count {done}",
         ]
@@ -43,7 +47,7 @@ class Counts:
                 self._taken,
             ),
             ("bytes_given_total", "counter", "Bytes of their answers.", self._given),
-            ("waiting", "gauge", "Pictures at work or in line.", waiting),
+            ("waiting", "gauge", "Pictures in progress or in the queue.", waiting),
             ("held_bytes", "gauge", "Bytes of bodies in memory.", held),
             ("answer_bytes", "gauge", "Bytes of answers not yet taken.", answers),
             ("start_seconds", "gauge", "When the server began.", self._started),

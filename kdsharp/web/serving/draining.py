@@ -1,4 +1,4 @@
-"""A server that is told to stop: what it has begun ends, what comes new is refused."""
+"""Graceful stop: finishes requests in progress and refuses new ones."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {"Retry-After": "5", "Connection": "close"}
-# Seconds in which a refused body is read and dropped: many hear an answer only then.
+# Seconds for reading and discarding a refused body, which many clients require before
+# they read the answer.
 _FOR_BODY = 2
 
 
 class Drain:
-    """The requests that are answered now, and whether new ones are."""
+    """Tracks the requests in progress, and whether the server is stopping."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
@@ -26,11 +27,11 @@ class Drain:
 
     @property
     def done(self) -> bool:
-        """Whether it was started and nothing is left to answer."""
+        """Whether the server is stopping and no requests are left."""
         return self.started and not self._limits
 
     def start(self) -> None:
-        """Leaves requests in progress so many seconds, and lets no more begin."""
+        """Refuses new requests, and limits the time of those in progress."""
         self.started = True
         end = asyncio.get_running_loop().time() + self._seconds
         for limit in self._limits:
@@ -38,7 +39,7 @@ class Drain:
 
     @contextlib.asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
-        """Counts a request as long as the context; raises TimeoutError at the end."""
+        """Tracks a request during the context; raises TimeoutError at the limit."""
         async with asyncio.timeout(None) as limit:
             self._limits.add(limit)
             try:
@@ -48,7 +49,7 @@ class Drain:
 
 
 class Draining:
-    """Answers 503 to requests that come after a drain began, or outlast it."""
+    """Answers 503 to requests that arrive or are unfinished while stopping."""
 
     def __init__(self, app: ASGIApp, drain: Drain):
         self._app = app
@@ -85,7 +86,7 @@ class Draining:
 
 
 class Server(uvicorn.Server):
-    """Drains on SIGTERM or Ctrl-C; a second one ends it at once."""
+    """Drains on SIGTERM or Ctrl-C; a second signal ends it at once."""
 
     def __init__(
         self, config: uvicorn.Config, drain: Drain, *, on_start: Callable[[], None]
@@ -98,7 +99,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets=None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        # From here on signals are heard.
+        # Signals are handled from here on.
         self._on_start()
 
     async def on_tick(self, counter: int) -> bool:
@@ -113,7 +114,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ends well after SIGTERM; Ctrl-C is told as everywhere."""
+        """Ends normally after SIGTERM; raises KeyboardInterrupt after Ctrl-C."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -129,5 +130,5 @@ class Server(uvicorn.Server):
 
 
 def _refusal() -> JSONResponse:
-    sentence = "this server is stopping: ask again in a few seconds"
+    sentence = "this server is stopping: try again in a few seconds"
     return JSONResponse({"error": sentence}, 503, headers=_HEADERS)

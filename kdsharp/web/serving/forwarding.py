@@ -1,4 +1,4 @@
-"""What a proxy says of the request that it passes on: X-Forwarded-Host and -Proto."""
+"""Headers of trusted proxies: X-Forwarded-Host and X-Forwarded-Proto."""
 
 import ipaddress
 
@@ -9,27 +9,28 @@ from kdsharp.errors import UserError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Set in a request's scope where a proxy told the scheme that the visitor used.
+# The key in a request's scope for the scheme that a proxy forwarded.
 SCHEME = "kdsharp.forwarded_scheme"
 
 
 def networks(texts: list[str]) -> tuple[Network, ...]:
-    """Returns the addresses, and networks of addresses, of proxies."""
+    """Parses the addresses of proxies, or networks of addresses."""
     found = []
     for text in texts:
         try:
             found.append(ipaddress.ip_network(text, strict=False))
         except ValueError:
             raise UserError(
-                f"--proxy {text!r} is no address: give it as 127.0.0.1 or 10.0.0.0/8"
+                f"--proxy must be an address, such as 127.0.0.1 or 10.0.0.0/8, not "
+                f"{text!r}"
             ) from None
     return tuple(found)
 
 
 class ForwardedHeaders:
-    """Believes what these proxies say, and nobody else.
+    """Applies the forwarding headers of trusted proxies.
 
-    Of several values the last counts: the nearest proxy wrote it.
+    Of several values, the last one counts, which the nearest proxy added.
     """
 
     def __init__(self, app: ASGIApp, proxies: tuple[Network, ...]):
@@ -51,7 +52,7 @@ class ForwardedHeaders:
         if not client:
             return False
         address = ipaddress.ip_address(client[0].partition("%")[0])
-        # What listens for IPv6 shows IPv4 as a part of it.
+        # IPv6 sockets report IPv4 clients as mapped addresses.
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in proxy for proxy in self._proxies)
 

@@ -1,7 +1,8 @@
-"""The names that a server answers to.
+"""The host names that a server accepts.
 
-A page of another name that leads here (DNS rebinding) could otherwise use this server
-from a visitor's browser. An address cannot be made to lead elsewhere: all are answered.
+Without this check, a page whose host name resolves to this server (DNS rebinding) could
+use it from a visitor's browser. IP addresses are always accepted, because they cannot
+be redirected.
 """
 
 import ipaddress
@@ -16,29 +17,29 @@ from kdsharp.errors import UserError
 
 _PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
 _HEADER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:/?#@]+))(?::\d*)?", re.IGNORECASE)
-# Load balancers ask for it by whatever name they like; it tells nothing else.
+# Accepted under any host name, because load balancers use arbitrary ones.
 _FOR_ALL = "/healthz"
 
 
 def is_wildcard(host: str) -> bool:
-    """Whether listening there is listening on every address of this machine."""
+    """Whether listening on this address means all addresses of the machine."""
     return _is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 
 def allowed(listening: str, more: list[str]) -> tuple[str, ...]:
-    """Returns the names answered by a server that listens there; `*.` is any before."""
+    """The accepted host names of a server; names may start with `*.`."""
     for name in more:
         if not (_PATTERN.fullmatch(name) or _is_address(name)):
             raise UserError(
-                f"--allow {name!r} is no host name: give it as sharp.example.org or "
-                "*.example.org"
+                "--allow must be a host name, such as sharp.example.org or "
+                f"*.example.org, not {name!r}"
             )
     own = socket.gethostname() if is_wildcard(listening) else listening
     return tuple(name.lower() for name in ("localhost", own, *more))
 
 
 class AllowedHosts:
-    """Refuses requests for hosts of other names."""
+    """Refuses requests for other host names."""
 
     def __init__(self, app: ASGIApp, names: tuple[str, ...]):
         self._app = app
@@ -50,9 +51,9 @@ class AllowedHosts:
             host = _host(Request(scope).headers.get("host", ""))
             if not self._answers_to(host):
                 sentence = (
-                    f"this server does not answer to the name {host!r}: start it "
+                    f"this server does not accept the host name {host!r}: start it "
+                    "with --allow and that name"
                 )
-                sentence += "with --allow and that name"
                 app = JSONResponse({"error": sentence}, 400)
         await app(scope, receive, send)
 
@@ -64,7 +65,7 @@ class AllowedHosts:
 
 
 def _host(header: str) -> str:
-    """Returns the name without its port, nothing where there is none."""
+    """The host name without its port; empty if there is none."""
     found = _HEADER.fullmatch(header)
     return (found[1] or found[2]).lower() if found else ""
 

@@ -1,14 +1,14 @@
-"""What a server takes on at most."""
+"""The limits of a server."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """`waiting` are pictures in line, `connections` whoever talks at once.
+    """`waiting` pictures may be queued, and `connections` may be open.
 
-    `seconds` is for a body to arrive, and again for a picture to be sharpened; `drain`
-    is for all that is in progress when the server is told to stop.
+    `seconds` limits both the upload and the sharpening of a picture; `drain` limits
+    requests in progress when the server is stopped.
     """
 
     megabytes: float = 32
@@ -20,12 +20,12 @@ class Limits:
 
     @property
     def bytes(self) -> int:
-        """Of one body."""
+        """Maximum size of one body."""
         return round(self.megabytes * 1e6)
 
     @property
     def bytes_at_once(self) -> int:
-        """Of all bodies that arrive or wait."""
+        """Maximum size of all bodies in memory."""
         return self.bytes * (self.waiting + 1)
 
     @property

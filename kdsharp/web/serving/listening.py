@@ -1,4 +1,4 @@
-"""Sockets that servers of this project listen on."""
+"""Listening sockets."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ _BACKLOG = 1024
 
 @contextlib.contextmanager
 def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """Yields a socket that listens on this address."""
+    """Yields a socket that listens on the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -20,8 +20,8 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(
-                f"{host}:{port} cannot be listened on ({reason}): give another --port"
+                f"cannot listen on {host}:{port} ({reason}): give another --port"
             ) from error
-        # Who comes before the rest is ready waits.
+        # Connections before the server is ready wait in the backlog.
         listening.listen(_BACKLOG)
         yield listening

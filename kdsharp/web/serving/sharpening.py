@@ -1,4 +1,4 @@
-"""What a request for a picture asks, and the picture that answers it."""
+"""The API `/api/sharpen`: its parameters and its result."""
 
 import dataclasses
 import re
@@ -20,21 +20,21 @@ _FORMATS = {
     "tiff": "TIFF",
     "avif": "AVIF",
 }
-# By their first bytes, those that are taken: what else Pillow reads is of no use here,
-# and every decoder is one more that can be attacked.
+# The first bytes of accepted formats. Other formats are refused, because every further
+# decoder adds to the attack surface.
 _START = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
 class SharpenRequest:
-    """How to sharpen, and the file wanted; no format is the picture's own."""
+    """The parameters of a request; an empty format means that of the picture."""
 
     options: RestoreOptions
     format: str
 
 
 def parse_request(words: Mapping[str, str], models: tuple[str, ...]) -> SharpenRequest:
-    """Returns what the words of an address ask for."""
+    """Parses the query parameters."""
     unknown = sorted(set(words) - set(_WORDS))
     if unknown:
         raise _unknown(400, "parameter", unknown[0], _WORDS)
@@ -57,15 +57,15 @@ def _number(words: Mapping[str, str], name: str, default: float) -> float:
     try:
         return float(words.get(name, default))
     except ValueError:
-        raise Refusal(400, f"{name} {words[name]!r} is no number") from None
+        raise Refusal(400, f"{name} must be a number, not {words[name]!r}") from None
 
 
 def check(body: bytes) -> None:
-    """Refuses what does not begin as a picture does."""
+    """Refuses bodies that do not start like a supported picture."""
     if not body:
-        raise Refusal(400, "no picture was sent: let it be the body of the request")
+        raise Refusal(400, "no picture was sent: send it as the body of the request")
     if not _START.match(body):
-        raise Refusal(415, "that is no JPG, PNG or WebP")
+        raise Refusal(415, "the file is not a JPG, PNG or WebP")
 
 
 def sharpen(
@@ -74,7 +74,7 @@ def sharpen(
     sharpener: restore.Sharpener,
     progress: Callable[[float], None],
 ) -> tuple[bytes, str]:
-    """Returns the file of the picture, sharpened, and its media type."""
+    """Sharpens a picture file; returns the result and its media type."""
     try:
         picture = pictures.read(body)
         progress(0)
@@ -88,15 +88,15 @@ def sharpen(
                 progress=progress,
             ),
         )
-        format_ = asked.format or pictures.kept_format(picture.details.format)
+        format_ = asked.format or pictures.output_format(picture.metadata.format)
         file = pictures.encode(picture, format_)
     except UserError as error:
         sentence = str(error).removeprefix("standard input: ")
         large = "megapixels" in sentence
-        sentence = sentence.removesuffix(": allow more with --megapixels")
+        sentence = sentence.removesuffix(": raise the limit with --megapixels")
         raise Refusal(413 if large else 422, sentence) from error
     except MemoryError as error:
-        raise Refusal(413, "the picture does not fit into memory") from error
+        raise Refusal(413, "not enough memory for the picture") from error
     return file, f"image/{format_.lower()}"
 
 

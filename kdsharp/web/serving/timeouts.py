@@ -1,16 +1,16 @@
-"""HTTP connections that end when the other side is too slow."""
+"""Ends HTTP connections whose other side is too slow."""
 
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# For a request's first lines to arrive, and for an answer to be taken.
+# Seconds for the headers of a request, and for the client to receive the answer.
 _FOR_HEADERS = 10.0
 _FOR_ANSWER = 60.0
 
 
 def protocol(seconds: float) -> type[asyncio.Protocol]:
-    """Returns the protocol; a request may take `seconds` twice before its answer."""
+    """The protocol of a server; `seconds` limits the upload and the processing each."""
     for_headers = min(_FOR_HEADERS, seconds)
     in_all = 2 * seconds + _FOR_ANSWER
 

@@ -1,4 +1,4 @@
-"""One picture at a time, and a bounded queue of those that wait."""
+"""Processes one picture at a time, with a bounded queue."""
 
 import asyncio
 import math
@@ -12,16 +12,16 @@ from kdsharp.web.serving.limits import Limits
 from kdsharp.web.serving.refusals import Refusal
 
 Result = TypeVar("Result")
-# Of what was measured so far, the newest counts for so much.
+# The weight of the newest measurement in the moving average.
 _NEWEST = 0.2
 
 
 class DeadlineExceeded(Exception):
-    """Raised inside work that took longer than it may."""
+    """Raised inside work that exceeds its time limit."""
 
 
 class WorkQueue:
-    """Does one piece of work after the other, in a thread of its own."""
+    """Runs one task after another in a thread."""
 
     def __init__(self, limits: Limits):
         self._limits = limits
@@ -30,16 +30,17 @@ class WorkQueue:
         self.waiting = 0
 
     async def do(self, work: Callable[[Callable[[float], None]], Result]) -> Result:
-        """Returns what the work returns; it is given what it must call now and then."""
-        # One of those is at work.
+        """Runs a task and returns its result; the task must call `progress`
+        regularly."""
+        # One of the waiting tasks is in progress.
         if self.waiting > self._limits.waiting:
             again = math.ceil(self._usual * self.waiting)
-            raise Refusal(503, "too many pictures wait already", again=again)
+            raise Refusal(503, "the queue is full", again=again)
         over = threading.Event()
         loop = asyncio.get_running_loop()
         self.waiting += 1
         future = loop.run_in_executor(self._pool, self._timed, work, over)
-        # It counts as waiting until it ended, whether or not anybody still waits.
+        # It counts as waiting until it has ended, even if the client is gone.
         future.add_done_callback(self._leave)
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -47,8 +48,8 @@ class WorkQueue:
         except TimeoutError:
             raise Refusal(
                 503,
-                f"the picture was not done within {self._limits.seconds:g} s: send a "
-                "smaller one, or try later",
+                f"the picture was not finished within {self._limits.seconds:g} s: send "
+                "a smaller one, or try again later",
                 again=math.ceil(self._usual),
             ) from None
         finally:
@@ -69,9 +70,9 @@ class WorkQueue:
     def _leave(self, future: asyncio.Future) -> None:
         self.waiting -= 1
         if not future.cancelled():
-            # Nobody may be left to hear it.
+            # Marks the exception as retrieved.
             future.exception()
 
     def close(self) -> None:
-        """Lets nothing more begin."""
+        """Cancels all waiting tasks."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What a video is encoded by, and what it says of itself, read back by PyAV."""
+"""Codecs and metadata of restored videos, read back with PyAV."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.writing import Writer
+from kdsharp.media.video.writing import VideoWriter
 from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import Picture
@@ -73,24 +73,24 @@ class CodecsTest(parameterized.TestCase):
         (Picture("yuv420p", "libvpx-vp9", ()), ".webm", ".mkv", "vp9"),
         (Picture("yuv444p", "ffv1", ()), ".mkv", ".mkv", "ffv1"),
     )
-    def test_a_video_keeps_its_codec(self, picture, given, ending, codec):
+    def test_codec_is_kept(self, picture, given, ending, codec):
         source = films.write(self.folder / f"in{given}", picture)
         out, said = self.restored(source, ending)
         self.assertEqual(self.encoded(out), (codec, picture.pixels))
         self.assertEmpty(said)
 
-    def test_av1_stays_av1_and_takes_no_priority_before_others(self):
+    def test_av1_is_kept_and_leaves_priorities_unchanged(self):
         picture = Picture("yuv420p10le", width=128, height=96, durations=(3600,) * 2)
         source = films.write(self.folder / "in.mp4", picture)
         usual = {os.sched_getscheduler(0)}
-        policies, finish = set(), Writer.finish
+        policies, finish = set(), VideoWriter.finish
 
         def look(writer):
             for path in pathlib.Path("/proc/self/task").iterdir():
                 policies.add(os.sched_getscheduler(int(path.name)))
             finish(writer)
 
-        with mock.patch.object(Writer, "finish", look):
+        with mock.patch.object(VideoWriter, "finish", look):
             first, _ = self.restored(source, ".mkv", "av1")
         self.assertEqual(policies, usual)
         self.assertEqual(os.sched_getscheduler(0), usual.pop())
@@ -99,24 +99,24 @@ class CodecsTest(parameterized.TestCase):
         self.assertEmpty(said)
 
     @parameterized.parameters(
-        (Picture("yuv420p", "mpeg2video", ()), ".ts", ".mp4", "h264", "becomes h264"),
+        (Picture("yuv420p", "mpeg2video", ()), ".ts", ".mp4", "h264", "as h264"),
         # A film of ProRes fits into no WebM, its ten bits fit into AV1.
         (
             Picture("yuv422p10le", "prores_ks", (), 128, 96),
             ".mov",
             ".webm",
             "av1",
-            "pixels of yuv422p10le become yuv420p10le, which libsvtav1 takes",
+            "pixel format yuv422p10le is converted to yuv420p10le for libsvtav1",
         ),
     )
-    def test_what_changes_is_said(self, picture, given, ending, codec, words):
+    def test_changes_are_reported(self, picture, given, ending, codec, words):
         source = films.write(self.folder / f"in{given}", picture)
         out, said = self.restored(source, ending)
         self.assertEqual(self.encoded(out)[0], codec)
         self.assertIn(words, said)
 
     @parameterized.parameters("rt-s-bicubic2", "dncnn17-call")
-    def test_transparency_stays_as_it_is(self, model):
+    def test_transparency_is_kept(self, model):
         # FFmpeg reads 12 bits of ProRes 4444, whoever wrote how many.
         picture = Picture("yuva444p10le", "prores_ks", (), durations=(3600,) * 2)
         source = films.write(self.folder / "in.mov", picture)
@@ -129,13 +129,13 @@ class CodecsTest(parameterized.TestCase):
             self.assertLess(np.abs(apart).max(), 5)
             self.assertGreater(films.view(old, 3).std(), 100)
 
-    def test_transparency_that_goes_is_said(self):
+    def test_dropped_transparency_is_reported(self):
         picture = Picture("yuva444p10le", "prores_ks", ())
         source = films.write(self.folder / "in.mov", picture)
         _, said = self.restored(source, ".mp4", "h264")
-        self.assertIn("libx264 holds no transparency: it is left out", said)
+        self.assertIn("transparency is dropped: libx264 does not support it", said)
 
-    def test_transparency_beside_a_vp9_stream_is_said_to_go(self):
+    def test_dropped_vp9_transparency_is_reported(self):
         picture = Picture("yuva420p", "libvpx-vp9", ())
         source = films.write(
             self.folder / "in.webm",
@@ -143,10 +143,10 @@ class CodecsTest(parameterized.TestCase):
             lambda _, stream: stream.metadata.update({"alpha_mode": "1"}),
         )
         _, said = self.restored(source, ".webm")
-        self.assertIn("its transparency is not read, and left out", said)
+        self.assertIn("its transparency is not supported and is dropped", said)
 
     @parameterized.parameters(".mp4", ".mov")
-    def test_apples_players_know_the_hevc(self, ending):
+    def test_hevc_has_apples_tag(self, ending):
         source = films.write(self.folder / "in.mkv", _HEVC)
         out, _ = self.restored(source, ending)
         with av.open(str(out)) as container:
@@ -154,7 +154,7 @@ class CodecsTest(parameterized.TestCase):
         self.assertEqual(tag, "hvc1")
 
     @parameterized.parameters((None, "hevc"), ("av1", "av1"), ("h264", "h264"))
-    def test_what_a_video_says_of_its_screen_is_kept(self, asked, codec):
+    def test_mastering_display_is_kept(self, asked, codec):
         source = films.write(self.folder / "in.mkv", _GRADED)
         out, said = self.restored(source, ".mkv", asked)
         self.assertEmpty(said)
@@ -169,12 +169,12 @@ class CodecsTest(parameterized.TestCase):
         levels = bytes(frame.side_data[Type.CONTENT_LIGHT_LEVEL])
         self.assertEqual(struct.unpack_from("2I", levels), (900, 300))
 
-    def test_what_a_codec_cannot_say_of_the_screen_is_told(self):
+    def test_dropped_mastering_display_is_reported(self):
         source = films.write(self.folder / "in.mkv", _GRADED)
         _, said = self.restored(source, ".mkv", "ffv1")
-        self.assertIn("ffv1 holds nothing of the screen", said)
+        self.assertIn("metadata is dropped: ffv1 does not support it", said)
 
-    def test_of_two_videos_one_is_restored_and_both_are_there(self):
+    def test_of_two_videos_one_is_restored_and_one_copied(self):
         def second(out, _):
             stream = out.add_stream("ffv1", rate=25, width=32, height=32)
             stream.pix_fmt = "yuv420p"
@@ -190,13 +190,13 @@ class CodecsTest(parameterized.TestCase):
 
         source = films.write(self.folder / "in.mkv", Picture(), second)
         out, said = self.restored(source, ".mkv")
-        self.assertIn("holds 2 videos: stream 0 is restored", said)
+        self.assertIn("contains 2 videos: stream 0 is restored", said)
         self.assertEqual(
             films.packets(source, "video", 1), films.packets(out, "video", 1)
         )
 
     @parameterized.parameters(".mov", ".mp4", ".mkv")
-    def test_what_a_phone_says_of_a_film_is_kept(self, ending):
+    def test_quicktime_metadata_is_kept(self, ending):
         told = {
             "com.apple.quicktime.make": "Maker",
             "com.apple.quicktime.model": "Phone 3",

@@ -1,4 +1,4 @@
-"""How a video ends that does not end well: mistakes, signals, a full disk."""
+"""Videos whose restoration fails or is interrupted: errors, signals, a full disk."""
 
 import os
 import pathlib
@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 import av
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from kdsharp.media.video import restore_file
+from kdsharp.media.video import fields, restore_file
 from tests import waiting
 from tests.cli.running import run
 from tests.media.video import films
@@ -37,62 +38,64 @@ class EndingsTest(parameterized.TestCase):
         self.assertEqual(complaint.count("\n"), 1, complaint)
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
-    def test_what_cannot_be_read_is_named(self):
+    def test_unreadable_inputs_are_named(self):
         text = self.folder / "in.mp4"
         text.write_text("no video, only words")
         self.assert_refused("in.mp4 cannot be read", text, self.out)
-        self.assert_refused("gone.mp4 is no file", self.folder / "gone.mp4", self.out)
+        self.assert_refused(
+            "there is no file .*gone.mp4", self.folder / "gone.mp4", self.out
+        )
         sound = self.folder / "sound.mka"
         with av.open(str(sound), "w") as out:
             films.sound()(out, None)()
-        self.assert_refused("holds no video", sound, self.out)
+        self.assert_refused("contains no video", sound, self.out)
         source = films.write(self.folder / "whole.mp4")
         cut = self.folder / "cut.mp4"
         cut.write_bytes(source.read_bytes()[:2000])
         self.assert_refused("cut.mp4 cannot be read", cut, self.out)
 
     @parameterized.parameters(
-        ("no encoder 'h2645'", ".mp4", "--codec", "h2645"),
+        ("unknown codec 'h2645'", ".mp4", "--codec", "h2645"),
         ("encodes audio", ".mp4", "--codec", "aac"),
         ("does not support", ".webm", "--codec", "h264"),
-        ("ffv1 knows no crf", ".mkv", "--codec", "ffv1", "--crf", "20"),
+        ("ffv1 has no option crf", ".mkv", "--codec", "ffv1", "--crf", "20"),
         ("libx264 takes 0 .* to 51", ".mp4", "--crf", "999"),
         ("libvpx-vp9 takes 0 .* to 63", ".webm", "--codec", "vp9", "--crf", "-1"),
-        ("libx264 does not begin", ".mp4", "--preset", "swift"),
+        ("libx264 cannot be started", ".mp4", "--preset", "swift"),
         ("cannot be written", ".nonsense"),
-        ("has no ending", ""),
+        ("has no extension", ""),
         ("--size must look like 1280x720", ".mp4", "--size", "720p"),
-        ("is no time", ".mp4", "--start", "later"),
+        ("--start must be a time in seconds", ".mp4", "--start", "later"),
         ("ends at 0:00:00.5", ".mp4", "--start", "1:00"),
         ("out of range", ".mp4", "--strength", "-1"),
         ("no weights", ".mp4", "--model", "none-such"),
         ("unknown backend", ".mp4", "--backend", "abacus"),
     )
-    def test_what_cannot_be_done_is_said_first(self, words, ending, *options):
+    def test_errors_are_reported_before_writing(self, words, ending, *options):
         source = films.write(self.folder / "in.mp4")
         out = self.folder / f"out{ending}"
         self.assert_refused(words, source, out, *options)
 
-    def test_a_place_that_takes_no_file_is_named(self):
+    def test_unwritable_outputs_are_named(self):
         source = films.write(self.folder / "in.mp4")
         # Not even the superuser writes there.
         out = pathlib.Path("/proc/nowhere/out.mp4")
-        self.assert_refused(f"{out} cannot be written .*: name another", source, out)
+        self.assert_refused(f"{out} cannot be written .*: give another", source, out)
 
-    def test_odd_sizes_go_where_encoders_take_them(self):
+    def test_odd_sizes_need_an_encoder_that_supports_them(self):
         odd = Picture(codec="ffv1", options=(), width=63, height=47)
         source = films.write(self.folder / "odd.mkv", odd)
-        words = r"no odd size \(63x47\).* --codec vp9"
+        words = r"odd sizes \(63x47\).* --codec vp9"
         self.assert_refused(words, source, self.out)
         out = self.folder / "out.webm"
         self.assertEqual(run("video", source, out, "--codec", "vp9")[0], 0)
         self.assertEqual({(f.width, f.height) for f in films.read(out)}, {(63, 47)})
 
-    def test_a_file_that_is_there_is_kept_unless_told_otherwise(self):
+    def test_existing_files_need_overwrite(self):
         source = films.write(self.folder / "in.mp4")
         self.out.write_text("precious")
         self.assert_refused("exists", source, self.out)
-        self.assert_refused("is the video itself", source, source, "--overwrite")
+        self.assert_refused("is the input itself", source, source, "--overwrite")
         self.assertEqual(self.out.read_text(), "precious")
         status, said, _ = run("video", source, self.out, "--overwrite", "--strength", 0)
         self.assertEqual(status, 0)
@@ -101,16 +104,16 @@ class EndingsTest(parameterized.TestCase):
             self.assertIn(stage, said)
         self.assertLen(films.read(self.out), 12)
 
-    def test_of_a_file_that_breaks_off_the_rest_is_restored(self):
+    def test_truncated_files_are_restored_up_to_their_end(self):
         source = films.write(self.folder / "in.mkv", Picture(durations=(3600,) * 50))
         whole = source.read_bytes()
         source.write_bytes(whole[: len(whole) // 2])
         status, _, complaint = run("video", source, self.out, "--strength", 0)
         self.assertEqual(status, 0)
-        self.assertIn("breaks off at", complaint)
+        self.assertIn("is truncated at", complaint)
         self.assertBetween(len(films.read(self.out)), 15, 35)
 
-    def test_damage_in_the_middle_costs_no_more_than_what_it_touches(self):
+    def test_damage_affects_only_nearby_frames(self):
         source = films.write(
             self.folder / "in.mkv",
             Picture(durations=(3600,) * 50, options=(("qp", "0"), ("g", "5"))),
@@ -125,7 +128,7 @@ class EndingsTest(parameterized.TestCase):
         self.assertGreater(len(times), 30)
         self.assertEqual(times[-1], 49)
 
-    def test_a_change_of_size_is_resized_away(self):
+    def test_frames_of_another_size_are_resized(self):
         stream = b"".join(
             films.write(self.folder / f"{number}.ts", picture).read_bytes()
             for number, picture in enumerate(
@@ -136,7 +139,7 @@ class EndingsTest(parameterized.TestCase):
         source.write_bytes(stream)
         status, _, complaint = run("video", source, self.out)
         self.assertEqual(status, 0, complaint)
-        self.assertIn(f"96x80 become {WIDTH}x{HEIGHT}", complaint)
+        self.assertIn(f"96x80 are resized to {WIDTH}x{HEIGHT}", complaint)
         frames = films.read(self.out)
         self.assertLen(frames, 24)
         self.assertEqual({(f.width, f.height) for f in frames}, {(WIDTH, HEIGHT)})
@@ -154,7 +157,7 @@ class EndingsTest(parameterized.TestCase):
     @parameterized.parameters(
         (".mp4", signal.SIGINT, 130), (".mkv", signal.SIGTERM, 143)
     )
-    def test_a_signal_leaves_a_file_that_plays(self, ending, number, wanted):
+    def test_a_signal_leaves_a_playable_file(self, ending, number, wanted):
         picture = Picture(width=160, height=120, durations=(3600,) * 250)
         source = films.write(self.folder / "in.mp4", picture, films.sound(10))
         out = self.folder / f"out{ending}"
@@ -172,13 +175,35 @@ class EndingsTest(parameterized.TestCase):
             process.send_signal(number)
             complaint = process.communicate()[1]
             self.assertEqual(process.returncode, wanted, complaint)
-            self.assertIn("holds what was done until then", complaint)
+            self.assertIn("contains the video up to 0:00:", complaint)
             self.assertFalse(unfinished.exists())
             if frames := films.read(out):
                 break
         self.assertBetween(len(frames), 1, 249)
         times = [round(float(f.pts * f.time_base) * 25, 1) for f in frames]
         np.testing.assert_allclose(np.diff(times), 1, atol=0.11)
+
+    @parameterized.parameters(".mp4", ".mkv")
+    def test_a_signal_before_the_first_frame_leaves_no_file(self, ending):
+        source = films.write(self.folder / "in.mp4")
+        out = self.folder / f"out{ending}"
+        prepare = fields.FieldwiseRestoration.prepare
+
+        def interrupted(restoration, frame):
+            before = signal.getsignal(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            # The first signal gives the handler back.
+            waiting.until(
+                lambda: signal.getsignal(signal.SIGTERM) != before,
+                "the signal to be handled",
+            )
+            return prepare(restoration, frame)
+
+        with mock.patch.object(fields.FieldwiseRestoration, "prepare", interrupted):
+            status, _, complaint = run("video", source, out)
+        self.assertEqual(status, 143)
+        self.assertRegex(complaint, "SIGTERM: no frame was finished, and nothing was")
+        self.assertEqual(list(self.folder.iterdir()), [source])
 
     @parameterized.parameters(".mp4", ".mkv")
     def test_what_a_killed_run_left_can_be_played_until_the_next_removes_it(
@@ -192,7 +217,7 @@ class EndingsTest(parameterized.TestCase):
         process = self._start(source, out, *how)
         unfinished = self.folder / f".unfinished-{process.pid}-out{ending}"
         waiting.until(
-            lambda: restore_file.plays(unfinished),
+            lambda: restore_file.is_playable(unfinished),
             "a file that plays",
             ended=lambda: process.poll() is not None,
         )
@@ -208,7 +233,7 @@ class EndingsTest(parameterized.TestCase):
             "video", source, out, "--strength", 0, "--duration", 1
         )
         self.assertEqual(status, 0, complaint)
-        self.assertIn(f"removed {unfinished}, which a run that was killed", complaint)
+        self.assertIn(f"removed {unfinished}, left behind by a killed run", complaint)
         self.assertEqual(
             {path.name for path in self.folder.iterdir()},
             {source.name, out.name, elsewhere.name},
@@ -224,7 +249,7 @@ class EndingsTest(parameterized.TestCase):
         process = self._start(source, out, *options, largest=400_000)
         complaint = process.communicate()[1]
         self.assertEqual(process.returncode, 1, complaint)
-        self.assertRegex(complaint, "full: it holds the first 0:00:0")
+        self.assertRegex(complaint, "disk is full: .* contains the first 0:00:0")
         self.assertEqual(
             sorted(p.name for p in self.folder.iterdir()), [source.name, out.name]
         )

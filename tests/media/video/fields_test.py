@@ -1,4 +1,4 @@
-"""Interlaced video, made by FFmpeg's own filter and encoders."""
+"""Interlaced video, created with FFmpeg's filters and encoders."""
 
 import pathlib
 import tempfile
@@ -69,7 +69,7 @@ class FieldsTest(parameterized.TestCase):
         return source
 
     @parameterized.parameters("yuv420p", "yuv422p10le")
-    def test_each_field_is_restored_as_a_picture_of_its_own(self, pixels):
+    def test_fields_are_restored_separately(self, pixels):
         source = self.write(pixels=pixels)
         restore_file.restore(
             source, self.out, RestoreOptions(model=_LUMA), Encoding(codec="ffv1")
@@ -88,7 +88,7 @@ class FieldsTest(parameterized.TestCase):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
 
     @parameterized.parameters(("tff", 2), ("bff", 3))
-    def test_which_field_comes_first_is_kept(self, first, order):
+    def test_field_order_is_kept(self, first, order):
         source = self.write(first, codec="libx264")
         restore_file.restore(source, self.out, RestoreOptions(strength=0))
         for path in (source, self.out):
@@ -98,7 +98,7 @@ class FieldsTest(parameterized.TestCase):
                 self.assertTrue(frame.interlaced_frame)
                 self.assertIn(context.field_order, (order, order + 2))
 
-    def test_other_pixels_stay_interlaced(self):
+    def test_converted_formats_stay_interlaced(self):
         source = self.write(pixels="yuv420p12le")
         restore_file.restore(
             source, self.out, RestoreOptions(strength=0), Encoding(codec="ffv1")
@@ -110,7 +110,7 @@ class FieldsTest(parameterized.TestCase):
             apart = view(old).astype(int) / 4 - view(new)
             self.assertLess(np.abs(apart).max(), 1.01)
 
-    def test_frames_are_made_whole_on_request(self):
+    def test_deinterlace_makes_progressive_frames(self):
         def two_moments(index, frame):
             # The upper field is the earlier, and nothing stands still.
             view(frame)[0::2], view(frame)[1::2] = 40 + 40 * index, 60 + 40 * index
@@ -131,9 +131,11 @@ class FieldsTest(parameterized.TestCase):
             self.assertFalse(frame.interlaced_frame)
             np.testing.assert_allclose(view(frame), 40 + 40 * index, atol=1)
 
-    def test_an_encoder_that_knows_no_fields_is_refused(self):
+    def test_encoders_without_interlacing_are_refused(self):
         source = self.write()
-        with self.assertRaisesRegex(UserError, "libvpx-vp9 does not .*: --deinterlace"):
+        with self.assertRaisesRegex(
+            UserError, "libvpx-vp9 does not .*: use --deinterlace"
+        ):
             restore_file.restore(
                 source,
                 self.folder / "out.webm",

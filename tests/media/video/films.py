@@ -1,4 +1,4 @@
-"""Small videos, made by PyAV from arrays."""
+"""Creates small videos with PyAV."""
 
 import dataclasses
 from collections.abc import Callable

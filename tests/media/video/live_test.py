@@ -1,4 +1,4 @@
-"""Live streams between processes on this machine."""
+"""Live streams between local processes."""
 
 import itertools
 import os
@@ -21,7 +21,7 @@ from absl.testing import absltest, parameterized
 from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.live import inputs, outputs, reading, streaming
-from kdsharp.media.video.live.newest import Newest
+from kdsharp.media.video.live.latest_frame import LatestFrame
 from kdsharp.runtime.options import RestoreOptions
 from tests import waiting
 from tests.media.video import clocks, films
@@ -67,7 +67,7 @@ class LiveTest(parameterized.TestCase):
         return self.start(verb, url, frames, 25, width, height)
 
     @parameterized.parameters("udp", "rtp", "rtsp")
-    def test_a_stream_is_restored_on_its_way(self, scheme):
+    def test_restores_a_stream(self, scheme):
         into, onward = clocks.free_port(), clocks.free_port()
         goal, options = f"{scheme}://127.0.0.1:{onward}", []
         if scheme == "rtsp":
@@ -87,7 +87,7 @@ class LiveTest(parameterized.TestCase):
         self.assertLess(report.latency.median, np.median(delays) / 1000 + 0.01)
 
     @unittest.skipUnless(shutil.which("ffmpeg"), "needs ffmpeg")
-    def test_srt_goes_through_ffmpeg_both_ways(self):
+    def test_srt_uses_ffmpeg_for_input_and_output(self):
         into, onward = (f"srt://127.0.0.1:{clocks.free_port()}" for _ in range(2))
         got = self.folder / "got.mkv"
         source = films.write(self.folder / "in.mp4", Picture(durations=(3600,) * 100))
@@ -133,7 +133,7 @@ class LiveTest(parameterized.TestCase):
         self.addCleanup(end)
 
     @unittest.skipUnless(shutil.which("ffmpeg"), "needs ffmpeg")
-    def test_a_caller_who_never_comes_leaves_no_program_waiting(self):
+    def test_no_program_is_left_waiting_for_a_connection(self):
         url = f"srt://127.0.0.1:{clocks.free_port()}?mode=listener"
 
         def programs() -> bytes:
@@ -152,7 +152,7 @@ class LiveTest(parameterized.TestCase):
         self.assertEqual(programs(), b"")
 
     @unittest.skipUnless(shutil.which("ffplay"), "needs ffplay")
-    def test_a_window_may_be_closed(self):
+    def test_closing_the_window_ends_the_run(self):
         source = films.write(self.folder / "in.mp4", Picture(durations=(3600,) * 500))
         # No screen here: SDL draws on none.
         self.enterContext(mock.patch.dict(os.environ, {"SDL_VIDEODRIVER": "dummy"}))
@@ -172,7 +172,7 @@ class LiveTest(parameterized.TestCase):
         closing.join()
         self.assertBetween(report.frames, 1, 400)
 
-    def test_a_stream_that_stops_and_returns_goes_on_in_the_same_file(self):
+    def test_reconnects_into_the_same_file(self):
         port, out = clocks.free_port(), self.folder / "out.mkv"
         listening = f"tcp://127.0.0.1:{port}?listen=1&listen_timeout=120000"
         first = self.send(listening, 30)
@@ -200,7 +200,7 @@ class LiveTest(parameterized.TestCase):
         shown = np.diff([clocks.told(view(f)) for f in frames]) % 2**16
         self.assertBetween(shown.max(), 200, 2**15)
 
-    def test_a_network_that_is_too_slow_shows_the_newest_frame(self):
+    def test_slow_networks_drop_frames(self):
         picture = Picture(width=160, height=96, durations=(1800,) * 30)
         source = films.write(self.folder / "in.mp4", picture)
         out = self.folder / "out.mkv"
@@ -212,7 +212,7 @@ class LiveTest(parameterized.TestCase):
         last = films.read(out)[-1]
         self.assertAlmostEqual(float(last.pts * last.time_base), 29 / 50, 2)
 
-    def test_sound_goes_along(self):
+    def test_audio_is_copied(self):
         source = films.write(self.folder / "in.mp4", Picture(), films.sound(0.48))
         out = self.folder / "out.mp4"
         self.restore(source, out)
@@ -221,7 +221,7 @@ class LiveTest(parameterized.TestCase):
         self.assertNotEmpty(after)
         self.assertLessEqual(after, before)
 
-    def test_nobody_there_is_a_mistake(self):
+    def test_missing_inputs_and_outputs_are_reported(self):
         port, out = clocks.free_port(), self.folder / "out.mkv"
         with self.assertRaisesRegex(UserError, "cannot be opened"):
             self.restore(f"tcp://127.0.0.1:{port}", out, patience=0.2)
@@ -231,18 +231,18 @@ class LiveTest(parameterized.TestCase):
             self.restore("testsrc=s=64x48", "nowhere", input_format="lavfi")
         self.assertEmpty(list(self.folder.iterdir()))
 
-    def test_who_waits_is_told_at_once_for_what_and_how_long(self):
+    def test_reports_what_it_waits_for(self):
         out = self.folder / "out.mkv"
         with (
             self.assertLogs("kdsharp", "INFO") as logs,
-            self.assertRaisesRegex(UserError, "plug one in, or name another"),
+            self.assertRaisesRegex(UserError, "connect a camera, or name another"),
         ):
             self.restore("/dev/video77", out, patience=0)
         self.assertEqual(
             logs.records[0].getMessage(), "waiting for /dev/video77, 0 s at most"
         )
 
-    def test_what_is_not_there_yet_is_told_once(self):
+    def test_unavailable_inputs_are_reported_once(self):
         camera, asked = inputs.find("/dev/video77", None, {}), itertools.count()
         arrivals = reading.Arrivals(camera, 60, lambda: next(asked) >= 4)
         with (
@@ -252,9 +252,9 @@ class LiveTest(parameterized.TestCase):
             self.assertEmpty(list(arrivals.items()))
         self.assertGreater(sleep.call_count, 1)
         (record,) = logs.records
-        self.assertIn("not there yet: No such file", record.getMessage())
+        self.assertIn("not available yet: No such file", record.getMessage())
 
-    def test_patience_counts_from_when_the_person_began_to_wait(self):
+    def test_patience_counts_from_the_start_of_the_command(self):
         camera = inputs.find("/dev/video77", None, {})
         since = time.monotonic() - 60
         late = reading.Arrivals(camera, 60, lambda: False, since)
@@ -264,18 +264,18 @@ class LiveTest(parameterized.TestCase):
         ):
             list(late.items())
 
-    def test_silence_is_told_in_words_of_this_program(self):
+    def test_silent_streams_time_out(self):
         port, out = clocks.free_port(), self.folder / "out.mkv"
-        words = "nothing came in time; check the address, and that somebody sends"
+        words = "timed out; check the address, and that the sender is running"
         with self.assertRaisesRegex(UserError, words):
             self.restore(f"udp://127.0.0.1:{port}", out, patience=0)
 
     @parameterized.parameters(float("nan"), float("inf"), -1)
-    def test_patience_has_an_end(self, seconds):
-        with self.assertRaisesRegex(UserError, "give seconds, 0 or more"):
+    def test_patience_must_be_finite_and_positive(self, seconds):
+        with self.assertRaisesRegex(UserError, "--patience must be at least 0 seconds"):
             self.restore("camera", self.folder / "out.mkv", patience=seconds)
 
-    def test_a_file_that_is_there_is_kept(self):
+    def test_existing_files_are_kept(self):
         out = self.folder / "out.mkv"
         out.write_text("precious")
         source = films.write(self.folder / "in.mp4")
@@ -283,7 +283,7 @@ class LiveTest(parameterized.TestCase):
             self.restore(source, out)
         self.assertEqual(out.read_text(), "precious")
 
-    def test_names_stand_for_what_ffmpeg_opens(self):
+    def test_names_are_resolved_for_ffmpeg(self):
         self.assertEqual(inputs.find("/dev/video3", None, {}).format, "v4l2")
         grab = inputs.find("udp://127.0.0.1:5000", None, {"fifo_size": "7"})
         self.assertEqual(dict(grab.options)["fifo_size"], "7")
@@ -296,9 +296,9 @@ class LiveTest(parameterized.TestCase):
         self.assertEqual(loop.codec, "rawvideo")
 
 
-class NewestTest(absltest.TestCase):
-    def test_who_takes_gets_the_latest_and_the_rest_is_counted(self):
-        place = Newest()
+class LatestFrameTest(absltest.TestCase):
+    def test_returns_the_latest_frame_and_counts_dropped_ones(self):
+        place = LatestFrame()
         for number in range(5):
             place.put(number)
         place.add("sound")

@@ -1,4 +1,4 @@
-"""Stages that overlap: order, bounds, failures, and the time each took."""
+"""The pipeline: order, bounds, failures and timing."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class PipelineTest(absltest.TestCase):
             [stage.name for stage in found], ["count", "square", "collect"]
         )
 
-    def test_what_is_fast_waits_for_what_is_slow(self):
+    def test_fast_stages_wait_for_slow_ones(self):
         begun, ahead = [], []
         release = threading.Semaphore(0)
 
@@ -46,7 +46,7 @@ class PipelineTest(absltest.TestCase):
         # Two queues of four, and what each of three threads has in its hands.
         self.assertLessEqual(max(ahead), 2 * 4 + 3)
 
-    def test_stages_work_at_the_same_time(self):
+    def test_stages_run_in_parallel(self):
         # Each waits for the other, which a pipeline of one thread could never do.
         meeting = threading.Barrier(2, timeout=waiting.PATIENCE)
 
@@ -79,7 +79,7 @@ class PipelineTest(absltest.TestCase):
         self.assertEqual(done, sorted(done))
         self.assertEqual(threading.active_count(), before)
 
-    def test_what_the_caller_raises_ends_it(self):
+    def test_exceptions_of_the_caller_end_all_stages(self):
         def interrupted():
             raise KeyboardInterrupt
 
@@ -88,7 +88,7 @@ class PipelineTest(absltest.TestCase):
             pipeline.run(iter(int, 1), "endless", [Stage("a", id)], interrupted)
         self.assertEqual(threading.active_count(), before)
 
-    def test_waiting_is_no_work(self):
+    def test_waiting_does_not_count_as_busy(self):
         stages = [
             Stage("rest", lambda x: x),
             # So long that the rest is idle beside it on a busy machine, too.

@@ -1,4 +1,4 @@
-"""What happens to the pixels of a video, read back from lossless files."""
+"""The pixels of restored videos, read back from lossless files."""
 
 import pathlib
 import tempfile
@@ -8,7 +8,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 from scipy import ndimage
 
-from kdsharp.media.video import restore_file, seam
+from kdsharp.media.video import restore_file, split_screen
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.restoring import Restoration
 from kdsharp.runtime import planes
@@ -46,7 +46,7 @@ class PixelsTest(parameterized.TestCase):
         ("yuv422p10le", 1, "studio", 10),
         ("gray", 1, "studio", 8),
     )
-    def test_luma_is_restored_in_its_range_and_colour_is_untouched(
+    def test_luma_is_restored_and_chroma_unchanged(
         self, pixels, range_number, range_, depth
     ):
         picture = Picture(
@@ -67,7 +67,7 @@ class PixelsTest(parameterized.TestCase):
             for index in range(1, len(old.planes)):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
 
-    def test_pictures_of_full_range_keep_their_bytes(self):
+    def test_full_range_video_keeps_its_values(self):
         picture = Picture(
             pixels="yuvj420p", codec="mjpeg", options=(), colour=(2, 5, 1, 1)
         )
@@ -78,7 +78,7 @@ class PixelsTest(parameterized.TestCase):
             for index in range(3):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
 
-    def test_frames_of_another_size_are_told_of_once(self):
+    def test_frames_of_another_size_are_reported_once(self):
         restoration = Restoration(RestoreOptions(model=_LUMA, strength=0))
         usual = films.frames(Picture(durations=(3600,) * 4))
         large = films.frames(Picture(width=96, height=80, durations=(3600,) * 4))
@@ -88,11 +88,11 @@ class PixelsTest(parameterized.TestCase):
                     self.assertEqual((frame.width, frame.height), (WIDTH, HEIGHT))
         self.assertEqual(
             [record.getMessage() for record in logs.records],
-            [f"frames of 96x80 become {WIDTH}x{HEIGHT}"],
+            [f"frames of 96x80 are resized to {WIDTH}x{HEIGHT}"],
         )
 
     @parameterized.parameters("yuv444p", "yuv444p10le")
-    def test_a_network_of_rgb_sees_rgb(self, pixels):
+    def test_rgb_networks_get_rgb(self, pixels):
         picture = Picture(pixels=pixels, colour=(1, 1, 1, 1), durations=(3600,))
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
@@ -111,7 +111,7 @@ class PixelsTest(parameterized.TestCase):
         self.assertLess(np.abs(found - wanted).max(), 3.1)
         self.assertLess(np.abs(found - wanted).mean(), 0.6)
 
-    def test_pictures_of_rgb_become_yuv_of_the_matrix_they_are_tagged_with(self):
+    def test_rgb_video_is_converted_with_its_matrix(self):
         picture = Picture(pixels="bgr0", codec="ffv1", options=(), durations=(3600,))
         before, after = self.restored(picture, strength=0)
         self.assertEqual(before[0].format.name, "bgr0")
@@ -121,10 +121,10 @@ class PixelsTest(parameterized.TestCase):
         self.assertEqual(after[0].format.name, "yuv444p")
         self.assertLess(np.abs(found - wanted).max(), 1.1)
 
-    def test_left_of_the_seam_is_what_came_in(self):
+    def test_split_screen_shows_the_original_on_the_left(self):
         before, after = self.restored(Picture(durations=(3600,)), compare=True)
         network = planes.create(_LUMA, WIDTH, HEIGHT)
-        place = seam.place(WIDTH)
+        place = split_screen.column(WIDTH)
         old, new = view(before[0]), view(after[0])
         self.assertEqual(place, WIDTH // 2)
         np.testing.assert_array_equal(new[:, : place - 1], old[:, : place - 1])
@@ -138,7 +138,7 @@ class PixelsTest(parameterized.TestCase):
         np.testing.assert_array_equal(view(plain[0]), view(sized[1][0]))
 
     @parameterized.parameters("yuv420p", "yuv420p10le")
-    def test_a_network_at_half_the_size_sees_what_pillow_would_show_it(self, pixels):
+    def test_resizing_for_the_network_matches_pillow(self, pixels):
         half = WIDTH // 2, HEIGHT // 2
         depth = 10 if pixels.endswith("10le") else 8
         picture = Picture(pixels=pixels, durations=(3600,))
@@ -154,7 +154,7 @@ class PixelsTest(parameterized.TestCase):
         np.testing.assert_array_equal(view(after[0], 1), view(before[0], 1))
 
     @parameterized.parameters("yuv420p", "yuv420p10le")
-    def test_an_unsharp_mask_adds_what_a_blur_of_one_pixel_takes_away(self, pixels):
+    def test_unsharp_mask_matches_scipy(self, pixels):
         picture = Picture(pixels=pixels, durations=(3600,) * 2)
         before, after = self.restored(picture, strength=0, unsharp=0.5)
         self.assertEqual([f.pts for f in before], [f.pts for f in after])

@@ -1,4 +1,5 @@
-"""What a video carries beside its picture, read back by PyAV."""
+"""Audio, subtitles, attachments and metadata of restored videos, read back with
+PyAV."""
 
 import pathlib
 import tempfile
@@ -16,7 +17,7 @@ from kdsharp.runtime.options import RestoreOptions
 from tests.media.video import films
 from tests.media.video.films import UNEVEN, Picture
 
-# What is carried does not depend on what becomes of the pixels.
+# Copied streams do not depend on how the pixels are restored.
 _AS_IT_IS = RestoreOptions(strength=0)
 _LINES = [(40, 160, "Hello"), (200, 400, "again")]
 
@@ -73,7 +74,7 @@ def _words(path):
     return found
 
 
-class CarryingTest(parameterized.TestCase):
+class RemuxTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         folder = tempfile.TemporaryDirectory()
@@ -86,7 +87,7 @@ class CarryingTest(parameterized.TestCase):
         return out
 
     @parameterized.parameters(".mp4", ".mov", ".mkv")
-    def test_times_of_frames_that_follow_no_rate_are_kept(self, ending):
+    def test_variable_frame_rates_are_kept(self, ending):
         picture = Picture(durations=UNEVEN)
         source = films.write(self.folder / "in.mp4", picture)
         found = films.read(self.carried(source, ending))
@@ -100,7 +101,7 @@ class CarryingTest(parameterized.TestCase):
     @parameterized.parameters(
         (".mp4", ".mp4"), (".mp4", ".mkv"), (".mkv", ".mov"), (".mkv", ".ts")
     )
-    def test_sound_is_copied_byte_by_byte(self, given, ending):
+    def test_audio_is_copied_unchanged(self, given, ending):
         source = films.write(
             self.folder / f"in{given}", Picture(), films.sound(), films.sound(0.4)
         )
@@ -117,7 +118,7 @@ class CarryingTest(parameterized.TestCase):
             if ending != ".mov":  # QuickTime's own codes lack this one.
                 self.assertEqual(container.streams.audio[0].language, "deu")
 
-    def test_sound_that_the_container_does_not_hold_is_encoded_anew(self):
+    def test_unsupported_audio_is_reencoded(self):
         source = films.write(self.folder / "in.mp4", Picture(), films.sound())
         out = self.carried(source, ".webm")
         with av.open(str(out)) as container:
@@ -153,7 +154,7 @@ class CarryingTest(parameterized.TestCase):
         self.assertEqual(_words(out), _LINES)
 
     @parameterized.parameters(".mp4", ".mkv", ".mov")
-    def test_chapters_tags_colours_and_shape_are_kept(self, ending):
+    def test_chapters_tags_colours_and_aspect_ratio_are_kept(self, ending):
         colour = (1, 9, 9, 18)
         source = films.write(
             self.folder / "in.mkv", Picture(colour=colour), _chapters, _tags
@@ -181,7 +182,7 @@ class CarryingTest(parameterized.TestCase):
     @parameterized.product(
         ending=(".mp4", ".mov", ".mkv"), turn=((90, False), (180, True))
     )
-    def test_how_to_turn_and_mirror_the_picture_is_kept(self, ending, turn):
+    def test_display_matrix_is_kept(self, ending, turn):
         degrees, mirrored = turn
 
         def turned(out, stream):
@@ -203,7 +204,7 @@ class CarryingTest(parameterized.TestCase):
         ("yuv420p10le", "av1", "libdav1d"),
         ("yuv422p10le", "prores", "prores"),
     )
-    def test_bits_and_colour_resolution_are_kept(self, pixels, codec, wanted):
+    def test_bit_depth_and_subsampling_are_kept(self, pixels, codec, wanted):
         source = films.write(self.folder / "in.mkv", Picture(pixels=pixels))
         out = self.carried(source, ".mkv", codec=codec)
         with av.open(str(out)) as container:
@@ -224,7 +225,7 @@ class CarryingTest(parameterized.TestCase):
             self.assertEqual(attached.mimetype, "font/ttf")
             self.assertEqual(attached.name, "font.ttf")
 
-    def test_streams_that_are_default_stay_so(self):
+    def test_default_streams_stay_default(self):
         def mark(out, _):
             out.streams.audio[1].disposition = Disposition.default
             out.streams.audio[0].disposition = Disposition(0)
@@ -240,7 +241,7 @@ class CarryingTest(parameterized.TestCase):
         self.assertEqual(marks, [False, True])
 
     @parameterized.parameters(".mp4", ".mkv")
-    def test_a_part_begins_and_ends_where_it_is_asked_to(self, ending):
+    def test_start_and_duration(self, ending):
         picture = Picture(options=(("qp", "0"), ("g", "4")), durations=(3600,) * 24)
         source = films.write(
             self.folder / "in.mp4",
@@ -269,7 +270,7 @@ class CarryingTest(parameterized.TestCase):
         self.assertEqual(_words(out), [(0, 160, "early"), (260, 360, "late")])
         self.assertEqual(_told(out), [(0.0, 0.24, "Second")])
 
-    def test_a_recording_whose_clock_is_late_starts_at_zero(self):
+    def test_timestamps_start_at_zero(self):
         source = films.write(self.folder / "in.ts", Picture(begin=5 * 90000))
         first = films.read(source)[0]
         self.assertGreater(first.pts * first.time_base, 1)

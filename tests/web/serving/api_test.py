@@ -1,4 +1,4 @@
-"""The API over HTTP: what it gives, what it refuses, and how it stands a line."""
+"""The HTTP API: results, refusals and the queue."""
 
 import concurrent.futures
 import http.client
@@ -87,7 +87,7 @@ class ApiTest(parameterized.TestCase):
         apart = np.abs(found.astype(int) - wanted)
         self.assertLessEqual(apart.mean(), 0 if format_ == "PNG" else 3)
 
-    def test_a_form_holds_the_picture(self):
+    def test_accepts_forms(self):
         body = _file("PNG")
         form, kind = _form(("note", None, b"no file"), ("file", "photo.png", body))
         answer, content = self._sharpen(form, **{"Content-Type": kind})
@@ -95,21 +95,21 @@ class ApiTest(parameterized.TestCase):
         self.assertEqual(content, self._sharpen(body)[1])
 
     @parameterized.parameters(0, 2)
-    def test_a_form_of_no_or_several_pictures_is_refused(self, number):
+    def test_forms_must_contain_one_file(self, number):
         files = [("file", "photo.png", _file("PNG"))] * number
         form, kind = _form(("note", None, b"no file"), *files)
         answer, content = self._sharpen(form, **{"Content-Type": kind})
         self.assertEqual(answer.status, 400)
         self.assertEqual(
             json.loads(content)["error"],
-            f"a form must hold one picture, not {number}",
+            f"a form must contain one file, not {number}",
         )
 
     def test_a_form_without_boundary_is_refused(self):
         answer, _ = self._sharpen(b"x", **{"Content-Type": "multipart/form-data"})
         self.assertEqual(answer.status, 400)
 
-    def test_exif_stays(self):
+    def test_exif_is_kept(self):
         exif = Image.Exif()
         exif[0x010E] = "a name"
         answer, content = self._sharpen(_file("JPEG", exif=exif), "format=png")
@@ -118,13 +118,13 @@ class ApiTest(parameterized.TestCase):
 
     @parameterized.parameters(
         (b"", "", 400, "no picture was sent"),
-        (b"GIF89a and so on", "", 415, "that is no JPG, PNG or WebP"),
+        (b"GIF89a and so on", "", 415, "the file is not a JPG, PNG or WebP"),
         (b"\xff\xd8\xff\xe0 nonsense", "", 422, "it is damaged"),
         ("cut", "", 422, "it is damaged"),
-        ("large", "", 413, "it claims more than 0.5 megapixels"),
+        ("large", "", 413, "it has more than 0.5 megapixels"),
         ("heavy", "", 413, "the file is larger than 2 MB"),
         ("good", "strength=2", 400, "strength 2 is out of range"),
-        ("good", "strength=much", 400, "strength 'much' is no number"),
+        ("good", "strength=much", 400, "strength must be a number, not 'much'"),
         ("good", "strength=nan", 400, "strength nan is out of range"),
         (
             "good",
@@ -140,7 +140,7 @@ class ApiTest(parameterized.TestCase):
             "unknown parameter 'stength'; choose one of: model, strength",
         ),
     )
-    def test_refuses_in_a_sentence(self, body, words, status, sentence):
+    def test_invalid_requests_are_one_sentence(self, body, words, status, sentence):
         if isinstance(body, str):
             whole = _file("PNG")
             body = {
@@ -153,7 +153,7 @@ class ApiTest(parameterized.TestCase):
         self.assertEqual(answer.status, status)
         self.assertIn(sentence, json.loads(content)["error"])
 
-    def test_a_line_that_is_full_says_when_to_come_again(self):
+    def test_a_full_queue_answers_503_with_retry_after(self):
         body = _file("PNG", 360, 240)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = [
@@ -171,7 +171,7 @@ class ApiTest(parameterized.TestCase):
         answer, _ = self._sharpen(_file("PNG"))
         self.assertEqual(answer.status, 200)
 
-    def test_tells_its_health_and_its_counts(self):
+    def test_health_and_metrics(self):
         self._sharpen(b"nothing of use")
         answer, content = self._ask("/api/health")
         self.assertEqual(answer.status, 200)
@@ -184,7 +184,7 @@ class ApiTest(parameterized.TestCase):
         self.assertRegex(text, r"(?m)^kdsharp_waiting 0$")
         self.assertRegex(text, r"(?m)^kdsharp_held_bytes 0$")
 
-    def test_pages_of_others_are_refused(self):
+    def test_requests_from_other_origins_are_refused(self):
         answer, _ = self._sharpen(_file("PNG"), Origin="http://evil.example")
         self.assertEqual(answer.status, 403)
         answer, _ = self._ask("/", Host="evil.example")
@@ -192,7 +192,7 @@ class ApiTest(parameterized.TestCase):
         answer, _ = self._sharpen(_file("PNG"), Origin=self.address.rstrip("/"))
         self.assertEqual(answer.status, 200)
 
-    def test_the_page_comes_isolated_and_nothing_else_of_the_disk(self):
+    def test_serves_only_the_page_with_isolation_headers(self):
         for path in ("/", "/engine/worker.js"):
             answer, _ = self._ask(path)
             self.assertEqual(answer.status, 200)
@@ -203,10 +203,10 @@ class ApiTest(parameterized.TestCase):
         for path in ("/../setup.py", "/..%2f..%2fetc/passwd", "//etc/passwd"):
             self.assertEqual(self._ask(path)[0].status, 404)
 
-    def test_a_port_that_is_taken_is_told(self):
+    def test_a_port_in_use_is_reported(self):
         status, _, complaints = run("serve", "--port", self.port)
         self.assertEqual(status, 2)
-        self.assertRegex(complaints, "cannot be listened on .*give another --port")
+        self.assertRegex(complaints, "cannot listen on .*give another --port")
         self.assertLen(complaints.splitlines(), 1)
 
     @parameterized.parameters(
@@ -214,7 +214,7 @@ class ApiTest(parameterized.TestCase):
         (("--waiting", "0"), "--waiting must be greater than 0, not 0"),
         (("--models", "nobody"), "no weights 'nobody'"),
     )
-    def test_a_mistake_gets_one_sentence(self, arguments, words):
+    def test_user_errors_are_one_sentence(self, arguments, words):
         status, _, complaints = run("serve", *arguments)
         self.assertEqual(status, 2)
         self.assertIn(words, complaints)

@@ -1,4 +1,4 @@
-"""Requests to a server on this machine, and a picture for them."""
+"""Requests to a local server, and a picture for them."""
 
 import http.client
 import io

@@ -1,4 +1,4 @@
-"""SIGTERM to a server at work: what it has begun ends, what is new is refused."""
+"""SIGTERM: requests in progress are finished and new ones refused."""
 
 import concurrent.futures
 import contextlib
@@ -69,7 +69,7 @@ class DrainingTest(parameterized.TestCase):
             self.assertIn(wanted, sharp)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
-    def test_a_picture_at_work_is_finished(self):
+    def test_pictures_in_progress_are_finished(self):
         with (
             servers.serving(*_MODELS) as (_, port, process),
             concurrent.futures.ThreadPoolExecutor(1) as pool,
@@ -89,7 +89,7 @@ class DrainingTest(parameterized.TestCase):
             self.assertEqual(asked.result()[0].status, 200)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
-    def test_what_outlasts_the_limit_is_refused(self):
+    def test_requests_beyond_the_limit_are_refused(self):
         body = asking.photograph()
         with servers.serving(*_MODELS, "--drain", 0.5) as (_, port, process):
             with _half_sent(port, body) as client:
@@ -112,7 +112,7 @@ class DrainingTest(parameterized.TestCase):
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
-    def test_ctrl_c_drains_and_is_told(self):
+    def test_ctrl_c_drains(self):
         with servers.serving(*_MODELS) as (_, _, process):
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(waiting.PATIENCE), 130)

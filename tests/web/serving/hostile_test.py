@@ -1,4 +1,4 @@
-"""A thousand uploads that mean no good, all over loopback, leave the server serving."""
+"""A thousand hostile uploads over loopback leave the server running."""
 
 import asyncio
 import contextlib
@@ -148,7 +148,7 @@ def _status(line: bytes) -> int:
 
 @absltest.skipIf(not _CAN, "starlette, uvicorn and onnx are not installed")
 class HostileTest(absltest.TestCase):
-    def test_a_thousand_of_them_leave_it_serving(self):
+    def test_survives_1000_hostile_uploads(self):
         limits = ["--megabytes", 4, "--megapixels", 2, "--seconds", _SECONDS]
         # Most of them shall come as far as to be decoded.
         limits += ["--waiting", _AT_ONCE]

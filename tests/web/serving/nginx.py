@@ -1,4 +1,4 @@
-"""A real nginx before a server, as its own documentation sets it up."""
+"""A real nginx in front of a server, configured as its documentation says."""
 
 import contextlib
 import pathlib

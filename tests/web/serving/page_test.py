@@ -1,4 +1,4 @@
-"""The page that a server without a built site shows: it sharpens by the API."""
+"""The page of a server without a built site, which uses the API."""
 
 import io
 
@@ -15,14 +15,14 @@ from tests.web.serving import servers
 
 @absltest.skipIf(not optional.installed("starlette"), "starlette is not installed")
 class PageTest(browser.PageTest):
-    def test_pictures_go_to_the_server_and_come_back(self):
+    def test_pictures_are_sharpened_by_the_server(self):
         photograph = Image.fromarray(data.astronaut()).resize((150, 110))
         file = io.BytesIO()
         photograph.save(file, "PNG")
         with servers.serving("--models", "rt-s-call") as (address, _, _):
             page = self.open(address)
             self.assertEqual(page.inner_text("#engine-told"), "on the server")
-            self.assertIn("sent to the server", page.inner_text("#where"))
+            self.assertIn("sent to this page's server", page.inner_text("#where"))
             page.set_input_files(
                 "#file", {"name": "a.png", "mimeType": "", "buffer": file.getvalue()}
             )

@@ -1,4 +1,4 @@
-"""Who is answered: under which names, and behind a proxy."""
+"""Accepted host names, and requests through a proxy."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ class NamesTest(parameterized.TestCase):
         "a.example.org",
         "a.b.example.org:443",
     )
-    def test_visitors_of_every_address_and_allowed_name_are_answered(self, host):
+    def test_addresses_and_allowed_names_are_accepted(self, host):
         answer, _ = asking.ask(self.port, "/", Host=host)
         self.assertEqual(answer.status, 200)
         answer, content = asking.ask(
@@ -57,12 +57,12 @@ class NamesTest(parameterized.TestCase):
         "127.0.0.1.evil.example",
         "",
     )
-    def test_other_names_are_refused_in_a_sentence(self, host):
+    def test_other_host_names_are_refused(self, host):
         answer, content = asking.ask(self.port, "/api/metrics", Host=host)
         self.assertEqual(answer.status, 400)
-        self.assertIn("does not answer to the name", json.loads(content)["error"])
+        self.assertIn("does not accept the host name", json.loads(content)["error"])
 
-    def test_health_is_told_to_all_who_ask(self):
+    def test_healthz_is_served_under_any_name(self):
         answer, content = asking.ask(self.port, "/healthz", Host="pod-7.internal")
         self.assertEqual((answer.status, json.loads(content)), (200, {"status": "ok"}))
         with socket.create_connection(("127.0.0.1", self.port)) as old:
@@ -70,7 +70,7 @@ class NamesTest(parameterized.TestCase):
             old.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
             self.assertStartsWith(old.makefile("rb").readline(), b"HTTP/1.1 200")
 
-    def test_forwarded_headers_count_for_nothing_unless_asked_for(self):
+    def test_forwarded_headers_are_ignored_by_default(self):
         told = {"X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "https"}
         answer, _ = asking.ask(self.port, "/", **told)
         self.assertEqual(answer.status, 200)
@@ -79,12 +79,12 @@ class NamesTest(parameterized.TestCase):
         self.assertEqual(answer.status, 400)
 
     @parameterized.parameters(
-        (("--allow", "http://a.example"), "--allow 'http://a.example' is no host name"),
-        (("--allow", "*example.org"), "--allow '*example.org' is no host name"),
-        (("--proxy", "nginx"), "--proxy 'nginx' is no address: give it as 127.0.0.1"),
+        (("--allow", "http://a.example"), "*.example.org, not 'http://a.example'"),
+        (("--allow", "*example.org"), "--allow must be a host name"),
+        (("--proxy", "nginx"), "--proxy must be an address, such as 127.0.0.1"),
         (("--drain", "0"), "--drain must be greater than 0, not 0"),
     )
-    def test_a_mistake_gets_one_sentence(self, arguments, words):
+    def test_user_errors_are_one_sentence(self, arguments, words):
         status, _, complaints = run("serve", *arguments)
         self.assertEqual(status, 2)
         self.assertIn(words, complaints)
@@ -117,14 +117,14 @@ class ProxyTest(parameterized.TestCase):
             answer, _ = asking.ask(port, "/", Host="evil.example")
             self.assertEqual(answer.status, 400)
 
-    def test_the_nearest_proxy_has_the_last_word(self):
+    def test_nearest_proxy_takes_precedence(self):
         told = {"X_Forwarded_Host": "evil.example, sharp.example"}
         self.assertEqual(self._sharpen(self.port, "https://sharp.example", **told), 200)
         told = {"X_Forwarded_Host": "sharp.example, evil.example"}
         self.assertEqual(self._sharpen(self.port, "https://sharp.example", **told), 400)
 
     @absltest.skipIf(not nginx.PROGRAM, nginx.WHY_NOT)
-    def test_proxies_of_other_addresses_are_not_believed(self):
+    def test_other_proxies_are_not_trusted(self):
         with (
             servers.serving(*_MODEL, "--proxy", "192.0.2.1") as (_, behind, _),
             nginx.before(behind) as port,

@@ -1,4 +1,4 @@
-"""`kdsharp serve` in a process of its own, as people run it."""
+"""`kdsharp serve` in a process of its own."""
 
 import contextlib
 import os

@@ -1,7 +1,6 @@
-"""Live: the newest frame first, and what comes late is dropped.
+"""Live video: always processes the latest_frame frame and drops late ones.
 
-`inputs` and `outputs` say what a name on the command line stands for, `reading` gives
-frames as they arrive and comes back when the stream does, `newest` hands over no
-frame but the latest, `streaming` joins them. Latency is measured from the packet that
-comes in to the packet that goes out.
+`inputs` and `outputs` interpret the names on the command line, `reading` yields frames
+as they arrive and reconnects, `latest_frame` hands over the latest frame, `streaming`
+joins them. Latency is measured from incoming to outgoing packet.
 """

@@ -1,4 +1,4 @@
-"""What a live input's name stands for: a camera, the screen, an address, a file."""
+"""Live inputs by name: a camera, the screen, an address or a file."""
 
 import dataclasses
 import os
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from kdsharp.errors import UserError
 
-# Enough to learn what a stream holds; by default FFmpeg looks for five seconds.
+# Shortens FFmpeg's analysis of a stream, which takes five seconds by default.
 _PROBE = {"analyzeduration": "1000000", "fflags": "+discardcorrupt"}
 _UDP = {"overrun_nonfatal": "1", "fifo_size": "50000"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """What is opened, and how it behaves.
+    """How an input is opened, and how it behaves.
 
-    `paced` plays what would come at once, at its own pace; `returns` says that it may
-    stop and come back. `advice` is for who cannot open it.
+    `paced` inputs are read at their frame rate, `returns` allows reconnecting, and
+    `advice` is shown when it cannot be opened.
     """
 
     url: str
@@ -27,11 +27,11 @@ class Input:
     paced: bool = False
     returns: bool = True
     program: bool = False
-    advice: str = "check it, and what --input-format and --input-option say of it"
+    advice: str = "check it, and --input-format and --input-option"
 
 
 def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
-    """Returns the input of that name; a format and options of FFmpeg's come on top."""
+    """Interprets the name of an input; a given format and options take precedence."""
 
     def made(url, kind=None, own=(), **how) -> Input:
         together = tuple({**dict(own), **options}.items())
@@ -41,21 +41,21 @@ def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
     if format_ is not None:
         return made(name, paced=format_ == "lavfi", returns=format_ != "lavfi")
     if name == "screen":
-        advice = "a screen is taken from a display, which DISPLAY names under X11"
+        advice = "under X11, set DISPLAY to the display to capture"
         return made(*_SCREENS.get(sys.platform, _X11), advice=advice)
     if name == "camera" or name.startswith("/dev/video"):
         if name == "camera" and sys.platform not in _CAMERAS:
             raise UserError(
-                "which camera? Name it as ffmpeg does: --input-format dshow "
-                "'video=NAME'"
+                "no default camera is known here: name it as ffmpeg does, with "
+                "--input-format dshow 'video=NAME'"
             )
         url, kind = _CAMERAS.get(sys.platform, ("", "v4l2"))
-        advice = "plug one in, or name another, such as /dev/video1"
+        advice = "connect a camera, or name another, such as /dev/video1"
         return made(url if name == "camera" else name, kind, advice=advice)
     scheme = name.partition("://")[0] if "://" in name else ""
     if scheme and scheme != "file":
         own = {**_PROBE, **(_UDP if scheme == "udp" else {})}
-        advice = "check the address, and that somebody sends there"
+        advice = "check the address, and that the sender is running"
         return made(name, own=own.items(), program=scheme == "srt", advice=advice)
     path = Path(name.removeprefix("file://"))
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""How long frames were on their way."""
+"""Latency of frames."""
 
 import collections
 import math
@@ -6,12 +6,12 @@ import threading
 
 import numpy as np
 
-# So many of the latest are remembered, whatever the whole comes to.
+# Statistics cover this many of the latest frames.
 _MEMORY = 1000
 
 
 class Latency:
-    """Times from when a frame came in to when it went out, in seconds."""
+    """Seconds from the arrival of a frame to its output."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -19,15 +19,15 @@ class Latency:
         self._latest = collections.deque(maxlen=_MEMORY)
         self.most = 0.0
 
-    def came(self, key: int, moment: float) -> None:
-        """Notes when the frame of that key came in."""
+    def arrived(self, key: int, moment: float) -> None:
+        """Records the arrival of a frame."""
         with self._lock:
             self._arrived[key] = moment
             while len(self._arrived) > _MEMORY:
                 self._arrived.pop(next(iter(self._arrived)))
 
-    def went(self, key: int, moment: float) -> None:
-        """Notes when it went out."""
+    def left(self, key: int, moment: float) -> None:
+        """Records the output of a frame."""
         with self._lock:
             if (arrived := self._arrived.pop(key, None)) is not None:
                 self._latest.append(moment - arrived)
@@ -35,11 +35,11 @@ class Latency:
 
     @property
     def median(self) -> float:
-        """Half of the latest took no longer."""
+        """The median of the latest frames."""
         return self.percentile(50)
 
     def percentile(self, share: float) -> float:
-        """So many in a hundred of the latest took no longer; not a number for none."""
+        """A percentile of the latest frames; NaN if there are none."""
         with self._lock:
             latest = list(self._latest)
         return float(np.percentile(latest, share)) if latest else math.nan

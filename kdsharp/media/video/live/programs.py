@@ -1,4 +1,4 @@
-"""FFmpeg's own programs, where they do what PyAV's libraries were built without."""
+"""FFmpeg's programs, for features that PyAV's libraries are built without."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from kdsharp.errors import UserError
 
 _QUIET = ("-hide_banner", "-loglevel", "error")
 
-# Long enough to see what streams there are; by default five seconds go by.
+# Shortens the analysis of the stream, which takes five seconds by default.
 _SOON = ("-fflags", "nobuffer", "-probesize", "100000", "-analyzeduration", "300000")
 
 
@@ -18,7 +18,7 @@ def _found(program: str, what: str) -> str:
 
 
 def window(title: str) -> subprocess.Popen:
-    """Returns ffplay with a window that shows the NUT it is fed."""
+    """Starts ffplay, which shows NUT from its standard input in a window."""
     command = [
         _found("ffplay", "a window"),
         *_QUIET,
@@ -30,7 +30,7 @@ def window(title: str) -> subprocess.Popen:
 
 
 def sender(url: str) -> subprocess.Popen:
-    """Returns ffmpeg that sends the transport stream it is fed to that address."""
+    """Starts ffmpeg, which sends a transport stream from its standard input."""
     command = [
         _found("ffmpeg", url.partition(":")[0]),
         *_QUIET,
@@ -41,7 +41,7 @@ def sender(url: str) -> subprocess.Popen:
 
 
 def receiver(url: str) -> subprocess.Popen:
-    """Returns ffmpeg that gives what comes from that address as a transport stream."""
+    """Starts ffmpeg, which receives a stream and writes it to standard output."""
     command = [
         _found("ffmpeg", url.partition(":")[0]),
         *_QUIET,
@@ -57,7 +57,7 @@ def receiver(url: str) -> subprocess.Popen:
 
 
 def end(process: subprocess.Popen | None) -> None:
-    """Ends the program; what it was fed it first shows or sends."""
+    """Ends the program after it has processed its input."""
     if process is None:
         return
     if process.stdin:
@@ -68,6 +68,6 @@ def end(process: subprocess.Popen | None) -> None:
     try:
         process.wait(2)
     except subprocess.TimeoutExpired:
-        # One that still waits for somebody to call hears no less.
+        # A program that still waits for a connection does not end by itself.
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""Frames as they arrive, from an input that may stop and return."""
+"""Frames of a live input as they arrive, with reconnection."""
 
 import logging
 import time
@@ -9,29 +9,30 @@ import av
 from av.codec.context import Flags
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import failures
+from kdsharp.media.video import ffmpeg_errors
 from kdsharp.media.video.live import programs
 from kdsharp.media.video.live.inputs import Input
 
 logger = logging.getLogger(__name__)
 
 BASE = Fraction(1, 90000)
-# Frames are a millisecond apart at least: Matroska counts in these.
-_APART = 90
-"""What frames count their time in, whatever their stream does."""
+"""The time base of all frames, whatever that of their stream."""
 
-# Seconds: between attempts to open, and for which an open stream may be silent.
+# Frames are at least a millisecond apart, the resolution of Matroska.
+_APART = 90
+
+# Seconds between attempts to open, and the time limit for data from an open stream.
 _ATTEMPT, _SILENCE = 0.5, 3.0
 
-# A clock that is off by more than this has jumped.
+# A clock that is off by more seconds than this has jumped.
 _JUMP = 2.0
 
 
 class Arrivals:
-    """An input; what comes is timed by a clock that begins with the first frame.
+    """A live input with a continuous clock that starts at the first frame.
 
-    Times are the stream's own as long as its clock goes on; when it jumps, or the
-    stream is gone for a while, they go on from when it returned.
+    Timestamps follow the stream's own clock. If it jumps, or if the stream is
+    interrupted, they continue from the time of its return.
     """
 
     shift, length = Fraction(0), None
@@ -56,27 +57,27 @@ class Arrivals:
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, as far as the stream says."""
+        """The frame rate that the stream declares."""
         return self.video.average_rate or self.video.guessed_rate or Fraction(25)
 
     def start(self) -> None:
-        """Lets the clock begin now, with the frame that came last."""
+        """Starts the clock now, at the most recent frame."""
         self._begin = time.monotonic()
 
     def cut(self) -> None:
-        """Ends the program that is waited for, so that nobody waits any more."""
+        """Kills the external program, so that nobody waits for it any more."""
         if program := self._program:
             program.kill()
 
     def items(self) -> Iterator[tuple[av.VideoFrame | av.Packet, float]]:
-        """Yields frames and other packets, each with the moment when it arrived."""
+        """Yields frames and other packets, each with its time of arrival."""
         while self._open():
             finite = bool(self.container.duration) or not self._wanted.returns
             try:
                 yield from self._until_it_stops()
                 reason = "it ended"
             except av.FFmpegError as error:
-                reason = failures.words(error)
+                reason = ffmpeg_errors.describe(error)
             self._close()
             if self._stopped() or finite:
                 return
@@ -88,10 +89,10 @@ class Arrivals:
             )
 
     def _open(self) -> bool:
-        """Returns whether the input opened before patience, or the work, ended."""
+        """Opens the input; returns False if the time limit or the work ended first."""
         now = time.monotonic()
         until = (self._since or now) + self._patience
-        # Who was slow to begin still makes one attempt.
+        # Make at least one attempt, even after a slow start.
         timeout, self._since = max(until - now, _SILENCE), None
         told = self._begin is not None
         while not self._stopped():
@@ -105,13 +106,13 @@ class Arrivals:
                 if late or isinstance(error, av.OptionNotFoundError):
                     raise UserError(
                         f"{self._wanted.name} cannot be opened: "
-                        f"{failures.words(error)}; {self._wanted.advice}"
+                        f"{ffmpeg_errors.describe(error)}; {self._wanted.advice}"
                     ) from error
                 if not told:
                     logger.info(
-                        "%s is not there yet: %s",
+                        "%s is not available yet: %s",
                         self._wanted.name,
-                        failures.words(error),
+                        ffmpeg_errors.describe(error),
                     )
                 told = True
                 time.sleep(_ATTEMPT)
@@ -137,9 +138,9 @@ class Arrivals:
         )
         self.video = self.container.streams.best("video")
         if self.video is None or self.video.codec_context is None:
-            raise UserError("it holds no video that a decoder here knows")
+            raise UserError("it holds no video in a supported codec")
         context = self.video.codec_context
-        # A frame must not wait for those after it.
+        # Frame threads would delay frames.
         context.thread_type = "SLICE"
         context.flags |= int(Flags.low_delay)
         kinds = {
@@ -175,7 +176,7 @@ class Arrivals:
                 came.pop(next(iter(came)))
 
     def _paced(self, packet: av.Packet) -> float:
-        """Returns when the packet came, which of a file is when its time has come."""
+        """The time of arrival of a packet; for files, waits until its time has come."""
         now = time.monotonic()
         if not self._wanted.paced or packet.dts is None:
             return now
@@ -196,7 +197,7 @@ class Arrivals:
         return self._offset
 
     def _time(self, frame: av.VideoFrame, moment: float) -> None:
-        """Sets the frame's time, later than that of any before."""
+        """Sets the frame's timestamp, later than that of all frames before."""
         base = frame.time_base or self.video.time_base
         if frame.pts is None:
             elapsed = moment - (self._begin or moment)
@@ -210,7 +211,7 @@ class Arrivals:
         self._last[-1] = ticks
 
     def _anchored(self, packet: av.Packet, moment: float) -> bool:
-        """Returns whether the packet's time is one that can be written."""
+        """Shifts the packet's timestamps; returns whether they can be written."""
         base, stamp, index = packet.time_base, packet.dts, packet.stream_index
         if stamp is None or self._offset is None or index not in self._same:
             return False

@@ -1,4 +1,4 @@
-"""A live stream is restored while it comes in."""
+"""Restores a live stream."""
 
 import contextlib
 import dataclasses
@@ -17,25 +17,25 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from kdsharp.base import atomic_files
 from kdsharp.base.signals import Interruption
 from kdsharp.errors import UserError
-from kdsharp.media.video import failures, pipeline, progress, restore_file, writing
+from kdsharp.media.video import ffmpeg_errors, pipeline, progress, restore_file, writing
 from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.fields import FieldwiseRestoration
-from kdsharp.media.video.live import inputs, outputs, programs
+from kdsharp.media.video.live import cameras, inputs, outputs, programs
 from kdsharp.media.video.live.latency import Latency
-from kdsharp.media.video.live.newest import Newest
+from kdsharp.media.video.live.latest_frame import LatestFrame
 from kdsharp.media.video.live.reading import Arrivals
 from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
-# Seconds: how often the display is renewed, how long a lost receiver is left alone,
-# and how long a reader that waits for a packet is waited for.
-_GLANCE, _RETRY, _PATIENCE = 0.2, 1.0, 1.0
+# Seconds: the interval of the status line, the delay before reconnecting to a receiver,
+# and the time limit for the reading thread to end.
+_POLL, _RETRY, _PATIENCE = 0.2, 1.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """What was done, what was not, and how long it took."""
+class LiveReport:
+    """Statistics of a live run."""
 
     frames: int
     dropped: int
@@ -47,17 +47,17 @@ class Report:
     def __str__(self) -> str:
         rate = self.frames / self.seconds if self.seconds else 0
         words = (
-            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} a second, "
+            f"{self.frames:,} frames in {self.seconds:.1f} s, {rate:.1f} per second, "
             f"{self.dropped:,} dropped; {self.latency}"
         )
         if self.returned:
-            words += f"; the input returned {self.returned} times"
+            words += f"; the input reconnected {self.returned} times"
         return f"{words}\n" + progress.split(self.stages, self.frames, self.seconds)
 
 
 class Live:
-    """Three threads: one reads, one restores, one writes; none waits for a frame
-    that is not the newest."""
+    """Three threads that read, restore and write; each works on the latest_frame frame
+    only."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Live:
         self._restoration = FieldwiseRestoration(options)
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
-        self._came, self._done = Newest(), Newest()
-        self._writer: writing.Writer | None = None
+        self._came, self._done = LatestFrame(), LatestFrame()
+        self._writer: writing.VideoWriter | cameras.CameraWriter | None = None
         self._program: subprocess.Popen | None = None
         self._like: av.VideoFrame | None = None
         self._not_before = 0.0
@@ -98,23 +98,24 @@ class Live:
 
     @property
     def dropped(self) -> int:
-        """Frames that came and did not go out."""
+        """The number of frames that came in and did not go out."""
         return self._came.dropped + self._done.dropped + self.lost
 
     @property
     def returned(self) -> int:
-        """How often the input stopped and came back."""
+        """How often the input was interrupted and came back."""
         return self._arrivals.returned
 
-    def run(self, glance: Callable[[], bool]) -> None:
-        """Returns at the end, or when `glance`, called now and then, says stop."""
+    def run(self, poll: Callable[[], bool]) -> None:
+        """Runs until the end, or until `poll`, which is called periodically, is
+        true."""
         for thread in self._threads:
             thread.start()
         reader, *others = self._threads
         try:
             while any(thread.is_alive() for thread in self._threads):
-                self._threads[-1].join(_GLANCE)
-                if glance() or self._failure or not self._threads[-1].is_alive():
+                self._threads[-1].join(_POLL)
+                if poll() or self._failure or not self._threads[-1].is_alive():
                     break
         finally:
             self._stop.set()
@@ -129,7 +130,7 @@ class Live:
         if self._failure:
             raise self._failure
 
-    def _guarded(self, call: Callable[[], None], following: Newest | None) -> None:
+    def _guarded(self, call: Callable[[], None], following: LatestFrame | None) -> None:
         try:
             call()
         except BaseException as failure:
@@ -140,14 +141,14 @@ class Live:
                 following.end()
 
     def _read(self) -> None:
-        # Reading is mostly waiting, which is no work: no time is taken here.
+        # Reading is not timed, because it mostly waits.
         for item, moment in self._arrivals.items():
             if not isinstance(item, av.VideoFrame):
                 if self._writer:
                     self._done.add(item)
                 continue
             if self.first is None:
-                # What comes while the network is made ready waits in its queue.
+                # Frames that arrive while the network compiles stay in the queue.
                 self._like = self._restoration.prepare(item)
                 self._begin()
                 self._arrivals.start()
@@ -175,11 +176,11 @@ class Live:
                 raise
 
     def _is_closed(self, error: BaseException) -> bool:
-        """Returns whether this is but a window that somebody closed."""
+        """Whether the error only means that the window was closed."""
         return self._output.kind == "window" and isinstance(error, BrokenPipeError)
 
     def _attempt(self, packets: list, timed: tuple | None) -> None:
-        """Writes; an address that fails is given time, and begun anew."""
+        """Writes; if an address fails, closes it and retries later."""
         if (writer := self._writer) is None:
             self.lost += timed is not None
             return
@@ -197,28 +198,33 @@ class Live:
             elif not self._output.returns:
                 raise
             else:
-                self._lose(failures.words(error))
+                self._lose(ffmpeg_errors.describe(error))
 
     def _lose(self, reason: str) -> None:
-        logger.warning("%s is lost (%s): trying again", self._output.name, reason)
+        logger.warning("%s failed (%s): reconnecting", self._output.name, reason)
         self._writer.abandon()
         programs.end(self._program)
         self._not_before = time.monotonic() + _RETRY
         self._writer = self._program = None
 
     def _put_out(
-        self, writer: writing.Writer, frame: av.VideoFrame, moment: float
+        self, writer: writing.VideoWriter, frame: av.VideoFrame, moment: float
     ) -> None:
         keys = writer.frame(frame)
-        self.latency.came(frame.pts, moment)
+        self.latency.arrived(frame.pts, moment)
         now = time.monotonic()
         for key in keys:
-            self.latency.went(key, now)
+            self.latency.left(key, now)
         self.frames += 1
 
     def _begin(self) -> None:
-        """Opens the output; done by who reads, whose streams it is made after."""
+        """Opens the output; called by the reading thread, whose streams it needs."""
         url = self._output.url
+        if self._output.kind == "camera":
+            rate = float(self._arrivals.rate)
+            self._writer = cameras.CameraWriter(self._like, rate)
+            logger.info("choose %s as the camera of a call", self._writer.device)
+            return
         if self._output.kind == "window":
             self._program = programs.window(self._output.name)
         elif self._output.kind == "program":
@@ -230,14 +236,14 @@ class Live:
             self._output.name,
             self._output.format,
             self._output.options,
-            "check the address, or the device, and that somebody listens",
+            "check the address or the device, and that the receiver is running",
         )
         try:
-            self._writer = writing.Writer(
+            self._writer = writing.VideoWriter(
                 target, self._arrivals, self._like, self._encoding
             )
         except UserError:
-            # Who was there at the beginning may come back.
+            # A receiver that was there at the start may come back.
             if self.first is None:
                 raise
             programs.end(self._program)
@@ -257,63 +263,65 @@ def restore(
     duration: float | None = None,
     patience: float = 30.0,
     overwrite: bool = False,
-) -> Report:
-    """Restores until the stream ends, `duration` is over, or a signal comes.
+) -> LiveReport:
+    """Restores until the stream ends, `duration` has passed, or a signal arrives.
 
-    A file is whole up to that frame, as is one whose disk is full. `patience` counts
-    from the call on.
+    An output file is complete up to that frame, also if the disk is full. `patience` is
+    the time limit for the input, counted from the call.
     """
     since = time.monotonic()
     if not 0 <= patience < math.inf:
-        raise UserError(f"--patience is {patience:g}: give seconds, 0 or more")
+        raise UserError(f"--patience must be at least 0 seconds, not {patience:g}")
     found = inputs.find(source, input_format, input_options or {})
     output = outputs.find(out, output_format)
     with contextlib.ExitStack() as stack:
         stopped = None
         if output.kind == "file":
-            writing.check_free(Path(output.url), overwrite)
+            writing.check_target(Path(output.url), overwrite)
         if found.returns:
             logger.info("waiting for %s, %g s at most", found.name, patience)
         if output.kind == "file":
             path = Path(output.url)
-            writing.clear(path)
+            writing.remove_leftovers(path)
             unfinished = stack.enter_context(atomic_files.atomic_write(path))
             output = dataclasses.replace(output, url=str(unfinished))
         try:
-            report = _watched(
+            report = _run_with_status(
                 Live(found, output, options, encoding, patience, since), duration
             )
         except (OSError, av.FFmpegError) as error:
-            full = output.kind == "file" and failures.disk_is_full(error)
-            if not full or not restore_file.plays(unfinished):
-                raise UserError(f"{out} fails: {failures.words(error)}") from error
-            stopped = restore_file.full(
-                path, unfinished, "make room, and begin another"
+            full = output.kind == "file" and ffmpeg_errors.disk_is_full(error)
+            if not full or not restore_file.is_playable(unfinished):
+                raise UserError(
+                    f"{out} fails: {ffmpeg_errors.describe(error)}"
+                ) from error
+            stopped = restore_file.disk_full_error(
+                path, unfinished, "free some space and start again"
             )
     if stopped:
         raise stopped
     return report
 
 
-def _watched(live: Live, duration: float | None) -> Report:
-    """Runs it under the eyes of a person: signals, and a line that tells how it is."""
+def _run_with_status(live: Live, duration: float | None) -> LiveReport:
+    """Runs with signal handling and a status line."""
     bar = tqdm.tqdm(bar_format="{desc}", disable=None, mininterval=0)
     with Interruption() as interruption, logging_redirect_tqdm(), bar:
 
-        def glance() -> bool:
-            bar.set_description_str(_line(live))
+        def poll() -> bool:
+            bar.set_description_str(_status_line(live))
             over = duration is not None and live.first is not None
             return interruption.signal is not None or (
                 over and time.monotonic() - live.first >= duration
             )
 
-        live.run(glance)
+        live.run(poll)
     if live.first is None and interruption.signal:
         raise KeyboardInterrupt
     if live.first is None:
-        raise UserError(f"{live.name}: no frame came")
+        raise UserError(f"{live.name}: no frame was received")
     seconds = time.monotonic() - (live.first or time.monotonic())
-    return Report(
+    return LiveReport(
         live.frames,
         live.dropped,
         live.returned,
@@ -323,11 +331,11 @@ def _watched(live: Live, duration: float | None) -> Report:
     )
 
 
-def _line(live: Live) -> str:
+def _status_line(live: Live) -> str:
     if live.first is None:
         return "waiting for the first frame"
     seconds = max(time.monotonic() - live.first, 1e-3)
     return (
-        f"{seconds:.0f} s, {live.frames / seconds:.1f} frames a second, "
+        f"{seconds:.0f} s, {live.frames / seconds:.1f} frames per second, "
         f"{live.dropped} dropped, {live.latency}"
     )

@@ -1,6 +1,6 @@
-// A call to oneself: both ends of a connection in this page, no server between.
+// A test call: both ends of a WebRTC connection in this page, without a server.
 
-/** Sends the stream and returns the connection's far end. */
+/** Sends the stream through the connection and returns the receiving end. */
 export async function call(stream) {
   const [near, far] = [new RTCPeerConnection(), new RTCPeerConnection()];
   near.onicecandidate = ({ candidate }) => candidate && far.addIceCandidate(candidate);
@@ -15,7 +15,7 @@ export async function call(stream) {
   await near.setRemoteDescription(far.localDescription);
   return {
     stream: await arrived,
-    /** Returns frames, width, height and fps as received. */
+    /** Statistics of the received video: frames, width, height and fps. */
     async received() {
       for (const report of (await far.getStats()).values())
         if (report.type === "inbound-rtp" && report.kind === "video")

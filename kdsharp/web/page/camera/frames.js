@@ -1,9 +1,13 @@
-// Frames of video, restored: of luma and colour apart only luma is touched, of RGB all
-// three take what luma was given.
+// Restores frames of video. In YUV frames only luma changes; in RGB frames the residual of
+// luma is added to all three channels.
 
 import { FULL, open, STUDIO } from "./planes.js";
 
 const SEAM = 2;
+
+/** The timestamp of a frame; some browsers report invalid ones for canvases. */
+const stamp = ({ timestamp }) =>
+  Number.isSafeInteger(timestamp) ? timestamp : Math.round(1000 * performance.now());
 
 /** Restores frames of any size with one network. */
 export class Frames {
@@ -13,7 +17,7 @@ export class Frames {
   #size = "";
   #canvas;
   strength = 1;
-  // Where frames as they came end and restored ones begin, or null.
+  // The position (0 to 1) left of which frames stay as they are, or null.
   split = null;
 
   constructor(network, capabilities) {
@@ -29,18 +33,18 @@ export class Frames {
     return this.#size;
   }
 
-  /** Returns a VideoFrame like the one given, restored; that one is closed. */
+  /** Restores a VideoFrame; returns a new one and closes the given one. */
   async restore(frame) {
     try {
       const { x, y, width: w, height: h } = frame.visibleRect;
       const [width, height] = [w & ~1, h & ~1];
-      // Of a size that a camera lacks, browsers send another and say how to show it.
+      // For sizes that a camera lacks, browsers deliver another size and a display size.
       if (Math.abs(frame.displayWidth - w) > 1 || Math.abs(frame.displayHeight - h) > 1)
         return await this.#resized(frame);
       const plane = await this.#open(width, height);
       const rect = { x, y, width, height };
       const luma = /^(I4|NV12)/.test(frame.format ?? "");
-      // Colour of 4:4:4 needs more room than there is behind luma.
+      // 4:4:4 chroma does not fit behind luma in the buffer.
       if (luma && frame.allocationSize({ rect }) <= plane.input.length)
         return await this.#ofPlanes(plane, frame, rect);
       return await this.#ofColours(frame, rect);
@@ -51,23 +55,21 @@ export class Frames {
 
   async #ofPlanes(plane, frame, rect) {
     const { width, height } = rect;
-    const { format, timestamp, duration, colorSpace } = frame;
+    const { format, duration, colorSpace } = frame;
+    const timestamp = stamp(frame);
     const bytes = frame.allocationSize({ rect });
-    const layout = await frame.copyTo(plane.input, { rect });
+    await frame.copyTo(plane.input, { rect });
     const levels = colorSpace.fullRange ? FULL : STUDIO;
     const sharp = await plane.run({ ...levels, strength: this.strength });
     this.#join(plane, sharp, width, height, levels.black + levels.span);
-    // One array holds both, or the restored plane comes back to where it was.
-    let [data, start] = [plane.input, 0];
-    if (sharp.buffer === data.buffer) {
-      start = Math.min(sharp.byteOffset, data.byteOffset);
-      const last = Math.max(sharp.byteOffset + sharp.length, data.byteOffset + bytes);
-      data = new Uint8Array(sharp.buffer, start, last - start);
-      start = plane.input.byteOffset - start;
-      layout[0] = { offset: sharp.byteOffset - data.byteOffset, stride: plane.stride };
-    } else plane.input.set(sharp);
-    for (const part of layout.slice(1)) part.offset += start;
-    const wish = { format, timestamp, layout, codedWidth: width, codedHeight: height };
+    // Firefox and WebKit ignore `layout`, so the planes are stored contiguously.
+    for (let y = 0; y < height; y++)
+      plane.input.set(
+        sharp.subarray(y * plane.stride, y * plane.stride + width),
+        y * width,
+      );
+    const data = plane.input.subarray(0, bytes);
+    const wish = { format, timestamp, codedWidth: width, codedHeight: height };
     if (duration) wish.duration = duration;
     return new VideoFrame(data, { ...wish, colorSpace: colorSpace.toJSON() });
   }
@@ -75,8 +77,11 @@ export class Frames {
   async #ofColours(frame, rect) {
     const { width, height } = rect;
     const pixels = new Uint8ClampedArray(4 * width * height);
-    await frame.copyTo(pixels, { rect, format: "RGBA" });
-    return this.#coloured(pixels, width, height, frame.timestamp);
+    // Not every browser can convert the channel order.
+    const own = /^(RGB|BGR)[AX]$/.test(frame.format ?? "");
+    await frame.copyTo(pixels, own ? { rect } : { rect, format: "RGBA" });
+    const format = own ? frame.format : "RGBA";
+    return this.#coloured(pixels, width, height, stamp(frame), format);
   }
 
   async #resized(frame) {
@@ -87,21 +92,25 @@ export class Frames {
       });
     this.#canvas.drawImage(frame, 0, 0, width, height);
     const pixels = this.#canvas.getImageData(0, 0, width, height).data;
-    return this.#coloured(pixels, width, height, frame.timestamp);
+    return this.#coloured(pixels, width, height, stamp(frame));
   }
 
-  async #coloured(pixels, width, height, timestamp) {
-    await this.colours(pixels, width, height);
-    const wish = { format: "RGBA", timestamp, codedWidth: width, codedHeight: height };
+  async #coloured(pixels, width, height, timestamp, format = "RGBA") {
+    await this.colours(pixels, width, height, format.startsWith("B") ? 2 : 0);
+    const wish = { format, timestamp, codedWidth: width, codedHeight: height };
     return new VideoFrame(pixels, wish);
   }
 
-  /** Restores RGBA pixels where they are. */
-  async colours(pixels, width, height) {
+  /** Restores RGBA pixels in place; `red` is 2 for BGRA. */
+  async colours(pixels, width, height, red = 0) {
     const plane = await this.#open(width, height);
     const { input, stride } = plane;
     for (let n = 0, at = 0; at < pixels.length; n++, at += 4)
-      input[n] = 0.299 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2] + 0.5;
+      input[n] =
+        0.299 * pixels[at + red] +
+        0.587 * pixels[at + 1] +
+        0.114 * pixels[at + 2 - red] +
+        0.5;
     const sharp = await plane.run({ ...FULL, strength: this.strength });
     const seam = this.#seam(width);
     for (let y = 0, n = 0; y < height; y++)

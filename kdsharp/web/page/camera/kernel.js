@@ -1,17 +1,17 @@
-// Runs a network's own WebAssembly on planes of luma, row by row. Every layer keeps the
-// last rows that it made, so that what comes next finds them near.
+// Runs a network's WebAssembly module on luma planes, row by row. Each layer keeps its
+// latest rows in a ring buffer for the next layer, which is good for the cache.
 
 const PLACES = 8;
 const SLACK = 64;
 const FOLDED = 4;
 const LAST_PLACES = 9;
-// As the module was made: values between layers, and what weights of a filter sum to.
+// As in the module: the limit of values between layers, and the maximum sum of weights.
 const MOST = 32768;
 const MOST_WEIGHTS = 2 ** 31 / MOST - 1;
 
 const up = (value) => Math.ceil(value / SLACK) * SLACK;
 
-/** Returns where things lie in memory for planes of that size, and how much it takes. */
+/** Computes the memory layout for planes of that size. */
 export function layout(kernel, width, height, threads, context = null) {
   const depth = kernel.numbers.length;
   const places = width / 2 + PLACES;
@@ -26,7 +26,7 @@ export function layout(kernel, width, height, threads, context = null) {
   const rings = Array.from({ length: threads }, () =>
     Array.from({ length: depth }, (_, layer) => {
       const size = rowBytes(layer ? kernel.width : FOLDED);
-      // The first convolution's rows are asked for once more where the network skips.
+      // With a skip connection, the rows of the first convolution are needed again later.
       const count = layer === 1 && kernel.skip ? 2 ** Math.ceil(Math.log2(depth)) : 4;
       return {
         at: take(size * count),
@@ -36,13 +36,13 @@ export function layout(kernel, width, height, threads, context = null) {
       };
     }),
   );
-  // Colour lies behind luma, as cameras give it.
+  // Chroma follows luma, as cameras deliver it.
   const frame = take(2 * width * height);
-  // What is written behind a line must not be the next one.
+  // Writes beyond the end of a line must not reach the next line.
   const stride = Math.ceil(width / PLACES) * PLACES;
   const out = take(stride * height);
   const control = take(64);
-  // Of a network with gains, the last layer's numbers as they are now.
+  // The weights of the last layer, scaled by the current gains.
   const gained = context ? take(LAST_PLACES * FOLDED * kernel.width * 2 + 8 * FOLDED) : 0;
   return {
     zeros,
@@ -58,7 +58,7 @@ export function layout(kernel, width, height, threads, context = null) {
   };
 }
 
-/** Returns a function that makes rows `from` to `to`, two lines each, of the plane. */
+/** Returns a function that restores rows `from` to `to` (of two lines each) of a plane. */
 export function rows(instance, kernel, places, thread) {
   const { fold, first, inner, last } = instance.exports;
   const { zeros, frame, out, stride, width, height, memory } = places;
@@ -69,7 +69,7 @@ export function rows(instance, kernel, places, thread) {
   const at = ({ at: start, size, count: many }, row) =>
     row < 0 || row >= all ? zeros : start + (row % many) * size;
 
-  /** Puts the zeros behind a row that was written beyond its end. */
+  /** Restores the zeros after the end of a row. */
   const close = (ring, row) => {
     const end = at(ring, row) + (count + 1) * ring.channels * 2;
     bytes.fill(0, end, end + ring.channels * 2);
@@ -109,7 +109,7 @@ export function rows(instance, kernel, places, thread) {
   };
 }
 
-/** Returns a function that multiplies what goes into the last layer by gains. */
+/** Returns a function that scales the kernel of the last layer by gains. */
 export function gainer(kernel, places, { last, scale }) {
   const { buffer } = places.memory;
   const count = LAST_PLACES * kernel.width * FOLDED;

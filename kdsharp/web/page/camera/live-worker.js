@@ -1,14 +1,17 @@
-// Beside the page: frames in, restored frames out, the newest first.
+// The worker that restores frames of a track, always the newest one.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { Frames } from "./frames.js";
+import { inWorker } from "./ways.js";
 
 const OFTEN = 500;
 
 let frames;
+// The canvas for pages that display bitmaps.
+let drawn;
 const seen = { frames: 0, spent: [], last: null, dropped: 0, told: 0, shown: 0 };
 
-/** Counts a frame; what came between it and the one before was left out. */
+/** Counts a frame, and the frames that were dropped before it. */
 function count(timestamp, rate, spent) {
   if (seen.last !== null && rate) {
     const between = ((timestamp - seen.last) / 1e6) * rate;
@@ -45,11 +48,43 @@ async function stream({ readable, writable, rate }) {
       await writer.write(made);
     }
   } finally {
-    // Whoever stopped one end has no use for the other.
+    // When one end stops, close the other.
     reader.cancel().catch(() => {});
     writer.close().catch(() => {});
     frames.close();
   }
+}
+
+/** Creates the streams in the worker, for browsers that do not offer them in pages. */
+function own({ track, rate }) {
+  const { readable } = new MediaStreamTrackProcessor({ track, maxBufferSize: 1 });
+  const generator = new VideoTrackGenerator();
+  self.postMessage({ track: generator.track }, [generator.track]);
+  return stream({ readable, writable: generator.writable, rate });
+}
+
+async function restored(picture) {
+  if (self.VideoFrame && picture instanceof VideoFrame) {
+    const made = await frames.restore(picture);
+    const canvas = canvasOf(made.displayWidth, made.displayHeight);
+    canvas.drawImage(made, 0, 0);
+    made.close();
+    return drawn.transferToImageBitmap();
+  }
+  const [width, height] = [picture.width & ~1, picture.height & ~1];
+  const canvas = canvasOf(width, height, { willReadFrequently: true });
+  canvas.drawImage(picture, 0, 0);
+  picture.close();
+  const image = canvas.getImageData(0, 0, width, height);
+  await frames.colours(image.data, width, height);
+  canvas.putImageData(image, 0, 0);
+  return drawn.transferToImageBitmap();
+}
+
+function canvasOf(width, height, options) {
+  if (drawn?.width !== width || drawn.height !== height)
+    drawn = new OffscreenCanvas(width, height);
+  return drawn.getContext("2d", options);
 }
 
 const TASKS = {
@@ -57,28 +92,32 @@ const TASKS = {
     frames = new Frames(message.network, message.capabilities);
     TASKS.set(message.options);
     if (message.readable) return stream(message);
+    if (message.track) return own(message);
   },
   set({ strength, split }) {
     if (strength !== undefined) frames.strength = strength;
     if (split !== undefined) frames.split = split;
   },
-  /** Of browsers without streams of frames, one picture as a canvas gives it. */
-  async picture({ pixels, width, height, timestamp, rate }) {
+  /** Restores one picture of a video element, a VideoFrame or an ImageBitmap. */
+  async picture({ picture, timestamp, rate }) {
     const start = performance.now();
-    await frames.colours(pixels, width, height);
+    const bitmap = await restored(picture);
     count(timestamp, rate, performance.now() - start);
-    self.postMessage({ pixels, width, height }, [pixels.buffer]);
+    self.postMessage({ bitmap }, [bitmap]);
   },
 };
 
 self.onmessage = async ({ data }) => {
   try {
     await TASKS[data.task](data);
-    if (data.task === "open" && data.readable) self.postMessage({ ended: true });
+    const streamed = data.readable || data.track;
+    if (data.task === "open" && streamed) self.postMessage({ ended: true });
   } catch (error) {
-    // A track that was stopped is no failure.
+    // A stopped track is not an error.
     if (/abort|closed|close|inactive/i.test(`${error?.name} ${error?.message}`))
       return self.postMessage({ ended: true });
-    self.postMessage({ failed: error.message, sentence: error instanceof Sentence });
+    self.postMessage({ failed: error.message, sentence: error instanceof UserError });
   }
 };
+
+self.postMessage({ inWorker: inWorker() });

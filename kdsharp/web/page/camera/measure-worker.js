@@ -1,4 +1,4 @@
-// Beside the page: how long planes take by one way.
+// The worker that measures the time to restore planes with one backend.
 
 import { STUDIO, ways } from "./planes.js";
 
@@ -12,7 +12,7 @@ self.onmessage = async ({ data: { network, way, capabilities, width, height } })
     for (let n = 0; n < plane.input.length; n++)
       plane.input[n] = (n * 7 + (n >> 7) * 13) % 256;
     const times = [];
-    // The first pays for what the rest is given.
+    // Warm up.
     await plane.run({ ...STUDIO, strength: 1 });
     const end = performance.now() + 1000 * SECONDS;
     while (times.length < LEAST || (performance.now() < end && times.length < MOST)) {

@@ -1,21 +1,15 @@
-// What this machine can do: every way that a network runs here, at three sizes.
+// Measures the speed of this machine: every network and backend, at three sizes.
 
 import { live } from "../site.js";
+import { SIZES } from "./measured.js";
+import { possible } from "./planes.js";
 
-export const SIZES = [
-  [640, 360],
-  [1280, 720],
-  [1920, 1080],
-];
-
-/** Tells of each row: `{ network, by, milliseconds }`, one for each size. */
+/** Measures rows `{ network, way, by, milliseconds }`; calls `progress` with each. */
 export async function measure(site, how, progress) {
+  const rows = [];
   for (const network of live(site)) {
-    const ways = network.kernel ? ["kernel"] : [];
-    if (site.engine !== "server") ways.push("wasm");
-    if (how.by === "webgpu") ways.push("webgpu");
-    for (const way of ways) {
-      const row = { network: network.name, by: way, milliseconds: [] };
+    for (const way of possible(network, how)) {
+      const row = { network: network.name, way, by: way, milliseconds: [] };
       for (const [width, height] of SIZES) {
         const { by, milliseconds } = await once({
           network,
@@ -27,9 +21,11 @@ export async function measure(site, how, progress) {
         if (by) row.by = by;
         row.milliseconds.push(milliseconds);
       }
+      rows.push(row);
       progress(row);
     }
   }
+  return rows;
 }
 
 async function once(message) {

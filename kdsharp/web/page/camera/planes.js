@@ -1,11 +1,12 @@
-// What restores planes of luma: `input` is where a plane is written, colour behind it,
-// `run(levels)` returns the restored one, its lines `stride` apart. Levels: black, span
-// to white, strength.
+// Restorers of luma planes: write a plane to `input` (chroma may follow), then
+// `run(levels)` returns the restored plane with lines `stride` apart. Levels are `black`,
+// `span` to white, and `strength`.
 
 import { open as openContext } from "../engine/context.js";
 import { open as openSession } from "../engine/sessions.js";
-import { Following } from "./following.js";
+import { GainTracker } from "./gain-tracker.js";
 import { gainer, layout, rows } from "./kernel.js";
+import { fastest } from "./measured.js";
 import { bands, lead } from "./threads.js";
 
 const PAGE = 65536;
@@ -14,24 +15,32 @@ const TRIES = 3;
 export const STUDIO = { black: 16, span: 219 };
 export const FULL = { black: 0, span: 255 };
 
-/** Returns the fastest here that takes planes of that size, which are even. */
+/** The backends that can restore planes here, dedicated ones first. */
+export function possible({ kernel }, { by, gpu }) {
+  const own = kernel ? ["kernel", ...(gpu ? ["shader"] : [])] : [];
+  const others = by === "server" ? [] : ["wasm", ...(gpu ? ["webgpu"] : [])];
+  return [...own, ...others];
+}
+
+/** Opens the fastest backend for planes of that (even) size. */
 export async function open(network, width, height, capabilities) {
-  const kernel = network.kernel && ways.kernel;
-  if (!kernel) return ways[capabilities.by](network, width, height, capabilities);
-  if (capabilities.by !== "webgpu") return kernel(network, width, height, capabilities);
-  // Nobody knows how fast a graphics card is before it is tried.
+  const measured = fastest(network, width, height, capabilities.measured);
+  if (measured) return ways[measured](network, width, height, capabilities);
+  const { kernel, shader } = ways;
+  if (!network.kernel) return ways[capabilities.by](network, width, height, capabilities);
   const found = [await kernel(network, width, height, capabilities)];
+  if (!capabilities.gpu) return found[0];
+  // The speed of the GPU is unknown, so try both and keep the faster one.
   try {
-    found.push(await ways.webgpu(network, width, height, capabilities));
+    found.push(await shader(network, width, height, capabilities));
+    const times = [];
+    for (const plane of found) times.push(await time(plane));
+    if (times[1] < times[0]) found.reverse();
   } catch (error) {
     console.warn(error);
-    return found[0];
   }
-  const times = [];
-  for (const plane of found) times.push(await time(plane));
-  const best = times[0] <= times[1] ? 0 : 1;
-  found[1 - best].close();
-  return found[best];
+  found[1]?.close();
+  return found[0];
 }
 
 async function time(plane) {
@@ -45,12 +54,12 @@ async function time(plane) {
 }
 
 export const ways = {
-  /** By the network's own WebAssembly, in 16 bits. */
+  /** The network's own WebAssembly module, in 16-bit arithmetic. */
   async kernel({ kernel, context }, width, height, { threads }) {
     const module = await WebAssembly.compileStreaming(fetch(kernel.url));
     const places = layout(kernel, width, height, threads, context);
     const pages = Math.ceil(places.bytes / PAGE);
-    // No more than is needed, but the module was promised so many at most.
+    // The maximum must match the declaration in the module.
     places.memory = new WebAssembly.Memory({
       initial: pages,
       maximum: PAGE,
@@ -69,21 +78,35 @@ export const ways = {
     const restored = new Uint8Array(memory.buffer, out, stride * height);
     const input = new Uint8Array(memory.buffer, frame, 2 * width * height);
     const look = context && (await openContext(context));
-    const following = context && new Following(look, width, height);
+    const tracker = context && new GainTracker(look, width, height);
     const gain = context && gainer(kernel, places, look);
     return {
       by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
       input,
       stride,
       async run(levels) {
-        // No thread is at work on a plane.
-        if (context) gain(following.next(input, levels));
+        // All threads are idle here.
+        if (context) gain(tracker.next(input, levels));
         lead(places, run, parts, levels);
         return restored;
       },
       close() {
         for (const worker of helpers) worker.terminate();
       },
+    };
+  },
+  /** By a WebGPU shader of its own, in floats. */
+  async shader({ kernel, context }, width, height) {
+    const { open: openShader } = await import("./shader.js");
+    const { run, close } = await openShader(kernel, width, height);
+    const tracker = context && new GainTracker(await openContext(context), width, height);
+    const input = new Uint8Array(2 * width * height);
+    return {
+      by: "WebGPU, its own shader",
+      input,
+      stride: width,
+      run: (levels) => run(input, levels, tracker?.next(input, levels)),
+      close,
     };
   },
   wasm: webAssembly,
@@ -95,7 +118,7 @@ export const ways = {
       { ...capabilities, by: "webgpu" },
       "onnxruntime, WebGPU",
     ),
-  // Pictures go to the server, cameras do not.
+  // Video is never sent to the server.
   server: webAssembly,
 };
 
@@ -107,11 +130,11 @@ function webAssembly(network, width, height, capabilities) {
 async function session(network, width, height, capabilities, by) {
   const network_ = await openSession(network, capabilities);
   const { context } = network;
-  const following = context && new Following(await openContext(context), width, height);
+  const tracker = context && new GainTracker(await openContext(context), width, height);
   const pixels = width * height;
   const input = new Uint8Array(2 * pixels);
   const blurred = new Float32Array(pixels);
-  // Such an array rounds to the nearest and clips.
+  // Uint8ClampedArray rounds and clips.
   const restored = new Uint8ClampedArray(pixels);
   return {
     by,
@@ -119,7 +142,7 @@ async function session(network, width, height, capabilities, by) {
     stride: width,
     async run({ black, span, strength }) {
       for (let n = 0; n < pixels; n++) blurred[n] = (input[n] - black) / span;
-      const gains = following?.next(input, { black, span }) ?? undefined;
+      const gains = tracker?.next(input, { black, span }) ?? undefined;
       const sharp = await network_(blurred, height, width, gains);
       const times = strength * span;
       for (let n = 0; n < pixels; n++)

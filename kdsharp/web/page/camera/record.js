@@ -1,14 +1,14 @@
-// A stream kept as a file.
+// Records a stream to a file.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 
 const KINDS = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
 
-/** Begins to record and returns what ends it, which returns the file. */
+/** Starts recording; returns a function that stops it and returns the file. */
 export function record(stream) {
   const mimeType =
     self.MediaRecorder && KINDS.find((k) => MediaRecorder.isTypeSupported(k));
-  if (!mimeType) throw new Sentence("This browser does not record.");
+  if (!mimeType) throw new UserError("This browser cannot record.");
   const recorder = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: 6e6 });
   const parts = [];
   recorder.ondataavailable = ({ data }) => parts.push(data);

@@ -1,4 +1,4 @@
-// One more thread for planes.
+// A helper thread that restores bands of planes.
 
 import { rows } from "./kernel.js";
 import { follow } from "./threads.js";

@@ -1,6 +1,6 @@
-// How threads share a plane: bands of it are taken by whoever is free.
+// Distributes the bands of a plane to threads, each of which takes the next free one.
 
-// Places in the memory that all see.
+// Offsets in the shared control memory.
 const JOB = 0;
 const NEXT = 1;
 const DONE = 2;
@@ -8,25 +8,25 @@ const BLACK = 3;
 const SPAN = 4;
 const STRENGTH = 5;
 
-// More bands share the work better, fewer compute less of it twice at their borders.
+// More bands balance the load better; fewer have less overlap at their borders.
 const BANDS_PER_THREAD = 3;
 const LEAST_ROWS = 24;
 
-/** Returns how rows, two lines each, are divided. */
+/** Divides rows (of two lines each) into bands. */
 export function bands(rows, threads) {
   const count = threads === 1 ? 1 : threads * BANDS_PER_THREAD;
   const size = Math.max(Math.ceil(rows / count), LEAST_ROWS);
   return { size, count: Math.ceil(rows / size), rows };
 }
 
-/** Works on the bands of one plane until none is left. */
+/** Processes bands of the current plane until none is left. */
 function work({ memory, control }, run, parts) {
   const numbers = new Int32Array(memory.buffer, control, 8);
   const floats = new Float32Array(memory.buffer, control, 8);
   for (;;) {
     const band = Atomics.add(numbers, NEXT, 1);
     if (band >= parts.count) return;
-    // Read after a band was taken, these are of its own plane.
+    // Read after taking a band, so that they belong to its plane.
     const [black, span, strength] = [numbers[BLACK], floats[SPAN], floats[STRENGTH]];
     const from = band * parts.size;
     run({ from, to: Math.min(from + parts.size, parts.rows), black, span, strength });
@@ -35,7 +35,7 @@ function work({ memory, control }, run, parts) {
   }
 }
 
-/** Begins a plane, works on it, and returns once all of it is there. */
+/** Starts a plane, works on it, and returns when all its bands are done. */
 export function lead(places, run, parts, { black, span, strength }) {
   const numbers = new Int32Array(places.memory.buffer, places.control, 8);
   const floats = new Float32Array(places.memory.buffer, places.control, 8);
@@ -49,7 +49,7 @@ export function lead(places, run, parts, { black, span, strength }) {
     Atomics.wait(numbers, DONE, done);
 }
 
-/** Works on every plane that begins, for ever. */
+/** Works on every plane that is started, in an endless loop. */
 export function follow(places, run, parts) {
   const numbers = new Int32Array(places.memory.buffer, places.control, 8);
   for (let job = 0; ; job = Atomics.load(numbers, JOB)) {

@@ -1,7 +1,7 @@
-// The tab of the webcam.
+// The webcam tab.
 
 import { live } from "../site.js";
-import { Sentence, told } from "../words.js";
+import { describe, UserError } from "../words.js";
 import { call } from "./call.js";
 import { open } from "./live.js";
 import { measure } from "./measure.js";
@@ -13,9 +13,9 @@ const OFTEN = 1000;
 
 const REFUSED = {
   NotAllowedError:
-    "The camera was refused: allow it beside the page's address, then start again.",
-  NotFoundError: "There is no camera here.",
-  NotReadableError: "Another program has the camera: close it, then start again.",
+    "Access to the camera was denied: allow it in the address bar, then start again.",
+  NotFoundError: "No camera was found.",
+  NotReadableError: "Another program is using the camera: close it, then start again.",
 };
 
 export class Camera {
@@ -78,7 +78,7 @@ export class Camera {
     const [width, height] = SIZES[$("size").value];
     this.#camera = await camera(width, height);
     const [track] = this.#camera.getVideoTracks();
-    track.addEventListener("ended", () => this.#stop("The camera is gone."));
+    track.addEventListener("ended", () => this.#stop("The camera was disconnected."));
     this.#live = await open(track, {
       ...this.#wishes(),
       network: $("camera-student").value,
@@ -125,7 +125,7 @@ export class Camera {
     if (link.href) URL.revokeObjectURL(link.href);
     link.hidden = !file.size;
     if (link.hidden) {
-      $("camera-status").textContent = "Nothing was recorded: that was too short.";
+      $("camera-status").textContent = "Nothing was recorded: the recording was too short.";
       return;
     }
     link.href = URL.createObjectURL(file);
@@ -153,7 +153,7 @@ export class Camera {
       if (!found) return;
       const { frames, width, height, fps } = found;
       $("call-status").textContent =
-        `The far end has seen ${frames} frames, now ${width}x${height} at ${fps} fps.`;
+        `Received ${frames} frames, now ${width}x${height} at ${fps} fps.`;
     }, OFTEN);
   }
 
@@ -169,20 +169,22 @@ export class Camera {
     table.hidden = false;
     button.disabled = true;
     $("call-status").textContent = "Measuring";
-    await measure(this.#site, this.#capabilities, ({ network, by, milliseconds }) => {
+    const how = this.#capabilities;
+    how.measured = await measure(this.#site, how, ({ network, by, milliseconds }) => {
       const row = body.insertRow();
       for (const text of [network, by, ...milliseconds.map((ms) => ms?.toFixed(1) ?? "–")])
         row.insertCell().textContent = text;
     });
-    $("call-status").textContent = "Measured.";
+    $("call-status").textContent = "Measured: the camera takes the fastest way now.";
     button.disabled = false;
+    if (this.#live) await this.#start();
   }
 }
 
 async function camera(width, height) {
   if (!navigator.mediaDevices)
-    throw new Sentence("Browsers give cameras to pages on https or on localhost alone.");
-  // Cameras have few sizes of their own; by the most that is wanted, browsers reduce.
+    throw new UserError("Browsers allow cameras only on https or localhost pages.");
+  // Cameras support few sizes; with a maximum, browsers scale down to it.
   const video = {
     width: { ideal: width, max: width },
     height: { ideal: height, max: height },
@@ -190,6 +192,6 @@ async function camera(width, height) {
   try {
     return await navigator.mediaDevices.getUserMedia({ video });
   } catch (error) {
-    throw new Sentence(REFUSED[error.name] ?? told(error));
+    throw new UserError(REFUSED[error.name] ?? describe(error));
   }
 }

@@ -1,31 +1,34 @@
-// What this browser can compute with.
+// Detects what this browser can compute with.
 
 const MOST_THREADS = 8;
 
 /**
- * Returns what runs networks here: WebGPU where there is one, else WebAssembly.
- * `?by=wasm` and `?by=webgpu` in the address decide otherwise, to compare the two.
+ * Chooses WebGPU if available, otherwise WebAssembly. `?by=wasm` and `?by=webgpu` in the
+ * address override the choice, to compare the two.
  */
 export async function capabilities(site) {
-  if (site.engine === "server") return { by: "server", threads: 0, told: "on the server" };
   const threads = self.crossOriginIsolated
     ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
     : 1;
   const wish = new URLSearchParams(location.search).get("by");
-  const gpu = wish !== "wasm" && (await adapter(wish === "webgpu"));
+  const found = wish !== "wasm" && (await adapter(wish === "webgpu"));
+  const gpu = Boolean(found);
+  // Threads and the GPU are for the webcam, which is never sent to the server.
+  if (site.engine === "server")
+    return { by: "server", threads, gpu, told: "on the server" };
   if (gpu) {
-    const name = [gpu.info?.vendor, gpu.info?.architecture].filter(Boolean).join(" ");
-    return { by: "webgpu", threads, told: `WebGPU${name ? ` (${name})` : ""}` };
+    const name = [found.info?.vendor, found.info?.architecture].filter(Boolean).join(" ");
+    return { by: "webgpu", threads, gpu, told: `WebGPU${name ? ` (${name})` : ""}` };
   }
   const cores = threads === 1 ? "1 thread" : `${threads} threads`;
-  const lacking = wish === "webgpu" ? "no WebGPU here: " : "";
-  return { by: "wasm", threads, told: `${lacking}WebAssembly, ${cores}` };
+  const lacking = wish === "webgpu" ? "no WebGPU: " : "";
+  return { by: "wasm", threads, gpu, told: `${lacking}WebAssembly, ${cores}` };
 }
 
 async function adapter(evenSlow) {
   try {
     const found = await navigator.gpu?.requestAdapter();
-    // One that a processor plays is slower than WebAssembly.
+    // Software adapters are slower than WebAssembly.
     const slow =
       found?.info?.isFallbackAdapter || /swiftshader/i.test(found?.info?.architecture);
     return slow && !evenSlow ? null : found;

@@ -1,10 +1,10 @@
-// The page's side of the worker that restores pictures.
+// The interface to the worker that restores pictures.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 
 export class Cancelled extends Error {}
 
-/** Restores one picture after another, in a worker that a cancelled one ends with. */
+/** Restores one picture after another in a worker; cancelling terminates the worker. */
 export class Engine {
   #capabilities;
   #worker;
@@ -16,19 +16,19 @@ export class Engine {
     this.#capabilities = capabilities;
   }
 
-  /** Takes the picture that is restored from now on. */
+  /** Sets the picture to restore. */
   open(picture) {
     this.cancel();
     this.#picture = picture;
   }
 
-  /** Returns what the network makes of it: its pixels, and the seconds, if it ran. */
+  /** Restores the picture; returns its pixels, and the seconds unless it was cached. */
   async restore(network, strength, progress) {
     if (!this.#worker) await this.#begin();
     return this.#ask({ task: "restore", network, strength }, progress);
   }
 
-  /** Ends what runs at once. */
+  /** Cancels everything in progress. */
   cancel() {
     this.#worker?.terminate();
     this.#worker = null;
@@ -55,7 +55,7 @@ export class Engine {
     const answer = new Promise((resolve, reject) =>
       this.#waiting.set(id, { resolve, reject, progress }),
     );
-    // Of what nobody waits for, a failure is told by what comes next.
+    // Failures of messages that nobody awaits show up in the next one.
     answer.catch(() => {});
     return answer;
   }
@@ -66,6 +66,6 @@ export class Engine {
     if (part !== undefined) return waiting.progress(part);
     this.#waiting.delete(id);
     if (done) waiting.resolve(done);
-    else waiting.reject(new (failed.sentence ? Sentence : Error)(failed.message));
+    else waiting.reject(new (failed.sentence ? UserError : Error)(failed.message));
   }
 }

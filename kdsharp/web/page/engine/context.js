@@ -1,10 +1,9 @@
-// The gains of a network that looks at the whole picture: a few filters at every eighth
-// place tell, by their means and their fourth powers, how much there is of what they
-// look for.
+// The gains of a network with a context. They depend on the whole picture, through the
+// means of absolute values and of fourth powers of a few strided filters.
 
 const STRIDE = 8;
 
-/** Returns what finds gains, by the numbers of a file. */
+/** Loads the parameters of a context from a file. */
 export async function open(context) {
   const answer = await fetch(context.url);
   return new Context(context, new Float32Array(await answer.arrayBuffer()));
@@ -23,7 +22,7 @@ export class Context {
     let at = 0;
     const take = (count) => numbers.subarray(at, (at += count));
     this.#size = size;
-    // A filter's numbers lie together here.
+    // The weights of each filter are contiguous here.
     this.#look = transposed(take(size * size * filters), filters);
     this.#hidden = { kernel: take(2 * filters * hidden), bias: take(hidden) };
     this.#gains = { kernel: take(hidden * gains), bias: take(gains) };
@@ -31,13 +30,13 @@ export class Context {
     this.scale = scale;
   }
 
-  /** Returns the gains for a picture whose luma `line(y, out, marks)` writes.
+  /** Computes the gains of a picture whose luma is written by `line(y, out, marks)`.
    *
-   * With `marks` it writes NaN where nothing is seen. Of the rows of windows one in
-   * `every` is looked at. */
+   * With `marks` it writes NaN for transparent pixels. Only one row of windows in `every`
+   * is used. */
   gains(width, height, line, every = 1) {
     const [sums, count] = this.#sums(width, height, line, every, true);
-    // Nowhere is enough in view.
+    // If no window is entirely visible, use all windows.
     const [all, many] = count
       ? [sums, count]
       : this.#sums(width, height, line, every, false);
@@ -55,7 +54,7 @@ export class Context {
   #sums(width, height, line, every, marks) {
     const size = this.#size;
     const filters = this.#look;
-    // A picture that is smaller has its border repeated.
+    // The border of smaller pictures is repeated.
     const across = Math.max(width, size);
     const rows = Array.from({ length: size }, () => new Float32Array(across));
     const window = new Float32Array(size * size);
@@ -85,7 +84,7 @@ export class Context {
 }
 
 function product(a, b) {
-  // Four sums, which do not wait for each other.
+  // Four independent sums, for instruction-level parallelism.
   let [w, x, y, z] = [0, 0, 0, 0];
   for (let n = 0; n < a.length; n += 4) {
     w += a[n] * b[n];

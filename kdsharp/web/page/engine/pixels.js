@@ -1,4 +1,4 @@
-// Pixels of pictures, 8 bits of RGBA, as numbers of networks, and back.
+// Conversion between 8-bit RGBA pixels and the inputs and outputs of networks.
 
 import { mirrored } from "./tiles.js";
 
@@ -7,7 +7,7 @@ const RED = 0.299;
 const GREEN = 0.587;
 const BLUE = 0.114;
 
-/** Returns luma or RGB in [0, 1] of a tile, mirrored below and right of the picture. */
+/** Luma or RGB in [0, 1] of a tile, mirrored below and right of the picture. */
 export function seen(picture, { row, column }, channels) {
   const { width, height, covered: pixels } = picture;
   const x = new Float32Array(row.length * column.length * channels);
@@ -30,7 +30,7 @@ export function seen(picture, { row, column }, channels) {
   return x;
 }
 
-/** Returns what writes luma in [0, 1] of a line; where nothing is seen, NaN, if asked. */
+/** Returns a function that writes a line of luma in [0, 1]; `marks` sets hidden to NaN. */
 export function lines({ width, covered, pixels }) {
   return (y, out, marks) => {
     for (let x = 0, at = 4 * y * width; x < width; x++, at += 4) {
@@ -40,7 +40,7 @@ export function lines({ width, covered, pixels }) {
   };
 }
 
-/** Writes what a network added to the part of a tile that is kept. */
+/** Writes the residual of the part of a tile that is kept. */
 export function keep(residual, width, { row, column }, before, after, channels) {
   const count = (column.last - column.first) * channels;
   for (let y = row.first; y < row.last; y++) {
@@ -50,17 +50,17 @@ export function keep(residual, width, { row, column }, before, after, channels) 
   }
 }
 
-/** Returns the picture with the residual added so many times; alpha stays. */
+/** Adds `strength * residual` to the picture; alpha is unchanged. */
 export function add(picture, residual, strength, channels) {
   const { pixels, grey } = picture;
-  // Such an array rounds to the nearest and clips.
+  // Uint8ClampedArray rounds and clips.
   const sharp = new Uint8ClampedArray(pixels);
   const times = 255 * strength;
   for (let at = 0, from = 0; at < sharp.length; at += 4, from += channels) {
     if (pixels[at + 3] === 0) continue;
     let [r, g, b] = [residual[from], residual[from], residual[from]];
     if (channels === 3) [g, b] = [residual[from + 1], residual[from + 2]];
-    // What is grey stays so.
+    // Grey pictures stay grey.
     if (grey) r = g = b = RED * r + GREEN * g + BLUE * b;
     sharp[at] = pixels[at] + times * r;
     sharp[at + 1] = pixels[at + 1] + times * g;

@@ -1,7 +1,7 @@
-// Where the site has no runtime, the server that it came from restores pictures.
+// Restores pictures through the server's API, for sites without a runtime.
 
 import { decode } from "../pictures/decode.js";
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { Cancelled } from "./client.js";
 
 export class Server {
@@ -22,13 +22,13 @@ export class Server {
         body: this.#picture.file,
         signal: this.#stop.signal,
       });
-      if (!answer.ok) throw new Sentence(await reason(answer));
+      if (!answer.ok) throw new UserError(await reason(answer));
       const { pixels } = await decode(await answer.blob(), network.name);
       return { sharp: pixels, seconds: (performance.now() - start) / 1000 };
     } catch (error) {
       if (error.name === "AbortError") throw new Cancelled();
       if (error instanceof TypeError)
-        throw new Sentence("The server does not answer: is it still running?");
+        throw new UserError("The server does not respond: is it still running?");
       throw error;
     }
   }

@@ -1,6 +1,6 @@
-// Networks ready to run, by onnxruntime-web.
+// Runs networks with onnxruntime-web.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 
 const RUNTIME = new URL("../runtime/", import.meta.url).href;
 const FILES = { wasm: "ort.wasm.min.mjs", webgpu: "ort.webgpu.min.mjs" };
@@ -11,8 +11,8 @@ async function load(by, threads) {
   try {
     runtime ??= await import(RUNTIME + FILES[by]);
   } catch (error) {
-    throw new Sentence(
-      `What runs networks could not be loaded (${error.message}): load the page again.`,
+    throw new UserError(
+      `onnxruntime-web could not be loaded (${error.message}): reload the page.`,
     );
   }
   runtime.env.wasm.wasmPaths = RUNTIME;
@@ -21,9 +21,9 @@ async function load(by, threads) {
   return runtime;
 }
 
-/** Returns a function of float32 `[1, height, width, channels]` to the same.
+/** Loads a network as a function from float32 `[1, height, width, channels]` to the same.
  *
- * A network with a context is given gains beside it. */
+ * A network with a context also takes gains. */
 export async function open({ url, channels }, { by, threads }) {
   const ort = await load(by, threads);
   const session = await ort.InferenceSession.create(url, {

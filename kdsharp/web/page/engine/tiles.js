@@ -1,13 +1,13 @@
-// Cuts pictures into pieces that, restored one by one, join without a trace: they
-// overlap by what a network looks at, and lie on its grid.
+// Splits pictures into tiles that join without seams: they overlap by the network's
+// receptive field and are aligned to its grid.
 
 const up = (number, multiple) => Math.ceil(number / multiple) * multiple;
 
-/** Returns along one axis what to read, what to keep, and how long to make it. */
+/** The spans to read and to keep along one axis, and the padded length. */
 export function along(size, wish, radius, multiple) {
   const whole = up(size, multiple);
   const overlap = up(radius, multiple);
-  // Half of a tile at least is its own.
+  // At least half of a tile is not overlap.
   const side = Math.max(up(wish, multiple), 4 * overlap);
   if (whole <= side) return [{ from: 0, to: size, first: 0, last: size, length: whole }];
   const found = [];
@@ -21,7 +21,7 @@ export function along(size, wish, radius, multiple) {
   return found;
 }
 
-/** Returns the tiles of a picture, row by row. */
+/** The tiles of a picture, row by row. */
 export function cut(height, width, side, radius, multiple) {
   const columns = along(width, side, radius, multiple);
   return along(height, side, radius, multiple).flatMap((row) =>
@@ -29,7 +29,7 @@ export function cut(height, width, side, radius, multiple) {
   );
 }
 
-/** Returns the place in a picture of `size` that a place beyond it mirrors. */
+/** Maps a coordinate beyond `size` to the one it mirrors. */
 export const mirrored = (place, size) => {
   const there = place % (2 * size);
   return Math.min(there, 2 * size - 1 - there);

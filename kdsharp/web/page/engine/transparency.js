@@ -1,10 +1,10 @@
-// Colours where nothing is seen of them: under full transparency files hold any, black
-// more often than not, and a network would draw its edge into what is visible beside it.
+// Fills in colours under full transparency. Files may hold any colour there, most often
+// black, whose edge would bleed into the visible pixels next to it.
 
-// The last is as far as any network that ships looks.
+// The last one covers the receptive field of every included network.
 const SCALES = [1, 2, 4, 8, 16, 32];
 
-/** Returns pixels with the mean of visible colours nearby for what is not visible. */
+/** Replaces hidden pixels by the mean of the visible colours around them. */
 export function cover({ width, height, pixels }) {
   const missing = [];
   for (let at = 3, n = 0; at < pixels.length; at += 4, n++)
@@ -25,7 +25,7 @@ export function cover({ width, height, pixels }) {
   return covered;
 }
 
-/** Returns sums over squares of one colour where it is visible; of alpha, the count. */
+/** Sums of one channel over the visible pixels of squares; for alpha, their count. */
 function sums(pixels, width, height, channel, scale) {
   let x = new Int32Array(width * height);
   for (let n = 0, at = 0; n < x.length; n++, at += 4)
@@ -34,7 +34,7 @@ function sums(pixels, width, height, channel, scale) {
   return along(x, width, height, width, 1, scale);
 }
 
-/** Returns sums along lines of `length` places that are `step` apart. */
+/** Sums along lines of `length` values that are `step` apart. */
 function along(x, lines, length, step, apart, scale) {
   const out = new Int32Array(x.length);
   for (let line = 0; line < lines; line++) {

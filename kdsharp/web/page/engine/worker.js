@@ -1,16 +1,16 @@
-// Beside the page: one picture at a time, restored tile by tile.
+// The worker that restores a picture tile by tile.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { open } from "./context.js";
 import * as pixels from "./pixels.js";
 import * as sessions from "./sessions.js";
 import { cut } from "./tiles.js";
 import { cover } from "./transparency.js";
 
-// Products in a tile at most: about a second between two reports.
+// Maximum multiplications per tile: about a second between two progress reports.
 const MOST_WORK = 20e9;
 const SIDES = [512, 384, 256, 192];
-// What a network added is kept for other strengths, up to so many numbers.
+// Residuals of up to this many values are cached, for other strengths.
 const MOST_KEPT = 40e6;
 
 let picture;
@@ -58,7 +58,7 @@ async function residualOf(network, run, progress) {
   return residual;
 }
 
-/** Returns the gains for the whole picture, if the network has a context. */
+/** Computes the gains of the whole picture, if the network has a context. */
 async function gainsOf({ context }) {
   if (!context) return undefined;
   if (!contexts.has(context.url)) contexts.set(context.url, await open(context));
@@ -86,6 +86,6 @@ self.onmessage = async ({ data }) => {
     self.postMessage({ id, done }, done.sharp ? [done.sharp.buffer] : []);
   } catch (error) {
     const { message } = error;
-    self.postMessage({ id, failed: { message, sentence: error instanceof Sentence } });
+    self.postMessage({ id, failed: { message, sentence: error instanceof UserError } });
   }
 };

@@ -1,27 +1,27 @@
-// Files become pixels: 8 bits of RGBA, upright, in sRGB.
+// Decodes files to 8-bit RGBA pixels, upright and in sRGB.
 
-import { megapixels, Sentence } from "../words.js";
+import { megapixels, UserError } from "../words.js";
 import { headers } from "./headers.js";
 
 export const MOST_MEGAPIXELS = 64;
 const HEAD = 1 << 20;
-// A texture of this side is known everywhere.
+// Every device supports textures of this size.
 const SIDE = 2048;
 
-/** Returns the picture in a file: width, height, pixels, and whether it is grey. */
+/** Decodes a picture file: width, height, pixels, and whether it is grey. */
 export async function decode(file, name = file.name || "the picture") {
   const head = headers(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));
-  if (!head) throw new Sentence(`${name} is no JPG, PNG or WebP.`);
+  if (!head) throw new UserError(`${name} is not a JPG, PNG or WebP.`);
   if (head.width * head.height > MOST_MEGAPIXELS * 1e6)
-    throw new Sentence(
+    throw new UserError(
       `${name} is too large: ${megapixels(head.width, head.height)} megapixels; this ` +
-        `page takes ${MOST_MEGAPIXELS}. The command kdsharp sharpen takes more.`,
+        `page supports ${MOST_MEGAPIXELS}. Use the command kdsharp sharpen for larger ones.`,
     );
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { premultiplyAlpha: "none" });
   } catch {
-    throw new Sentence(`${name} is damaged: this browser cannot read it.`);
+    throw new UserError(`${name} is damaged: this browser cannot read it.`);
   }
   const { width, height } = bitmap;
   try {
@@ -41,13 +41,13 @@ function fromCanvas(bitmap) {
   return context.getImageData(0, 0, width, height).data;
 }
 
-/** Returns whether there is alpha between none and all, which a canvas rounds. */
+/** Whether any pixel is not opaque; a canvas rounds the colours of such pixels. */
 function isTranslucent(pixels) {
   for (let at = 3; at < pixels.length; at += 4) if (pixels[at] !== 255) return true;
   return false;
 }
 
-/** Returns the colours as stored, which a canvas multiplies by alpha. */
+/** Reads the colours without premultiplication by alpha, which a canvas would apply. */
 async function fromTextures(bitmap) {
   const canvas = new OffscreenCanvas(1, 1);
   const gl = canvas.getContext("webgl2", { premultipliedAlpha: false });

@@ -1,6 +1,6 @@
-// Beside the page: pixels become the file to save.
+// The worker that encodes files.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 import { png } from "./png.js";
 
 const QUALITY = 0.95;
@@ -19,7 +19,7 @@ async function encode({ picture, kind }) {
   const type = `image/${kind}`;
   const file = await canvas.convertToBlob({ type, quality: QUALITY });
   if (file.type !== type)
-    throw new Sentence(`This browser writes no ${kind.toUpperCase()}: take PNG.`);
+    throw new UserError(`This browser cannot write ${kind.toUpperCase()}: use PNG.`);
   return file;
 }
 
@@ -27,6 +27,6 @@ self.onmessage = async ({ data }) => {
   try {
     self.postMessage({ file: await encode(data) });
   } catch (error) {
-    self.postMessage({ failed: error.message, sentence: error instanceof Sentence });
+    self.postMessage({ failed: error.message, sentence: error instanceof UserError });
   }
 };

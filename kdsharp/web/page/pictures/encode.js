@@ -1,21 +1,21 @@
-// Pixels become a file, beside the page.
+// Encodes pixels to a file in a worker.
 
-import { Sentence } from "../words.js";
+import { UserError } from "../words.js";
 
-/** Returns the file of a picture: png, jpeg or webp. */
+/** Encodes a picture as png, jpeg or webp. */
 export function encode(picture, kind) {
   const worker = new Worker(new URL("./encode-worker.js", import.meta.url), {
     type: "module",
   });
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data: { file, failed, sentence } }) =>
-      file ? resolve(file) : reject(new (sentence ? Sentence : Error)(failed));
+      file ? resolve(file) : reject(new (sentence ? UserError : Error)(failed));
     worker.onerror = (event) => reject(new Error(event.message));
     worker.postMessage({ picture, kind });
   }).finally(() => worker.terminate());
 }
 
-/** Lets the browser save a file under that name. */
+/** Downloads a file under that name. */
 export function save(file, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);

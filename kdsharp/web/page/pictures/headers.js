@@ -1,8 +1,8 @@
-// What the first bytes of a picture say: its kind and its size.
+// Reads the format and size of a picture from its first bytes.
 
 /**
- * Returns kind, width and height, and whether it is stored grey; or null of what is no
- * JPG, PNG or WebP.
+ * Reads kind, width, height, and whether it is stored as grey; null if it is not a JPG,
+ * PNG or WebP.
  */
 export function headers(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -12,7 +12,7 @@ export function headers(bytes) {
     if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return webp(view, text(12, 4));
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpeg(view);
   } catch (error) {
-    // Cut off: what decodes it will say so.
+    // Truncated: the decoder will report it.
     if (error instanceof RangeError) return { kind: "", width: 0, height: 0 };
     throw error;
   }

@@ -1,4 +1,4 @@
-// Writes PNGs: a canvas would multiply colours by alpha, and has a largest size.
+// Encodes PNGs. A canvas would premultiply colours by alpha, and is limited in size.
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -7,7 +7,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const ROWS = 64;
 
-/** Returns the file of 8-bit RGBA pixels, without alpha where all is opaque. */
+/** Encodes 8-bit RGBA pixels; alpha is dropped if all pixels are opaque. */
 export async function png({ width, height, pixels }) {
   const opaque = isOpaque(pixels);
   const header = new DataView(new ArrayBuffer(13));
@@ -42,7 +42,7 @@ function stream(pieces) {
   });
 }
 
-/** Yields rows as differences to what Paeth predicts, each behind its filter's number. */
+/** Yields rows with the Paeth filter applied. */
 function* filtered(pixels, width, height, channels) {
   const length = width * channels;
   let above = new Uint8Array(length + channels);

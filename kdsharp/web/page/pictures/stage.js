@@ -1,4 +1,4 @@
-// Pictures side by side or under a divider, moved and enlarged together.
+// Shows pictures side by side or under a divider, with shared pan and zoom.
 
 const MOST = 32;
 const STEP = 1.25;
@@ -9,7 +9,7 @@ export class Stage {
   #layers = [];
   #shown = [];
   #divider = 0.5;
-  // Screen pixels for each of the picture's, and the picture's place in the middle.
+  // Screen pixels per picture pixel, and the picture coordinates of the view's centre.
   #scale = 0;
   #middle = [0, 0];
   #fits = true;
@@ -17,7 +17,7 @@ export class Stage {
   #drags = false;
   #due = 0;
 
-  /** `tell` hears of the zoom, `slid` where a pointer put the divider, from 0 to 1. */
+  /** `tell` is called with the zoom, `slid` with the divider's new position (0 to 1). */
   constructor(element, { tell, slid }) {
     this.#element = element;
     this.tell = tell;
@@ -32,7 +32,7 @@ export class Stage {
     new ResizeObserver(() => this.#resized()).observe(element);
   }
 
-  /** Shows these: `{ label, bitmap }`, all of one size. */
+  /** Shows layers `{ label, bitmap }`, all of the same size. */
   show(layers, { layout, pair }) {
     this.#layers = layers;
     const views =
@@ -47,7 +47,7 @@ export class Stage {
     this.#resized();
   }
 
-  /** Puts the divider at a part of the width. */
+  /** Moves the divider to a fraction of the width. */
   divide(part) {
     this.#divider = part;
     this.#draw();
@@ -58,7 +58,7 @@ export class Stage {
     this.#resized();
   }
 
-  /** Shows a pixel of the picture for one of the screen. */
+  /** Shows the picture pixel for pixel. */
   one() {
     this.#zoomTo(1);
   }
@@ -91,7 +91,7 @@ export class Stage {
     const least = Math.min(1, this.#fitting()) / 2;
     const next = Math.min(Math.max(scale, least), MOST);
     if (at) {
-      // What lies under the pointer stays there.
+      // Keep the point under the pointer fixed.
       for (const axis of [0, 1])
         this.#middle[axis] += at[axis] / this.#scale - at[axis] / next;
     }
@@ -164,7 +164,7 @@ export class Stage {
     this.#zoomTo(this.#scale * 2 ** (-event.deltaY / 400), this.#at(event));
   }
 
-  /** Returns a pointer's place from the middle of its canvas, in screen pixels. */
+  /** The pointer's position relative to the centre of its canvas, in screen pixels. */
   #at(event) {
     const { canvas } = this.#under(event);
     const box = canvas.getBoundingClientRect();

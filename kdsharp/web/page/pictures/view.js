@@ -1,4 +1,4 @@
-// The tab of pictures: one in, and what networks make of it beside it.
+// The pictures tab: shows a picture next to the results of the networks.
 
 import { Cancelled, Engine } from "../engine/client.js";
 import { Server } from "../engine/server.js";
@@ -19,7 +19,7 @@ export class Pictures {
   #stage;
   #picture;
   #original;
-  // By role: what its network made of the picture, and how long that took.
+  // The result of each role's network, and the seconds it took.
   #made = {};
   #seconds = {};
   #running = false;
@@ -46,7 +46,7 @@ export class Pictures {
     this.#offerTeachers();
   }
 
-  /** Offers none but what taught the student: another teacher is of another task. */
+  /** Offers only the teachers of the selected student, because others differ in task. */
   #offerTeachers() {
     const { teachers } = find(this.#site, $("student").value);
     const chosen = teachers.includes($("teacher").value) ? $("teacher").value : NONE;
@@ -70,7 +70,7 @@ export class Pictures {
     const take = (file) => file && this.#take(file).catch(this.#complain);
     $("file").addEventListener("change", (event) => {
       take(event.target.files[0]);
-      // The same file again is a change, too.
+      // Selecting the same file again must fire the event, too.
       event.target.value = "";
     });
     document.addEventListener("paste", (event) => {
@@ -133,7 +133,7 @@ export class Pictures {
     await this.#update();
   }
 
-  /** Restores what is missing, one network after another. */
+  /** Computes missing results, one network after another. */
   async #update() {
     if (!this.#picture) return;
     this.#show();
@@ -171,7 +171,7 @@ export class Pictures {
       progress.removeAttribute("value");
       $("progress-told").textContent = name;
       $("progress-bar").hidden = false;
-      this.#tell(`${name} at work`);
+      this.#tell(`Running ${name}`);
       const network = find(this.#site, name);
       const { sharp, seconds } = await this.#engine.restore(network, strength, (part) => {
         progress.value = part;
@@ -228,11 +228,11 @@ function bitmapOf({ width, height }, pixels) {
   return createImageBitmap(new ImageData(pixels, width, height));
 }
 
-/** Gives a select these options; what was chosen stays if it can. */
-function options(select, names, wished) {
-  // Of one there was nothing to choose.
+/** Sets the options of a select element, and keeps its selection if possible. */
+function options(select, names, preferred) {
+  // A selection among a single option does not count.
   const chosen = select.options.length > 1 && names.includes(select.value);
-  const value = chosen ? select.value : wished;
+  const value = chosen ? select.value : preferred;
   select.replaceChildren(...names.map((name) => new Option(name, name)));
   if (value) select.value = value;
 }

@@ -1,31 +1,31 @@
-"""What a picture says of its light by code points (ITU-T H.273), which Pillow drops."""
+"""Colour signalling by code points (CICP, ITU-T H.273), which Pillow ignores."""
 
 import struct
 
 _HDR = {16: "PQ", 18: "HLG"}
 _WIDE = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
-# Before the pixels of AVIF, HEIF and PNG.
+# The headers of AVIF, HEIF and PNG are within this many bytes.
 _LONGEST = 1 << 20
 
 
-def why_not_shown(start: bytes, has_profile: bool) -> str:
-    """Returns why eight bits of sRGB would show another picture, or nothing."""
+def why_unsupported(start: bytes, has_profile: bool) -> str:
+    """Why 8-bit sRGB cannot represent the picture; empty if it can."""
     primaries, transfer = _points(start)
     if transfer in _HDR:
         return (
-            f"it is HDR ({_HDR[transfer]}), which would be lost: make an SDR picture "
-            "of it first"
+            f"it is HDR ({_HDR[transfer]}), which would be lost: convert it to SDR "
+            "first"
         )
     if primaries in _WIDE and not has_profile:
         return (
-            f"its colours are those of {_WIDE[primaries]} without an ICC profile, and "
-            "would be taken for sRGB: convert it first"
+            f"its colour space is {_WIDE[primaries]} without an ICC profile, which "
+            "would be mistaken for sRGB: convert it first"
         )
     return ""
 
 
 def bits(start: bytes) -> int:
-    """Returns how many bits a channel of an AVIF or HEIF has."""
+    """The bit depth per channel of an AVIF or HEIF."""
     at = start.find(b"pixi", 0, _LONGEST)
     if start[4:8] != b"ftyp" or at < 0 or len(start) < at + 10:
         return 8
@@ -33,7 +33,7 @@ def bits(start: bytes) -> int:
 
 
 def _points(start: bytes) -> tuple[int, int]:
-    """Returns primaries and transfer characteristics; 2 is for those not told."""
+    """The code points of primaries and transfer function; 2 means unspecified."""
     if start.startswith(b"\x89PNG"):
         name, layout, skipped = b"\0\0\0\x04cICP", ">BB", 8
     elif start[4:8] == b"ftyp":

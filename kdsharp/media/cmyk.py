@@ -1,4 +1,4 @@
-"""Pictures made for print: by their profile to sRGB, and back."""
+"""CMYK pictures: conversion to sRGB and back through their ICC profile."""
 
 import io
 
@@ -14,17 +14,17 @@ _HOW = {
 
 
 def to_rgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """Returns what the inks look like."""
-    return _turned(image, _profile(icc), _SRGB, "RGB")
+    """Converts CMYK to sRGB."""
+    return _convert(image, _profile(icc), _SRGB, "RGB")
 
 
-def to_inks(image: Image.Image, icc: bytes) -> Image.Image:
-    """Returns the inks that look so."""
-    return _turned(image, _SRGB, _profile(icc), "CMYK")
+def to_cmyk(image: Image.Image, icc: bytes) -> Image.Image:
+    """Converts sRGB to CMYK."""
+    return _convert(image, _SRGB, _profile(icc), "CMYK")
 
 
-def is_of_inks(icc: bytes) -> bool:
-    """Whether that is a profile of cyan, magenta, yellow and black."""
+def is_cmyk(icc: bytes) -> bool:
+    """Whether it is the profile of a CMYK colour space."""
     return icc[16:20] == b"CMYK"
 
 
@@ -32,7 +32,7 @@ def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(io.BytesIO(icc))
 
 
-def _turned(image: Image.Image, source, target, mode: str) -> Image.Image:
+def _convert(image: Image.Image, source, target, mode: str) -> Image.Image:
     try:
         return ImageCms.profileToProfile(image, source, target, outputMode=mode, **_HOW)
     except (ImageCms.PyCMSError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What a picture file says beside its pixels, read from one and written to another."""
+"""The metadata of picture files: what they hold besides pixels."""
 
 import dataclasses
 import re
@@ -11,11 +11,11 @@ from kdsharp.media import gain_maps, jpeg, tags
 
 _PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
-# What a JPEG can say; of more, a mistake is likelier than a scanner.
-_MOST_DPI = 65535
+# The largest value in a JPEG; larger ones are probably mistakes.
+_MAX_DPI = 65535
 _QUARTER_TURNS = (5, 6, 7, 8)
 
-# Of a TIFF, the entries that speak of the picture and not of how it is stored.
+# TIFF tags that describe the picture and not how it is stored.
 _DESCRIPTIVE = frozenset(
     {
         *(269, 270, 271, 272, 285, 305, 306, 315, 316, 33432),
@@ -24,7 +24,7 @@ _DESCRIPTIVE = frozenset(
     }
 )
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
-# Profiles that are written where they belong; others stay in words.
+# Text chunks whose content is written in its proper place instead.
 _RAW_XMP = ("Raw profile type xmp", "Raw profile type APP1")
 _RAW = (
     *_RAW_XMP,
@@ -34,91 +34,97 @@ _XMP_TAG, _ICC_TAG, _RESOLUTION = 700, 34675, 282
 
 
 @dataclasses.dataclass(frozen=True)
-class Details:
-    """What stays the same when pixels change."""
+class Metadata:
+    """Metadata that is kept when the pixels change."""
 
     format: str
     exif: bytes = b""
     icc: bytes = b""
-    # Whether pixels were made of inks by the profile, and are to be again.
-    inks: bool = False
+    # Whether the pixels were converted from CMYK, and are to be converted back.
+    cmyk: bool = False
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     comment: bytes = b""
-    # Of JPEG alone: the rest of a long XMP, as segments, and what makes it HDR.
+    # JPEG only: the segments of extended XMP, and the gain map of HDR.
     extended_xmp: bytes = b""
     gain_map: bytes = b""
     texts: dict[str, str] = dataclasses.field(default_factory=dict)
-    # How the file was encoded, by Pillow's names: for the same format only.
+    # Pillow's options of how the file was encoded, for the same format only.
     encoding: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def of_image(image: Image.Image, content: bytes) -> Details:
-    """Returns the details of a picture, of which `content` is the file.
+def of_image(image: Image.Image, content: bytes) -> Metadata:
+    """Reads the metadata of a loaded image, whose file is `content`.
 
-    It is loaded and not yet turned; they are told of it as it stands upright.
+    The image is not rotated yet; the metadata describes it after rotation.
     """
     info = image.info
-    turned = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
+    rotated = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     dpi = info.get("dpi")
     if image.format == "TIFF" and _RESOLUTION not in image.tag_v2:
-        dpi = None  # Pillow says 1 then.
+        dpi = None  # Pillow reports 1 if there is none.
     if dpi is not None:
-        dpi = tuple(float(value) for value in (dpi[::-1] if turned else dpi))
+        dpi = tuple(float(value) for value in (dpi[::-1] if rotated else dpi))
     icc = info.get("icc_profile") or b""
-    told = Details(
-        # A camera's JPEG with a second picture behind the first.
+    metadata = Metadata(
+        # MPO is a JPEG with further pictures after the first.
         format="JPEG" if image.format == "MPO" else image.format,
-        exif=_upright(_exif(image, content)),
+        exif=_reset_orientation(_exif(image, content)),
         icc=icc,
         xmp=_xmp(image),
-        dpi=dpi if dpi and all(0 < value <= _MOST_DPI for value in dpi) else None,
+        dpi=dpi if dpi and all(0 < value <= _MAX_DPI for value in dpi) else None,
         comment=_bytes(info.get("comment", b"")),
         texts=_texts(image),
         encoding=_encoding(image, content),
     )
-    return _with_rest_of_jpeg(told, image, content) if told.format == "JPEG" else told
+    return (
+        _with_rest_of_jpeg(metadata, image, content)
+        if metadata.format == "JPEG"
+        else metadata
+    )
 
 
-def _with_rest_of_jpeg(told: Details, image: Image.Image, content: bytes) -> Details:
+def _with_rest_of_jpeg(
+    metadata: Metadata, image: Image.Image, content: bytes
+) -> Metadata:
     found = gain_maps.find(content)
-    gain_map = gain_maps.turned(found, image.getexif().get(ORIENTATION, 1))
+    gain_map = gain_maps.rotated(found, image.getexif().get(ORIENTATION, 1))
     return dataclasses.replace(
-        told,
-        xmp=gain_maps.with_length(told.xmp, len(found), len(gain_map)),
+        metadata,
+        xmp=gain_maps.with_map_length(metadata.xmp, len(found), len(gain_map)),
         extended_xmp=jpeg.extended_xmp(content),
         gain_map=gain_map,
     )
 
 
-def for_tiff(details: Details) -> tags.Directory:
-    """Returns what a TIFF says beside how its pixels are stored."""
-    told = tags.select(tags.parse(details.exif), _DESCRIPTIVE.__contains__)
-    if details.xmp:
-        told[_XMP_TAG] = tags.Entry(tags.BYTE, details.xmp)
-    if details.icc:
-        told[_ICC_TAG] = tags.Entry(tags.UNDEFINED, details.icc)
-    return told
+def for_tiff(metadata: Metadata) -> tags.Directory:
+    """The tags of a TIFF that do not depend on how its pixels are stored."""
+    directory = tags.select(tags.parse(metadata.exif), _DESCRIPTIVE.__contains__)
+    if metadata.xmp:
+        directory[_XMP_TAG] = tags.Tag(tags.BYTE, metadata.xmp)
+    if metadata.icc:
+        directory[_ICC_TAG] = tags.Tag(tags.UNDEFINED, metadata.icc)
+    return directory
 
 
 def with_prefix(exif: bytes) -> bytes:
-    """Returns EXIF as Pillow takes it."""
+    """Prepends the header that Pillow expects before EXIF."""
     return _PREFIX + exif if exif else b""
 
 
-def png_texts(details: Details) -> PngImagePlugin.PngInfo:
-    """Returns what a PNG says in words, XMP with them."""
+def png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    """The text chunks of a PNG, XMP included."""
     texts = PngImagePlugin.PngInfo()
-    if details.xmp:
-        words = details.xmp.decode("utf-8", "replace")
+    if metadata.xmp:
+        words = metadata.xmp.decode("utf-8", "replace")
         texts.add_itxt("XML:com.adobe.xmp", words)
-    for name, words in details.texts.items():
+    for name, words in metadata.texts.items():
         texts.add_text(name, words)
     return texts
 
 
 def _exif(image: Image.Image, content: bytes) -> bytes:
-    """Returns EXIF as a TIFF without pixels, byte for byte where it is stored so."""
+    """The EXIF as a TIFF without pixels, byte for byte if it is stored as such."""
     stored = image.info.get("exif")
     if isinstance(stored, bytes) and stored:
         return stored.removeprefix(_PREFIX)
@@ -130,10 +136,10 @@ def _exif(image: Image.Image, content: bytes) -> bytes:
     return exif.tobytes().removeprefix(_PREFIX) if len(exif) else b""
 
 
-def _upright(exif: bytes) -> bytes:
-    """Returns EXIF that no longer asks to turn the picture; nothing else changes.
+def _reset_orientation(exif: bytes) -> bytes:
+    """Resets the orientation in EXIF; nothing else changes.
 
-    A thumbnail in it lies as the picture did, and is let go of.
+    A thumbnail is removed, because it is not rotated.
     """
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
     if order is None:
@@ -147,14 +153,14 @@ def _upright(exif: bytes) -> bytes:
             if (tag, kind) == (ORIENTATION, 3) and value != 1:
                 struct.pack_into(order + "H", changed, entry + 8, 1)
                 struct.pack_into(order + "L", changed, start + 2 + 12 * count, 0)
-    except struct.error:  # Damaged: then nobody reads an orientation in it.
+    except struct.error:  # Damaged, so nobody can read an orientation either.
         return exif
     return bytes(changed)
 
 
 def _xmp(image: Image.Image) -> bytes:
     info = image.info
-    # A PNG's has another name in older Pillows, and others from ImageMagick.
+    # Older versions of Pillow and ImageMagick use other names in PNG.
     found = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp") or b"")
     if not found and image.format == "PNG":
         found = next(filter(None, map(_raw_xmp, _RAW_XMP, [info] * len(_RAW_XMP))), b"")
@@ -162,8 +168,8 @@ def _xmp(image: Image.Image) -> bytes:
 
 
 def _raw_xmp(name: str, info: dict) -> bytes:
-    """Returns the XMP that ImageMagick wrote into a PNG as hexadecimal digits."""
-    # A line without words, the profile's name and length, and its bytes.
+    """Decodes XMP that ImageMagick stores in a PNG as hexadecimal text."""
+    # An empty line, the name and the length of the profile, then its bytes.
     try:
         found = bytes.fromhex("".join(str(info.get(name, "")).split("\n")[3:]))
     except ValueError:
@@ -187,11 +193,11 @@ def _texts(image: Image.Image) -> dict[str, str]:
 
 
 def _encoding(image: Image.Image, content: bytes) -> dict[str, Any]:
-    """Returns what makes the same format encode as it was encoded."""
+    """The options that encode the same format in the same way."""
     if image.format in ("JPEG", "MPO"):
         return {
             "qtables": image.quantization,
-            # Where Pillow cannot write the same, colour keeps its resolution.
+            # Use 4:4:4 where Pillow cannot write the original subsampling.
             "subsampling": max(JpegImagePlugin.get_sampling(image), 0),
             "progressive": bool(image.info.get("progressive")),
         }
@@ -208,7 +214,7 @@ def _is_lossless_webp(content: bytes) -> bool:
         name, length = struct.unpack("<4sL", head)
         if name in (b"VP8 ", b"VP8L"):
             return name == b"VP8L"
-        if name == b"ANMF":  # A frame: its place and time, and then such chunks.
+        if name == b"ANMF":  # A frame: position and duration, then its own chunks.
             at += 24
             continue
         at += 8 + length + length % 2

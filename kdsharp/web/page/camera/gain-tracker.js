@@ -1,17 +1,17 @@
-// Gains for one plane after another: found anew now and then, and at once where another
-// scene begins.
+// Tracks the gains of a network with a context over a sequence of planes: updates them
+// every few planes, and at once at a scene change.
 
 const EVERY = 8;
 const SHARE = 0.5;
-// Windows looked at, about, of a large plane.
+// The approximate number of windows that are used on a large plane.
 const WINDOWS = 2500;
-// What tells another scene: means of blocks, about so many along the side of a square,
-// that change by more than so much of their contrast, and by more than noise does.
+// Scene changes are detected on block means, about BLOCKS along the side of a square:
+// their mean absolute difference exceeds this fraction of the contrast, and the noise.
 const BLOCKS = 30;
 const CONTRAST = 0.4;
 const NOISE = 0.004;
 
-export class Following {
+export class GainTracker {
   #context;
   #width;
   #height;
@@ -27,7 +27,7 @@ export class Following {
     this.#every = Math.max(1, Math.round((width * height) / 64 / WINDOWS));
   }
 
-  /** Returns the gains for the next plane. */
+  /** Computes the gains for the next plane. */
   next(plane, levels) {
     const blocks = this.#means(plane, levels);
     if (!this.#blocks || isOther(blocks, this.#blocks)) {
@@ -52,7 +52,7 @@ export class Following {
     return this.#context.gains(width, this.#height, line, this.#every);
   }
 
-  /** Returns the means of blocks, four rows of each looked at. */
+  /** Mean luma of blocks, sampled from four rows of each block. */
   #means(plane, { black, span }) {
     const [width, height] = [this.#width, this.#height];
     const step = Math.max(Math.round(Math.sqrt(width * height) / BLOCKS / 4), 1);

@@ -1,7 +1,7 @@
-"""Many pictures one after another: read ahead and written behind, in bounded memory.
+"""Processes many pictures with read-ahead and write-behind, in bounded memory.
 
-A thread reads what comes next and others write what is done, so that the one that
-computes does not wait for either.
+One thread reads the next pictures and others write finished ones, so that the computing
+thread never waits for files.
 """
 
 import threading
@@ -12,20 +12,20 @@ from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 Read = TypeVar("Read")
-Made = TypeVar("Made")
+Computed = TypeVar("Computed")
 
 _AHEAD = 3
 _WRITERS = 2
 
 
 class Closed(Exception):
-    """Nobody waits for the result any more."""
+    """The budget was closed because nobody waits for results any more."""
 
 
-class Room(Generic[Job]):
-    """So much of something, taken by one and given back by another.
+class Budget(Generic[Job]):
+    """A limited amount of a resource, shared between threads.
 
-    What is larger than the room gets all of it.
+    A request for more than the capacity gets all of it.
     """
 
     def __init__(self, capacity: int):
@@ -33,8 +33,8 @@ class Room(Generic[Job]):
         self._closed = False
         self._changed = threading.Condition()
 
-    def take(self, amount: int) -> int:
-        """Waits for that much; returns what was taken."""
+    def acquire(self, amount: int) -> int:
+        """Waits for that much and returns the amount taken."""
         amount = min(amount, self._capacity)
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._free >= amount)
@@ -43,13 +43,13 @@ class Room(Generic[Job]):
             self._free -= amount
         return amount
 
-    def give_back(self, amount: int) -> None:
+    def release(self, amount: int) -> None:
         with self._changed:
             self._free += amount
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Lets nobody wait any longer."""
+        """Makes all waiting and future calls of `acquire` raise `Closed`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -58,18 +58,19 @@ class Room(Generic[Job]):
 def run(
     jobs: Sequence[Job],
     *,
-    weigh: Callable[[Job], int],
+    size: Callable[[Job], int],
     read: Callable[[Job], Read],
-    prepare: Callable[[], Callable[[Job, Read], Made]],
-    write: Callable[[Job, Made], None],
-    room: int,
+    prepare: Callable[[], Callable[[Job, Read], Computed]],
+    write: Callable[[Job, Computed], None],
+    capacity: int,
 ) -> Iterator[tuple[Job, Exception | None]]:
-    """Yields every job when it is done, in order, and what went wrong with it.
+    """Runs all jobs; yields each in order when it is done, with its exception or None.
 
-    `prepare` is called once, while the first job is read, and returns what computes.
-    Jobs between reading and writing weigh no more than `room` together, or are one.
+    `prepare` is called once, while the first job is read, and returns the function that
+    computes. `size` tells the size of a job. The total size of jobs between reading
+    and writing is at most `capacity`, unless a single job exceeds it.
     """
-    space = Room(room)
+    budget = Budget(capacity)
     readers = ThreadPoolExecutor(1, "read")
     writers = ThreadPoolExecutor(_WRITERS, "write")
     waiting = iter(jobs)
@@ -77,20 +78,20 @@ def run(
     writing: deque[tuple[Job, Future]] = deque()
 
     def read_one(job: Job) -> tuple[int, Read]:
-        # One thread takes room in the order in which jobs are computed: no later one
-        # can hold what an earlier one waits for.
-        taken = space.take(weigh(job))
+        # A single thread draws on the budget in the order of the jobs, so that no later
+        # job holds what an earlier one waits for.
+        taken = budget.acquire(size(job))
         try:
             return taken, read(job)
         except BaseException:
-            space.give_back(taken)
+            budget.release(taken)
             raise
 
-    def write_one(job: Job, taken: int, made: Made) -> None:
+    def write_one(job: Job, taken: int, computed: Computed) -> None:
         try:
-            write(job, made)
+            write(job, computed)
         finally:
-            space.give_back(taken)
+            budget.release(taken)
 
     def read_next() -> None:
         job = next(waiting, None)
@@ -107,21 +108,21 @@ def run(
                 taken, found = coming.result()
                 del coming
                 try:
-                    made = compute(job, found)
+                    computed = compute(job, found)
                 except BaseException:
-                    space.give_back(taken)
+                    budget.release(taken)
                     raise
-                writing.append((job, writers.submit(write_one, job, taken, made)))
-                del found, made
+                writing.append((job, writers.submit(write_one, job, taken, computed)))
+                del found, computed
             except Exception as error:
                 writing.append((job, _failed(error)))
             read_next()
             while writing and (writing[0][1].done() or len(writing) > _AHEAD):
-                yield _ended(*writing.popleft())
+                yield _outcome(*writing.popleft())
         while writing:
-            yield _ended(*writing.popleft())
+            yield _outcome(*writing.popleft())
     finally:
-        space.close()
+        budget.close()
         readers.shutdown(cancel_futures=True)
         writers.shutdown(cancel_futures=True)
 
@@ -132,5 +133,5 @@ def _failed(error: Exception) -> Future:
     return future
 
 
-def _ended(job: Job, future: Future) -> tuple[Job, Exception | None]:
+def _outcome(job: Job, future: Future) -> tuple[Job, Exception | None]:
     return job, future.exception()

@@ -1,4 +1,4 @@
-"""Frames that differ from a video's first become like it, in a planar format of YUV."""
+"""Converts all frames of a video to the size and a planar YUV format of the first."""
 
 import logging
 
@@ -10,41 +10,43 @@ from kdsharp.media.video import formats, frames, swscale
 logger = logging.getLogger(__name__)
 
 
-class Conform:
-    """A function from frames to frames of one size, in one format to work in.
+class FrameNormalizer:
+    """A function that converts frames to one size and one working format.
 
-    The first frame says which: its own size, and the format nearest to its own whose
-    luma is a plane by itself.
+    The first frame determines both: its size, and the closest format with a separate
+    luma plane.
     """
 
     def __init__(self):
         self._reformatter = VideoReformatter()
         self._like: tuple[int, int, str] | None = None
-        # Each is told once.
+        # Sizes that have been reported.
         self._sizes: set[tuple[int, int]] = set()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         if self._like is None:
-            self._like = self._of_first(frame)
+            self._like = self._target_of(frame)
         width, height, name = self._like
         given = (frame.width, frame.height, frame.format.name)
         if given == self._like:
             return frame
         if given == (width, height, name.replace("yuv", "yuvj")):
-            return frames.copied(frame, name)
+            return frames.copy(frame, name)
         if given[:2] not in self._sizes:
             self._sizes.add(given[:2])
-            logger.info("frames of %dx%d become %dx%d", *given[:2], width, height)
-        return self._reformatted(frame)
+            logger.info(
+                "frames of %dx%d are resized to %dx%d", *given[:2], width, height
+            )
+        return self._reformat(frame)
 
-    def _of_first(self, frame: av.VideoFrame) -> tuple[int, int, str]:
+    def _target_of(self, frame: av.VideoFrame) -> tuple[int, int, str]:
         self._sizes.add((frame.width, frame.height))
         deepest = max(component.bits for component in frame.format.components)
         if deepest > 10:
-            logger.warning("the video's %d bits become 10", deepest)
-        return frame.width, frame.height, formats.working(frame.format)
+            logger.warning("%d bits per channel are reduced to 10", deepest)
+        return frame.width, frame.height, formats.working_format(frame.format)
 
-    def _reformatted(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _reformat(self, frame: av.VideoFrame) -> av.VideoFrame:
         rgb = frame.format.is_rgb or frame.format.name == "pal8"
         full = frames.is_full(frame)
         made = self._reformatter.reformat(
@@ -55,7 +57,7 @@ class Conform:
             dst_color_range=swscale.range_(full and not rgb),
             dst_colorspace=swscale.matrix(frame) if rgb else None,
         )
-        frames.tagged(made, frame)
+        frames.copy_tags(made, frame)
         if rgb:
             made.color_range = 1
             made.colorspace = frames.matrix(made)

@@ -1,4 +1,4 @@
-"""Which files are meant, and where what is made of them goes."""
+"""Resolves the inputs of a command to files, and each to its output path."""
 
 import dataclasses
 import glob
@@ -13,10 +13,10 @@ STREAM = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One picture: where it is, and where it goes.
+    """A picture with its input and output path.
 
-    None is standard input or output. Unless `exact`, the picture's format decides how
-    the target's name ends, or `format` does, which is empty or one that is written.
+    None stands for standard input or output. Unless the target is `exact`, its
+    extension follows `format` or, if that is empty, the format of the picture.
     """
 
     source: Path | None
@@ -29,35 +29,35 @@ class Job:
         return str(self.source or "standard input")
 
     def target_for(self, format_: str) -> Path | None:
-        """Returns where a picture that came in that format goes."""
+        """The output path of a picture that was read in that format."""
         if self.exact or self.target is None:
             return self.target
         kept = self.format_for(format_)
-        return self.target.with_suffix(pictures.ending_for(self.target, kept))
+        return self.target.with_suffix(pictures.extension_for(self.target, kept))
 
     def format_for(self, format_: str) -> str:
-        """Returns what a picture that came in that format is written as."""
-        return self.format or pictures.kept_format(format_)
+        """The format to write a picture in that was read in that format."""
+        return self.format or pictures.output_format(format_)
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The pictures that are meant, and the files of folders that are none."""
+    """The jobs, and the files in folders that are not pictures."""
 
     jobs: list[Job]
     skipped: list[Path]
 
 
 def plan(inputs: Sequence[str], out: str | None, format_: str = "") -> Plan:
-    """Returns a job for every picture that files, patterns and folders name.
+    """Makes a job for each picture that the files, patterns and folders stand for.
 
-    Without `out`, a file's stands beside it as `NAME.sharp.EXT`, a folder's in a folder
-    beside it, `NAME.sharp`, that keeps its tree.
+    Without `out`, a file is written next to its source as `NAME.sharp.EXT`, and a
+    folder to `NAME.sharp` next to it, with its subfolders.
     """
     if STREAM in inputs or out == STREAM:
         return Plan([_stream(inputs, out, format_)], [])
     sources = [path for given in inputs for path in _expand(given)]
-    if out is not None and _is_one_file(sources, out):
+    if out is not None and _is_picture_file(sources, out):
         return Plan([Job(sources[0], _exact(Path(out), format_), exact=True)], [])
     folder = None if out is None else Path(out)
     jobs: list[Job] = []
@@ -73,14 +73,14 @@ def plan(inputs: Sequence[str], out: str | None, format_: str = "") -> Plan:
 
 
 def comparison(target: Path) -> Path:
-    """Returns where before and after go, side by side."""
+    """The path of the before-and-after picture."""
     stem = target.stem.removesuffix(".sharp")
     return target.with_name(f"{stem}.compare{target.suffix}")
 
 
 def _stream(inputs: Sequence[str], out: str | None, format_: str) -> Job:
     if len(inputs) != 1:
-        raise UserError("standard input and output hold one picture: give one")
+        raise UserError("standard input and output hold one picture: give only one")
     source = None if inputs[0] == STREAM else Path(inputs[0])
     if source is not None and source.is_dir():
         raise UserError(f"{source} is a folder: standard output holds one picture")
@@ -93,9 +93,11 @@ def _stream(inputs: Sequence[str], out: str | None, format_: str) -> Job:
 
 
 def _exact(target: Path, format_: str) -> Path:
-    """Returns the name of a file that somebody gave."""
+    """Checks that the format fits the given file name."""
     if format_ not in ("", pictures.format_of(target)):
-        raise UserError(f"{target} is no {format_}: give its name or --format")
+        raise UserError(
+            f"{target} does not fit --format {format_}: leave out one of them"
+        )
     return target
 
 
@@ -109,13 +111,13 @@ def _expand(given: str) -> list[Path]:
     return found
 
 
-def _is_one_file(sources: Sequence[Path], out: str) -> bool:
+def _is_picture_file(sources: Sequence[Path], out: str) -> bool:
     target = Path(out)
     if out.endswith("/") or target.is_dir() or not target.suffix:
         return False
     if len(sources) == 1 and not sources[0].is_dir():
         return True
-    if target.suffix.lower() in pictures.ENDINGS:
+    if target.suffix.lower() in pictures.EXTENSIONS:
         raise UserError(f"{out} is one picture: name a folder for several")
     return False
 
@@ -131,10 +133,10 @@ def _of_file(source: Path, folder: Path | None, format_: str) -> Job:
 def _of_folder(
     source: Path, folder: Path | None, format_: str
 ) -> tuple[list[Job], list[Path]]:
-    """Returns jobs for the pictures below a folder, and what else lies there."""
-    # Of `.`, too, a name is needed.
+    """Makes jobs for the pictures in a folder; also returns all other files."""
+    # Resolve first, because `.` has no name.
     folder = folder or source.resolve().with_name(source.resolve().name + ".sharp")
-    # What was written into the folder by an earlier call is no picture of its own.
+    # Skip the outputs of an earlier run.
     files = [
         path
         for path in sorted(source.rglob("*"))
@@ -142,12 +144,12 @@ def _of_folder(
         and not path.name.startswith(".")
         and not path.resolve().is_relative_to(folder.resolve())
     ]
-    found = {path: pictures.is_one(path) for path in files}
+    found = {path: pictures.is_picture(path) for path in files}
     if not any(found.values()):
         raise UserError(f"{source} holds no pictures")
     jobs = [
         Job(path, folder / path.relative_to(source), format=format_)
-        for path, is_one in found.items()
-        if is_one
+        for path, is_picture in found.items()
+        if is_picture
     ]
-    return jobs, [path for path, is_one in found.items() if not is_one]
+    return jobs, [path for path, is_picture in found.items() if not is_picture]

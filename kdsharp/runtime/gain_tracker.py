@@ -1,4 +1,4 @@
-"""The gains of a network with a context, for one plane of a sequence after another."""
+"""Tracks the gains of a network with a context over a sequence of planes."""
 
 import threading
 
@@ -8,26 +8,27 @@ from jaxtyping import Float, Shaped
 from kdsharp.core import color
 from kdsharp.export import gains, levels
 
-# Gains are found anew for one plane in so many, and move so far towards what was found.
+# Gains are computed for one plane in this many, and smoothed exponentially.
 EVERY = 8
-_SHARE = 0.5
+_SMOOTHING = 0.5
 
-# Large planes have rows of windows to spare.
-_PIXELS, _MOST_ROWS = 450_000, 4
+# On planes of n * _PIXELS pixels, only every n-th row of windows is used.
+_PIXELS, _MAX_STEP = 450_000, 4
 
-# What tells another scene: means of blocks, about so many along the side of a square,
-# that change by more than so much of their contrast, and by more than noise does.
+# Scene changes are detected on block means, about _BLOCKS along the side of a square:
+# their mean absolute difference exceeds this fraction of the contrast, and the noise.
 _BLOCKS = 30
 _CONTRAST, _NOISE = 0.4, 0.004
 
 Plane = Shaped[np.ndarray, "h w *c"]
 
 
-class Following:
-    """A function from planes, in their order, to the gains for each.
+class GainTracker:
+    """A function from the planes of a sequence to the gains for each of them.
 
-    They are the same for the same planes. Where a plane differs abruptly from the one
-    that the gains were found on, they are found at once, from that plane alone.
+    Gains are updated every few planes, and smoothed over time. At a scene change they
+    are computed anew from the current plane alone. The same sequence always gives the
+    same gains.
     """
 
     def __init__(self, params: dict, pixels: levels.Levels):
@@ -42,8 +43,8 @@ class Following:
         with self._one_at_a_time:
             return self._next(plane)
 
-    def forget(self) -> None:
-        """Takes the next plane for the first."""
+    def start_sequence(self) -> None:
+        """Starts a new sequence with the next plane."""
         with self._one_at_a_time:
             self._coarse = None
 
@@ -56,18 +57,18 @@ class Following:
             return self._gains
         else:
             found = self.of(plane)
-            self._gains = self._gains + np.float32(_SHARE) * (found - self._gains)
+            self._gains = self._gains + np.float32(_SMOOTHING) * (found - self._gains)
         self._coarse, self._age = coarse, 0
         return self._gains
 
     def of(self, plane: Plane) -> Float[np.ndarray, "filters"]:
-        """Returns the gains for a plane by itself."""
+        """Computes the gains of one plane, independently of the sequence."""
         count = plane.shape[0] * plane.shape[1]
-        every = min(max(count // _PIXELS, 1), _MOST_ROWS)
+        every = min(max(count // _PIXELS, 1), _MAX_STEP)
         return gains.gains(self._params, plane, luma=self._luma, every=every)
 
     def _blocks(self, plane: Plane) -> np.ndarray:
-        """Returns the means of blocks, four rows of each looked at."""
+        """Mean luma of blocks, sampled from four rows of each block."""
         height, width = plane.shape[:2]
         side = max(round((height * width) ** 0.5 / _BLOCKS / 4), 1) * 4
         if min(height, width) < side:

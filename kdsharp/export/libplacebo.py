@@ -1,6 +1,6 @@
-"""Runs a user shader on planes of luma, by the libplacebo of an installed ffmpeg.
+"""Runs a user shader on luma planes, with libplacebo in an installed ffmpeg.
 
-It needs a Vulkan driver; Mesa's lavapipe is one for machines without a GPU.
+This needs a Vulkan driver, such as Mesa's lavapipe on machines without a GPU.
 """
 
 import shutil
@@ -16,12 +16,12 @@ from kdsharp.export.glsl import LEVELS
 from kdsharp.export.network import TrainedNetwork
 
 _RANGES = {"studio": "tv", "full": "pc"}
-# Of the random plane that parity is told on: odd sides, so that edges are mirrored.
+# Size of the random plane for the parity check; odd, so that edges are mirrored.
 _SIZE = 53, 37
 
 
 def available() -> bool:
-    """Whether there is an ffmpeg with libplacebo, and a Vulkan device."""
+    """Whether ffmpeg with libplacebo and a Vulkan device are available."""
     if not shutil.which("ffmpeg"):
         return False
     command = ["ffmpeg", "-v", "error", "-init_hw_device", "vulkan"]
@@ -35,11 +35,11 @@ def available() -> bool:
 
 
 def run(shader: Path, plane: np.ndarray, *, range_: str = "studio") -> np.ndarray:
-    """What the shader makes of a plane of 8 bits."""
+    """Runs the shader on an 8-bit plane."""
     height, width = plane.shape
     grey = np.full((2, height, width), 128, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        # Names of filters' options need quoting; such a name does not.
+        # A plain path needs no quoting in the filter's options.
         plain = Path(folder) / "shader.glsl"
         shutil.copyfile(shader, plain)
         filters = [
@@ -55,22 +55,24 @@ def run(shader: Path, plane: np.ndarray, *, range_: str = "studio") -> np.ndarra
         ended = subprocess.run(
             command, input=plane.tobytes() + grey.tobytes(), capture_output=True
         )
-    told = ended.stderr.decode(errors="replace")
-    # A shader that does not compile is left out, and the frame comes through.
-    if "Failed" in told or len(ended.stdout) != 3 * height * width:
+    log = ended.stderr.decode(errors="replace")
+    # A shader that does not compile is skipped, and the frame passes unchanged.
+    if "Failed" in log or len(ended.stdout) != 3 * height * width:
         lines = [
-            line for line in told.splitlines() if "ERROR" in line or "Failed" in line
+            line for line in log.splitlines() if "ERROR" in line or "Failed" in line
         ]
-        raise UserError(f"libplacebo refuses {shader}: {(lines or ['no reason'])[0]}")
+        raise UserError(
+            f"libplacebo rejects {shader}: {(lines or ['no reason given'])[0]}"
+        )
     return np.frombuffer(ended.stdout, np.uint8)[: height * width].reshape(plane.shape)
 
 
 def parity(
     network: TrainedNetwork, shader: Path, *, range_: str, strength: float
 ) -> str:
-    """How far what the shader draws is from the network in JAX, as a sentence."""
+    """Describes how far the shader's output is from the network in JAX."""
     if not available():
-        return "not tried: that takes ffmpeg with libplacebo, and a Vulkan driver"
+        return "not checked: needs ffmpeg with libplacebo, and a Vulkan driver"
     black, span = (255 * level for level in LEVELS[range_])
     width, height = _SIZE
     values = np.random.default_rng(0).random((height, width))
@@ -80,6 +82,6 @@ def parity(
     wanted = np.round(np.clip(plane + strength * span * np.asarray(residual), 0, 255))
     apart = np.abs(run(shader, plane, range_=range_) - wanted).max()
     return (
-        f"{apart:.0f} grey levels from JAX at most, on a random plane of "
-        f"{width}x{height}, by libplacebo"
+        f"differs from JAX by at most {apart:.0f} grey levels, on a random plane of "
+        f"{width}x{height}, in libplacebo"
     )

@@ -1,14 +1,14 @@
-"""A place for one frame: who puts never waits, who takes gets the latest."""
+"""A one-frame mailbox: putting never waits, taking returns the latest frame."""
 
 import threading
 from typing import Any
 
 
-class Newest:
-    """Holds the latest frame, and every packet since it was last emptied.
+class LatestFrame:
+    """Holds the latest frame, and all packets since the last `take`.
 
-    A frame that nobody took before the next came is counted in `dropped`. Packets, of
-    sound mostly, are not dropped before there are `most`.
+    Frames that are replaced before they are taken count as `dropped`. Packets, mostly
+    audio, are dropped only beyond `most`.
     """
 
     def __init__(self, most: int = 2000):
@@ -20,29 +20,29 @@ class Newest:
         self.dropped = 0
 
     def put(self, frame: Any) -> None:
-        """Puts a frame in the place of the one that is there."""
+        """Replaces the frame."""
         with self._changed:
             self.dropped += self._frame is not None
             self._frame = frame
             self._changed.notify_all()
 
     def add(self, packet: Any) -> None:
-        """Adds a packet to those that are there."""
+        """Adds a packet."""
         with self._changed:
             self._packets.append(packet)
             del self._packets[: -self._most]
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Says that nothing more comes."""
+        """Marks the end of the stream."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def take(self) -> tuple[list, Any] | None:
-        """Returns packets and the frame, or None for it, once there is something.
+        """Waits for data; returns the packets and the frame (or None).
 
-        At the end that is None.
+        Returns None at the end of the stream.
         """
         with self._changed:
             self._changed.wait_for(

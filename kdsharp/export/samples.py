@@ -1,4 +1,5 @@
-"""Pictures to try an exported network on, sharp and as the network meets them."""
+"""Pairs of sharp and degraded pictures, to calibrate and score exported networks
+with."""
 
 import dataclasses
 import functools
@@ -20,28 +21,29 @@ logger = logging.getLogger(__name__)
 
 _SIZE = 192
 _COUNT = 12
-# Generated pictures that no training draws.
+# Seed of pictures that training never generates.
 _SEED = 7_000_000
 _DEGRADATION = "bicubic:2"
-# Of a folder, the first so many, and the middle of each.
-_MOST = 64
+# Only the first pictures of a folder are used, cropped to their centre.
+_MAX_PICTURES = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Pair:
-    """A picture in [0, 1] of the network's channels, and what became of it."""
+class SamplePair:
+    """A sharp picture in [0, 1] with the network's channels, and its degraded
+    version."""
 
     sharp: Float[np.ndarray, "1 h w c"]
     blurred: Float[np.ndarray, "1 h w c"]
 
 
 def degradation(network: TrainedNetwork) -> str:
-    """Returns what its card says that it undoes."""
+    """The degradation that the network's card names."""
     return network.card.get("degradation") or _DEGRADATION
 
 
-def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
-    """Returns pictures of a folder, or generated ones, blurred as the card says."""
+def pairs(network: TrainedNetwork, root: Path | None = None) -> list[SamplePair]:
+    """Degrades pictures of a folder, or generated ones, as the card says."""
     blur = degradations.create(degradation(network))
     found = _generated() if root is None else _of_folder(root)
     return [
@@ -49,12 +51,14 @@ def pairs(network: TrainedNetwork, root: Path | None = None) -> list[Pair]:
     ]
 
 
-def _pair(network: TrainedNetwork, blur, number: int, picture: np.ndarray) -> Pair:
+def _pair(
+    network: TrainedNetwork, blur, number: int, picture: np.ndarray
+) -> SamplePair:
     sharp = jnp.asarray(picture, jnp.float32)[None] / 255
     if network.model.channels == 1:
         sharp = color.luma(sharp)
     blurred = blur(jax.random.split(jax.random.key(number), 1), sharp)
-    return Pair(np.asarray(sharp), np.asarray(blurred))
+    return SamplePair(np.asarray(sharp), np.asarray(blurred))
 
 
 @functools.cache
@@ -64,15 +68,15 @@ def _generated() -> list[np.ndarray]:
 
 def _of_folder(root: Path) -> list[np.ndarray]:
     found = []
-    for name in folder.find_pictures(root)[:_MOST]:
+    for name in folder.find_pictures(root)[:_MAX_PICTURES]:
         try:
             found.append(_middle(picture_files.read(root / name)))
         except picture_files.BadPictureError as reason:
-            logger.warning("Skipping %s: %s", root / name, reason)
+            logger.warning("skipping %s: %s", root / name, reason)
     if len(found) < 2:
         raise UserError(
-            f"{root} holds {len(found)} pictures to calibrate by: give a folder of at "
-            "least 2, some to calibrate by and some to judge by"
+            f"{root} holds {len(found)} pictures to calibrate with: give a folder of "
+            "at least 2, for calibration and for scoring"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Runs exported files where they belong, to see what they give."""
+"""Loads exported files in their runtimes, to check their output."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ from kdsharp.export import onnx_models
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-def of_onnx(path: Path) -> tuple[Run, str]:
-    """Returns what runs an ONNX file, and its name."""
+def load_onnx(path: Path) -> tuple[Run, str]:
+    """Loads an ONNX file; returns a function and the name of the runtime."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return (
@@ -21,18 +21,19 @@ def of_onnx(path: Path) -> tuple[Run, str]:
     )
 
 
-def of_openvino(path: Path) -> tuple[Run, str]:
-    """Returns what runs an OpenVINO or ONNX file, and its name."""
+def load_openvino(path: Path) -> tuple[Run, str]:
+    """Loads an OpenVINO or ONNX file; returns a function and the name of the
+    runtime."""
     (openvino,) = optional.require("openvino", purpose="running an OpenVINO file")
-    # Of itself it would compute in bfloat16 where the processor can.
+    # By default it computes in bfloat16 where the processor supports it.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino.Core().compile_model(path, "CPU", settings)
     version = openvino.__version__.split("-")[0]
     return lambda pixels: compiled([pixels])[0], f"OpenVINO {version}"
 
 
-def of_stablehlo(path: Path) -> tuple[Run, str]:
-    """Returns what runs a StableHLO archive, and its name."""
+def load_stablehlo(path: Path) -> tuple[Run, str]:
+    """Loads a StableHLO archive; returns a function and the name of the runtime."""
     import jax
 
     from kdsharp.export import stablehlo

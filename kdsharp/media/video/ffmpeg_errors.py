@@ -1,4 +1,4 @@
-"""What FFmpeg complains of, in a sentence."""
+"""Turns FFmpeg's errors into one-sentence errors."""
 
 import errno
 from collections.abc import Iterator
@@ -9,27 +9,27 @@ import av
 from kdsharp.errors import UserError
 
 
-def words(error: Exception) -> str:
-    """Returns what is wrong, in FFmpeg's words where those say it."""
+def describe(error: Exception) -> str:
+    """Describes an error, in FFmpeg's describe if they are clear."""
     if isinstance(error, av.ExitError):
-        return "nothing came in time"
+        return "timed out"
     if isinstance(error, av.ArgumentError):
-        return "FFmpeg refuses a setting"
+        return "FFmpeg rejects an option"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Returns whether there was no room to write to."""
+    """Whether an error is due to a full disk."""
     full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, OSError | av.FFmpegError) and error.errno in full
 
 
 @contextmanager
-def told(what: str, advice: str) -> Iterator[None]:
-    """Says so, and what to do, where FFmpeg refuses; a full disk is no refusal."""
+def as_user_error(what: str, advice: str) -> Iterator[None]:
+    """Turns errors of FFmpeg into a UserError, except for a full disk."""
     try:
         yield
     except (av.FFmpegError, ValueError) as error:
         if isinstance(error, UserError) or disk_is_full(error):
             raise
-        raise UserError(f"{what}: {words(error)}; {advice}") from error
+        raise UserError(f"{what}: {describe(error)}; {advice}") from error

@@ -1,0 +1,16 @@
+// What was measured on this machine, and what follows from it.
+
+export const SIZES = [
+  [640, 360],
+  [1280, 720],
+  [1920, 1080],
+];
+
+/** Returns the fastest way for planes of about that size, if any was measured. */
+export function fastest({ name }, width, height, rows = []) {
+  const apart = SIZES.map(([w, h]) => Math.abs(Math.log((w * h) / (width * height))));
+  const size = apart.indexOf(Math.min(...apart));
+  return rows
+    .filter(({ network, milliseconds }) => network === name && milliseconds[size])
+    .sort((a, b) => a.milliseconds[size] - b.milliseconds[size])[0]?.way;
+}
