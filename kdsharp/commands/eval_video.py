@@ -1,5 +1,4 @@
-"""`kdsharp eval --video`: scores networks on encoded video, prints and saves the
-tables."""
+"""`kdsharp eval --video`: scores networks on encoded video and writes tables."""
 
 import contextlib
 import logging
