@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -127,7 +128,9 @@ def read(source: Path | bytes, *, animated: bool = False) -> Picture:
 
 def _read_8_bit(image: Image.Image, content: bytes) -> Picture:
     clear = image.palette is not None and "A" in (image.palette.rawmode or "")
-    if clear:  # Pillow would drop the alpha of the palette.
+    if (
+        image.palette is not None and clear
+    ):  # Pillow would drop the alpha of the palette.
         image.palette.mode = "RGBA"
     image.load()
     hidden = image.info.get("transparency")
@@ -151,7 +154,7 @@ def _frames(image: Image.Image, content: bytes) -> Picture:
     # The default image of an APNG is not part of the animation.
     first = 1 if image.info.get("default_image") else 0
     seen, seconds = [], []
-    for number in range(first, image.n_frames):
+    for number in range(first, getattr(image, "n_frames", 1)):
         image.seek(number)
         frame = image.convert("RGBA" if image.has_transparency_data else "RGB")
         seen.append(frame)
@@ -200,6 +203,11 @@ def encode(picture: Picture, format_: str) -> bytes:
         image.save(file, format_, **options)
     except KeyError as error:  # Pillow was built without this format.
         raise UserError(f"this version of Pillow cannot write {format_}") from error
+    except (ValueError, OSError) as error:  # Sides longer than the format allows.
+        height, width = pixels.shape[:2]
+        raise UserError(
+            f"{format_} cannot store this picture of {width}x{height} ({error})"
+        ) from error
     if format_ == "TIFF":
         # With compression by libtiff, Pillow would lose EXIF or fail.
         tags.append(file, tags.parse(file.getvalue()) | meta.for_tiff(metadata))
@@ -387,7 +395,7 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
 def save_options(metadata: meta.Metadata, format_: str) -> dict:
     """The options for Pillow's encoder."""
     same = metadata.format == format_
-    options = {"icc_profile": metadata.icc or None}
+    options: dict[str, Any] = {"icc_profile": metadata.icc or None}
     if metadata.dpi:
         options["dpi"] = metadata.dpi
     if format_ == "TIFF":
