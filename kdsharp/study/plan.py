@@ -44,9 +44,9 @@ class Study:
 def load(folder: Path) -> Study:
     """Loads the study in a folder."""
     try:
-        told = json.loads((folder / FILE).read_text())
-        stimuli = [Stimulus(**stimulus) for stimulus in told.pop("stimuli")]
-        return Study(**told, stimuli=stimuli)
+        values = json.loads((folder / FILE).read_text())
+        stimuli = [Stimulus(**stimulus) for stimulus in values.pop("stimuli")]
+        return Study(**values, stimuli=stimuli)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} is not a study: create one with kdsharp mos new {folder}"
@@ -94,8 +94,8 @@ def run(
         stimuli = [s for s in stimuli if s not in practice]
         repeats = min(repeats, sum(not s.training for s in stimuli))
         study = Study(title, models, degradation, repeats, seed, stimuli)
-        told = json.dumps(dataclasses.asdict(study), indent=1)
-        (folder / FILE).write_text(told + "\n")
+        values = json.dumps(dataclasses.asdict(study), indent=1)
+        (folder / FILE).write_text(values + "\n")
         answers.create(folder)
         folder.chmod(0o755)
         folder.replace(out)

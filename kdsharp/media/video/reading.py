@@ -231,8 +231,8 @@ def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStre
             len(moving),
             stream.index,
         )
-    told = {name.lower(): value for name, value in stream.metadata.items()}
-    if told.get("alpha_mode") == "1":
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    if tags.get("alpha_mode") == "1":
         logger.warning("%s: its transparency is not supported and is dropped", path)
     if stream.codec_context is None:
         raise UserError(
