@@ -1,5 +1,5 @@
-"""What things cost: loading, training steps, whole runs, a browser.
+"""Benchmarks of data loading, training steps, whole runs and browsers.
 
-`python -m benchmarks` lists them; each is a command of its own, and writes its numbers
-as JSON if told to. They measure the package and are no part of it.
+`python -m benchmarks` lists them. Each is a command of its own; `--json FILE` also
+saves its numbers. They measure the package and are not part of it.
 """

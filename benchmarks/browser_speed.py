@@ -1,10 +1,10 @@
-"""How long a frame takes in this machine's Chromium, by every way that a page has.
+"""Time per frame in this machine's Chromium, for each backend of the web page.
 
     python -m benchmarks.browser_speed SITE
 
-Milliseconds a frame, medians. SITE is what `kdsharp web build` wrote. It needs
-playwright and a Chromium; the page itself measures the same under "Measure this
-machine", on any device and browser.
+Medians, in milliseconds. SITE is a folder that `kdsharp web build` wrote. Needs
+playwright and Chromium. The page's own button "Measure this machine" measures the same
+on any device and browser.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from kdsharp.base import optional
 from kdsharp.errors import UserError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_PATIENCE = 600_000
+_TIMEOUT_MS = 600_000
 
 
 class _Host(http.server.SimpleHTTPRequestHandler):
@@ -33,7 +33,7 @@ class _Host(http.server.SimpleHTTPRequestHandler):
 
 
 def find_chromium() -> str | None:
-    """Returns the program, by whichever name it goes here."""
+    """Finds the Chromium or Chrome program on the PATH; None if there is none."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[list[str]]:
-    """Returns the page's table, a row for each network and way."""
+    """Reads the page's table: a row for each network and backend."""
     program = find_chromium()
     if program is None:
         raise UserError("measuring in a browser needs Chromium: install chromium")
@@ -59,7 +59,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
             executable_path=program, args=["--no-sandbox"]
         )
         page = browser.new_page()
-        page.set_default_timeout(_PATIENCE)
+        page.set_default_timeout(_TIMEOUT_MS)
         page.goto(f"http://127.0.0.1:{server.server_port}/#camera")
         page.wait_for_selector("body[data-ready]", state="attached")
         page.click("#measure")
@@ -72,7 +72,7 @@ def measure(arguments: argparse.Namespace) -> list[list[str]]:
 
 
 def report(results: list[list[str]]) -> str:
-    """Returns the table, milliseconds a frame, medians."""
+    """Formats the rows as a Markdown table."""
     return "\n".join(f"| {' | '.join(row)} |" for row in results)
 
 

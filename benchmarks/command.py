@@ -1,7 +1,7 @@
-"""The command line that all benchmarks have in common.
+"""The command line shared by all benchmarks.
 
-A benchmark is a module with `measure(arguments)`, which returns numbers that JSON can
-hold, `report(results)`, which returns them as text, and, for flags of its own,
+A benchmark is a module with `measure(arguments)`, which returns JSON-serialisable
+results, `report(results)`, which formats them as text, and, if it has flags of its own,
 `add_arguments(parser)`. Its docstring is its help.
 """
 
@@ -20,22 +20,22 @@ _FOLDER = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Returns the modules that are benchmarks."""
+    """Lists the modules that are benchmarks."""
     return sorted(path.stem for path in _FOLDER.glob("*.py") if _is_benchmark(path))
 
 
 def listing() -> str:
-    """Returns a line for each benchmark: the command, and what it measures."""
+    """Formats a line for each benchmark: its command and its summary."""
     lines = {name: _summary(_FOLDER / f"{name}.py") for name in names()}
     width = max(map(len, lines))
     rows = [f"python -m benchmarks.{name:{width}}  {lines[name]}" for name in lines]
     return "\n".join(
-        [*rows, "", "--help tells the flags, --json FILE keeps the numbers"]
+        [*rows, "", "--help lists the flags, --json FILE saves the numbers"]
     )
 
 
 def main(benchmark: ModuleType, argv: Sequence[str] | None = None) -> int:
-    """Measures, prints the report, writes the record; returns the exit status."""
+    """Runs a benchmark, prints its report, saves its record; returns exit status."""
     parser = _parser(benchmark)
     arguments = parser.parse_args(argv)
     before = record.load()
@@ -52,7 +52,7 @@ def main(benchmark: ModuleType, argv: Sequence[str] | None = None) -> int:
 
 
 def run(name: str) -> int:
-    """Runs the benchmark that is the program's main module, called `name`."""
+    """Runs the benchmark that is the main program; `name` is its `__name__`."""
     return main(sys.modules[name])
 
 
@@ -66,12 +66,12 @@ def _parser(benchmark: ModuleType) -> argparse.ArgumentParser:
     )
     if hasattr(benchmark, "add_arguments"):
         benchmark.add_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the numbers")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the numbers")
     return parser
 
 
 def _is_benchmark(path: Path) -> bool:
-    """Read, not imported: the list is there at once."""
+    """Parses the file instead of importing it, which would take seconds."""
     body = ast.parse(path.read_text()).body
     return {"measure", "report"} <= {
         node.name for node in body if isinstance(node, ast.FunctionDef)

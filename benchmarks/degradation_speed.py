@@ -1,9 +1,8 @@
-"""What degradations cost beside the training step that they feed.
+"""Time of each degradation, compared with the training step that it feeds.
 
     python -m benchmarks.degradation_speed [SPEC ...]
 
-Prints milliseconds for a batch of 16 pictures of 128x128 in RGB, over all devices, as
-in training.
+Milliseconds for a batch of 16 RGB pictures of 128x128 on all devices, as in training.
 """
 
 import argparse
@@ -24,7 +23,7 @@ _SHAPE = (16, 128, 128, 3)
 _ROUNDS = 7
 _STEP = "training step"
 
-# One of each, at the far end of what a recipe asks for.
+# One of each kind, with the strongest ranges that a recipe uses.
 SPECS = (
     "bicubic:2",
     "bicubic:1-4",
@@ -50,13 +49,13 @@ SPECS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "specs", nargs="*", metavar="SPEC", help="one of each otherwise"
+        "specs", nargs="*", metavar="SPEC", help="default: one of each kind"
     )
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """Returns the seconds of the step and of every degradation, medians."""
-    parallel.show_cores(_SHAPE[0])
+    """Measures the median seconds of the training step and of every degradation."""
+    parallel.expose_cpu_cores(_SHAPE[0])
     blurs = {spec: _degradation(spec) for spec in arguments.specs or SPECS}
     train = jax_step(NETWORKS["student"], random_batch(*_SHAPE))
     turns = {name: timed(work) for name, work in {_STEP: train, **blurs}.items()}
@@ -65,7 +64,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def report(results: dict[str, float]) -> str:
-    """Returns a row a degradation."""
+    """Formats a table with a row for each degradation."""
     step = results[_STEP]
     lines = [["degradation", "ms", "share of the step"]]
     for spec, seconds in results.items():

@@ -1,12 +1,12 @@
-"""Whether kdsharp is as fast beside its peers as it was: ratios, kept and compared.
+"""Detects lost speed: compares kdsharp's speed relative to its peers with saved ratios.
 
     python -m benchmarks.guard
     python -m benchmarks.guard --keep
 
-Each pair, ours and a peer's, takes turns in one process: their ratio says the same on a
-busy machine as on an idle one, where milliseconds do not. `--keep` writes the ratios of
-this processor to benchmarks/ratios.json. Without it they are compared with what is
-kept: the command fails if one of them is more than 15 % lower in three runs of three.
+Ours and the peer's take turns in one process, so that their ratio is about the same on
+a busy machine as on an idle one. `--keep` writes the ratios of this processor to
+benchmarks/ratios.json. Without it the command fails if a ratio is more than 15 % below
+the saved one in three runs of three.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    """Returns the ratios measured and those kept, by the name of the pair."""
+    """Measures the ratios, again where they are low, and reads the saved ones."""
     processor = record.machine()["processor"]
     kept = json.loads(RATIOS.read_text()) if RATIOS.exists() else {}
     pairs = _pairs()
@@ -63,7 +63,7 @@ def measure(arguments: argparse.Namespace) -> dict:
 
 
 def report(results: dict) -> str:
-    """Returns a row a pair, or raises a UserError that names those that are slower."""
+    """Formats a row for each pair; raises a UserError if any has become slower."""
     lines = [["times as fast as its peer", "now", "kept"]]
     for name, ratio in results["ratios"].items():
         before = results["kept"].get(name)
@@ -116,7 +116,7 @@ def _plane(
 
 
 def _onnxruntime() -> Callable[[], object]:
-    """The exported network in a session that is made as onnxruntime's pages show it."""
+    """The exported network in a session as onnxruntime's documentation creates it."""
     import onnxruntime
 
     from kdsharp.export import network, onnx_models
@@ -137,7 +137,7 @@ def _picture() -> Callable[[], object]:
 
 
 def _video(strength: float) -> Callable[[], object]:
-    """Thirty frames that are restored and encoded."""
+    """Restores and encodes thirty frames."""
     import av
 
     from kdsharp.media.video.restoring import Restoration

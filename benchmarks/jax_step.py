@@ -1,4 +1,4 @@
-"""The training step whose speed is measured: the real one, without a teacher."""
+"""The real training step, without a teacher, for benchmarks to time."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,9 +22,12 @@ NETWORKS = {
 def jax_step(
     network: dict, batch: np.ndarray, *, device_count: int = 0, dtype: str = "float32"
 ) -> Callable[[], object]:
-    """Returns a call that takes one step, blurring left out; 0 devices are all."""
+    """Creates a function that takes one training step, without degradation.
+
+    `device_count` 0 means all devices.
+    """
     devices = parallel.create("jit", len(batch), device_count)
-    task, state = _begin(network, dtype)
+    task, state = _create_state(network, dtype)
     state = devices.replicate(state)
     step = devices.compile(partial(train_step, task))
 
@@ -37,14 +40,14 @@ def jax_step(
 
 
 def scanned_steps(network: dict, batch: np.ndarray, count: int) -> Callable[[], object]:
-    """Returns a call that takes so many steps as one program, on one device."""
-    task, state = _begin(network, "float32")
+    """Creates a function that takes `count` steps as one program on one device."""
+    task, state = _create_state(network, "float32")
     batches = {"sharp": np.stack([batch] * count)}
 
     @partial(jax.jit, donate_argnums=0)
     def steps(state, batches):
         return jax.lax.scan(
-            lambda held, batch: train_step(task, held, {}, batch), state, batches
+            lambda state, batch: train_step(task, state, {}, batch), state, batches
         )
 
     def take() -> object:
@@ -55,7 +58,7 @@ def scanned_steps(network: dict, batch: np.ndarray, count: int) -> Callable[[], 
     return take
 
 
-def _begin(network: dict, dtype: str) -> tuple[Task, TrainState]:
+def _create_state(network: dict, dtype: str) -> tuple[Task, TrainState]:
     task = Task(
         model=models.create("dncnn", **network, dtype=dtype),
         channels=3,
@@ -69,5 +72,5 @@ def _begin(network: dict, dtype: str) -> tuple[Task, TrainState]:
 
 
 def random_batch(*shape: int) -> np.ndarray:
-    """Returns uint8 pixels of that shape."""
+    """Draws uint8 pixels of the given shape from a fixed seed."""
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)

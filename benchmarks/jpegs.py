@@ -1,4 +1,4 @@
-"""JPEGs to measure loading with, where nobody gives photographs."""
+"""Generated JPEGs for the loading benchmarks."""
 
 import os
 import pathlib
@@ -18,9 +18,11 @@ def write(
     *,
     different: int = 400,
 ) -> None:
-    """Writes JPEGs of four generated pictures each; the first have the others' names.
+    """Writes JPEGs, each a mosaic of four generated pictures.
 
-    A few hundred cost as much to decode as thousands, and less to write.
+    Only the first `different` are encoded; the other paths are hard links to them,
+    which cost as much to decode and less to write. `sizes` (height, width) are used in
+    turn.
     """
     source = sources.create("embedded", "train")
     rng = np.random.default_rng(0)

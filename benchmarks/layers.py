@@ -1,7 +1,7 @@
-"""What each layer of a network asks for: operations and bytes, read off its program.
+"""Operations and memory traffic of each layer, counted from a function's jaxpr.
 
-Convolutions and matrix products alone count: a compiler does what lies between them
-while their results are written. A multiplication and an addition are two operations.
+Only convolutions and matrix products count: a compiler fuses what lies between them
+into the writing of their results. A multiply-add is two operations.
 """
 
 import dataclasses
@@ -14,10 +14,10 @@ from jax.extend import core
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A product of `rows` by `depth` and `depth` by `columns`, `groups` times.
+    """A layer as `groups` matrix products of (rows, depth) and (depth, columns).
 
-    `elements` is how many numbers it reads and writes, each once. Convolutions of a
-    channel each are no work for a `matrix` unit.
+    `elements` is the size of its inputs and output together. `matrix` is False for
+    grouped convolutions, which matrix units cannot run.
     """
 
     rows: int
@@ -33,7 +33,7 @@ class Layer:
 
 
 def count(call: Callable, *arguments) -> list[Layer]:
-    """Returns the layers of a call, given what it takes or its shapes."""
+    """Lists the layers of `call`; the arguments may be arrays or ShapeDtypeStructs."""
     return list(_layers(jax.make_jaxpr(call)(*arguments).jaxpr))
 
 
@@ -48,8 +48,8 @@ def _layers(jaxpr: core.Jaxpr) -> Iterator[Layer]:
                 inner = list(_layers(equation.params["jaxpr"].jaxpr))
                 yield from inner * equation.params["length"]
             case _:
-                for held in equation.params.values():
-                    for part in held if isinstance(held, tuple | list) else (held,):
+                for value in equation.params.values():
+                    for part in value if isinstance(value, tuple | list) else (value,):
                         part = getattr(part, "jaxpr", part)
                         if isinstance(part, core.Jaxpr):
                             yield from _layers(part)
@@ -60,17 +60,19 @@ def _convolution(equation) -> Layer:
     (out,) = (variable.aval for variable in equation.outvars)
     numbers = equation.params["dimension_numbers"]
     window = [right.shape[axis] for axis in numbers.rhs_spec[2:]]
-    # A gradient runs over its input spread apart, whose gaps cost nothing.
-    spread = math.prod(equation.params["lhs_dilation"])
+    # The gradient of a strided convolution dilates its input: the zeros in between
+    # cost nothing.
+    dilation = math.prod(equation.params["lhs_dilation"])
     groups = equation.params["feature_group_count"]
     groups *= equation.params["batch_group_count"]
     rows = math.prod(out.shape[axis] for axis in numbers.out_spec[2:])
     batch = out.shape[numbers.out_spec[0]]
-    if spread == 1:
-        # Of a gradient of weights the window is the picture, mostly inside it.
-        window = _inside(equation, left, window)
+    if dilation == 1:
+        # In the gradient of a kernel the window spans the whole picture: only what
+        # lies inside the input counts.
+        window = _clip_to_input(equation, left, window)
     return Layer(
-        rows=-(-rows // spread) * batch,
+        rows=-(-rows // dilation) * batch,
         depth=math.prod(window) * right.shape[numbers.rhs_spec[1]],
         columns=out.shape[numbers.out_spec[1]] // groups,
         groups=groups,
@@ -79,8 +81,7 @@ def _convolution(equation) -> Layer:
     )
 
 
-def _inside(equation, left, window: list[int]) -> list[int]:
-    """Returns the window, cut to the input where it is larger than that."""
+def _clip_to_input(equation, left, window: list[int]) -> list[int]:
     numbers = equation.params["dimension_numbers"]
     sizes = [left.shape[axis] for axis in numbers.lhs_spec[2:]]
     return [min(w, size) for w, size in zip(window, sizes, strict=True)]

@@ -1,10 +1,11 @@
-"""What memory loading takes while it goes through 10,000 pictures, twice.
+"""Memory that data loading takes over two epochs of 10,000 pictures.
 
     python -m benchmarks.loading_memory
 
-Resident megabytes of the process and its workers together, by Linux' count, from a
-folder of JPEGs of 128x128 to 481x321 and from the same prepared as CelebA is. "Kept" is
-what decoded pictures may take in all; every row is measured in a fresh process.
+Resident megabytes of the process and its workers together, as Linux counts them, from a
+folder of JPEGs of 128x128 to 481x321 and from the same pictures prepared as CelebA is.
+"Kept" is the limit on the cache of decoded pictures. Every row is measured in a new
+process.
 """
 
 import argparse
@@ -27,25 +28,25 @@ from kdsharp.evaluation import text
 _COUNT = 10_000
 _SIZES = ((128, 128), (218, 178), (256, 256), (321, 481))
 _BATCH, _PATCH = 16, 64
-# Parts of an epoch at which to look.
+# Epochs after which the memory is measured.
 _MARKS = (0.1, 0.5, 1.0, 1.5, 2.0)
 _KEPT = (0, files.DEFAULT_CACHE_BYTES)
 
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
-    """Returns a row a way of loading."""
+    """Measures a row for each source, number of workers and cache limit."""
     del arguments
     rows = []
     with tempfile.TemporaryDirectory() as made:
         os.environ["TFDS_DATA_DIR"] = f"{made}/data"
         origin = pathlib.Path(made, "celeba")
-        with _alone() as pool:
+        with _fresh_process() as pool:
             pool.submit(_prepare, origin).result()
         specs = {"folder": f"folder:{origin}?split=99/1", "tfds": "tfds:celeba"}
         ways = list(itertools.product(specs, (0, 2), _KEPT))
         for source, workers, kept in tqdm(ways, leave=False):
-            with _alone() as pool:
-                seen = pool.submit(_watch, specs[source], workers, kept).result()
+            with _fresh_process() as pool:
+                seen = pool.submit(_load, specs[source], workers, kept).result()
             row = {"source": source, "workers": workers, "kept_bytes": kept}
             rows.append(
                 {**row, "marks": _MARKS, "megabytes": seen[:-1], "peak": seen[-1]}
@@ -54,7 +55,7 @@ def measure(arguments: argparse.Namespace) -> list[dict]:
 
 
 def report(results: list[dict]) -> str:
-    """Returns a row a way of loading."""
+    """Formats a table with a row for each way of loading."""
     marks = (f"{mark:.0%}" for mark in _MARKS)
     lines = [["source", "workers", "kept, MB", *marks, "peak"]]
     for row in results:
@@ -64,10 +65,9 @@ def report(results: list[dict]) -> str:
     return text.table(lines)
 
 
-def _alone() -> futures.ProcessPoolExecutor:
-    """Returns a process that has nothing in memory yet."""
-    fresh = multiprocessing.get_context("spawn")
-    return futures.ProcessPoolExecutor(1, mp_context=fresh)
+def _fresh_process() -> futures.ProcessPoolExecutor:
+    spawn = multiprocessing.get_context("spawn")
+    return futures.ProcessPoolExecutor(1, mp_context=spawn)
 
 
 def _prepare(origin: pathlib.Path) -> None:
@@ -81,8 +81,8 @@ def _prepare(origin: pathlib.Path) -> None:
     prepared.prepare("celeba", origin, processes=2)
 
 
-def _watch(spec: str, workers: int, kept: int) -> list[float]:
-    """Returns megabytes at every mark, and the most that there ever were."""
+def _load(spec: str, workers: int, kept: int) -> list[float]:
+    """Loads batches; returns the megabytes at every mark, and then the peak."""
     source = sources.create(spec, "train", cache_bytes=kept // max(1, workers))
     batches = pipeline.batches(
         source, batch_size=_BATCH, patch_size=_PATCH, seed=0, workers=workers
@@ -99,7 +99,7 @@ def _watch(spec: str, workers: int, kept: int) -> list[float]:
 
 
 def _megabytes(line: str) -> Iterator[float]:
-    """Yields what the kernel counts for this process and for each that it started."""
+    """Yields the value of a /proc status line for this process and its children."""
     for process in ("self", *_children()):
         status = pathlib.Path("/proc", process, "status").read_text()
         fields = dict(row.split(":", 1) for row in status.splitlines())

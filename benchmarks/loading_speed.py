@@ -1,10 +1,10 @@
-"""How many crops a second the pipeline delivers, beside what training consumes.
+"""Crops per second that the pipeline delivers, and that training consumes.
 
     python -m benchmarks.loading_speed [FOLDER]
 
-Reads the JPEGs below FOLDER, or some hundred of 481x321 made of generated pictures. In
-every row loading and the student's training step take turns, a step that is fed from
-memory; "kept" means that decoded pictures stay in memory, as they do by default.
+Reads the JPEGs below FOLDER, or 380 generated ones of 481x321. In every row, loading
+and the student's training step (on a batch in memory) take turns. "kept" means that
+decoded pictures stay in memory, as by default.
 """
 
 import argparse
@@ -29,10 +29,9 @@ from kdsharp.training import parallel
 
 _BATCHES = {"8x32x32": (8, 32), "16x64x64": (16, 64)}
 _ROUNDS = 3
-# A turn takes about as long as this.
-_SECONDS = 0.5
-# What a worker process holds before all it needs is in memory, in epochs.
-_FILLING = {0: 1, 2: 4}
+_SECONDS_PER_TURN = 0.5
+# Number of workers: epochs until each has decoded every picture that it will need.
+_WARMUP_EPOCHS = {0: 1, 2: 4}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
-    """Returns the crops a second of every way of loading, and of the step."""
-    parallel.show_cores(8)
+    """Measures crops per second of every way of loading, and of the training step."""
+    parallel.expose_cpu_cores(8)
     with _photographs(arguments.folder) as root:
         names = folder.find_pictures(root)
         ways = itertools.product(_BATCHES, (False, True), (1, 4, 8), (0, 2))
@@ -52,7 +51,7 @@ def measure(arguments: argparse.Namespace) -> list[dict]:
 
 
 def report(results: list[dict]) -> str:
-    """Returns a table a size of batches."""
+    """Formats a table for each batch size."""
     head = ["pictures", "crops of each", "workers", "loaded", "step", "loaded / step"]
     parts = []
     for title, rows in itertools.groupby(results, lambda row: row["batches"]):
@@ -93,8 +92,8 @@ def _row(
 ) -> dict:
     batch_size, _ = _BATCHES[title]
     take = _step(*_BATCHES[title])
-    steps = _many(lambda: timed(take)() / batch_size)
-    source = files.Files(
+    steps = _repeat(lambda: timed(take)() / batch_size)
+    source = files.PictureFiles(
         root, names, cache_bytes=files.DEFAULT_CACHE_BYTES if kept else 0
     )
     batches = pipeline.batches(
@@ -109,7 +108,7 @@ def _row(
     with contextlib.closing(batches):
         if kept:
             epoch = pipeline.steps_per_epoch(source, batch_size, crops)
-            for _ in range(_FILLING[workers] * epoch):
+            for _ in range(_WARMUP_EPOCHS[workers] * epoch):
                 next(batches)
         loading = _loading(batches, batch_size)
         seconds = alternate({"loaded": loading, "step": steps}, _ROUNDS)
@@ -126,28 +125,28 @@ def _step(batch_size: int, patch_size: int) -> Callable[[], object]:
 
 
 def _loading(batches: Iterator[pipeline.Batch], batch_size: int) -> Turn:
-    """Returns a turn that tells the seconds for a crop, once nothing is in store."""
-    many = _many(lambda: timed(lambda: next(batches))() / batch_size)
+    """Creates a turn that measures seconds per crop with empty prefetch buffers."""
+    measure_mean = _repeat(lambda: timed(lambda: next(batches))() / batch_size)
 
     def turn() -> float:
-        # What was left in store by the turn before goes first.
+        # Empty the buffers that were filled since the last turn.
         for _ in range(32):
             next(batches)
-        seconds = many()
-        time.sleep(0.2)  # The store fills up now, not in the next one's turn.
+        seconds = measure_mean()
+        time.sleep(0.2)  # Fill the buffers now, not during the training step's turn.
         return seconds
 
     return turn
 
 
-def _many(one: Callable[[], float]) -> Turn:
-    """Returns a turn that takes about half a second and tells the mean."""
+def _repeat(measure_one: Callable[[], float]) -> Turn:
+    """Creates a turn that repeats a measurement for half a second; the mean of it."""
 
     def turn() -> float:
-        ends = time.perf_counter() + _SECONDS
-        measured = [one()]
-        while time.perf_counter() < ends:
-            measured.append(one())
+        end = time.perf_counter() + _SECONDS_PER_TURN
+        measured = [measure_one()]
+        while time.perf_counter() < end:
+            measured.append(measure_one())
         return float(np.mean(measured))
 
     return turn

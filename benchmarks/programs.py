@@ -1,4 +1,4 @@
-"""Compiled programs, timed: work is a call and what it is given."""
+"""Compiles JAX functions and measures their time, operations and memory."""
 
 import concurrent.futures
 import dataclasses
@@ -12,27 +12,26 @@ import jax.numpy as jnp
 
 from kdsharp.training import parallel
 
-_COMPILING = 8
+_COMPILER_THREADS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """A call to be timed, what it is given, and how often a step has it."""
+    """A function to be timed, its arguments, and how often a training step runs it."""
 
     call: Callable
     arguments: tuple
     times: int = 1
-    # Steps in a call, and whether its first argument is given up to its result.
+    # Training steps per call, and whether the first argument is donated.
     steps: int = 1
-    given_up: bool = False
-    # Whether the compiler has to choose what gives the same bits each time.
+    donated: bool = False
+    # Whether the compiler must choose deterministic kernels.
     reproducible: bool = True
 
     def compile(self):
-        """Returns the program."""
         jitted = jax.jit(
             self.call,
-            donate_argnums=(0,) if self.given_up else (),
+            donate_argnums=(0,) if self.donated else (),
             compiler_options=parallel.reproducible(jax.devices()[0].platform)
             if self.reproducible
             else None,
@@ -42,7 +41,7 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a program takes; operations and bytes by XLA's count."""
+    """Time of a program per training step; operations and bytes as XLA counts them."""
 
     milliseconds: float
     gigaflop: float
@@ -50,40 +49,43 @@ class Cost:
     megabytes_held: float
 
 
-def measure(work: Work, program, least: float) -> Cost:
-    """Returns what the work costs, by as many calls as take `least` seconds."""
+def measure(work: Work, program, min_seconds: float) -> Cost:
+    """Times as many calls of the compiled `program` as take `min_seconds`."""
     arguments = list(work.arguments)
-    if work.given_up:
+    if work.donated:
         arguments[0] = jax.tree.map(jnp.copy, arguments[0])
 
     def take(count: int) -> float:
         began = time.perf_counter()
         for _ in range(count):
             result = program(*arguments)
-            if work.given_up:
+            if work.donated:
                 arguments[0] = result[0]
         jax.block_until_ready(result)
         return time.perf_counter() - began
 
     take(1)
-    count = max(1, int(least / max(take(1), 1e-6)))
+    count = max(1, int(min_seconds / max(take(1), 1e-6)))
     seconds = take(count) / count / work.steps
     counted = program.cost_analysis() or {}
-    held = program.memory_analysis()
+    memory = program.memory_analysis()
     return Cost(
         1e3 * seconds,
         counted.get("flops", 0.0) / 1e9,
         counted.get("bytes accessed", 0.0) / 1e9,
-        getattr(held, "temp_size_in_bytes", 0) / 1e6,
+        getattr(memory, "temp_size_in_bytes", 0) / 1e6,
     )
 
 
-def compile_all(works: Mapping[Any, Work], until: float) -> dict:
-    """Returns the programs that are there in time, compiled side by side."""
-    pool = concurrent.futures.ThreadPoolExecutor(_COMPILING)
+def compile_all(works: Mapping[Any, Work], deadline: float) -> dict:
+    """Compiles in parallel; returns the programs that were ready by the deadline.
+
+    `deadline` is a time of `time.monotonic`.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(_COMPILER_THREADS)
     waiting = {name: pool.submit(work.compile) for name, work in works.items()}
-    left = None if until == math.inf else max(0, until - time.monotonic())
-    concurrent.futures.wait(waiting.values(), timeout=left)
+    timeout = None if deadline == math.inf else max(0, deadline - time.monotonic())
+    concurrent.futures.wait(waiting.values(), timeout=timeout)
     pool.shutdown(wait=False, cancel_futures=True)
     return {
         name: future.result()

@@ -1,4 +1,4 @@
-"""A benchmark's numbers as a file: with the machine, the date and the commit."""
+"""Saves a benchmark's numbers as JSON, with the machine, date and commit."""
 
 import datetime
 import json
@@ -23,8 +23,8 @@ def write(
     results: Any,
     load_before: float | None = None,
 ) -> None:
-    """Writes the results as JSON, beside all that they depend on."""
-    kept = {
+    """Writes the results and the conditions under which they were measured."""
+    record = {
         "benchmark": name,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
@@ -32,12 +32,12 @@ def write(
         "arguments": arguments,
         "results": results,
     }
-    text = json.dumps(kept, indent=2, default=str)
+    text = json.dumps(record, indent=2, default=str)
     atomic_files.write_text(path, text + "\n")
 
 
 def machine() -> dict[str, Any]:
-    """Returns the processor, its cores, JAX's device, and what runs on them."""
+    """Describes the processor, JAX's device, and the software versions."""
     info = Path("/proc/cpuinfo")
     model = info.exists() and re.search(r"model name\s*: (.*)", info.read_text())
     return {
@@ -51,20 +51,20 @@ def machine() -> dict[str, Any]:
 
 
 def load() -> float | None:
-    """Returns how many processes wanted a core in the last minute, where it is known.
+    """The load average of the last minute; None where the system has none.
 
-    More than there are cores means that others were at work.
+    A value above the number of cores means that other programs were running.
     """
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def commit() -> str:
-    """Returns the commit that was measured, with `-dirty` if files differ from it."""
-    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """The measured commit, with `-dirty` if files differ from it, or `unknown`."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        told = subprocess.run(
-            asked, cwd=_ROOT, capture_output=True, text=True, check=True
+        result = subprocess.run(
+            command, cwd=_ROOT, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return told.stdout.strip()
+    return result.stdout.strip()

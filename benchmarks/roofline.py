@@ -1,15 +1,15 @@
-"""What an accelerator could do at most, on paper: nothing here is measured.
+"""Upper bounds of the speed on accelerators, by the roofline model; no measurement.
 
     python -m benchmarks.roofline
 
-For every network, operations and bytes of a frame of 1280x720 (forward) and of a
-training step of 16 x 64 x 64 (forward and gradients), in bfloat16, and how many a
-second the roofline allows: each layer takes as long as its operations at the peak or
-its bytes at the memory's rate, whichever is longer. What a network of few filters
-leaves unused of a matrix unit (of 128 x 128 on the TPU, which are padded with zeros)
-counts as work; convolutions of a channel each wait for memory alone. Optimiser,
-degradation, starting kernels and talking between devices count as nothing, so that real
-numbers are lower.
+For every network: operations and bytes of a 1280x720 frame (forward) and of a training
+step of 16 x 64 x 64 (forward and gradients) in bfloat16, and how many per second the
+roofline allows. A layer takes as long as its operations at the peak rate or its bytes
+at the memory bandwidth, whichever is longer. Where a network has too few filters to
+fill a matrix unit (128 x 128 on the TPU, padded with zeros), the unused part counts as
+work; depthwise convolutions take memory time alone. Optimiser, degradation, kernel
+launches and communication between devices are not counted, so that real numbers are
+lower.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _BATCH = (16, 64, 64)
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """Operations and bytes a second; products are padded to multiples of `unit`."""
+    """Peak rates, per second; products are padded to multiples of `unit`."""
 
     name: str
     operations: float
@@ -40,7 +40,7 @@ class Device:
     unit: int
 
 
-# Dense bfloat16 and memory, as the makers' data sheets say.
+# Dense bfloat16 and memory bandwidth, from the vendors' data sheets.
 DEVICES = (
     Device("H200", 989e12, 4.8e12, 16),
     Device("TPU v5e", 197e12, 819e9, 128),
@@ -60,28 +60,28 @@ NETWORKS = {
 
 
 def seconds(layer: layers.Layer, device: Device) -> float:
-    """Returns the least time that a layer takes."""
-    moving = layer.elements * _BYTES / device.bytes
+    """The roofline time of a layer."""
+    transfer = layer.elements * _BYTES / device.bytes
     if not layer.matrix:
-        return moving
+        return transfer
     padded = [-(-n // device.unit) * device.unit for n in (layer.depth, layer.columns)]
     work = 2 * layer.rows * padded[0] * padded[1] * layer.groups
-    return max(work / device.operations, moving)
+    return max(work / device.operations, transfer)
 
 
-def of_frame(arguments: dict) -> list[layers.Layer]:
-    """Returns the layers of a forward pass over one frame."""
+def frame_layers(arguments: dict) -> list[layers.Layer]:
+    """The layers of a forward pass over one frame."""
     model, variables, pixels = _network(arguments, _FRAME)
     return layers.count(model.apply, variables, pixels)
 
 
-def of_step(arguments: dict) -> list[layers.Layer]:
-    """Returns the layers of a training step's forward pass and gradients."""
+def step_layers(arguments: dict) -> list[layers.Layer]:
+    """The layers of a training step's forward pass and gradients."""
     model, variables, pixels = _network(arguments, _BATCH)
 
-    def loss(params, held, pixels):
+    def loss(params, collections, pixels):
         residual, _ = model.apply(
-            {**held, "params": params},
+            {**collections, "params": params},
             pixels,
             train=True,
             mutable=["batch_stats"],
@@ -103,44 +103,44 @@ def _network(arguments: dict, size: tuple[int, int, int]):
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, list[dict]]:
-    """Returns a row a network, for frames and for steps."""
+    """Computes a row for each network, for frames and for training steps."""
     del arguments
-    return {"frame": _rows(of_frame, 1), "step": _rows(of_step, _BATCH[0])}
+    return {"frame": _rows(frame_layers, 1), "step": _rows(step_layers, _BATCH[0])}
 
 
-def _rows(of: Callable[[dict], list[layers.Layer]], images: int) -> list[dict]:
+def _rows(count: Callable[[dict], list[layers.Layer]], images: int) -> list[dict]:
     rows = []
     for network, arguments in NETWORKS.items():
-        found = of(arguments)
+        found = count(arguments)
         rows.append(
             {
                 "network": network,
                 "operations": sum(layer.operations for layer in found),
                 "bytes": sum(layer.elements for layer in found) * _BYTES,
-                "devices": {d.name: _on(d, found, images) for d in DEVICES},
+                "devices": {d.name: _bound(d, found, images) for d in DEVICES},
             }
         )
     return rows
 
 
-def _on(device: Device, found: list[layers.Layer], images: int) -> dict:
-    took = sum(seconds(layer, device) for layer in found)
-    waiting = sum(
+def _bound(device: Device, found: list[layers.Layer], images: int) -> dict:
+    total = sum(seconds(layer, device) for layer in found)
+    memory_bound = sum(
         seconds(layer, device)
         for layer in found
         if seconds(layer, device) == layer.elements * _BYTES / device.bytes
     )
     work = sum(layer.operations for layer in found)
     return {
-        "images_per_second": images / took,
-        "bound_by": "memory" if waiting > took / 2 else "operations",
-        "of_its_peak": work / took / device.operations,
+        "images_per_second": images / total,
+        "bound_by": "memory" if memory_bound > total / 2 else "operations",
+        "of_its_peak": work / total / device.operations,
     }
 
 
 def report(results: dict[str, list[dict]]) -> str:
-    """Returns both tables."""
-    parts = ["Estimates on paper, in bfloat16; nothing was measured on these devices."]
+    """Formats a table of frames and a table of training steps."""
+    parts = ["Estimates in bfloat16; nothing was measured on these devices."]
     titles = {"frame": "a frame of 1280x720", "step": "a step of 16 x 64 x 64"}
     for kind, title in titles.items():
         head = [title, "GFLOP", "MB", "FLOP a byte"]
@@ -154,9 +154,9 @@ def report(results: dict[str, list[dict]]) -> str:
                 f"{moved / 1e6:,.0f}",
                 f"{work / moved:,.0f}",
             ]
-            for held in row["devices"].values():
-                cells.append(f"{held['images_per_second']:,.0f}")
-                cells += [held["bound_by"], f"{held['of_its_peak']:.0%}"]
+            for bound in row["devices"].values():
+                cells.append(f"{bound['images_per_second']:,.0f}")
+                cells += [bound["bound_by"], f"{bound['of_its_peak']:.0%}"]
             lines.append([row["network"], *cells])
         parts.append(text.table(lines))
     return "\n\n".join(parts)

@@ -1,9 +1,9 @@
-"""What a run costs beside its steps: the way to the first, waiting for input, memory.
+"""Overhead of a run: seconds to the first step, waiting for input, peak memory.
 
     python -m benchmarks.run_costs configs/student.py configs/teacher.py
 
-Each config is started for real, twice: with empty caches, then with what the first
-start left there (generated pictures, compiled programs), and stopped after some steps.
+Each config is run twice and stopped after some steps: first with empty caches, then
+with the caches of the first run (generated pictures, compiled programs).
 """
 
 import argparse
@@ -25,8 +25,8 @@ from kdsharp.evaluation import text
 
 
 def start(config: str, cache: Path, workdir: Path, steps: int) -> dict[str, float]:
-    """Returns the seconds to the first step, the share waited, and the peak MB."""
-    began = time.monotonic()
+    """Runs the config; measures time to first step, time share of input, peak MB."""
+    start_time = time.monotonic()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "kdsharp.main", f"--config={config}"),
@@ -42,11 +42,12 @@ def start(config: str, cache: Path, workdir: Path, steps: int) -> dict[str, floa
     lines: list[str] = []
     while len(lines) < steps:
         if process.poll() is not None:
-            raise UserError(f"{config} ended too soon: {process.stderr.read().strip()}")
+            error = process.stderr.read().strip()
+            raise UserError(f"{config} ended before step {steps}: {error}")
         time.sleep(0.02)
         lines = metrics.read_text().splitlines() if metrics.exists() else []
         if lines and not first:
-            first = time.monotonic() - began
+            first = time.monotonic() - start_time
     process.send_signal(signal.SIGTERM)
     process.stderr.read()
     _, _, usage = os.wait4(process.pid, 0)
@@ -71,12 +72,12 @@ def _is_step(record: dict) -> bool:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("configs", nargs="+", metavar="CONFIG")
     parser.add_argument(
-        "--steps", type=int, default=40, help="steps to watch (%(default)s)"
+        "--steps", type=int, default=40, help="steps to run (%(default)s)"
     )
 
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
-    """Returns a row a start."""
+    """Measures a row for each config and state of the caches."""
     rows = []
     with tempfile.TemporaryDirectory() as root:
         starts = list(itertools.product(arguments.configs, ("empty", "warm")))
@@ -89,7 +90,7 @@ def measure(arguments: argparse.Namespace) -> list[dict]:
 
 
 def report(results: list[dict]) -> str:
-    """Returns a line a start."""
+    """Formats a table with a row for each run."""
     lines = [["config", "caches", "first step, s", "waiting, %", "peak MB"]]
     for row in results:
         numbers = f"{row['first']:.1f}", f"{100 * row['waited']:.2f}"

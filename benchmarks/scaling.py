@@ -1,12 +1,12 @@
-"""One step over 1, 2, 4 and 8 devices that this machine's cores pretend to be.
+"""Scaling of a training step over 1, 2, 4 and 8 devices simulated on this CPU.
 
     python -m benchmarks.scaling
 
-The batch is the same for all, so that a step has the same work. Where a step's time
-goes: `compute` is what a device's share of the batch takes alone, times the devices
-that a core has to serve; the rest is what devices say to one another (gradients, batch
-statistics) and wait for one another. The last line is a step of eight that are one
-program (`lax.scan`), on one device: what starting each by itself costs.
+The global batch is the same for all, so that a step has the same work. `compute` is the
+time of one device's share of the batch alone, times the devices per core; the rest is
+communication (gradients, batch statistics) and waiting. The last line is the time per
+step of eight in one program (`lax.scan`) on one device: the difference from one device
+above is the cost of dispatching each step.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    """Returns the milliseconds of a step, by number of devices."""
+    """Measures milliseconds per step for each number of devices."""
     jax.config.update("jax_num_cpu_devices", max(_COUNTS))
     network, side = NETWORKS[arguments.network], arguments.patch
     ways = {}
@@ -51,32 +51,32 @@ def measure(arguments: argparse.Namespace) -> dict:
     measured = alternate(
         {way: timed(take) for way, take in ways.items()}, arguments.rounds
     )
-    took = {way: 1e3 * float(np.median(times)) for way, times in measured.items()}
+    times_ms = {way: 1e3 * float(np.median(times)) for way, times in measured.items()}
     core_count = cores.count()
     rows = []
     for count in _COUNTS:
-        compute = took[f"share of {count}"] * max(1, count / core_count)
-        speed = took[1] / took[count]
+        compute = times_ms[f"share of {count}"] * max(1, count / core_count)
+        speed = times_ms[1] / times_ms[count]
         rows.append(
             {
                 "devices": count,
-                "milliseconds": took[count],
+                "milliseconds": times_ms[count],
                 "speed": speed,
                 "efficiency": speed / min(count, core_count),
                 "compute_ms": compute,
-                "rest_ms": took[count] - compute,
+                "rest_ms": times_ms[count] - compute,
             }
         )
     return {
         "step": f"{arguments.network}, {arguments.batch} x {side} x {side}",
         "cores": core_count,
         "rows": rows,
-        "scanned_ms": took["scan"] / _SCANNED,
+        "scanned_ms": times_ms["scan"] / _SCANNED,
     }
 
 
 def report(results: dict) -> str:
-    """Returns a row a number of devices."""
+    """Formats a table with a row for each number of devices."""
     lines = [["devices", "ms a step", "speed", "efficiency", "compute, ms", "rest, ms"]]
     for row in results["rows"]:
         lines.append(

@@ -1,10 +1,10 @@
-"""The flags of benchmarks that time a training step."""
+"""Flags shared by the benchmarks that time a training step."""
 
 import argparse
 
 
 def add(parser: argparse.ArgumentParser, *, batch: int, patch: int) -> None:
-    """Adds size and number of crops, and how often each contender has a turn."""
+    """Adds --batch and --patch, with these defaults, and --rounds."""
     for name, default, words in (
         ("batch", batch, "crops in a batch"),
         ("patch", patch, "pixels along a side of a crop"),

@@ -1,4 +1,4 @@
-"""The teacher's training step and its parts, each as work to be timed."""
+"""The teacher's training step and its parts, each as a `Work` to be timed."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from benchmarks import layers
 from benchmarks.programs import Work
 from kdsharp import models
 from kdsharp.core import degradations, objectives
-from kdsharp.data import crops, sheets
+from kdsharp.data import atlas, crops
 from kdsharp.models.batch_norm import BatchNorm
 from kdsharp.training import calls, optimizers
 from kdsharp.training.state import create_state, init_variables
@@ -29,11 +29,11 @@ _OPTIMIZER = config_dict.create(
     clip_norm=0.0,
     accumulate=1,
 )
-# Passes over a batch norm's features that a step cannot do without: two to measure and
-# to normalise, one to write; for gradients two for sums, two for the result, one to
-# write.
+# Passes over the features that a batch norm needs. Forward: one read for the
+# statistics, one to normalise, one write. Backward: two reads for the sums, two for
+# the result, one write.
 _NORM_PASSES = 8
-# The step as training takes it, and what it is compared with.
+# Variants of the step: as training runs it, and two for comparison.
 AS_TRAINED = ""
 NO_NORM = "without batch norm"
 ANY_ORDER = "sums in any order"
@@ -41,19 +41,19 @@ ANY_ORDER = "sums in any order"
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """What is measured: of the network, the batches and the device."""
+    """Sizes of the network, the batches and the device measurements."""
 
     depth: int = 17
     width: int = 64
     patch: int = 64
     batches: tuple[int, ...] = (128, 64, 256)
-    # Side of the matrix, bytes of the copy, pictures to cut from.
+    # Side of the square matrices, bytes of the copy, pictures to crop from.
     matrix: int = 8192
     copied: int = 1 << 30
     pictures: int = 256
     steps: int = 20
-    # Seconds that each measurement takes at least.
-    least: float = 0.3
+    # Minimum duration of each measurement.
+    min_seconds: float = 0.3
 
 
 QUICK = Size(
@@ -65,12 +65,12 @@ QUICK = Size(
     copied=1 << 22,
     pictures=4,
     steps=2,
-    least=0.01,
+    min_seconds=0.01,
 )
 
 
 def rates(size: Size) -> dict[str, Work]:
-    """Returns what tells the device's rates."""
+    """Matrix products and a copy, which measure the device's peak rates."""
     works = {
         f"product, {dtype}": Work(jnp.dot, (jnp.ones((size.matrix,) * 2, dtype),) * 2)
         for dtype in ("bfloat16", "float32")
@@ -80,7 +80,7 @@ def rates(size: Size) -> dict[str, Work]:
 
 
 def pieces(size: Size, dtype: str) -> dict[str, Work]:
-    """Returns a step's parts, each by itself."""
+    """The parts of a training step: layers and gradients, crops, blur, updates."""
     batch = size.batches[0]
     key = jax.random.key(0)
     shape = (batch, size.patch, size.patch)
@@ -90,11 +90,11 @@ def pieces(size: Size, dtype: str) -> dict[str, Work]:
 
     def gradients(module: nn.Module, times: int, x: jax.Array, **options) -> Work:
         variables = module.init(key, x)
-        held = {k: v for k, v in variables.items() if k != "params"}
+        collections = {k: v for k, v in variables.items() if k != "params"}
 
         def total(params, x):
             result, _ = module.apply(
-                {**held, "params": params}, x, mutable=["batch_stats"], **options
+                {**collections, "params": params}, x, mutable=["batch_stats"], **options
             )
             return jnp.sum(nn.relu(result).astype(jnp.float32))
 
@@ -122,9 +122,9 @@ def pieces(size: Size, dtype: str) -> dict[str, Work]:
     found["blur"] = Work(
         degradations.create("bicubic:2"), (jax.random.split(key, batch), pixels)
     )
-    held, cut = _pictures(size)
+    pictures, crop = _pictures(size)
     found["crops"] = Work(
-        cut, (held, jnp.zeros(batch, jnp.int32), jax.random.split(key, batch))
+        crop, (pictures, jnp.zeros(batch, jnp.int32), jax.random.split(key, batch))
     )
     params = init_variables(_network(size, dtype), 3, key)["params"]
     for rule in ("muon", "adam"):
@@ -140,43 +140,46 @@ def pieces(size: Size, dtype: str) -> dict[str, Work]:
 
 
 def step(size: Size, batch: int, dtype: str, variant: str = AS_TRAINED) -> Work:
-    """Returns training as it is: several steps a call, all on the device."""
+    """The training step as training runs it: several per call, all on the device."""
     task = _task(size, dtype, () if variant == NO_NORM else "inner")
-    held, cut = _pictures(size)
-    frozen = {"pictures": held}
+    pictures, crop = _pictures(size)
+    frozen = {"pictures": pictures}
 
     def take(state, frozen, rows):
         keys = jax.random.split(
             jax.random.fold_in(jax.random.key(0), state.step), batch
         )
-        return train_step(task, state, {}, cut(frozen["pictures"], rows, keys))
+        return train_step(task, state, {}, crop(frozen["pictures"], rows, keys))
 
     rows = jnp.zeros((size.steps, batch), jnp.int32)
     return Work(
-        calls.several(take, size.steps),
+        calls.loop_steps(take, size.steps),
         (_state(size, task.model.norm_after), frozen, rows, jnp.int32(size.steps)),
         steps=size.steps,
-        given_up=True,
+        donated=True,
         reproducible=variant != ANY_ORDER,
     )
 
 
-def paper(size: Size, batch: int, dtype: str, rate: float, copied: float) -> dict:
-    """Returns the operations of a step's products, and its least milliseconds."""
+def roofline(size: Size, batch: int, dtype: str, rate: float, bandwidth: float) -> dict:
+    """Counts the operations of a step, and its roofline time at the given rates.
+
+    `rate` is operations per second, `bandwidth` bytes per second.
+    """
     task = _task(size, dtype, "inner")
     pixels = jax.ShapeDtypeStruct((batch, size.patch, size.patch, 3), np.uint8)
     counted = layers.count(
         lambda state, sharp: train_step(task, state, {}, {"sharp": sharp}),
-        jax.eval_shape(lambda: _begin(task)),
+        jax.eval_shape(lambda: _create_state(task)),
         pixels,
     )
     width = jnp.dtype(dtype).itemsize
     products = sum(
-        max(layer.operations / rate, layer.elements * width / copied)
+        max(layer.operations / rate, layer.elements * width / bandwidth)
         for layer in counted
     )
     features = batch * size.patch**2 * size.width * width
-    norms = (size.depth - 2) * _NORM_PASSES * features / copied
+    norms = (size.depth - 2) * _NORM_PASSES * features / bandwidth
     return {
         "gigaflop": sum(layer.operations for layer in counted) / 1e9,
         "products_ms": 1e3 * products,
@@ -203,22 +206,22 @@ def _task(size: Size, dtype: str, norm_after: object) -> Task:
 
 @functools.cache
 def _state(size: Size, norm_after: object):
-    """Returns the state before the first step: the same for each batch and dtype."""
-    return _begin(_task(size, "float32", norm_after))
+    """The initial state, which is the same for every batch size and dtype."""
+    return _create_state(_task(size, "float32", norm_after))
 
 
-def _begin(task: Task):
+def _create_state(task: Task):
     return create_state(
         init_variables(task.model, 3, jax.random.key(0)), task.optimizer
     )
 
 
 @functools.cache
-def _pictures(size: Size) -> tuple[sheets.Sheets, crops.Cut]:
-    places, height, width = sheets.lay_out([(4 * size.patch,) * 2] * size.pictures)
+def _pictures(size: Size) -> tuple[atlas.Atlas, crops.Cropper]:
+    places, height, width = atlas.pack([(4 * size.patch,) * 2] * size.pictures)
     pixels = np.random.default_rng(0).integers(0, 256, (height, 3 * width), np.uint8)
-    held = sheets.Sheets({"sharp": pixels}, places)
-    cut = crops.create(
-        held, patch_size=size.patch, augment="dihedral", shrink=0.0, extremes=0.0
+    pictures = atlas.Atlas({"sharp": pixels}, places)
+    crop = crops.create(
+        pictures, patch_size=size.patch, augment="dihedral", shrink=0.0, extremes=0.0
     )
-    return jax.tree.map(jnp.asarray, held), cut
+    return jax.tree.map(jnp.asarray, pictures), crop

@@ -1,17 +1,17 @@
-"""Where the time of the teacher's training step goes on this device.
+"""Breakdown of the teacher's training step on this device.
 
     python -m benchmarks.teacher_step --json step.json
     python -m benchmarks.teacher_step --quick     # tiny, on a CPU
 
-First what the device can do: a large matrix product, a large copy. Then whole steps as
-training takes them, crops, blur, Muon and all, many in a call, beside the roofline: a
-product takes its operations at the measured rate or its bytes at the measured rate,
-whichever is longer, and each batch norm eight passes over its features. Then each kind
-of layer by itself, forward and gradients, and how often a step has it. Operations and
-bytes are of the compiled program, by XLA's own count.
+Measures the device's rates by a large matrix product and a large copy. Then whole steps
+as training runs them (crops, blur and Muon included, many per call), compared with the
+roofline: a product takes its operations or its bytes at the measured rates, whichever
+is longer, and each batch norm eight passes over its features. Then each kind of layer
+by itself, forward and gradients, and how often a step runs it. Operations and bytes are
+XLA's count for the compiled program.
 
-What has not been compiled or begun after `--seconds` is left out, and named; a tiny
-survey has all the time it needs.
+Parts that are not compiled or not started within `--seconds` are left out, and listed.
+`--quick` has no time limit.
 """
 
 import argparse
@@ -29,22 +29,22 @@ from kdsharp.training import hosts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    words = "tiny sizes, to see that it works"
+    words = "tiny sizes, to check that it works"
     parser.add_argument("--quick", action="store_true", help=words)
-    words = "after which nothing more is begun (%(default)g)"
+    words = "after which no other measurement starts (%(default)g)"
     parser.add_argument("--seconds", type=float, default=75, help=words)
 
 
 def measure(arguments: argparse.Namespace) -> dict:
-    """Returns all that was measured in that time."""
+    """Measures at full size, or at a tiny one with --quick."""
     if arguments.quick:
         return survey(QUICK, math.inf)
     return survey(Size(), arguments.seconds)
 
 
 def survey(size: Size, seconds: float) -> dict:
-    """Returns all that was measured in so many seconds."""
-    began = time.monotonic()
+    """Measures as many of the rates, steps and parts as the time limit allows."""
+    start = time.monotonic()
     wanted = {("rate", name): work for name, work in parts.rates(size).items()}
     variants = [
         *((batch, "bfloat16", AS_TRAINED) for batch in size.batches),
@@ -56,14 +56,14 @@ def survey(size: Size, seconds: float) -> dict:
         wanted[("step", *variant)] = parts.step(size, *variant)
     for name, work in parts.pieces(size, "bfloat16").items():
         wanted[("piece", name)] = work
-    compiled = programs.compile_all(wanted, began + 0.75 * seconds)
+    compiled = programs.compile_all(wanted, start + 0.75 * seconds)
     found = {
-        name: programs.measure(wanted[name], program, size.least)
+        name: programs.measure(wanted[name], program, size.min_seconds)
         for name, program in compiled.items()
-        if time.monotonic() < began + seconds
+        if time.monotonic() < start + seconds
     }
     result = _result(size, wanted, found)
-    result["seconds"] = round(time.monotonic() - began, 1)
+    result["seconds"] = round(time.monotonic() - start, 1)
     result["left_out"] = [" ".join(map(str, n)) for n in wanted if n not in found]
     return result
 
@@ -71,7 +71,7 @@ def survey(size: Size, seconds: float) -> dict:
 def _result(size: Size, wanted: dict, found: dict) -> dict:
     device = jax.devices()[0]
     measured = {name[1]: 1e-3 * cost.milliseconds for name, cost in found.items()}
-    copied = 2 * size.copied / measured["copy"]
+    bandwidth = 2 * size.copied / measured["copy"]
     product = {
         dtype: 2 * size.matrix**3 / measured[f"product, {dtype}"]
         for dtype in ("bfloat16", "float32")
@@ -81,9 +81,11 @@ def _result(size: Size, wanted: dict, found: dict) -> dict:
         if name[0] != "step":
             continue
         _, batch, dtype, variant = name
-        expected = parts.paper(size, batch, dtype, product[dtype], copied)
-        reached = expected["gigaflop"] * 1e9 / (1e-3 * cost.milliseconds)
-        least = expected["products_ms"] + expected["norms_ms"] * (variant != NO_NORM)
+        expected = parts.roofline(size, batch, dtype, product[dtype], bandwidth)
+        rate = expected["gigaflop"] * 1e9 / (1e-3 * cost.milliseconds)
+        roofline_ms = expected["products_ms"] + expected["norms_ms"] * (
+            variant != NO_NORM
+        )
         steps.append(
             {
                 "batch": batch,
@@ -92,9 +94,9 @@ def _result(size: Size, wanted: dict, found: dict) -> dict:
                 **dataclasses.asdict(cost),
                 "products_gigaflop": expected["gigaflop"],
                 "steps_per_second": 1e3 / cost.milliseconds,
-                "of_the_matrix_rate": reached / product[dtype],
-                "roofline_ms": least,
-                "of_the_roofline": least / cost.milliseconds,
+                "of_the_matrix_rate": rate / product[dtype],
+                "roofline_ms": roofline_ms,
+                "of_the_roofline": roofline_ms / cost.milliseconds,
             }
         )
     return {
@@ -103,7 +105,7 @@ def _result(size: Size, wanted: dict, found: dict) -> dict:
         "network": f"DnCNN {size.depth}x{size.width}",
         "patch": size.patch,
         "product_flops": product,
-        "copy_bytes_per_second": copied,
+        "copy_bytes_per_second": bandwidth,
         "steps": steps,
         "pieces": {
             name[1]: dataclasses.asdict(cost) | {"times": wanted[name].times}
@@ -114,7 +116,7 @@ def _result(size: Size, wanted: dict, found: dict) -> dict:
 
 
 def report(result: dict) -> str:
-    """Returns the result as Markdown."""
+    """Formats the result as Markdown."""
     product = result["product_flops"]
     head = (
         f"{result['network']} on {result['device']}, JAX {result['jax']}: a matrix "
@@ -135,39 +137,39 @@ def report(result: dict) -> str:
             "of it",
         ]
     ]
-    for held in result["steps"]:
-        variant = held["variant"] and f", {held['variant']}"
+    for step in result["steps"]:
+        variant = step["variant"] and f", {step['variant']}"
         rows.append(
             [
-                f"{held['batch']}, {held['dtype']}{variant}",
-                f"{held['milliseconds']:.2f}",
-                f"{held['steps_per_second']:.1f}",
-                f"{held['products_gigaflop']:,.1f}",
-                f"{held['gigabytes']:,.2f}",
-                f"{held['megabytes_held']:,.0f}",
-                f"{held['of_the_matrix_rate']:.0%}",
-                f"{held['roofline_ms']:.2f}",
-                f"{held['of_the_roofline']:.0%}",
+                f"{step['batch']}, {step['dtype']}{variant}",
+                f"{step['milliseconds']:.2f}",
+                f"{step['steps_per_second']:.1f}",
+                f"{step['products_gigaflop']:,.1f}",
+                f"{step['gigabytes']:,.2f}",
+                f"{step['megabytes_held']:,.0f}",
+                f"{step['of_the_matrix_rate']:.0%}",
+                f"{step['roofline_ms']:.2f}",
+                f"{step['of_the_roofline']:.0%}",
             ]
         )
     pieces = [["part, in bfloat16", "ms", "times", "ms a step", "GFLOP", "GB"]]
-    for name, held in result["pieces"].items():
+    for name, piece in result["pieces"].items():
         pieces.append(
             [
                 name,
-                f"{held['milliseconds']:.3f}",
-                str(held["times"]),
-                f"{held['times'] * held['milliseconds']:.2f}",
-                f"{held['gigaflop']:,.2f}",
-                f"{held['gigabytes']:,.3f}",
+                f"{piece['milliseconds']:.3f}",
+                str(piece["times"]),
+                f"{piece['times'] * piece['milliseconds']:.2f}",
+                f"{piece['gigaflop']:,.2f}",
+                f"{piece['gigabytes']:,.3f}",
             ]
         )
     lines = [head, text.table(rows), text.table(pieces)]
     if result["left_out"]:
-        lines.append(f"Left out for want of time: {', '.join(result['left_out'])}.")
+        lines.append(f"Left out, over the time limit: {', '.join(result['left_out'])}.")
     return "\n\n".join(lines)
 
 
 if __name__ == "__main__":
-    # What still compiles would be waited for.
-    hosts.end(command.run(__name__))
+    # A normal exit would wait for the compilations that are still running.
+    hosts.exit_now(command.run(__name__))

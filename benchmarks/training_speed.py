@@ -1,10 +1,10 @@
-"""How fast a training step is here, beside the same step in PyTorch.
+"""Speed of a training step on this machine, compared with the same step in PyTorch.
 
     pip install -e '.[torch]'
     python -m benchmarks.training_speed
 
-GFLOP/s count three passes of direct convolution (forward, gradient of the input, of
-the weights).
+GFLOP/s count three passes of direct convolution: forward, and the gradients of the
+input and of the weights.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _REFERENCE = "PyTorch eager"
 
 
 def operations(depth: int, width: int, pixels: int) -> int:
-    """Returns the floating-point operations of a training step's convolutions."""
+    """Floating-point operations of the convolutions of a training step."""
     weights = 9 * (2 * 3 * width + (depth - 2) * width**2)
     return 3 * 2 * weights * pixels
 
@@ -38,7 +38,7 @@ def operations(depth: int, width: int, pixels: int) -> int:
 def torch_step(
     network: dict, batch: np.ndarray, *, compiled: bool, bfloat16: bool
 ) -> Contender:
-    """Returns the same call for the same network in PyTorch, channels last."""
+    """Creates a function that takes the same training step in PyTorch."""
     import torch
 
     module = _torch_network(torch, **network).to(memory_format=torch.channels_last)
@@ -74,7 +74,7 @@ def _torch_network(torch, depth: int, width: int, norm_after):
 
 
 def contenders_for(network: dict, batch: np.ndarray) -> dict[str, Contender]:
-    """Returns every way to take the step that this machine offers."""
+    """Creates the training step in every implementation that this machine offers."""
     cores = len(jax.devices())
     ways = {"JAX, one device": jax_step(network, batch, device_count=1)}
     if cores > 1:
@@ -104,8 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
-    """Returns the seconds of every contender's step, a network at a time."""
-    parallel.show_cores(arguments.batch)
+    """Measures the seconds of every contender's step, for each network."""
+    parallel.expose_cpu_cores(arguments.batch)
     shape = (arguments.batch, arguments.patch, arguments.patch, 3)
     batch = random_batch(*shape)
     product, product_operations = matrix_product()
@@ -128,7 +128,7 @@ def measure(arguments: argparse.Namespace) -> list[dict]:
 
 
 def report(results: list[dict]) -> str:
-    """Returns a table a network."""
+    """Formats a table for each network."""
     parts = []
     for found in results:
         seconds, count = found["seconds"], found["operations"]

@@ -1,10 +1,10 @@
-"""Does distillation help, which kind, and by how much?
+"""Ablation of distillation: does it help, which kind, and by how much?
 
     kdsharp ablate configs/ablation.py                  # embedded pictures
     kdsharp ablate configs/ablation.py --source folder:$HOME/photographs
 
-trains the same student once without a teacher and once with each method, from the same
-seeds, for the same number of steps on the same batches, and writes a table.
+train the same student without a teacher and with each method, with the same seeds, for
+the same number of steps on the same batches, and write a table.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -12,21 +12,21 @@ from ml_collections import ConfigDict, config_dict
 from configs import base
 
 
-def _merged(first: dict, second: dict) -> ConfigDict:
+def _merge(first: dict, second: dict) -> ConfigDict:
     merged = ConfigDict(first)
     merged.update(second)
     return merged
 
 
 def get_config(variant: str = "full") -> ConfigDict:
-    """Returns the ablation; `variant` is `full` or `smoke`."""
+    """Creates the ablation; `variant` is `full` or `smoke`."""
     base.check_variant(variant, ("full", "smoke"))
     config = ConfigDict()
-    # What is trained, beside this file; the methods below say what is changed in it.
+    # The config that is trained, relative to this file; methods override its values.
     config.experiment = "student.py"
     config.seeds = (0, 1, 2)
     config.steps = 1440
-    # Changed for every method.
+    # Overrides for every method.
     config.common = ConfigDict(
         {
             "optimizer": {"rule": "adam", "learning_rate": 2e-3},
@@ -35,26 +35,26 @@ def get_config(variant: str = "full") -> ConfigDict:
             "checkpoint_every": 192,
         }
     )
-    # The best of so many is kept, by validation.
+    # Validations per run, of which the best one's weights are kept.
     config.evaluations = 4
 
-    # What the other methods are compared with.
+    # The method that the others are compared with.
     config.baseline = "alone"
-    # The truth has a weight of one in all but one of them; what a teacher adds is
-    # weighted to begin at about the size of that (a mean squared error of 1e-3).
+    # All methods but one have the loss to the truth with weight 1. Teachers' terms are
+    # weighted to start at about its value (a mean squared error of 1e-3).
     alone = {"teacher": {"weights": ""}, "objective": {"residual_kd": 0.0}}
     config.methods = ConfigDict(
         {
             "alone": alone,
             "averaged": alone | {"optimizer": {"average": 0.99}},
-            # Is it the teacher, or the kind of loss? The same to the truth.
-            "ssim_alone": _merged(alone, {"objective": {"ssim": 0.01}}),
-            "wavelet_alone": _merged(alone, {"objective": {"wavelet": 0.05}}),
-            # The card's loss: the truth and the teacher's residual.
+            # Control: the loss functions of `ssim` and `wavelet`, but to the truth.
+            "ssim_alone": _merge(alone, {"objective": {"ssim": 0.01}}),
+            "wavelet_alone": _merge(alone, {"objective": {"wavelet": 0.05}}),
+            # Distances to the truth and to the teacher's residual, as in student.py.
             "residual": {"objective": {"residual_kd": 1.0}},
             "teacher_only": {"objective": {"residual_kd": 1.0, "mse": 0.0}},
             "ssim": {"objective": {"residual_kd": 0.0, "ssim_kd": 0.01}},
-            # FitNets: two layers of the student's eight after two of seventeen.
+            # FitNets: two of the student's 8 layers imitate two of the teacher's 17.
             "features": {
                 "objective": {"residual_kd": 0.0, "feature_kd": 1e-3},
                 "features": "conv3:conv6,conv6:conv12",
@@ -71,7 +71,7 @@ def get_config(variant: str = "full") -> ConfigDict:
             },
             # MTKD.
             "wavelet": {"objective": {"residual_kd": 0.0, "wavelet_kd": 0.05}},
-            # The student's own moving average.
+            # The teacher is the moving average of the student.
             "self": {
                 "teacher": {"weights": "self"},
                 "objective": {"residual_kd": 1.0},

@@ -1,12 +1,12 @@
-"""Every entry of an experiment, with the values that most experiments share.
+"""Every setting of an experiment, with its default value.
 
-The others begin from here and show what is different:
+Other configs start from this one and change what differs:
 
     config = base.get_config()
     config.batch_size = 32
 
-`kdsharp train CONFIG --show` prints the complete values of any of them, and a run keeps
-its own in `config.json`.
+`kdsharp train CONFIG --show` prints all values of a config; a run saves its own in
+`config.json`.
 """
 
 from collections.abc import Collection
@@ -15,9 +15,9 @@ from ml_collections import ConfigDict, config_dict
 
 from kdsharp.errors import UserError
 
-# The mean of DIV2K's photographs (EDSR, 2017), which networks subtract inside.
+# The mean colour of DIV2K (EDSR, 2017), which networks subtract from their input.
 MEAN_RGB = (0.4488, 0.4371, 0.4040)
-# The networks of the main line, `config.model` of a teacher and of its student.
+# `config.model` of the default teacher and student.
 DNCNN17 = {
     "name": "dncnn",
     "depth": 17,
@@ -30,105 +30,108 @@ DNCNN8 = DNCNN17 | {"depth": 8, "width": 32, "norm_after": (3, 6)}
 
 
 def get_config() -> ConfigDict:
-    """A DnCNN of 8 layers that learns alone, in minutes, from generated pictures."""
+    """Trains DnCNN of 8 layers without a teacher on generated pictures, in minutes."""
     config = ConfigDict()
-    # Of the weights, and of the run's folder unless --workdir names another.
+    # Name of the weights, and of the work folder unless --workdir is given.
     config.name = "base"
     config.seed = 0
 
-    # A name from kdsharp/models, and that network's own arguments.
+    # A network of kdsharp/models by its name, and its arguments.
     config.model = ConfigDict(DNCNN8)
-    # A name of weights that ship, a file, a run's folder, or several of them with
-    # commas between; `self` is the student's own moving average; empty trains alone.
-    # `shares` are the teachers' parts in each term, all equal where there are none. An
-    # `experiment` in place of weights is a teacher's whole config, trained first.
+    # `weights`: shipped weights by name, a file, a work folder, or several of these
+    # separated by commas; `self` is the moving average of the student; empty trains
+    # without a teacher. `shares`: the weight of each teacher (default: all equal).
+    # `experiment`, in place of weights: the config of a teacher to train first.
     config.teacher = config_dict.create(weights="", shares=())
-    # Weights to begin from (a name, a file, a run's folder), or `identity`: those with
-    # which the network returns its input. Empty begins with random ones.
+    # Initial weights: a name, a file or a work folder; `identity`, with which the
+    # network returns its input; or empty for random ones.
     config.init = ""
-    # The terms of the loss, as kdsharp/core/objectives lists them, and their weights.
+    # Loss terms (see kdsharp/core/objectives) and their weights.
     config.objective = config_dict.create(mse=1.0)
-    # What some terms need: pairs of layers (`conv4:conv8`, the student's and the
-    # teacher's), other views (`zoom_in/negative`), the file of VGG16's weights.
+    # Inputs of some terms. `features`: pairs of layers, the student's and the teacher's
+    # (`conv4:conv8`). `views`: augmented views (`zoom_in/negative`). `vgg`: the file of
+    # VGG16's weights.
     config.features = ""
     config.views = ""
     config.vgg = ""
 
-    # How a sharp picture is blurred: see kdsharp/core/degradations.
+    # How sharp pictures are blurred (see kdsharp/core/degradations).
     config.degradation = "bicubic:2"
     config.data = config_dict.create(
-        # `embedded`, `folder:PATH`, `paired:PATH`, `tfds:NAME`, ...: see kdsharp/data.
+        # Training pictures: `embedded`, `folder:PATH`, `paired:PATH`, `tfds:NAME`, ...
+        # (see kdsharp/data).
         source="embedded",
-        # What the card of the weights says about the rights to the pictures.
+        # Licence of the pictures, which the card of the weights will state.
         licence="generated pictures, no rights reserved",
         patch_size=32,
-        # How many pixels, at most, the grid of the blur is off the patch.
+        # Maximum offset in pixels between the grid of the degradation and the crop.
         grid_shift=0,
-        # Crops from each picture in one epoch.
+        # Crops of each picture per epoch.
         crops_per_picture=8,
-        # Or `none`, `flip` (left and right); `dihedral` is all eight positions.
+        # `none`, `flip` (horizontal) or `dihedral` (all eight flips and rotations).
         augment="dihedral",
-        # The share of crops that are cut up to three times as large and reduced, so
-        # that they are as sharp as pixels can be.
+        # Fraction of crops that are cut up to three times as large and scaled down,
+        # which makes them sharper.
         shrink=0.0,
-        # The share of crops whose contrast is stretched until most of it clips, as in
-        # print and on screens.
+        # Fraction of crops whose contrast is stretched until most pixels are black or
+        # white, as in text and on screens.
         extremes=0.0,
-        # Processes that load pictures; 0 loads them in threads of this one.
+        # Processes that load pictures; 0 loads them in threads of the main process.
         workers=0,
-        # `host` cuts crops there, `device` in the device's memory, which has to hold
-        # all pictures; `auto` is `device` on an accelerator where they fit.
+        # Where crops are cut: on the `host`, or on the `device`, whose memory must hold
+        # all pictures. `auto` is `device` on an accelerator if they fit, else `host`.
         placement="auto",
     )
     config.batch_size = 8
     config.epochs = 8
-    # Time to train, as 90s, 20m or 1h, in place of epochs; empty counts epochs.
+    # Training time (90s, 20m, 1h) in place of epochs; empty trains for `epochs`.
     config.budget = ""
 
     config.optimizer = config_dict.create(
-        # Or `adam`.
+        # `muon` or `adam`.
         rule="muon",
         learning_rate=6e-3,
-        # Or `constant`, `step:EPOCHS,FACTOR`, `plateau:EVALUATIONS,FACTOR`.
+        # `cosine`, `constant`, `step:EPOCHS,FACTOR` or `plateau:EVALUATIONS,FACTOR`.
         schedule="cosine",
         warmup_steps=50,
-        # Added to the gradient, as in PyTorch's Adam.
+        # L2 penalty, added to the gradient as in PyTorch's Adam (not decoupled).
         weight_decay=0.0,
-        # The largest norm of a gradient; 0 does not clip.
+        # Maximum norm of the gradient; 0 does not clip.
         clip_norm=0.0,
-        # Batches whose gradients make one update together.
+        # Gradient accumulation: batches per update.
         accumulate=1,
-        # Decay per step of a moving average of the weights, which is then what is
-        # scored and kept (0.999, say); 0 keeps the weights themselves.
+        # Decay of the exponential moving average of the weights, such as 0.999. The
+        # average is then what is validated and saved. 0 uses the weights themselves.
         average=0.0,
     )
-    # Patience is counted in epochs; 0 never stops early. The best epoch is kept.
+    # Early stopping: `patience` in epochs, 0 never stops early. The weights of the best
+    # epoch by `metric` are kept in any case.
     config.stopping = config_dict.create(metric="psnr", patience=0)
-    # The middles of the first validation pictures, scored after every epoch.
+    # Validation after every epoch: centre crops of `size` of the first `pictures`.
     config.validation = config_dict.create(size=256, pictures=20)
 
-    # Both in steps; the end of an epoch saves a checkpoint in any case.
+    # In steps. The end of an epoch also saves a checkpoint.
     config.log_every = 50
     config.checkpoint_every = 250
-    # Steps in one compiled call; 0 is 100 on accelerators (10 where batches come from
-    # the host), 1 on CPUs.
+    # Steps per compiled call; 0 is 100 on accelerators (10 if batches come from the
+    # host) and 1 on CPUs.
     config.steps_per_call = 0
-    # Or `pmap`.
+    # `jit` or `pmap`.
     config.parallel = "jit"
-    # 0 uses all; on a CPU every core is a device.
+    # Number of devices; 0 uses all. On a CPU, every core is a device.
     config.devices = 0
-    # What is computed in, or `bfloat16`; parameters stay float32.
+    # `float32` or `bfloat16`: what is computed in. Parameters are always float32.
     config.dtype = "float32"
-    # Steps that are traced, as `20:30`; the trace goes to the folder `profile`.
+    # Steps to profile, as `20:30`; the trace is written to the folder `profile`.
     config.profile = ""
-    # Who gets the metrics besides `metrics.jsonl`: `tensorboard`, `wandb`, or both with
-    # a comma between.
+    # Where metrics are written besides `metrics.jsonl`: `tensorboard`, `wandb`, or both
+    # separated by a comma.
     config.writers = "tensorboard"
     return config
 
 
 def check_variant(variant: str, known: Collection[str]) -> None:
-    """Raises a UserError for a variant that a config does not have."""
+    """Raises a UserError unless `variant` is one of the `known` variants."""
     if variant not in known:
         raise UserError(
             f"unknown variant {variant!r}; choose one of: {', '.join(known)}"

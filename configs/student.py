@@ -1,10 +1,10 @@
-"""The student: DnCNN of 8 layers and 32 filters, distilled from the 17-layer teacher.
+"""The student: DnCNN with 8 layers of 32 filters, distilled from the 17-layer teacher.
 
-    python -m kdsharp.main --config=configs/student.py          # seven minutes
+    python -m kdsharp.main --config=configs/student.py          # 7 minutes
     python -m kdsharp.main --config=configs/student.py:full     # the long run
 
-Any value can be set from the command line, as `--config.batch_size=32`; base.py says
-what each of them does.
+Any value can be set on the command line, as `--config.batch_size=32`; base.py
+documents them.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -13,7 +13,7 @@ from configs import base
 
 
 def get_config(variant: str = "quick") -> ConfigDict:
-    """Returns the experiment; `variant` is `quick` or `full`."""
+    """Creates the experiment; `variant` is `quick` or `full`."""
     base.check_variant(variant, ("quick", "full"))
     config = base.get_config()
     config.name = "student"

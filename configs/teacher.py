@@ -1,10 +1,10 @@
-"""The teacher: DnCNN of 17 layers and 64 filters, batch norm after each inner one.
+"""The teacher: DnCNN with 17 layers of 64 filters, batch norm after each inner one.
 
-    python -m kdsharp.main --config=configs/teacher.py          # some minutes
+    python -m kdsharp.main --config=configs/teacher.py          # minutes
     python -m kdsharp.main --config=configs/teacher.py:full     # the long run
 
-Any value can be set from the command line, as `--config.batch_size=32`; base.py says
-what each of them does.
+Any value can be set on the command line, as `--config.batch_size=32`; base.py
+documents them.
 """
 
 from ml_collections import ConfigDict
@@ -13,7 +13,7 @@ from configs import base
 
 
 def get_config(variant: str = "quick") -> ConfigDict:
-    """Returns the experiment; `variant` is `quick` or `full`."""
+    """Creates the experiment; `variant` is `quick` or `full`."""
     base.check_variant(variant, ("quick", "full"))
     config = base.get_config()
     config.name = "teacher"

@@ -1,4 +1,4 @@
-"""kdsharp distils a heavy image sharpener into one that runs live.
+"""kdsharp distils large image sharpeners into networks that run in real time.
 
     import kdsharp
 
@@ -7,12 +7,12 @@
 
 `picture` is a NumPy array or a Pillow image, and so is the result.
 
-The public names are imported when they are first used, so that `import kdsharp` does
-not wait for JAX:
+The public names are imported on first use, so that `import kdsharp` does not import
+JAX:
 
 - `load` and `Sharpener`: sharpen pictures with trained weights.
-- `restore`: run a Flax network of `models` inside a JAX program.
-- `models`, `degradations`, `losses`, `metrics`: what training is made of.
+- `restore`: apply a Flax network of `models` inside a JAX program.
+- `models`, `degradations`, `losses`, `metrics`: the building blocks of training.
 """
 
 import importlib
@@ -36,10 +36,10 @@ __all__ = [
     "restore",
 ]
 
-# The only place that states it: setup.py, --version and exported files read it here.
+# The single source of the version: setup.py, --version and exported files read it.
 __version__ = "0.2.0"
 
-# A module, or a name in one.
+# The module of each public name, and its attribute there; empty for the module itself.
 _LAZY = {
     "Sharpener": ("kdsharp.runtime.restore", "Sharpener"),
     "degradations": ("kdsharp.core.degradations", ""),
@@ -55,11 +55,11 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'kdsharp' has no attribute {name!r}")
     module, attribute = _LAZY[name]
-    found: Any = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     if attribute:
-        found = getattr(found, attribute)
-    globals()[name] = found
-    return found
+        value = getattr(value, attribute)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,8 @@
-"""The same student without a teacher and with each method of distilling: who wins?
+"""Ablations: one student trained by several distillation methods, and a baseline.
 
-Every method starts from the same seeds and takes as many steps on the same batches. The
-table tells the mean and the spread of what each wins over the input, and of how far it
-is from the baseline, seed by seed.
+All methods use the same seeds, batches and number of steps. The table has the mean and
+standard deviation of the gain over the input, and of the difference to the baseline for
+the same seed.
 """
 
 import dataclasses
@@ -36,34 +36,34 @@ _RATE = "time/images_per_second"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One method from one seed."""
+    """The result of one method from one seed."""
 
     method: str
     seed: int
     psnr: float
     ssim: float
     gain: float
-    # Of training alone, without the compilation; a single step has nothing else.
+    # Without compilation; None for a single step, which includes it.
     milliseconds_a_step: float | None
-    # Operations of a frame of 1280x720, in billions, and numbers to store.
+    # GFLOP per frame of 1280x720, and the number of parameters.
     gigaflop: float
     parameters: int
 
 
 def run(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
-    """Trains all that is not trained yet; writes and returns the table."""
-    shared = _share_out_steps(ablation, base)
+    """Trains all trials that are not finished; writes and returns the table."""
+    shared = _set_epochs(ablation, base)
     configs = {
         (method, seed): _configure(ablation, shared, method, seed)
         for seed in ablation.seeds
         for method in ablation.methods
     }
-    # A mistake in the last method is told before the first is trained.
+    # All configs are checked before the first is trained.
     for config in configs.values():
         config_checks.check(config)
         objectives.in_use(config.objective)
     trials = [
-        _attempt(method, seed, config, folder)
+        _run_trial(method, seed, config, folder)
         for (method, seed), config in configs.items()
     ]
     text = markdown(trials, ablation.baseline)
@@ -79,18 +79,15 @@ def run(ablation: ConfigDict, base: ConfigDict, folder: Path) -> str:
 
 
 def _gains_by_cost(trials: list[Trial]) -> dict[str, candidates.Candidate]:
-    found = {}
+    by_method = {}
     for trial in trials:
-        found.setdefault(trial.method, candidates.Candidate(trial.gigaflop, []))
-        found[trial.method].gains.append(trial.gain)
-    return found
+        by_method.setdefault(trial.method, candidates.Candidate(trial.gigaflop, []))
+        by_method[trial.method].gains.append(trial.gain)
+    return by_method
 
 
 def markdown(trials: list[Trial], baseline: str) -> str:
-    """Returns a row for each method, compared with the baseline seed by seed.
-
-    The baseline comes first, then the methods from the best to the worst.
-    """
+    """Formats the table: the baseline first, then the methods by descending gain."""
     by_method = {
         method: {trial.seed: trial for trial in trials if trial.method == method}
         for method in {trial.method for trial in trials}
@@ -110,32 +107,36 @@ def markdown(trials: list[Trial], baseline: str) -> str:
         ]
     ]
     for method, by_seed in [(baseline, first), *ranked]:
-        held = by_seed.values()
-        apart = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
-        better = f"{sum(a > 0 for a in apart)} of {len(apart)}"
-        compared = [_spread(apart, "+.3f"), better] if method != baseline else ["", ""]
+        runs = by_seed.values()
+        differences = [trial.gain - first[seed].gain for seed, trial in by_seed.items()]
+        better = f"{sum(a > 0 for a in differences)} of {len(differences)}"
+        compared = (
+            [_mean_and_deviation(differences, "+.3f"), better]
+            if method != baseline
+            else ["", ""]
+        )
         lines.append(
             [
                 f"`{method}`",
-                _spread([t.gain for t in held], "+.3f"),
-                _spread([t.ssim for t in held], ".4f"),
+                _mean_and_deviation([t.gain for t in runs], "+.3f"),
+                _mean_and_deviation([t.ssim for t in runs], ".4f"),
                 *compared,
-                _mean_milliseconds(held),
-                f"{max(t.parameters for t in held):,}",
-                f"{max(t.gigaflop for t in held):.2f}",
+                _mean_milliseconds(runs),
+                f"{max(t.parameters for t in runs):,}",
+                f"{max(t.gigaflop for t in runs):.2f}",
             ]
         )
     return table_text.table(lines)
 
 
-def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
-    """Returns what all methods have in common: so many steps, so many evaluations."""
+def _set_epochs(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
+    """Sets the epochs that give the ablation's number of steps and evaluations."""
     config = base.copy_and_resolve_references()
     source = sources.create(
         config.data.source,
         "train",
         seed=config.seed,
-        least_side=feeding.patch_size(config),
+        min_side=feeding.patch_size(config),
     )
     crops = ablation.steps * config.batch_size / ablation.evaluations / len(source)
     config.data.crops_per_picture = max(1, round(crops))
@@ -143,7 +144,7 @@ def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
         source, config.batch_size, config.data.crops_per_picture
     )
     config.epochs = max(1, round(ablation.steps / steps_per_epoch))
-    # At least once, since what a step takes is read from the log.
+    # Logged at least once, since the time of a step is read from the log.
     config.log_every = min(config.log_every, config.epochs * steps_per_epoch)
     return config
 
@@ -151,15 +152,15 @@ def _share_out_steps(ablation: ConfigDict, base: ConfigDict) -> ConfigDict:
 def _configure(
     ablation: ConfigDict, shared: ConfigDict, method: str, seed: int
 ) -> ConfigDict:
-    """Returns the experiment of a method and a seed."""
+    """Creates the config of a method and a seed."""
     config = shared.copy_and_resolve_references()
     _update(config, ablation.methods[method], f"method {method!r}")
     config.name, config.seed = method, seed
     return config
 
 
-def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
-    """Returns how a method does from a seed: as it was written down, or anew."""
+def _run_trial(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
+    """Trains and scores a method from a seed, unless its scores exist already."""
     folder = folder / method / f"seed{seed}"
     written = folder / _SCORES
     with workdir.claim(folder, config):
@@ -176,15 +177,15 @@ def _attempt(method: str, seed: int, config: ConfigDict, folder: Path) -> Trial:
 
 def _score(method, seed, config, prepared, variables, folder) -> Trial:
     restore = experiment.restorer(building.create_model(config), variables)
-    # What would ship.
-    arguments, kept = fold.collapse(json.loads(config.model.to_json()), variables)
+    # The network as it would be released.
+    arguments, collapsed = fold.collapse(json.loads(config.model.to_json()), variables)
     test = prepared.pictures["test"]
     rows = table.score(
         (test[i] for i in range(len(test))),
         {method: restore},
         degradations.create(config.degradation),
         channels=config.model.channels,
-        # Of the pictures' blur: the same for all.
+        # The seed of the blur, the same for all trials.
         seed=0,
     )
     scores = table.means(rows)
@@ -199,28 +200,30 @@ def _score(method, seed, config, prepared, variables, folder) -> Trial:
             1e3 * config.batch_size / statistics.median(rates) if rates else None
         ),
         gigaflop=operations.per_frame(arguments, 720, 1280) / 1e9,
-        parameters=experiment.count_parameters(kept),
+        parameters=experiment.count_parameters(collapsed),
     )
 
 
 def choose(ablation: ConfigDict, methods: Iterable[str]) -> None:
-    """Leaves those methods in the ablation, and the baseline."""
-    kept = {*methods, ablation.baseline}
-    if unknown := sorted(kept - set(ablation.methods)):
+    """Restricts an ablation to the given methods and the baseline."""
+    names = {*methods, ablation.baseline}
+    if unknown := sorted(names - set(ablation.methods)):
         raise UserError(
             f"the ablation has no method {unknown[0]!r}; choose one of: "
             f"{', '.join(ablation.methods)}"
         )
-    for name in set(ablation.methods) - kept:
+    for name in set(ablation.methods) - names:
         del ablation.methods[name]
 
 
 def load(spec: str) -> tuple[ConfigDict, ConfigDict]:
-    """The ablation that `spec` names, and the experiment that all its methods share."""
+    """Loads an ablation, and the experiment that all its methods share."""
     path, _ = find(spec)
     ablation = load_config(spec)
     if "methods" not in ablation:
-        raise UserError(f"{path} is no ablation; give one such as configs/ablation.py")
+        raise UserError(
+            f"{path} is not an ablation; give one such as configs/ablation.py"
+        )
     config_checks.check_ablation(ablation)
     base = load_config(str(path.parent / ablation.experiment))
     _update(base, ablation.common, "common")
@@ -246,8 +249,8 @@ def _mean_gain(trials: Iterable[Trial]) -> float:
     return statistics.mean(trial.gain for trial in trials)
 
 
-def _spread(values: list[float], form: str) -> str:
-    """Returns the mean and the standard deviation; of one value, that."""
+def _mean_and_deviation(values: list[float], form: str) -> str:
+    """Formats the mean and, for several values, the standard deviation."""
     mean = f"{statistics.mean(values):{form}}"
     if len(values) < 2:
         return mean

@@ -1,11 +1,11 @@
-"""A program as one of several hosts: joined at the start, left at the end."""
+"""Runs a program as one of several hosts."""
 
 import logging
 import os
 import traceback
 from collections.abc import Callable
 
-# Of what the hosts' own libraries say, a person needs no line: before they are loaded.
+# Silences the logs of the communication libraries; set before they are loaded.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
 
 from kdsharp.base import terminal
@@ -14,25 +14,25 @@ from kdsharp.training import hosts
 
 
 def run(call: Callable[[], int]) -> int:
-    """Returns the exit status of the call, made once all hosts are there."""
+    """Joins the other hosts, runs the call, and returns its exit status."""
     try:
         hosts.join()
     except UserError as error:
         return terminal.fail(error, 2)
-    # Orbax writes a traceback of what it raises, too: of a lost host, a sentence tells.
+    # Orbax logs the tracebacks of errors that it raises as well.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
-    # What all hosts do alike, one of them tells.
-    if not hosts.is_first():
+    # Only the primary host logs what all hosts do.
+    if not hosts.is_primary():
         terminal.configure_logging(logging.WARNING)
     try:
         status = call()
     except hosts.HostLost as loss:
-        hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+        hosts.exit_now(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST_STATUS))
     except Exception as error:
-        if hosts.is_loss(error):
+        if hosts.is_host_loss(error):
             loss = hosts.HostLost(cause=error)
-            hosts.end(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST))
+            hosts.exit_now(terminal.fail(f"{hosts.name()}: {loss}", hosts.LOST_STATUS))
         traceback.print_exc()
-        hosts.end(1)
-    hosts.leave()
+        hosts.exit_now(1)
+    hosts.shut_down()
     return status

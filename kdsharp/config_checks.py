@@ -1,6 +1,6 @@
-"""What an experiment's config must hold: every entry, of its type and in its range.
+"""Checks configs: all entries present, of the right type, and in range.
 
-Names (of networks, terms, schedules, ...) are looked up where they are defined.
+Names (of networks, terms, schedules, ...) are checked where they are used.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ class _Text:
 
 @dataclasses.dataclass(frozen=True)
 class _Number:
-    least: float = -math.inf
-    most: float = math.inf
+    minimum: float = -math.inf
+    maximum: float = math.inf
     below: float = math.inf
     kind: type = numbers.Real
     noun: str = "a number"
@@ -35,13 +35,13 @@ class _Number:
             return f"must be {self.noun}"
         if not math.isfinite(value):
             return "must be finite"
-        if self.least <= value <= self.most and value < self.below:
+        if self.minimum <= value <= self.maximum and value < self.below:
             return ""
         if self.below < math.inf:
-            return f"must be at least {self.least} and less than {self.below}"
-        if self.most < math.inf:
-            return f"must be from {self.least} to {self.most}"
-        return f"must be at least {self.least}"
+            return f"must be at least {self.minimum} and less than {self.below}"
+        if self.maximum < math.inf:
+            return f"must be from {self.minimum} to {self.maximum}"
+        return f"must be at least {self.minimum}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Numbers:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Entries under one name; `more` says what those that are not listed must be."""
+    """A group of entries; `more` is the check of entries that are not listed."""
 
     entries: Mapping[str, object]
     more: object = None
@@ -69,8 +69,8 @@ class _Anything:
         return ""
 
 
-def _whole(least: int, most: float = math.inf) -> _Number:
-    return _Number(least, most, kind=numbers.Integral, noun="a whole number")
+def _whole(minimum: int, maximum: float = math.inf) -> _Number:
+    return _Number(minimum, maximum, kind=numbers.Integral, noun="a whole number")
 
 
 _SHARE = _Number(0, 1)
@@ -146,7 +146,9 @@ _ABLATION = _Group(
 def check(config: "ConfigDict") -> None:
     """Raises a UserError that names each fault of an experiment's config."""
     if "methods" in config:
-        raise UserError("this config is an ablation's; run it by 'kdsharp ablate'")
+        raise UserError(
+            "this is the config of an ablation; run it with 'kdsharp ablate'"
+        )
     _raise(_faults(config.to_dict(), _EXPERIMENT))
 
 
@@ -163,7 +165,7 @@ def check_ablation(plan: "ConfigDict") -> None:
 
 
 def unknown(name: str, known: "ConfigDict | Mapping") -> str:
-    """The sentence about an entry that a config does not have."""
+    """The message for an unknown entry, with a suggestion if there is a similar one."""
     close = difflib.get_close_matches(name, _names(known), n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"the config has no entry {name!r}{hint}"
@@ -174,23 +176,23 @@ def _raise(faults: Iterator[str]) -> None:
         raise UserError(sentence)
 
 
-def _faults(held: Mapping, group: _Group, prefix: str = "") -> Iterator[str]:
-    lacking = [
+def _faults(config: Mapping, group: _Group, prefix: str = "") -> Iterator[str]:
+    missing = [
         prefix + name
         for name in group.entries
-        if name not in held and name not in group.optional
+        if name not in config and name not in group.optional
     ]
-    if lacking:
-        yield f"the config lacks {', '.join(lacking)} (see configs/base.py)"
-    for name in held:
-        path, value = prefix + name, held[name]
-        wanted = group.entries.get(name, group.more)
-        if wanted is None:
+    if missing:
+        yield f"the config lacks {', '.join(missing)} (see configs/base.py)"
+    for name in config:
+        path, value = prefix + name, config[name]
+        check = group.entries.get(name, group.more)
+        if check is None:
             yield unknown(path, {prefix + entry: 0 for entry in group.entries})
-        elif fault := wanted.fault(value):
+        elif fault := check.fault(value):
             yield f"config.{path} {fault}, not {value!r}"
-        elif isinstance(wanted, _Group):
-            yield from _faults(value, wanted, f"{path}.")
+        elif isinstance(check, _Group):
+            yield from _faults(value, check, f"{path}.")
         elif path == "teacher.experiment" and value:
             yield from _faults(value, _EXPERIMENT, f"{path}.")
 

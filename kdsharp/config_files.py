@@ -1,6 +1,6 @@
-"""Loads an experiment's config: a Python file, whose values flags may override.
+"""Loads configs: Python files, whose values flags may override.
 
-Whatever is wrong with the file is one sentence, with the line where it happened.
+Errors in a file are reported in one sentence with their line.
 """
 
 import contextlib
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
 _FOLDER = "configs"
-# What other configs begin from.
+# Files that only serve as a base of configs.
 _BASES = ("base", "common")
 _CLONE = Path(__file__).parents[1]
-# Terms may be added to the loss; anything else must be in the config already.
+# Overrides may add loss terms; all other entries must exist.
 _EXTENSIBLE = "objective."
 
 
 def load_experiment(spec: str, overrides: Sequence[str] = ()) -> "ConfigDict":
-    """The checked config of `PATH`, `PATH:VARIANT`, or `NAME` in a clone's configs/.
+    """Loads and checks the config `PATH[:VARIANT]`, or `NAME` in a clone's configs/.
 
     `overrides` are flags, such as `--config.batch_size=32`.
     """
@@ -39,20 +39,20 @@ def load_experiment(spec: str, overrides: Sequence[str] = ()) -> "ConfigDict":
 
 
 def load_config(spec: str) -> "ConfigDict":
-    """What `get_config()` returns: an experiment, or an ablation's plan; unchecked."""
+    """Runs `get_config()` of an experiment or ablation, without checking the result."""
     path, variant = find(spec)
-    with _neighbours(path):
+    with _importable_configs(path):
         try:
             config = _get_config(path, variant)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        except Exception as error:  # The file is a person's own code.
+        except Exception as error:  # Configs can contain any code.
             raise UserError(_locate(error, path)) from error
     return config
 
 
 def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
-    """The config with the values of flags such as `--config.data.workers=4`."""
+    """Applies flags such as `--config.data.workers=4` to a config."""
     from absl import flags
     from ml_collections import config_flags
 
@@ -70,34 +70,34 @@ def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
         )
         strays = values(argv)[1:]
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(_gist(error)) from error
+        raise UserError(_summarise(error)) from error
     if strays:
         raise UserError(f"{strays[0]!r} is not a flag")
     for name in config_flags.get_override_values(values["config"]):
         holder, _, entry = name.rpartition(".")
-        held = known
+        group = known
         for part in holder.split(".") if holder else ():
-            held = held.get(part, {})
-        if entry not in held and not name.startswith(_EXTENSIBLE):
+            group = group.get(part, {})
+        if entry not in group and not name.startswith(_EXTENSIBLE):
             raise UserError(config_checks.unknown(name, known))
     return values["config"].value
 
 
 def find(spec: str) -> tuple[Path, str | None]:
-    """The file and the variant that a spec names."""
-    if found := re.fullmatch(r"(.+\.py)(?::(.*))?", spec):
-        path = Path(found[1]).expanduser()
+    """Finds the file of a spec; returns it with the variant."""
+    if match := re.fullmatch(r"(.+\.py)(?::(.*))?", spec):
+        path = Path(match[1]).expanduser()
         if not path.is_file():
             raise UserError(
                 f"there is no config {path}; give one such as configs/student.py"
             )
-        return path, found[2]
+        return path, match[2]
     name, colon, variant = spec.partition(":")
     return _find_by_name(name), variant if colon else None
 
 
 def _find_by_name(name: str) -> Path:
-    """The file of a config in the clone at hand: here, or where kdsharp lies."""
+    """Finds a config by name in the current clone, or in that of this package."""
     known = {}
     for root in (_CLONE, Path()):
         if _has_base(root):
@@ -120,21 +120,21 @@ def _find_by_name(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _neighbours(path: Path) -> Iterator[None]:
-    """Lets a config import from `configs`, its own clone's or that of kdsharp.
+def _importable_configs(path: Path) -> Iterator[None]:
+    """Makes `configs` importable, from the config's own clone or from kdsharp's.
 
-    What else a program knows by that name is hidden meanwhile.
+    Other modules of that name are hidden within the block.
     """
     above = [*path.absolute().parents, _CLONE]
     folders = [root / _FOLDER for root in above if _has_base(root)]
-    hidden = _take_modules()
+    hidden = _pop_modules()
     if folders:
         package = sys.modules[_FOLDER] = ModuleType(_FOLDER)
         package.__path__ = [str(folders[0])]
     try:
         yield
     finally:
-        _take_modules()
+        _pop_modules()
         sys.modules.update(hidden)
 
 
@@ -142,7 +142,7 @@ def _has_base(root: Path) -> bool:
     return (root / _FOLDER / "base.py").is_file()
 
 
-def _take_modules() -> dict[str, ModuleType]:
+def _pop_modules() -> dict[str, ModuleType]:
     names = [name for name in sys.modules if name.partition(".")[0] == _FOLDER]
     return {name: sys.modules.pop(name) for name in names}
 
@@ -167,7 +167,7 @@ def _get_config(path: Path, variant: str | None) -> "ConfigDict":
 
 
 def _locate(error: Exception, path: Path) -> str:
-    """The sentence for a fault inside a config: file, line and message."""
+    """The message for an error inside a config, with file and line."""
     place, line = str(path), None
     if isinstance(error, SyntaxError):
         place, line, message = error.filename or place, error.lineno, error.msg
@@ -184,8 +184,8 @@ def _locate(error: Exception, path: Path) -> str:
     return f"{where}: {type(error).__name__}" + (f": {message}" if message else "")
 
 
-def _gist(error: Exception) -> str:
-    """The one line of a flag's error that a person needs."""
+def _summarise(error: Exception) -> str:
+    """The relevant line of a flag's error message."""
     if isinstance(error, AttributeError | KeyError):
         name = str(error).strip("\"'")
         return f"the config has no entry {name!r}"

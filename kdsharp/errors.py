@@ -1,11 +1,11 @@
-"""A person's mistake, told in one sentence."""
+"""Errors that are shown to users as one sentence, without a traceback."""
 
 
 class UserError(ValueError):
-    """Says what is wrong, with what, and what to do; shown without a traceback."""
+    """An error that the user can fix; the message says what is wrong and what to do."""
 
 
 class Stopped(Exception):
-    """Work ended before its time, what is done is saved: the reason."""
+    """Work stopped early, after saving its results; the message says why."""
 
     exit_status: int

@@ -1,4 +1,4 @@
-"""One experiment from its config to its report: the call behind `kdsharp.main`."""
+"""Runs an experiment from its config to its report, as called by `kdsharp.main`."""
 
 import dataclasses
 import json
@@ -28,22 +28,23 @@ from kdsharp.weights import features, fold, store
 
 logger = logging.getLogger(__name__)
 
-# The work folder of a teacher that is trained first; what names a student's average.
+# The work folder of a teacher that is trained first, below that of its student.
 _TEACHER = "teacher"
+# The name of the student's own moving average as a teacher.
 _SELF = "self"
-# What a run writes last: a folder that holds it is finished.
+# Written last: a run whose folder has it is finished.
 _REPORT = "report.md"
-# What `config.init` may be besides weights.
+# The value of `config.init` for identity initialisation.
 _IDENTITY = "identity"
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
-_NAMED = 10
-_NO_GAIN = "the network does no better than to return its input"
+_MAX_LOGGED = 10
+_NO_GAIN = "the network is no better than its input"
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparedRun:
-    """A run that can begin, its pictures by split, and its teachers by name."""
+    """A run that is ready to train, its sources by split, and its teachers by name."""
 
     run: loop.Run
     pictures: dict[str, sources.Source]
@@ -51,58 +52,58 @@ class PreparedRun:
 
 
 def set_up(config: ConfigDict) -> None:
-    """Enables the cache of compiled programs, and shows each core as a device.
+    """Enables the compilation cache, and exposes CPU cores as devices.
 
-    Call it before anything computes.
+    Call it before any computation.
     """
     compilation.enable_cache()
-    parallel.show_cores(config.batch_size, config.devices)
+    parallel.expose_cpu_cores(config.batch_size, config.devices)
 
 
 def run(config: ConfigDict, folder: Path) -> None:
-    """Trains what the config describes and writes weights, report and pictures."""
+    """Trains the network of a config; writes weights, report and pictures."""
     prepared = prepare(config, folder)
     with workdir.claim(folder, config):
         result = prepared.run.train()
         hosts.on_primary_host(lambda: _finish(config, folder, result, prepared))
-        _tell_skipped(prepared.pictures)
+        _log_skipped(prepared.pictures)
 
 
-def _tell_skipped(pictures: dict[str, sources.Source]) -> None:
-    """Counts what was left out, so that it is not lost among the lines before."""
+def _log_skipped(pictures: dict[str, sources.Source]) -> None:
+    """Logs a summary of skipped pictures at the end."""
     names = sorted({name for source in pictures.values() for name in source.skipped})
     if names:
-        # Worker processes name theirs, but no one hears how many.
+        # Worker processes log those that they skip, but not how many.
         logger.warning(
             "pictures that were skipped: %d (%s)",
             len(names),
-            ", ".join(names[:_NAMED] + ["..."] * (len(names) > _NAMED)),
+            ", ".join(names[:_MAX_LOGGED] + ["..."] * (len(names) > _MAX_LOGGED)),
         )
 
 
 def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
-    """Returns the run that a config describes, once nothing stands in its way.
+    """Prepares the run of a config, and checks everything that it needs.
 
-    Trains the teacher first where the config describes that too.
+    Trains the teacher first if the config describes one.
     """
     config_checks.check(config)
-    create_model(config)  # A config that names no network fails here, cheaply.
+    create_model(config)  # Checks the network early.
     objectives.in_use(config.objective)
     if config.teacher.get("experiment"):
         with workdir.claim(folder, config):
             _train_teacher(config, folder)
     teachers = _load_teachers(config, folder)
     initial = _load_initial(config)
-    # Every worker has a memory of its own; together they keep no more than one would.
-    kept = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
+    # Every worker process has its own cache; together they get the size of one.
+    cache_bytes = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
     pictures = {
         split: sources.create(
             config.data.source,
             split,
             seed=config.seed,
-            cache_bytes=kept,
-            # Of what is trained on, what does not hold a patch is left out.
-            least_side=feeding.patch_size(config) if split == "train" else 0,
+            cache_bytes=cache_bytes,
+            # Training pictures smaller than a patch are left out.
+            min_side=feeding.patch_size(config) if split == "train" else 0,
         )
         for split in ("train", "valid", "test")
     }
@@ -118,9 +119,9 @@ def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
 
 
 def _train_teacher(config: ConfigDict, folder: Path) -> None:
-    """Trains the teacher that a config describes whole, unless that is done.
+    """Trains the teacher that a config describes, unless its report exists.
 
-    Weights without a report are of a run that could not be scored: it goes on there.
+    If a teacher was trained but scoring failed, only the scoring is repeated.
     """
     if config.teacher.weights:
         raise UserError(
@@ -129,13 +130,13 @@ def _train_teacher(config: ConfigDict, folder: Path) -> None:
     teacher = config.teacher.experiment
     report = folder / _TEACHER / _REPORT
     if not hosts.on_primary_host(report.exists):
-        logger.info("the teacher first: %s", teacher.name)
+        logger.info("training the teacher first: %s", teacher.name)
         run(teacher, folder / _TEACHER)
-        logger.info("now the student: %s", config.name)
+        logger.info("training the student: %s", config.name)
 
 
 def _load_teachers(config: ConfigDict, folder: Path) -> dict[str, store.Weights | None]:
-    """Returns the teachers by their names; nothing for the student's own average."""
+    """Loads the teachers by name; None stands for the student's moving average."""
     if config.teacher.get("experiment"):
         names = [str(folder / _TEACHER)]
     else:
@@ -157,7 +158,7 @@ def _load_teachers(config: ConfigDict, folder: Path) -> dict[str, store.Weights 
 
 
 def _with_shares(config: ConfigDict, teachers: dict) -> list[Teacher]:
-    """Returns the teachers with the part that each has in every term of a teacher."""
+    """Combines the teachers with their weights in the distillation terms."""
     shares = tuple(config.teacher.shares) or (1 / max(1, len(teachers)),) * len(
         teachers
     )
@@ -173,7 +174,7 @@ def _with_shares(config: ConfigDict, teachers: dict) -> list[Teacher]:
 
 
 def _load_vgg(config: ConfigDict):
-    """Returns what a perceptual loss sees with, where there is one."""
+    """Loads VGG16 if a loss term needs it."""
     asking = objectives.needing("vgg", objectives.in_use(config.objective))
     if not asking:
         return None
@@ -189,14 +190,14 @@ def _load_vgg(config: ConfigDict):
 
 
 def _load_initial(config: ConfigDict) -> dict | None:
-    """Returns the variables to begin from, unless these are to be random."""
+    """Loads the variables to start from; None for random initialisation."""
     if not config.init:
         return None
     if config.init == _IDENTITY:
         model = create_model(config)
         key = jax.random.key(config.seed)
         first = init_variables(model, config.model.channels, key)
-        return identity.begin(model, first)
+        return identity.initialise(model, first)
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     if initial.card["model"] != arguments:
@@ -208,20 +209,20 @@ def _load_initial(config: ConfigDict) -> dict | None:
 
 
 def _finish(config, folder, result, prepared) -> None:
-    """Writes the best network, then scores it on pictures that it never saw.
+    """Writes the best network, scores it on the test pictures, and writes the report.
 
-    The report comes last: the same command goes on here until that is written.
+    The report is written last: until it exists, the same command continues here.
     """
     model = create_model(config)
-    arguments, kept = fold.collapse(
+    arguments, collapsed = fold.collapse(
         json.loads(config.model.to_json()), result.variables
     )
-    given = "blurred" in prepared.pictures["train"][0]
-    blur = "given with the pictures" if given else config.degradation
+    in_pairs = "blurred" in prepared.pictures["train"][0]
+    blur = "given with the pictures" if in_pairs else config.degradation
     weights = folder / f"{config.name}.safetensors"
     card = _card(config, arguments, result, blur)
     if not (folder / _REPORT).exists():
-        store.save(weights, kept, card)
+        store.save(weights, collapsed, card)
         logger.info("wrote %s", weights)
     networks = _teachers_to_score(prepared.teachers)
     role = "student" if prepared.teachers else config.name
@@ -242,11 +243,11 @@ def _finish(config, folder, result, prepared) -> None:
     )
     scores = table.means(rows)
     card["scores"] = {"held-out pictures": scores} | card["scores"]
-    store.save(weights, kept, card)
-    held = {name: variables for name, (_, variables) in networks.items()}
-    held[role] = kept
+    store.save(weights, collapsed, card)
+    to_count = {name: variables for name, (_, variables) in networks.items()}
+    to_count[role] = collapsed
     written = table.markdown(
-        scores, {name: count_parameters(v) for name, v in held.items()}
+        scores, {name: count_parameters(v) for name, v in to_count.items()}
     )
     curves.plot(
         read_metrics(folder), result.input_scores["psnr"], folder / "curves.png"
@@ -265,29 +266,29 @@ def _finish(config, folder, result, prepared) -> None:
 
 
 def count_parameters(variables: dict) -> int:
-    """Returns how many numbers training sets."""
+    """Counts the trained parameters."""
     return sum(np.size(value) for value in jax.tree.leaves(variables["params"]))
 
 
 def _teachers_to_score(teachers: dict) -> dict:
-    """Returns the networks that taught: `teacher`, or by name where there are more."""
-    held = {name: weights for name, weights in teachers.items() if weights}
+    """The teachers' networks, named `teacher`, or by their names if there are more."""
+    found = {name: weights for name, weights in teachers.items() if weights}
     return {
-        _TEACHER if len(held) == 1 else Path(name).stem: (
+        _TEACHER if len(found) == 1 else Path(name).stem: (
             weights.model,
             weights.variables,
         )
-        for name, weights in held.items()
+        for name, weights in found.items()
     }
 
 
 def restorer(model: nn.Module, variables: dict) -> table.Restore:
-    """Returns a network as a function of blurred pixels to restored ones."""
+    """Creates a jitted function from blurred to restored pixels."""
     return jax.jit(lambda blurred: models.restore(model, variables, blurred))
 
 
 def _card(config, model, result, blur) -> dict:
-    """Returns what a stranger needs to use and to judge the weights."""
+    """Creates the card of the weights."""
     return {
         "name": config.name,
         "model": model,
@@ -332,7 +333,7 @@ def _sample_sheet(config, restorers, degrade, test):
     return samples.grid(lines)
 
 
-def _of_budget(config: ConfigDict) -> str:
+def _budget_note(config: ConfigDict) -> str:
     return f" of a budget of {config.budget}" if config.budget else ""
 
 
@@ -343,8 +344,8 @@ def _report(config, result, written, verdict, weights, test, blur) -> str:
 
 Best of {result.steps:,} steps: step {result.step:,}, by validation \
 {config.stopping.metric.upper()} ({result.scores["gain"]:+.2f} dB over the input there).
-They took {result.seconds:,.0f} seconds{_of_budget(config)}, {result.steps_per_call} a \
-call, with the pictures on the {result.placement}.
+They took {result.seconds:,.0f} seconds{_budget_note(config)}, {result.steps_per_call} \
+per call, with the pictures on the {result.placement}.
 On {len(test)} held-out pictures ({keys}), blur: `{blur}`:
 
 {written}

@@ -1,6 +1,6 @@
-"""Trains: `python -m kdsharp.main --config=configs/student.py`.
+"""Trains an experiment: `python -m kdsharp.main --config=configs/student.py`.
 
-Flags become a config, the config goes to one call; `kdsharp train` makes the same.
+`kdsharp train` makes the same call.
 """
 
 import re
@@ -33,7 +33,7 @@ _OVERRIDE = re.compile(r"--?(no)?config\.[^=]+(=.*)?", re.DOTALL)
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit status; `argv` has the config's own flags alone."""
+    """Trains the config of the flags, with the overrides in `argv`; the exit status."""
     terminal.configure_logging()
     try:
         config = load_experiment(_CONFIG.value, argv[1:])
@@ -45,11 +45,11 @@ def main(argv: list[str]) -> int:
 def train(
     config: "ConfigDict", workdir: str | None = None, *, distributed: bool = False
 ) -> int:
-    """Returns the exit status of one experiment, as one of several hosts if asked."""
+    """Runs one experiment, optionally as one of several hosts; returns the status."""
     folder = Path(workdir or Path("runs") / config.name)
     if not distributed:
         return _train(config, folder)
-    # Late, so that --help and a mistyped flag need not wait for JAX.
+    # Imported late, so that --help and mistyped flags do not wait for JAX.
     from kdsharp import cluster
 
     return cluster.run(lambda: _train(config, folder))
@@ -74,11 +74,11 @@ def _train(config: "ConfigDict", folder: Path) -> int:
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Returns the program's name and the flags that change the config."""
+    """Parses the flags; returns the program's name and the config overrides."""
     try:
         flags.FLAGS.set_gnu_getopt()
-        overrides, strays = _divide(flags.FLAGS(argv, known_only=True)[1:])
-        if strays:  # A mistyped flag is told with the one that is meant.
+        overrides, strays = _split_overrides(flags.FLAGS(argv, known_only=True)[1:])
+        if strays:  # absl suggests similar flags for mistyped ones.
             strays = flags.FLAGS([argv[0], *strays])[1:]
     except flags.Error as error:
         message = str(error).splitlines()[-1]
@@ -90,16 +90,16 @@ def parse(argv: list[str]) -> list[str]:
     return [argv[0], *overrides]
 
 
-def _divide(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The flags that change the config, with their values, and what else there is."""
+def _split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Splits arguments into config overrides with their values, and all others."""
     overrides, strays, waiting = [], [], False
     for argument in arguments:
-        found = _OVERRIDE.fullmatch(argument)
-        if found or (waiting and not argument.startswith("--")):
+        match = _OVERRIDE.fullmatch(argument)
+        if match or (waiting and not argument.startswith("--")):
             overrides.append(argument)
         else:
             strays.append(argument)
-        waiting = bool(found and found[2] is None)
+        waiting = bool(match and match[2] is None)
     return overrides, strays
 
 

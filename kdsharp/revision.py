@@ -1,4 +1,4 @@
-"""Which code this is: the package's version, and the commit of a clone of it."""
+"""The revision of the code: the commit of a clone, or the package's version."""
 
 import re
 import subprocess
@@ -10,15 +10,15 @@ _PACKAGE = Path(__file__).parent
 
 
 def describe() -> str:
-    """The commit of this project's clone; elsewhere, the package's version."""
+    """The commit of this project's clone, or else the package's version."""
     return commit(_PACKAGE) or __version__
 
 
 def commit(package: Path) -> str:
-    """The commit of the clone that a package lies in; empty if that is not its own.
+    """The commit of the clone that contains a package; empty if there is none.
 
-    An installed package may lie in another project's repository, and git may be
-    missing.
+    An installed package may be inside another project's repository, which is ignored,
+    and git may be missing.
     """
     clone = package.parent
     try:
@@ -35,7 +35,7 @@ def commit(package: Path) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        found = subprocess.run(
+        result = subprocess.run(
             ["git", *arguments],
             cwd=folder,
             capture_output=True,
@@ -43,6 +43,6 @@ def _git(folder: Path, *arguments: str) -> str:
             errors="replace",
             check=False,
         )
-    except OSError:  # There is no git.
+    except OSError:  # git is not installed.
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

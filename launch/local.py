@@ -1,16 +1,17 @@
-"""Several processes on this machine train as one, as if each were a host.
+"""Runs distributed training on this machine, with a process for each simulated host.
 
     python launch/local.py 2 --config=configs/student.py --workdir=runs/two
 
-What follows the number goes to each `python -m kdsharp.main --distributed`. Batch,
-batch norm and loss curve are those of one process; what is logged is logged once.
+The arguments after the number go to each `python -m kdsharp.main --distributed`. Batch,
+batch norm and loss curve are those of one process, and only one process logs.
 
-To adapt: nothing. Cores are shared out; processes that should share out GPUs instead
-need CUDA_VISIBLE_DEVICES, which `_environment` can set from `index`.
+To adapt: nothing. The cores are divided among the processes. To divide GPUs instead,
+set CUDA_VISIBLE_DEVICES from `index` in `_environment`.
 
-Preemption: SIGTERM and Ctrl-C reach all of them; they agree on a step, save there and
-end with 143 or 130. Is one killed, the others stop with a sentence and status 3. The
-same command goes on from the newest checkpoint, also with another number.
+Preemption: SIGTERM and Ctrl-C are sent to all processes; they agree on a step, save a
+checkpoint there and exit with 143 or 130. If one is killed, the others stop with a
+message and status 3. The same command resumes from the newest checkpoint, also with
+another number of processes.
 """
 
 import contextlib
@@ -21,12 +22,15 @@ import subprocess
 import sys
 import time
 
-# Seconds that the others have to stop by themselves when one has failed.
-_GRACE = 90
+# Seconds that the other processes have to stop by themselves when one has failed.
+_GRACE_SECONDS = 90
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the highest status of a process: of one killed, 128 and the signal."""
+    """Runs the processes; returns their highest exit status.
+
+    That of a killed process is 128 plus the signal's number.
+    """
     if not arguments or not arguments[0].isdecimal() or int(arguments[0]) < 1:
         print("usage: python launch/local.py PROCESSES FLAG...", file=sys.stderr)
         return 2
@@ -36,11 +40,11 @@ def main(arguments: list[str]) -> int:
     address = f"127.0.0.1:{_free_port()}"
     processes = []
     for index in range(count):
-        # A new child has its parent's cores: all of them share the machine's.
+        # A child process inherits the cores that its parent may use.
         os.sched_setaffinity(0, cores[index::count] or [cores[index % len(cores)]])
         environment = _environment(address, count, index)
         processes.append(subprocess.Popen(command, env=environment))
-    # Whoever waits on the core of one child would hold it up when another ends.
+    # Waiting on the core of one child would slow it down.
     os.sched_setaffinity(0, cores)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: _send(processes, number))
@@ -57,16 +61,16 @@ def _environment(address: str, count: int, index: int) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def _wait(processes: list[subprocess.Popen]) -> int:
     deadline = None
     while any(process.poll() is None for process in processes):
         if deadline is None and any(process.returncode for process in processes):
-            deadline = time.monotonic() + _GRACE
+            deadline = time.monotonic() + _GRACE_SECONDS
         if deadline is not None and time.monotonic() > deadline:
             _send(processes, signal.SIGKILL)
         time.sleep(0.1)
@@ -76,7 +80,8 @@ def _wait(processes: list[subprocess.Popen]) -> int:
 
 def _send(processes: list[subprocess.Popen], number: int) -> None:
     for process in processes:
-        # Ctrl-C reaches the whole foreground by itself; twice would mean at once.
+        # In a terminal, Ctrl-C reaches all of them by itself; a second one would make
+        # them stop without saving.
         if number != signal.SIGINT or not os.isatty(0):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)

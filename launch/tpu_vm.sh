@@ -1,21 +1,22 @@
 #!/bin/bash
-# A TPU pod slice trains: all its VMs run the same program, which finds the others itself.
+# Trains on a TPU pod slice: every VM runs the same program, and they find each other.
 #
 #   launch/tpu_vm.sh NAME ZONE gs://BUCKET/runs/one --config=configs/student.py
-#   launch/tpu_vm.sh --dry-run NAME ZONE ...        # prints its commands, runs none
+#   launch/tpu_vm.sh --dry-run NAME ZONE ...        # only prints the commands
 #
-# Creates the slice (a spot one: it may be taken away at any time), copies this clone to
-# every VM, mounts the bucket, trains, waits, and when a slice was taken creates it anew.
-# Delete it at the end:
+# Creates the slice (spot: it can be preempted at any time), copies this clone to every
+# VM, mounts the bucket and trains; after a preemption, creates the slice again. Delete it
+# at the end:
 #   gcloud compute tpus tpu-vm delete NAME --zone=ZONE
 #
-# To adapt: TPU_TYPE, TPU_VERSION and TPU_PROJECT below, from the environment; gcloud
-# must be logged in, with a quota for that type in that zone. What is mounted keeps
-# checkpoints by gcsfuse; a Filestore at the same path on all VMs does as well.
+# To adapt: TPU_TYPE, TPU_VERSION and TPU_PROJECT below, from the environment. gcloud
+# must be logged in and have quota for that type in that zone. Checkpoints are written to
+# the bucket by gcsfuse; a Filestore mounted at the same path on all VMs works as well.
 #
-# Preemption: a VM that is taken sends SIGTERM to its program; all hosts agree on a step,
-# save there and end with 143. Is there no time for that, they end with 3. Either way the
-# next slice goes on from the newest checkpoint, also with another number of hosts.
+# Preemption: a preempted VM sends SIGTERM to its program; all hosts agree on a step, save
+# a checkpoint there and exit with 143. If there is no time for that, they exit with 3.
+# Either way the next slice resumes from the newest checkpoint, also with another number
+# of hosts.
 set -euo pipefail
 
 type=${TPU_TYPE:-v5litepod-16}
@@ -57,7 +58,7 @@ status=1
 made=
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
   echo "# attempt $attempt"
-  # What is left of a slice that was taken stands in the way of the next.
+  # The remains of a preempted slice block its name.
   [ -z "$made" ] || tpu delete "$name" --quiet || true
   tpu create "$name" --accelerator-type="$type" --version="$version" --spot || continue
   made=yes
@@ -69,7 +70,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
   status=0
   everywhere "cd kdsharp && ../env/bin/python -m kdsharp.main --distributed$flags" ||
     status=$?
-  # Anything but being taken away would only happen again.
+  # Retry only after preemption: another failure would happen again.
   case $status in 143 | 3 | 255) ;; *) break ;; esac
 done
 exit "$status"

@@ -1,4 +1,4 @@
-"""Comparing ways to train: equal terms, every trial kept, a table that adds up."""
+"""Ablations: equal steps, resuming, and the table."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def _trial(method: str, seed: int, gain: float) -> ablation.Trial:
 
 
 class TableTest(parameterized.TestCase):
-    def test_methods_are_compared_seed_by_seed(self):
+    def test_methods_are_compared_per_seed(self):
         gains = {"alone": [1.0, 2.0, 1.5], "worse": [0.9, 2.1, 1.2], "best": [2, 3, 4]}
         trials = [
             _trial(method, seed, gain)
@@ -57,11 +57,11 @@ class AblationTest(parameterized.TestCase):
             }
         )
 
-    def _conduct(self) -> str:
+    def _run_ablation(self) -> str:
         return ablation.run(self.ablation, self.base, self.root / "out")
 
-    def test_every_method_is_trained_from_every_seed_once(self):
-        text = self._conduct()
+    def test_every_method_is_trained_once_from_every_seed(self):
+        text = self._run_ablation()
         out = self.root / "out"
         self.assertEqual((out / "ablation.md").read_text(), text + "\n")
         trials = json.loads((out / "ablation.json").read_text())
@@ -71,45 +71,47 @@ class AblationTest(parameterized.TestCase):
             self.assertEqual(curve[-1]["step"], 12)
             self.assertLen([r for r in curve if "valid/psnr" in r], 2)
             if trial["method"] == "still":
-                # A network that begins with a residual of zero, and stays there.
+                # At rate 0, the network keeps its initial residual of zero.
                 self.assertAlmostEqual(trial["gain"], 0, places=5)
             else:
                 self.assertNotAlmostEqual(trial["gain"], 0, places=3)
-        # Again, after one trial was lost: that one alone is trained anew.
+        # After one trial is deleted, only that one is trained again.
         lost = out / "alone" / "seed1"
         written = {p: p.stat().st_mtime_ns for p in out.rglob("scores.json")}
         (lost / "scores.json").unlink()
-        self.assertEqual(self._conduct(), text)
+        self.assertEqual(self._run_ablation(), text)
         for path, moment in written.items():
             changed = path.stat().st_mtime_ns != moment
             self.assertEqual(changed, path.parent == lost, path)
 
-    def test_another_ablation_does_not_go_on_in_an_old_folder(self):
+    def test_folder_of_another_ablation_is_a_user_error(self):
         self.ablation.seeds = (0,)
         self.ablation.methods = {"alone": {}}
-        self._conduct()
+        self._run_ablation()
         self.ablation.steps = 24
         with self.assertRaisesRegex(UserError, "holds a run of another config"):
-            self._conduct()
+            self._run_ablation()
 
-    def test_the_ablation_that_ships_names_what_there_is(self):
+    def test_ablation_in_configs_is_valid(self):
         for variant in ("full", "smoke"):
             config, base = ablation.load(f"{_CONFIG}:{variant}")
             self.assertEqual(base.model.name, "dncnn")
             self.assertGreater(len(config.methods), 1)
 
-    def test_what_is_no_ablation_is_told(self):
+    def test_other_config_is_a_user_error(self):
         student = runs.ROOT / "configs" / "student.py"
-        with self.assertRaisesRegex(UserError, "student.py is no ablation; give one"):
+        with self.assertRaisesRegex(
+            UserError, "student.py is not an ablation; give one"
+        ):
             ablation.load(str(student))
 
     @parameterized.parameters(1, 3)
-    def test_few_steps_are_timed_where_they_can_be(self, steps):
+    def test_few_steps_are_timed_if_possible(self, steps):
         self.ablation.update(steps=steps, evaluations=1, seeds=(0,))
         self.ablation.methods = {"alone": {}}
         self.base.update(log_every=64, batch_size=48)
         self.base.data.crops_per_picture = 8
-        text = self._conduct()
+        text = self._run_ablation()
         (trial,) = json.loads((self.root / "out" / "ablation.json").read_text())
         curve = runs.curve(self.root / "out" / "alone" / "seed0")
         self.assertEqual(curve[-1]["step"], steps)
@@ -125,15 +127,15 @@ class AblationTest(parameterized.TestCase):
         ({"epochs": "many"}, "the ablation's method 'last': "),
         ({"objective": {"l3": 1.0}}, "unknown loss term 'l3'"),
     )
-    def test_a_mistake_in_the_last_method_is_told_before_the_first_trains(
+    def test_error_in_the_last_method_is_reported_before_training(
         self, change, message
     ):
         self.ablation.methods = {"alone": {}, "last": change}
         with self.assertRaisesRegex(UserError, message):
-            self._conduct()
+            self._run_ablation()
         self.assertFalse((self.root / "out").exists())
 
-    def test_methods_are_chosen_by_name(self):
+    def test_choosing_methods_by_name(self):
         ablation.choose(self.ablation, ["still"])
         self.assertEqual(set(self.ablation.methods), {"alone", "still"})
         ablation.choose(self.ablation, [])

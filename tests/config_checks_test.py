@@ -1,4 +1,4 @@
-"""Ranges, types and names of a config's entries, each told in a sentence."""
+"""Checks of types, ranges and names of config entries."""
 
 import math
 
@@ -46,7 +46,7 @@ class ChecksTest(parameterized.TestCase):
         ),
         ("zzz", 3, "the config has no entry 'zzz'"),
     )
-    def test_what_cannot_be_is_told(self, name, value, message):
+    def test_invalid_value_is_a_user_error(self, name, value, message):
         config = base.get_config()
         holder, _, entry = name.rpartition(".")
         group = config[holder] if holder else config
@@ -57,14 +57,14 @@ class ChecksTest(parameterized.TestCase):
         self.assertStartsWith(str(raised.exception), message)
         self.assertNotIn("; config", str(raised.exception))
 
-    def test_all_faults_are_told_at_once(self):
+    def test_all_faults_are_reported_at_once(self):
         config = base.get_config()
         config.log_every = 0
         config.data.shrink = -1.0
         with self.assertRaisesRegex(UserError, "data.shrink .*; config.log_every "):
             config_checks.check(config)
 
-    def test_what_is_missing_is_told(self):
+    def test_missing_entries_are_a_user_error(self):
         config = base.get_config()
         del config.log_every
         del config.optimizer.rule
@@ -73,7 +73,7 @@ class ChecksTest(parameterized.TestCase):
         ):
             config_checks.check(config)
 
-    def test_a_teacher_that_is_trained_first_is_checked_too(self):
+    def test_config_of_the_teacher_is_checked_too(self):
         config = base.get_config()
         config.teacher.experiment = base.get_config()
         config_checks.check(config)
@@ -81,8 +81,8 @@ class ChecksTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "teacher.experiment.batch_size must be"):
             config_checks.check(config)
 
-    def test_an_ablation_is_no_experiment(self):
-        with self.assertRaisesRegex(UserError, "run it by 'kdsharp ablate'"):
+    def test_ablation_as_experiment_is_a_user_error(self):
+        with self.assertRaisesRegex(UserError, "run it with 'kdsharp ablate'"):
             config_checks.check(ablation.get_config())
 
     @parameterized.parameters(
@@ -92,7 +92,7 @@ class ChecksTest(parameterized.TestCase):
         ({"baseline": "none"}, "'none' must be one of config.methods: affinity"),
         ({"seed": 3}, "no entry 'seed'; did you mean 'seeds'"),
     )
-    def test_what_an_ablation_cannot_have_is_told(self, change, message):
+    def test_invalid_ablation_is_a_user_error(self, change, message):
         plan = ConfigDict(ablation.get_config("smoke"))
         config_checks.check_ablation(plan)
         plan.update(change)

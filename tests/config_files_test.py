@@ -1,4 +1,4 @@
-"""Configs from files and by name; what is wrong with one, and in which line."""
+"""Loading configs from files and by name, and errors with their line."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ class FilesTest(parameterized.TestCase):
             "def get_config():\n    return missing\n",
             "mine.py, line 2: NameError: name 'missing' is not defined",
         ),
-        # An AttributeError of its own is not a missing get_config().
+        # An AttributeError inside get_config() is not a missing get_config().
         (
             "def get_config():\n    x = []\n    return x.data\n",
             "mine.py, line 3: AttributeError: 'list' object has no attribute 'data'",
@@ -55,14 +55,14 @@ class FilesTest(parameterized.TestCase):
         ),
         ("def get_config():\n    return {}\n", "must return a ConfigDict, not a dict"),
     )
-    def test_a_fault_is_told_with_its_line(self, text, message):
+    def test_error_in_a_config_is_reported_with_its_line(self, text, message):
         path = self._write(text)
         with self.assertRaises(UserError) as raised:
             load_config(str(path))
         self.assertIn(message, str(raised.exception))
         self.assertLen(str(raised.exception).splitlines(), 1)
 
-    def test_a_variant_of_a_file_without_any_is_told(self):
+    def test_variant_of_a_file_without_variants_is_a_user_error(self):
         path = self._write(
             _USES_BASE.replace('variant="quick"', "").replace("variant", "'a'")
         )
@@ -70,11 +70,11 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "it has no variants; leave out ':full'"):
             load_config(f"{path}:full")
 
-    def test_a_file_anywhere_begins_from_the_base(self):
+    def test_file_anywhere_can_import_the_base(self):
         path = self._write(_USES_BASE)
         self.assertEqual(load_experiment(f"{path}:long").name, "long")
 
-    def test_a_copy_of_the_configs_uses_its_own_base(self):
+    def test_copy_of_the_configs_uses_its_own_base(self):
         configs = self.folder / "configs"
         configs.mkdir()
         (configs / "mine.py").write_text(_USES_BASE)
@@ -83,7 +83,7 @@ class FilesTest(parameterized.TestCase):
         self.assertEqual(load_config(f"{configs / 'mine.py'}").seed, 7)
         self.assertEqual(load_config(f"{_ROOT}/configs/student.py").seed, 0)
 
-    def test_a_programs_own_configs_stay_what_they_are(self):
+    def test_other_modules_named_configs_are_not_affected(self):
         theirs = ModuleType("configs")
         with absltest.mock.patch.dict(sys.modules, configs=theirs):
             load_config(f"{_ROOT}/configs/student.py")
@@ -95,10 +95,10 @@ class FilesTest(parameterized.TestCase):
         ("zoo/calls:rt-m-call", "rt-m-call"),
         ("helen_dncnn:smoke", "helen_dncnn_smoke"),
     )
-    def test_finds_the_configs_of_the_clone_by_name(self, spec, name):
+    def test_configs_of_the_clone_by_name(self, spec, name):
         self.assertEqual(load_experiment(spec).name, name)
 
-    def test_a_name_that_is_none_is_told_with_those_there_are(self):
+    def test_unknown_name_lists_the_known_ones(self):
         with self.assertRaisesRegex(
             UserError, "unknown config 'studnet'.* student, tea"
         ):
@@ -108,7 +108,7 @@ class FilesTest(parameterized.TestCase):
         ):
             load_config("nowhere.py:full")
 
-    def test_values_are_overridden_in_their_type(self):
+    def test_overrides_keep_the_type(self):
         config = override(
             load_config("student"),
             [
@@ -133,7 +133,7 @@ class FilesTest(parameterized.TestCase):
             with self.assertRaisesRegex(UserError, message):
                 override(load_config("student"), [flag])
 
-    def test_main_takes_a_file_from_anywhere(self):
+    def test_main_accepts_a_file_anywhere(self):
         path = self._write(_USES_BASE)
         finished = subprocess.run(
             [

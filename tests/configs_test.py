@@ -1,4 +1,4 @@
-"""Every config and every variant of it: complete, and made of what there is."""
+"""All configs and variants: complete, with valid names and values."""
 
 import importlib
 import json
@@ -65,15 +65,13 @@ def _load(spec: str) -> ConfigDict:
 
 
 def _experiments(config: ConfigDict) -> list[ConfigDict]:
-    """Returns the experiment, and that of its teacher where it describes one."""
+    """The experiment, and that of its teacher if it describes one."""
     nested = config.teacher.get("experiment")
     return [config, *(_experiments(nested) if nested else [])]
 
 
 def _entries(config: ConfigDict) -> set[str]:
-    """Returns the names of a config's entries, but for those that terms and networks
-    give to theirs.
-    """
+    """The names of a config's entries, without those of loss terms and networks."""
     entries = set()
     for name, value in config.items():
         if isinstance(value, ConfigDict) and name not in ("model", "objective"):
@@ -85,7 +83,7 @@ def _entries(config: ConfigDict) -> set[str]:
 
 class ConfigsTest(parameterized.TestCase):
     @parameterized.parameters(*_specs())
-    def test_is_complete_and_made_of_what_there_is(self, spec):
+    def test_config_is_complete_and_valid(self, spec):
         for config in _experiments(_load(spec)):
             self.assertEqual(_entries(config), _entries(base.get_config()))
             config_checks.check(config)
@@ -104,12 +102,12 @@ class ConfigsTest(parameterized.TestCase):
             self.assertNotEmpty(config.data.licence)
 
     @parameterized.parameters(*_specs())
-    def test_names_a_source_that_can_be(self, spec):
+    def test_source_is_valid(self, spec):
         nowhere = self.create_tempdir().full_path
         with absltest.mock.patch.dict("os.environ", TFDS_DATA_DIR=nowhere):
             for config in _experiments(_load(spec)):
                 try:
-                    # Not of `train`: nothing has to be generated.
+                    # Not `train`, so that nothing has to be generated.
                     source = sources.create(config.data.source, "valid")
                 except UserError as error:
                     self.assertRegex(str(error), "photographs|is not prepared in")
@@ -118,13 +116,13 @@ class ConfigsTest(parameterized.TestCase):
                     self.assertLen(source, 3)
 
     @parameterized.parameters(*_specs())
-    def test_survives_being_written_down(self, spec):
+    def test_config_round_trips_through_json(self, spec):
         config = _load(spec)
         restored = ConfigDict(json.loads(config.to_json()))
         self.assertEqual(restored.to_json(), config.to_json())
 
     @parameterized.parameters("rt-s", "rt-m")
-    def test_candidates_may_take_so_many_operations(self, size):
+    def test_candidates_stay_below_the_operations_of_their_size(self, size):
         search, shared = ablation.load(f"{_ROOT}/configs/zoo/search.py:{size}")
         for name, change in search.methods.items():
             config = shared.copy_and_resolve_references()
@@ -136,7 +134,7 @@ class ConfigsTest(parameterized.TestCase):
             self.assertLessEqual(cost, {"rt-s": 4e9, "rt-m": 12e9}[size], name)
 
     @parameterized.parameters(*_ZOO)
-    def test_a_recipe_bears_the_name_of_its_weights(self, spec):
+    def test_recipe_has_the_name_of_its_weights(self, spec):
         self.assertEqual(_load(spec).name, spec.partition(":")[2])
 
     @parameterized.parameters(
@@ -144,16 +142,16 @@ class ConfigsTest(parameterized.TestCase):
         ("zoo/real_time:rt-s-bicubic2", "rt-xl-bicubic2"),
         ("zoo/real_time:rt-m-bicubic2", "rt-xl-bicubic2"),
     )
-    def test_students_learn_from_a_teacher_that_ships(self, spec, teacher):
+    def test_students_use_a_shipped_teacher(self, spec, teacher):
         config = _load(spec)
         self.assertEqual(config.teacher.weights, teacher)
         taught = store.load(teacher).card["model"]
-        # A teacher of luma for students of luma.
+        # Luma students need a luma teacher.
         self.assertEqual(taught["channels"], config.model.channels)
         self.assertEqual(_load(f"{spec}-alone").teacher.weights, "")
 
     @parameterized.parameters(*store.shipped())
-    def test_what_ships_has_a_recipe_of_its_network(self, name):
+    def test_shipped_weights_have_a_recipe_of_their_network(self, name):
         card = store.load(name).card
         spec = re.search(r"configs/(zoo/\w+)\.py(:\S+)", card["command"])
         config = _load("".join(spec.groups()))
@@ -165,7 +163,7 @@ class ConfigsTest(parameterized.TestCase):
 
 class ReportsTest(parameterized.TestCase):
     @parameterized.parameters(*_REPORTS)
-    def test_says_which_commands_run_it(self, report):
+    def test_docstring_has_the_commands(self, report):
         module = _module(report)
         for variant in module.VARIANTS:
             command = f"kdsharp.main --config=configs/reports/{report}.py:{variant}\n"
@@ -174,7 +172,7 @@ class ReportsTest(parameterized.TestCase):
             module.get_config("huge")
 
     @parameterized.parameters(*_REPORTS)
-    def test_the_student_finds_its_teacher(self, report):
+    def test_student_finds_its_teacher(self, report):
         module = _module(report)
         teacher = module.get_config("teacher")
         self.assertEqual(teacher.teacher.weights, "")
@@ -183,10 +181,10 @@ class ReportsTest(parameterized.TestCase):
         for variant in ("quick", "smoke"):
             config = module.get_config(variant)
             self.assertEqual(config.teacher.weights, "")
-            # Both are shown to the same devices.
+            # Both need the same number of devices.
             self.assertEqual(config.teacher.experiment.batch_size, config.batch_size)
 
-    def test_no_two_runs_share_a_folder(self):
+    def test_runs_have_different_folders(self):
         names = [_load(spec).name for spec in _specs() if spec.startswith("reports/")]
         self.assertLen(set(names), len(names))
 
@@ -203,7 +201,7 @@ class ReportsTest(parameterized.TestCase):
         ("bicubic4_cnn:teacher", 40_451),
         ("bicubic4_cnn:student", 5_523),
     )
-    def test_networks_are_of_the_size_that_is_told(self, spec, expected):
+    def test_networks_have_the_documented_size(self, spec, expected):
         config = _load(f"reports/{spec}")
         shapes = jax.eval_shape(
             models.create(**config.model).init,

@@ -1,8 +1,8 @@
-"""Eight simulated devices, before JAX computes: tests choose how many they use."""
+"""Sets up eight simulated devices before JAX starts; tests choose how many to use."""
 
 import os
 
-# Most of a small test's time goes into making its code fast. Read when JAX starts.
+# Small tests spend most time on compiler optimisations. Read when JAX starts.
 os.environ["XLA_FLAGS"] = " ".join(
     [
         os.environ.get("XLA_FLAGS", ""),
@@ -17,5 +17,5 @@ from absl import flags
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 
-# What `absltest.main` does; pytest has its own command line.
+# As in `absltest.main`; pytest has its own command line.
 flags.FLAGS.mark_as_parsed()

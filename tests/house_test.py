@@ -1,4 +1,4 @@
-"""The shape of the project: imports point down, TensorFlow stays out."""
+"""The architecture: imports point downwards, and TensorFlow is not imported."""
 
 import ast
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 from absl.testing import absltest
 
 _PACKAGE = Path(__file__).parents[1] / "kdsharp"
-# From the ground up: a folder may import from those before it. What is in no folder
-# stands above all of them, but for the first three, which everybody knows.
+# From the bottom up: a folder may import from those before it. Top-level modules are
+# above all folders, except the first three, which any module may import.
 _FLOORS = [
     "__version__",
     "errors",
@@ -51,13 +51,13 @@ def _name(path: Path) -> str:
 
 
 def _module(imported: str, modules: dict[str, Path]) -> str | None:
-    """The module that an import names, or the one that holds the name."""
+    """The module of an import, or the module that contains the imported name."""
     parent = imported.rpartition(".")[0]
     return next((name for name in (imported, parent) if name in modules), None)
 
 
 def _circles(graph: dict[str, set[str]]) -> list[str]:
-    """Names from which imports lead back to themselves."""
+    """Names that are part of an import cycle."""
 
     def reached(start: str) -> set[str]:
         seen, ahead = set(), [start]
@@ -71,7 +71,7 @@ def _circles(graph: dict[str, set[str]]) -> list[str]:
 
 
 class HouseTest(absltest.TestCase):
-    def test_imports_point_down(self):
+    def test_imports_point_downwards(self):
         upwards = []
         for path in sorted(_PACKAGE.rglob("*.py")):
             relative = path.relative_to(_PACKAGE.parent).with_suffix("")
@@ -83,7 +83,7 @@ class HouseTest(absltest.TestCase):
             ]
         self.assertEmpty(upwards)
 
-    def test_imports_go_in_no_circle(self):
+    def test_there_are_no_import_cycles(self):
         modules = {_name(path): path for path in _PACKAGE.rglob("*.py")}
         imports = {
             name: {_module(found, modules) for found in _imports(path)} - {name}
@@ -92,7 +92,7 @@ class HouseTest(absltest.TestCase):
         siblings: dict[str, set[str]] = {}
         for name, found in imports.items():
             for other in found - {None}:
-                # Where the two part ways: folders beside each other, or modules.
+                # Compared where the paths diverge: sibling folders or modules.
                 here, there = name.split("."), other.split(".")
                 pairs = enumerate(zip(here, there, strict=False), 1)
                 depth = next((n for n, (a, b) in pairs if a != b), 0)
@@ -101,7 +101,7 @@ class HouseTest(absltest.TestCase):
                     inner.add(".".join(there[:depth]))
         self.assertEqual(_circles(siblings), [])
 
-    def test_every_verb_is_parsed_and_done_in_modules_of_one_name(self):
+    def test_every_verb_has_a_cli_and_a_command_module_of_one_name(self):
         parsed = {
             path.stem
             for path in (_PACKAGE / "cli").glob("*.py")
@@ -111,7 +111,7 @@ class HouseTest(absltest.TestCase):
         done = {name.partition("_")[0] for name in done - {"__init__"}}
         self.assertEqual(parsed, done)
 
-    def test_the_map_of_the_house_names_every_folder_and_module(self):
+    def test_map_in_the_docs_has_every_folder_and_module(self):
         text = (_PACKAGE.parent / "docs/inside/house.md").read_text()
         named = set(re.findall(r"`kdsharp/([\w.]+)`", text))
         there = {
@@ -121,7 +121,7 @@ class HouseTest(absltest.TestCase):
         }
         self.assertEqual(named, there - {"__init__.py"})
 
-    def test_core_and_models_open_no_file(self):
+    def test_core_and_models_do_not_open_files(self):
         for folder in ("core", "models"):
             for path in (_PACKAGE / folder).rglob("*.py"):
                 calls = {
@@ -131,11 +131,11 @@ class HouseTest(absltest.TestCase):
                 }
                 self.assertNotIn("open", calls, path)
 
-    def test_every_folder_says_what_lives_there(self):
+    def test_every_package_has_a_docstring(self):
         for init in _PACKAGE.rglob("__init__.py"):
             self.assertTrue(ast.get_docstring(ast.parse(init.read_text())), init)
 
-    def test_tensorflow_stays_out(self):
+    def test_tensorflow_is_not_imported(self):
         code = (
             "import sys, kdsharp.cli, kdsharp.experiment, kdsharp.main; "
             "import kdsharp.data.prepared; "

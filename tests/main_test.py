@@ -14,10 +14,10 @@ class FlagsTest(parameterized.TestCase):
         ("data.patch=3", "the config has no entry 'data.patch'"),
         ("log_every=0", "config.log_every must be at least 1, not 0"),
         ("epochs=many", "flag --config.epochs=many: invalid literal"),
-        # A new term of the loss is taken, and looked up only then.
+        # New loss terms are accepted as overrides, then looked up.
         ("objective.l3=0.5", "unknown loss term 'l3'; choose one of: mse, l1, "),
     )
-    def test_what_a_config_does_not_have_is_told(self, flag, message):
+    def test_unknown_entry_is_a_user_error(self, flag, message):
         workdir = self.create_tempdir().full_path
         finished = runs.run(
             [*runs.command(runs.ROOT, workdir), f"--config.{flag}"],

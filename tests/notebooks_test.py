@@ -1,4 +1,4 @@
-"""Notebooks run, in small, and what is committed is what a run leaves."""
+"""Notebooks run with small settings, and their committed outputs are complete."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from tests import waiting
 
-# Seconds: several processes, one after another, on a machine that others use.
+# Generous, in seconds: several processes in sequence on a shared machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -20,7 +20,7 @@ _PICTURES = ("image/png", "image/jpeg")
 
 
 def _shown(notebook: nbformat.NotebookNode) -> dict[str, list[str]]:
-    """Returns, by cell, whether pictures or tables stand below it."""
+    """The kinds of outputs (pictures, tables) by cell."""
     kinds: dict[str, list[str]] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
@@ -34,7 +34,7 @@ def _shown(notebook: nbformat.NotebookNode) -> dict[str, list[str]]:
 
 class _Notebook(absltest.TestCase):
     def check(self, name: str, expected: dict[str, list[str]]) -> None:
-        """Checks what is committed, and what a run in small leaves."""
+        """Checks the committed outputs, and those of a small run."""
         path = _FOLDER / f"{name}.ipynb"
         self.assertLess(path.stat().st_size, _LARGEST)
         notebook = nbformat.read(path, as_version=4)
@@ -47,7 +47,7 @@ class _Notebook(absltest.TestCase):
         self.assertNoCommonElements(
             {output.output_type for output in outputs}, {"error"}
         )
-        # Of the machine that it was run on.
+        # Outputs must not mention the machine of the run.
         self.assertIsNone(re.search(r"/(root|home|tmp|Users)/", path.read_text()))
         self._run(notebook)
         self.assertEqual(_shown(notebook), expected)
@@ -58,7 +58,7 @@ class _Notebook(absltest.TestCase):
             **os.environ,
             "KDSHARP_NOTEBOOK": "smoke",
             "JAX_PLATFORMS": "cpu",
-            # Neither a history nor someone's settings.
+            # Without IPython's history and user settings.
             "IPYTHONDIR": folder,
             "TMPDIR": folder,
         }
@@ -72,7 +72,7 @@ class _Notebook(absltest.TestCase):
         client.execute(env=environment)
 
 
-# A class each: they are shared out among the processes that run tests.
+# One class each, so that they are distributed over the test processes.
 
 
 class DistillationTest(_Notebook):

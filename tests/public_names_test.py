@@ -1,4 +1,4 @@
-"""What `import kdsharp` gives, and what it does not wait for."""
+"""The public names of `kdsharp`, and imports that it must not trigger."""
 
 import ast
 import subprocess
@@ -39,14 +39,14 @@ def _loaded_by(code: str) -> set[str]:
 
 
 class PublicNamesTest(absltest.TestCase):
-    def test_there_are_few(self):
+    def test_dir_and_unknown_names(self):
         self.assertRegex(kdsharp.__version__, r"^\d+\.\d+\.\d+$")
         self.assertContainsSubset({"load", "__version__"}, dir(kdsharp))
         self.assertTrue(callable(kdsharp.load))
         with self.assertRaisesRegex(AttributeError, "'lode'"):
             _ = kdsharp.lode
 
-    def test_each_name_is_found_when_it_is_asked_for(self):
+    def test_every_public_name_resolves(self):
         for name in kdsharp.__all__:
             self.assertIsNotNone(getattr(kdsharp, name), name)
         self.assertIs(kdsharp.load, restore.load)
@@ -61,7 +61,7 @@ class PublicNamesTest(absltest.TestCase):
         self.assertIn("residual_kd", kdsharp.losses.TERMS)
         self.assertEqual(kdsharp.degradations.create("bicubic:2").factor, 2)
 
-    def test_type_checkers_see_every_name(self):
+    def test_every_name_is_visible_to_type_checkers(self):
         tree = ast.parse(Path(kdsharp.__file__).read_text())
         (checked,) = (node for node in tree.body if isinstance(node, ast.If))
         seen = {
@@ -70,13 +70,13 @@ class PublicNamesTest(absltest.TestCase):
         self.assertEqual(seen | {"__version__"}, set(kdsharp.__all__))
         self.assertTrue(Path(kdsharp.__file__).with_name("py.typed").exists())
 
-    def test_to_import_it_loads_nothing_heavy(self):
+    def test_import_does_not_load_heavy_packages(self):
         self.assertNoCommonElements(_loaded_by("import kdsharp"), {"jax", "numpy"})
-        # Backends that do without JAX start without it.
+        # Backends without JAX do not import it.
         weights = "from kdsharp.weights import store; store.load('rt-s-bicubic2')"
         self.assertNoCommonElements(_loaded_by(weights), {"jax", "flax"})
 
-    def test_to_sharpen_loads_nothing_of_training(self):
+    def test_sharpening_does_not_load_training_packages(self):
         loaded = _loaded_by(
             "import kdsharp, numpy; "
             "kdsharp.load('rt-s-bicubic2')(numpy.zeros((9, 9, 3), 'uint8')); "

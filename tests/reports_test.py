@@ -1,4 +1,4 @@
-"""The five systems, each teacher and student trained for real, if only for seconds."""
+"""Smoke runs of the reports' systems: teacher and student, trained for seconds."""
 
 import math
 import pathlib
@@ -19,20 +19,20 @@ from kdsharp.weights import store
 pytestmark = pytest.mark.slow
 
 
-_NO_BETTER = "does no better than to return its input"
+_NO_BETTER = "is no better than its input"
 
 
 class _Smoke(absltest.TestCase):
     def run_smoke(self, module) -> None:
-        """Trains teacher and student; checks what is left and what was said."""
+        """Trains teacher and student; checks files and log messages."""
         folder = pathlib.Path(self.create_tempdir().full_path)
         config = module.get_config("smoke")
         for one in (config, config.teacher.experiment):
-            one.devices = 1  # Of the eight that the tests see.
+            one.devices = 1  # One of the tests' eight devices.
         with self.assertLogs("kdsharp") as logs:
             experiment.run(config, folder)
         said = "\n".join(logs.output)
-        before, after = said.split("now the student:")
+        before, after = said.split("training the student:")
         for place, role, words in (
             (folder / "teacher", config.teacher.experiment.name, before),
             (folder, "student", after),
@@ -41,7 +41,7 @@ class _Smoke(absltest.TestCase):
             scores = card["scores"]["held-out pictures"]
             ratio = scores["input"]["mse"] / scores[role]["mse"]
             verdict = words.rpartition("scoring on")[2]
-            # A fiftieth of a decibel.
+            # 0.02 dB.
             in_vain = 10 * math.log10(ratio) < 0.02
             self.assertEqual(_NO_BETTER in verdict, in_vain, words)
             report = (place / "report.md").read_text()
@@ -51,7 +51,7 @@ class _Smoke(absltest.TestCase):
                 self.assertGreater((place / name).stat().st_size, 0)
 
 
-# A class each: they are shared out among the processes that run tests.
+# One class each, so that they are distributed over the test processes.
 
 
 class ConferenceTest(_Smoke):

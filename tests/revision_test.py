@@ -1,4 +1,4 @@
-"""The commit on the cards: this project's own, or the version where there is none."""
+"""The revision on cards: the commit of the clone, or else the version."""
 
 import os
 import shutil
@@ -42,13 +42,13 @@ class RevisionTest(absltest.TestCase):
         self.root = Path(self.create_tempdir().full_path)
 
     def _clone(self) -> Path:
-        """Lays out what matters of a clone."""
+        """Creates the relevant files of a clone."""
         (self.root / "kdsharp").mkdir()
         shutil.copy(_ROOT / "setup.py", self.root)
         (self.root / "kdsharp" / "__init__.py").touch()
         return self.root / "kdsharp"
 
-    def test_a_clone_of_this_project_has_a_commit(self):
+    def test_clone_of_this_project_has_a_commit(self):
         package = self._clone()
         commit = _commit_all(self.root)
         self.assertStartsWith(commit, revision.commit(package))
@@ -56,33 +56,33 @@ class RevisionTest(absltest.TestCase):
         (package / "__init__.py").write_text("changed = True\n")
         self.assertEndsWith(revision.commit(package), "-dirty")
 
-    def test_files_of_a_clone_without_git_history_have_none(self):
+    def test_files_without_git_history_have_no_commit(self):
         self.assertEqual(revision.commit(self._clone()), "")
 
-    def test_installed_inside_another_repository_there_is_none(self):
+    def test_package_inside_another_repository_has_no_commit(self):
         package = self.root / "venv" / "site-packages" / "kdsharp"
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
         (self.root / "setup.py").write_text('setup(name="theirs")\n')
         _commit_all(self.root)
         self.assertEqual(revision.commit(package), "")
-        # Unpacked into their repository, whole.
+        # All files, unpacked into the other repository.
         shutil.copy(_ROOT / "setup.py", package.parent)
         self.assertEqual(revision.commit(package), "")
 
-    def test_a_package_at_the_top_of_another_repository_has_none(self):
+    def test_package_at_the_top_of_another_repository_has_no_commit(self):
         package = self._clone()
         (self.root / "setup.py").write_text('setup(name="theirs")\n')
         _commit_all(self.root)
         self.assertEqual(revision.commit(package), "")
 
-    def test_a_clone_whose_setup_cannot_be_read_has_none(self):
+    def test_clone_with_unreadable_setup_has_no_commit(self):
         package = self._clone()
         (self.root / "setup.py").write_bytes(b"\xff\xfe")
         _commit_all(self.root)
         self.assertEqual(revision.commit(package), "")
 
-    def test_without_git_it_is_the_version(self):
+    def test_without_git_the_version_is_used(self):
         with absltest.mock.patch.dict(os.environ, PATH=str(self.root)):
             self.assertEqual(revision.describe(), kdsharp.__version__)
 

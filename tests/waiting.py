@@ -1,9 +1,9 @@
-"""Waiting for what other processes and threads do, however busy the machine is."""
+"""Waits for conditions in other processes and threads, however busy the machine is."""
 
 import time
 from collections.abc import Callable
 
-# Seconds; less than what a test may take (`.pytest.ini`), so that it can say why.
+# In seconds, less than the timeout of a test (`.pytest.ini`), for a better message.
 PATIENCE = 240
 
 
@@ -13,13 +13,14 @@ def until(
     *,
     ended: Callable[[], object] = lambda: False,
 ) -> None:
-    """Returns as soon as `happened()`; fails, naming `what`, where it never does.
+    """Waits until `happened()`; on timeout, fails with a message that names `what`.
 
-    `ended()` says that it cannot happen any more, as when a process is gone.
+    If `ended()` is true, the condition cannot become true any more, and it fails at
+    once.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
-        # Asked first: what happened at the very end has happened.
+        # Evaluated first, since `happened()` may become true just before the end.
         over = ended() or time.monotonic() > deadline
         if happened():
             return

@@ -1,24 +1,25 @@
-"""`bicubic4_cnn`: photographs enlarged by 4; one plain CNN imitates another.
+"""`bicubic4_cnn`: photographs upscaled by 4; a plain CNN distilled from another.
 
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:quick
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:smoke
 
 train a teacher and its student on generated pictures, in minutes and in seconds. The
-report's recipe runs on your own photographs, in the folder `photographs` or elsewhere
+report's recipe trains on your own photographs, in the folder `photographs` or elsewhere
 (`--config.data.source=folder:PATH`), the teacher first:
 
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:teacher
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:student
 
-The same within minutes on an accelerator, by Muon under a cosine, on photographs that
-are reduced until they are 720 pixels high or wide:
+The same in minutes on an accelerator, by Muon with a cosine schedule, on photographs
+scaled down until the shorter side has 720 pixels:
 
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:standin-student
 
-The report's student learns from the teacher alone, never from the truth, and its
-teacher is frozen, in the listing with random weights: here `:teacher` trains it first.
-Three layers, 40,451 parameters, teach four of 16 filters, 5,523.
+The report's student learns from the teacher alone, never from the truth. Its teacher is
+frozen, and has random weights in the report's listing; here `:teacher` trains it first.
+The teacher has three layers and 40,451 parameters, the student four layers of 16
+filters and 5,523.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -28,7 +29,7 @@ from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
-    """Returns the experiment that the docstring above describes."""
+    """Creates one of the experiments that the module's docstring lists."""
     base.check_variant(variant, VARIANTS)
     return VARIANTS[variant]()
 
@@ -36,7 +37,7 @@ def get_config(variant: str = "student") -> ConfigDict:
 def _common() -> ConfigDict:
     config = common.get_config()
     config.init = "identity"
-    # 1920x1080 reduced to 480x270 and enlarged again.
+    # 1920x1080 scaled down to 480x270 and up again.
     config.degradation = "bicubic:4"
     config.epochs = 10
     config.stopping.metric = "ssim"
@@ -55,7 +56,7 @@ def _student() -> ConfigDict:
     config = _common()
     config.name = "bicubic4_cnn"
     config.model = config_dict.create(name="plain_cnn", depth=4, width=16, channels=3)
-    # The folder that `:teacher` leaves.
+    # The work folder of `:teacher`.
     config.teacher.weights = "runs/bicubic4_cnn_teacher"
     config.objective = config_dict.create(residual_kd=1.0, ssim_kd=1.0)
     return config

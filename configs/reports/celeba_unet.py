@@ -1,27 +1,27 @@
-"""`celeba_unet`: faces of 128x128; a U-Net teaches a separable one.
+"""`celeba_unet`: faces of 128x128; a separable U-Net distilled from a U-Net.
 
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:quick
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:smoke
 
 train a teacher and its student on generated pictures, in minutes and in seconds. The
-report's recipe runs on CelebA (`kdsharp data info celeba` says what to get), the
+report's recipe trains on CelebA (`kdsharp data info celeba` says what to download), the
 teacher first:
 
     kdsharp data prepare celeba --from FOLDER
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:teacher
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:student
 
-Without CelebA, the same networks, losses, batches and blur, on photographs in the
+Without CelebA: the same networks, losses, batches and blur, on photographs in the
 folder `photographs` or elsewhere
-(`--config.data.source=folder:PATH?short=512&crop=512`), by Muon under a cosine, minutes
-on an accelerator:
+(`--config.data.source=folder:PATH?short=512&crop=512`), by Muon with a cosine schedule,
+in minutes on an accelerator:
 
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/celeba_unet.py:standin-student
 
 The report takes 8,000 faces, 6,400 of them for training, and scales them to 128x128.
-Here the first 6,400 of CelebA's own training split are taken, by their middles, and
-what is held out is of other people. The teacher has 467,875 parameters (469,155 with
+Here the first 6,400 of CelebA's own training split are centre-cropped, and validation
+and test pictures show other people. The teacher has 467,875 parameters (469,155 with
 its batch statistics, as the report counts), the student 20,190.
 """
 
@@ -32,7 +32,7 @@ from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
-    """Returns the experiment that the docstring above describes."""
+    """Creates one of the experiments that the module's docstring lists."""
     base.check_variant(variant, VARIANTS)
     return VARIANTS[variant]()
 
@@ -40,7 +40,7 @@ def get_config(variant: str = "student") -> ConfigDict:
 def _common() -> ConfigDict:
     config = common.get_config()
     config.init = "identity"
-    # One of them, drawn for each picture.
+    # One of the two, drawn for each picture.
     config.degradation = "gaussian:0.5-3/motion:3-15"
     config.data.update(
         source="tfds:celeba?first=6400&crop=128",
@@ -62,7 +62,7 @@ def _teacher() -> ConfigDict:
     config.objective = config_dict.create(mse=0.5, ssim=0.5)
     config.batch_size = 16
     config.stopping.patience = 5
-    # The report lowers the rate, but not when nor by how much.
+    # The report lowers the rate, but does not say when or by how much.
     config.optimizer.schedule = "plateau:2,0.5"
     return config
 
@@ -73,7 +73,7 @@ def _student() -> ConfigDict:
     config.model = config_dict.create(
         name="separable_unet", widths=(32, 64), refinement=8, channels=3, slope=0.1
     )
-    # The folder that `:teacher` leaves.
+    # The work folder of `:teacher`.
     config.teacher.weights = "runs/celeba_unet_teacher"
     config.objective = config_dict.create(residual_kd=0.7, mse=0.3, ssim=0.1)
     config.batch_size = 32
@@ -84,7 +84,8 @@ def _student() -> ConfigDict:
 
 def _standin(config: ConfigDict) -> ConfigDict:
     config = common.standin(config, pixels=512)
-    # Faces fill their pictures: half of the crops show up to three times as much.
+    # Faces fill CelebA's pictures, so half of the crops are scaled down to show up to
+    # three times as much.
     config.data.update(crops_per_picture=80, shrink=0.5)
     config.optimizer.learning_rate = 2e-3
     return config
@@ -94,21 +95,21 @@ def _quick() -> ConfigDict:
     student = common.quick(_student(), _teacher())
     teacher = student.teacher.experiment
     for config in (student, teacher):
-        # A long motion needs more around it than 32 pixels.
+        # Long motion blur needs more surroundings than 32 pixels.
         config.data.patch_size = 64
         config.batch_size = 8
         config.optimizer.update(
             rule="muon",
             learning_rate=5e-4,
             warmup_steps=20,
-            # Of the batches' statistics too, each of which tells of few pictures.
+            # Also averages the batch statistics, which come from few pictures each.
             average=0.98,
         )
         config.epochs = 3
         config.validation.size = 256
-    # Few crops a batch: what is left of their brightness depends on the others there.
+    # In small batches, batch norm makes brightness depend on the batch's other crops.
     teacher.model.renorm = True
-    # Within minutes, structure is learned at the expense of brightness.
+    # In so short a training, SSIM would be learned at the expense of brightness.
     teacher.objective = config_dict.create(mse=1.0)
     student.objective = config_dict.create(residual_kd=0.7, mse=0.3)
     student.optimizer.update(learning_rate=2e-3, average=0.99)

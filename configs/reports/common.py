@@ -1,12 +1,12 @@
-"""What the five reports have in common: Adam, large crops, a teacher and its student.
+"""Settings and variants shared by the configs of the five reports.
 
 The variants of a report:
 
 - `teacher`, then `student`: the report's recipe;
-- `standin-teacher`, then `standin-student`: the same networks on other photographs,
-  within minutes of an accelerator;
-- `quick`: both, one after the other, on generated pictures, in minutes;
-- `smoke`: that in seconds.
+- `standin-teacher`, then `standin-student`: the same networks on other photographs, in
+  minutes on an accelerator;
+- `quick`: both, one after the other, on generated pictures, in minutes on a CPU;
+- `smoke`: the same in seconds.
 """
 
 from ml_collections import ConfigDict
@@ -15,7 +15,7 @@ from configs import base
 
 
 def get_config() -> ConfigDict:
-    """Adam at a constant rate, on photographs, one crop of each in an epoch."""
+    """Adam at a constant rate, on photographs, one crop of each per epoch."""
     config = base.get_config()
     config.data.update(
         source="folder:photographs",
@@ -31,10 +31,10 @@ def get_config() -> ConfigDict:
 
 
 def standin(config: ConfigDict, pixels: int) -> ConfigDict:
-    """The recipe for photographs reduced to so many pixels, by Muon under a cosine."""
+    """Changes a config to Muon with a cosine, on photographs scaled to `pixels`."""
     config.name += "_standin"
     config.data.update(
-        # Reduced, so that pixels are sharp; scored on the middles.
+        # Scaled down, so that they are sharp; validated on centre crops.
         source=f"folder:photographs?short={pixels}&crop={pixels}",
         licence="of the photographs in that folder",
         crops_per_picture=40,
@@ -58,11 +58,11 @@ def standin(config: ConfigDict, pixels: int) -> ConfigDict:
 
 
 def quick(student: ConfigDict, teacher: ConfigDict) -> ConfigDict:
-    """The student with its teacher's whole config inside, on generated pictures."""
+    """Puts the teacher's config into the student's, on generated pictures."""
     student.name, teacher.name = f"{student.name}_quick", "teacher"
     for config in (student, teacher):
         config.data.update(
-            # Scored on the middles of photographs.
+            # Validated on centre crops of photographs.
             source="embedded?crop=256",
             licence="generated pictures, no rights reserved",
             patch_size=32,
@@ -77,7 +77,7 @@ def quick(student: ConfigDict, teacher: ConfigDict) -> ConfigDict:
 
 
 def smoke(student: ConfigDict) -> ConfigDict:
-    """A `quick` one in seconds."""
+    """Changes a config made by `quick` so that it trains in seconds."""
     student.name = student.name.removesuffix("_quick") + "_smoke"
     for config in (student, student.teacher.experiment):
         config.data.update(source="embedded?first=16&crop=96", patch_size=16)

@@ -1,25 +1,26 @@
-"""`conference_dncnn`: DnCNN for video calls, 17 layers taught to 8.
+"""`conference_dncnn`: DnCNN for video calls, 8 layers distilled from 17.
 
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:quick
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:smoke
 
 train a teacher and its student on generated pictures, in minutes and in seconds. The
-report's recipe runs on your own photographs, in the folder `photographs` or elsewhere
+report's recipe trains on your own photographs, in the folder `photographs` or elsewhere
 (`--config.data.source=folder:PATH?split=80/20+10`), the teacher first:
 
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:teacher
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:student
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:listing
 
-The same within minutes on an accelerator, by Muon under a cosine, on photographs that
-are reduced until they are 512 pixels high or wide:
+The same in minutes on an accelerator, by Muon with a cosine schedule, on photographs
+scaled down until the shorter side has 512 pixels:
 
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:standin-student
 
-`:student` is the report's, 8 layers of 32 filters with batch norm after the third and
-the sixth: 57,315 parameters, where the text says about 120,000. `:listing` is the other
-one that its listing trains, three layers that draw the picture: 11,011.
+`:student` is the student of the report's text: 8 layers of 32 filters with batch norm
+after the third and the sixth. It has 57,315 parameters, where the text says about
+120,000. `:listing` is the student of the report's listing: three layers that output the
+picture itself, 11,011 parameters.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -29,20 +30,20 @@ from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
-    """Returns the experiment that the docstring above describes."""
+    """Creates one of the experiments that the module's docstring lists."""
     base.check_variant(variant, VARIANTS)
     return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
     config = common.get_config()
-    # Or `bicubic:4`: the report reduces by 0.5 or by 0.25, and enlarges again.
+    # Or `bicubic:4`: the report scales down by 2 or by 4, and up again.
     config.degradation = "bicubic:2"
-    # A tenth of the photographs is kept for the test, the rest divided 80/20.
+    # A tenth of the photographs for the test, the rest divided 80/20.
     config.data.source = "folder:photographs?split=80/20+10"
     config.epochs = 100
     config.optimizer.update(learning_rate=1e-4, weight_decay=1e-5)
-    # The validation loss is the mean squared error.
+    # The report stops early by the validation loss.
     config.stopping.update(metric="mse", patience=10)
     return config
 
@@ -59,7 +60,7 @@ def _student() -> ConfigDict:
     config = _common()
     config.name = "conference_dncnn"
     config.model = ConfigDict(base.DNCNN8)
-    # The folder that `:teacher` leaves; or the teacher that ships, `dncnn17-bicubic2`.
+    # The work folder of `:teacher`; or `dncnn17-bicubic2`, the shipped teacher.
     config.teacher.weights = "runs/conference_dncnn_teacher"
     config.objective = config_dict.create(residual_kd=1.0, mse=1.0)
     return config

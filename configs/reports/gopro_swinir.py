@@ -1,12 +1,12 @@
-"""`gopro_swinir`: frames of a moving camera; SwinIR teaches an encoder-decoder.
+"""`gopro_swinir`: frames of a moving camera; encoder-decoder distilled from SwinIR.
 
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:quick
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:smoke
 
-train a teacher and its student on generated pictures, in minutes and in seconds: a
-smaller SwinIR there, and no perceptual loss. The report's recipe runs on GoPro
-(`kdsharp data info gopro` says what to get), on an accelerator. Its teacher begins with
-published weights, its loss asks VGG16:
+train a teacher and its student on generated pictures, in minutes and in seconds, with a
+smaller SwinIR and no perceptual loss. The report's recipe trains on GoPro (`kdsharp
+data info gopro` says what to download), on an accelerator. Its teacher starts from
+published weights, and its perceptual loss needs VGG16:
 
     kdsharp data prepare gopro --from FOLDER
     curl -LO https://download.pytorch.org/models/vgg16-397923af.pth
@@ -17,17 +17,18 @@ swinir.safetensors
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:teacher
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:student
 
-Without GoPro, published weights and VGG16, the same networks and batches, by L1 alone,
-on photographs in the folder `photographs` or elsewhere
-(`--config.data.source=folder:PATH?short=720&crop=720`), blurred by an unsteady hand or
-sent through a narrow call; by Muon under a cosine, minutes on an accelerator:
+Without GoPro, published weights and VGG16: the same networks and batches, with L1
+alone, on photographs in the folder `photographs` or elsewhere
+(`--config.data.source=folder:PATH?short=720&crop=720`), blurred by camera shake or
+degraded by a video call of low bandwidth, by Muon with a cosine schedule, in minutes on
+an accelerator:
 
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/gopro_swinir.py:standin-student
 
-The published SwinIR of upscale 1 takes away noise or JPEG's artifacts, not blur: hence
-`:teacher` trains on from there, with the report's loss to the truth. The teacher has
-11,504,163 parameters, the student 503,683.
+The published SwinIR without upscaling removes noise or JPEG artifacts, not blur: hence
+`:teacher` fine-tunes it with the report's loss to the truth. The teacher has 11,504,163
+parameters, the student 503,683.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -37,22 +38,21 @@ from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
-    """Returns the experiment that the docstring above describes."""
+    """Creates one of the experiments that the module's docstring lists."""
     base.check_variant(variant, VARIANTS)
     return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
     config = common.get_config()
-    # What the perceptual loss sees with: torchvision's file.
+    # Weights for the perceptual loss: torchvision's file.
     config.vgg = "vgg16-397923af.pth"
-    # What a call of low bandwidth does to sharp pictures; GoPro's come in pairs, and
-    # keep the blur that they have.
+    # For other pictures only: GoPro's come in pairs, with their own blur.
     config.degradation = "video_call"
     config.data.update(source="tfds:gopro", licence="GoPro: CC BY 4.0", patch_size=64)
     config.batch_size = 4
     config.epochs = 30
-    # Halved every 50 epochs, says the report, which ends after 30.
+    # The report halves the rate every 50 epochs, but ends after 30.
     config.optimizer.update(learning_rate=1e-4, schedule="step:50,0.5")
     config.stopping.metric = "ssim"
     config.validation.pictures = 100
@@ -81,7 +81,7 @@ def _student() -> ConfigDict:
     config.name = "gopro_swinir"
     config.init = "identity"
     config.model = config_dict.create(name="encoder_decoder", width=64, channels=3)
-    # The folder that `:teacher` leaves.
+    # The work folder of `:teacher`.
     config.teacher.weights = "runs/gopro_swinir_teacher"
     config.objective = config_dict.create(
         l1=1.0, perceptual=0.01, l1_kd=1.0, perceptual_kd=0.01
@@ -95,9 +95,9 @@ def _standin(config: ConfigDict) -> ConfigDict:
     config.optimizer.learning_rate = 2e-3
     config.stopping.metric = "psnr"
     config.validation.size = 256
-    # The report's camera moves while its shutter is open, or the call is narrow.
+    # Camera shake, as in GoPro, or a video call of low bandwidth.
     config.degradation = "shake:3-20/video_call"
-    # Without published weights and VGG16: neither is needed to see it work.
+    # Neither published weights nor VGG16.
     config.init = "identity" if config.teacher.weights else ""
     config.vgg = ""
     for term in ("perceptual", "perceptual_kd"):
@@ -115,7 +115,7 @@ def _quick() -> ConfigDict:
         config.vgg = ""
     teacher.init = ""
     teacher.model.update(depths=(2, 2), width=24, heads=(2, 2))
-    # Structure stands in for what VGG16 sees.
+    # SSIM in place of the perceptual loss.
     teacher.objective = config_dict.create(l1=1.0, ssim=0.1)
     teacher.epochs = 6
     student.objective = config_dict.create(l1=1.0, ssim=0.1, l1_kd=1.0)

@@ -1,26 +1,27 @@
-"""`helen_dncnn`: faces, blurred by motion or out of focus; DnCNN teaches a light CNN.
+"""`helen_dncnn`: faces with motion blur or defocus; a light CNN distilled from DnCNN.
 
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:quick
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:smoke
 
 train a teacher and its student on generated pictures, in minutes and in seconds. The
-report's recipe runs on pairs of Helen (`kdsharp data info helen` says how they must
-lie), the teacher first:
+report's recipe trains on pairs of Helen (`kdsharp data info helen` describes the
+folders that it expects), the teacher first:
 
     kdsharp data prepare helen --from FOLDER
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:teacher
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:student
 
-Without Helen, the same networks, losses, batches and blur, on photographs in the folder
+Without Helen: the same networks, losses, batches and blur, on photographs in the folder
 `photographs` or elsewhere (`--config.data.source=folder:PATH?short=512&crop=512`), by
-Muon under a cosine, minutes on an accelerator:
+Muon with a cosine schedule, in minutes on an accelerator:
 
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:standin-student
 
-The report names neither optimiser nor batch nor epochs: here they are those of
-`conference_dncnn`. Of its student it names the parts alone, convolution, batch norm and
-ReLU: here, three of 32 filters and a last convolution, 20,355 parameters.
+The report does not state the optimiser, the batch size or the number of epochs: here
+they are those of `conference_dncnn`. Of the student it only says that it consists of
+convolutions, batch norm and ReLU: here three such blocks of 32 filters and a last
+convolution, 20,355 parameters.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -30,14 +31,14 @@ from configs.reports import common
 
 
 def get_config(variant: str = "student") -> ConfigDict:
-    """Returns the experiment that the docstring above describes."""
+    """Creates one of the experiments that the module's docstring lists."""
     base.check_variant(variant, VARIANTS)
     return VARIANTS[variant]()
 
 
 def _common() -> ConfigDict:
     config = common.get_config()
-    # Of pictures that come without their blurred partners; Helen's come in pairs.
+    # For other pictures only: Helen's come in pairs.
     config.degradation = "motion:3-15/defocus:1-4"
     config.data.update(
         source="tfds:helen?split=70/15/15",
@@ -64,7 +65,7 @@ def _student() -> ConfigDict:
     config.model = config_dict.create(
         name="light_cnn", widths=(32, 32, 32), channels=3, norm=True
     )
-    # The folder that `:teacher` leaves.
+    # The work folder of `:teacher`.
     config.teacher.weights = "runs/helen_dncnn_teacher"
     config.objective = config_dict.create(mse=1.0, residual_kd=1.0)
     return config
@@ -72,7 +73,7 @@ def _student() -> ConfigDict:
 
 def _standin(config: ConfigDict) -> ConfigDict:
     config = common.standin(config, pixels=512)
-    # Faces fill their pictures: half of the crops show twice as much.
+    # Faces fill Helen's pictures, so half of the crops are scaled down to show more.
     config.data.shrink = 0.5
     config.stopping.metric = "psnr"
     return config

@@ -1,26 +1,26 @@
-"""Networks for calls, on luma, taught by what real encoders leave of true frames.
+"""Networks for video calls, on luma, trained on the output of real encoders.
 
     kdsharp data prepare clips --from ~/photographs
     python -m kdsharp.main --config=configs/zoo/calls.py:rt-s-call
 
-Networks as those of real_time.py; `rt-xl`, the teacher, is too slow for video. `clips:`
-are frames of H.264, VP8, VP9, AV1 and HEVC at 25 to 600 kbit/s, of photographs and
-screens, softened by a lens or sharp, sent at full size or reduced.
-10,000 clips take 150 seconds of ten cores to prepare and 120 MB. Their frames lie in an
-accelerator's memory, 15 GB of them; where there is less, `?first=N` takes less, or
-`--config.data.placement=host` leaves them where they are.
+The architectures are those of real_time.py; `rt-xl`, the teacher, is too slow for
+video. `clips:` are frames of H.264, VP8, VP9, AV1 and HEVC at 25 to 600 kbit/s, of
+photographs and screens, sharp or softened by a lens, sent at full size or downscaled.
+10,000 clips take 150 seconds on ten cores to prepare, and 120 MB of disk. Training
+keeps their frames in the accelerator's memory, 15 GB; with less memory, take fewer by
+`?first=N`, or leave them on the host by `--config.data.placement=host`.
 
-A coarse look at the whole frame (`--config.model.context=8`) gained calls nothing: 0.51
-dB with it and 0.50 without, over 62 settings of codecs and rates. `rt-s-call` learned
-from photographs of free licence alone; the others are older than `clips:` and saw
-BSDS500 too: their cards have the recipe that they learned by.
+A context branch, which sees the whole frame (`--config.model.context=8`), did not help:
+0.51 dB with it and 0.50 without, over 62 settings of codecs and rates. `rt-s-call` was
+trained on freely licensed photographs alone; the others are older than `clips:` and saw
+BSDS500 too: their cards have the recipes that they were trained by.
 """
 
 from ml_collections import ConfigDict, config_dict
 
 from configs import base
 
-# Operations of a 1280x720 frame: 3.8, 11 and 308 billion.
+# 3.8, 11 and 308 GFLOP per 1280x720 frame.
 _SIZES = {
     "rt-s-call": {"depth": 5, "width": 16, "convolution": "expanded"},
     "rt-s-codec": {"depth": 5, "width": 16, "convolution": "expanded"},
@@ -34,12 +34,12 @@ _BUDGETS = {
     "rt-m-call": "280s",
     "rt-xl-call": "330s",
 }
-# What many layers learn freely grows until 8 bits cannot hold it.
+# Without weight decay, deep networks grow values that 8-bit inference cannot hold.
 _DECAY = {"rt-s-call": 0.0, "rt-s-codec": 0.0, "rt-m-call": 0.1, "rt-xl-call": 0.1}
 
 
 def get_config(variant: str = "rt-s-call") -> ConfigDict:
-    """Returns the experiment; `variant` is the name of the weights."""
+    """Creates the experiment; `variant` is the name of the weights."""
     base.check_variant(variant, _SIZES)
     config = base.get_config()
     config.name = variant
@@ -47,20 +47,20 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
         name="real_time",
         channels=1,
         factor=2,
-        # Of the first and the last convolution.
+        # Kernel size of the first and the last convolution.
         ends=3,
-        # A way around the middle.
+        # A skip connection around the middle layers.
         skip=variant == "rt-xl-call",
         slope=0.1,
         learned_slope=False,
-        # Filters of a coarse look at the whole frame, which sets gains.
+        # Filters of the context branch, which sees the whole frame and sets gains.
         context=0,
         **_SIZES[variant],
     )
-    # By `psnr` a decibel counts as much where the damage is mild as where it is strong.
+    # With `psnr`, a decibel weighs the same for mild and for strong degradations.
     config.objective = config_dict.create(psnr=1.0)
 
-    # For tests on other pictures: clips are pairs already.
+    # Only for tests on other pictures: clips already come in pairs.
     config.degradation = "video_call@0.9"
     config.data.update(
         source="clips:clips",
@@ -71,7 +71,6 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
     )
     config.batch_size = 16
     config.epochs = 1
-    # In place of epochs.
     config.budget = _BUDGETS[variant]
     config.optimizer.update(
         learning_rate=5e-3,
@@ -79,7 +78,7 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
         weight_decay=_DECAY[variant],
         average=0.999,
     )
-    # A mean PSNR would be one of the frames that are sharp already.
+    # Frames that are sharp already would dominate a mean PSNR.
     config.stopping.metric = "mae"
     config.validation.update(size=192, pictures=400)
     config.log_every = 100

@@ -1,12 +1,12 @@
-"""The network for photographs, in colour, taught by what phones make of true pictures.
+"""Networks for photographs, in colour, trained on simulated phone pictures.
 
     python -m kdsharp.main --config=configs/zoo/photographs.py \\
         --config.data.source=snapshots:$HOME/photographs
 
-`snapshots:` renders lenses out of focus, moving hands, sensors, resampling on any grid,
-too much sharpening, and JPEG and WebP by their real encoders; a part of the pictures
-comes as it is. Twelve megapixels take `rt-l-photo` some seconds on two cores;
-`rt-xl-photo` is for an accelerator, or for patience.
+`snapshots:` simulates defocus, camera shake, sensor noise, resampling on any grid,
+oversharpening, and JPEG and WebP by their real encoders; some pictures stay as they
+are. `rt-l-photo` restores twelve megapixels in some seconds on two cores; `rt-xl-photo`
+is for an accelerator.
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -15,7 +15,7 @@ from configs import base
 
 _SIZES = {
     "rt-l-photo": {"depth": 10, "width": 24},
-    # With a way around the middle.
+    # With a skip connection around the middle layers.
     "rt-xl-photo": {"depth": 20, "width": 64},
 }
 # On one H100.
@@ -23,7 +23,7 @@ _BUDGETS = {"rt-l-photo": "280s", "rt-xl-photo": "330s"}
 
 
 def get_config(variant: str = "rt-l-photo") -> ConfigDict:
-    """Returns the experiment; `variant` is the name of the weights."""
+    """Creates the experiment; `variant` is the name of the weights."""
     base.check_variant(variant, _SIZES)
     large = variant == "rt-xl-photo"
     config = base.get_config()
@@ -32,21 +32,21 @@ def get_config(variant: str = "rt-l-photo") -> ConfigDict:
         name="real_time",
         channels=3,
         factor=2,
-        # Of the first and the last convolution.
+        # Kernel size of the first and the last convolution.
         ends=3,
         convolution="plain",
         skip=large,
         slope=0.1,
         learned_slope=False,
-        # Filters of a coarse look at the whole picture, which sets gains.
+        # Filters of the context branch, which sees the whole picture and sets gains.
         context=8,
         **_SIZES[variant],
     )
-    # By `psnr` a decibel counts as much where the damage is mild as where it is strong;
-    # `ssim` keeps the texture that it would smooth away.
+    # With `psnr`, a decibel weighs the same for mild and for strong degradations;
+    # `ssim` keeps texture that `psnr` alone would smooth away.
     config.objective = config_dict.create(psnr=1.0, ssim=10.0)
 
-    # For tests on other pictures: snapshots are pairs already.
+    # Only for tests on other pictures: snapshots already come in pairs.
     config.degradation = "gaussian:1.5-3" if large else "photo"
     config.data.update(
         source="snapshots:photographs",
@@ -57,7 +57,6 @@ def get_config(variant: str = "rt-l-photo") -> ConfigDict:
     )
     config.batch_size = 16
     config.epochs = 1
-    # In place of epochs, on one H100.
     config.budget = _BUDGETS[variant]
     config.optimizer.update(
         learning_rate=1.5e-3 if large else 5e-3,
@@ -65,7 +64,7 @@ def get_config(variant: str = "rt-l-photo") -> ConfigDict:
         weight_decay=0.05,
         average=0.999,
     )
-    # A mean PSNR would be one of the pictures that are sharp already.
+    # Pictures that are sharp already would dominate a mean PSNR.
     config.stopping.metric = "mae"
     config.validation.pictures = 400
     config.log_every = 100

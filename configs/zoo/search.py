@@ -1,8 +1,8 @@
-"""Which network for video? Candidates at about the same operations, trained alike.
+"""Architecture search for video: candidates of about the same cost, trained alike.
 
     kdsharp ablate configs/zoo/search.py:rt-s --source folder:$HOME/photographs
 
-`rt-s` may take 4 billion floating-point operations for a frame of 1280x720, `rt-m` 12.
+`rt-s` may take 4 GFLOP per 1280x720 frame, `rt-m` 12.
 """
 
 from ml_collections import ConfigDict
@@ -16,14 +16,14 @@ _PLAIN = {
     "skip": False,
     "learned_slope": False,
 }
-# A run of minutes on a core.
+# For runs of minutes on one CPU core.
 _SHORT = {
     "degradation": "bicubic:2",
     "batch_size": 16,
     "data": {"patch_size": 64, "shrink": 0.0, "extremes": 0.1},
     "optimizer": {"warmup_steps": 100},
 }
-# At 6e-3, where Muon does best, Adam's networks return their input.
+# At 6e-3, the best rate for Muon, Adam's networks learn to return their input.
 _ADAM = {"rule": "adam", "learning_rate": 1e-3}
 
 _CANDIDATES = {
@@ -58,14 +58,14 @@ _CANDIDATES = {
 
 
 def get_config(variant: str = "rt-s") -> ConfigDict:
-    """Returns the comparison; `variant` is `rt-s` or `rt-m`."""
+    """Creates the ablation; `variant` is `rt-s` or `rt-m`."""
     base.check_variant(variant, _CANDIDATES)
     config = ConfigDict()
     config.experiment = "real_time.py:rt-s-bicubic2-alone"
     config.seeds = (0,)
     config.steps = 1000
     config.evaluations = 1
-    # On a CPU one device trains networks as small as these faster than two do.
+    # On a CPU, one device trains networks as small as these faster than two.
     config.common = ConfigDict({"devices": 1, "model": _PLAIN, **_SHORT})
     config.methods = ConfigDict(_CANDIDATES[variant])
     config.baseline = next(iter(_CANDIDATES[variant]))

@@ -45,8 +45,8 @@ def call() -> None:
         found, _ = clips.find(photograph, steps.window)
         [still] = [clip for clip in found if clip.motion == clips.STILL]
         [[cell]] = steps.groups([still])
-        frames = ladder.sent(still.load(), _SOURCE)
-        played = judging.decoded(cell, frames, Store(folder / "store"))
+        frames = ladder.camera_frames(still.load(), _SOURCE)
+        played = judging.decode_cell(cell, frames, Store(folder / "store"))
         network = NetworkRestorer(_MODEL, backend="auto", dtype="float32")
         restored = list(network.video(played))[-1]
     captions = (f"decoded, {_RATE} kbit/s", f"restored by {_MODEL}")

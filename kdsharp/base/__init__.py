@@ -1,5 +1,5 @@
-"""What every other package may use: files, locks, signals, cores, optional packages.
+"""Utilities that every other package may use: files, locks, signals, cores, extras.
 
-One idea a file, nothing of networks or pictures. Nothing here imports another package
-of this project.
+One idea per file, and nothing about networks or pictures. Modules here import nothing
+else from this project but `kdsharp.errors`.
 """

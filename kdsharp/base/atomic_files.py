@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Yields a temporary name to write to, moved to `path` when the block succeeds.
+    """Yields a temporary path to write to, moved to `path` when the block succeeds.
 
-    The name has the same ending as `path`, by which many writers choose a format. What
-    is `durable` is on the disk when this returns, and survives a power cut.
+    The temporary path keeps the suffix of `path`, by which many writers choose a
+    format. With `durable` the file is flushed to disk and survives a power failure.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
@@ -29,11 +29,11 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Returns when a file's content, or the names in a folder, are on the disk."""
+    """Flushes the content of a file, or the names in a folder, to disk."""
     if path.is_dir() and os.name == "nt":
-        # Windows opens no folder, and keeps the names by itself.
+        # Windows cannot open folders, and flushes their names by itself.
         return
-    # Windows flushes only what may be written to.
+    # Windows flushes only files that are open for writing.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -42,7 +42,10 @@ def flush(path: Path) -> None:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Returns what runs that were killed left of `path`; not what others write now."""
+    """Lists unfinished files that killed processes left behind for `path`.
+
+    Files that a running process is still writing are not listed.
+    """
     found = path.parent.glob(f".unfinished-*-{glob.escape(path.name)}")
     return [left for left in sorted(found) if not _is_written(left, path)]
 
@@ -51,7 +54,7 @@ def _is_written(unfinished: Path, path: Path) -> bool:
     name = re.escape(path.name)
     writer = re.fullmatch(rf"\.unfinished-(\d+)-{name}", unfinished.name)
     if writer is None:
-        # Of a longer name that ends like this one.
+        # The unfinished file of a longer name with the same ending.
         return True
     try:
         os.kill(int(writer[1]), 0)
@@ -59,17 +62,17 @@ def _is_written(unfinished: Path, path: Path) -> bool:
         return False
     except PermissionError:
         return True
-    # A container gives every run the same number.
+    # In a container every run can have the same process id.
     return int(writer[1]) != os.getpid()
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Writes the text to `path`, atomically."""
+    """Writes `text` to `path` atomically."""
     with atomic_write(path, durable=durable) as unfinished:
         unfinished.write_text(text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes the bytes to `path`, atomically."""
+    """Writes `content` to `path` atomically."""
     with atomic_write(path) as unfinished:
         unfinished.write_bytes(content)

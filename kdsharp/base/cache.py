@@ -1,14 +1,14 @@
-"""The folder of files that can be made or fetched again."""
+"""The cache folder, for files that can be recreated or downloaded again."""
 
 import os
 from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """$KDSHARP_CACHE, or ~/.cache/kdsharp where that is unset or empty."""
-    given = os.environ.get("KDSHARP_CACHE") or "~/.cache/kdsharp"
+    """`$KDSHARP_CACHE`, or `~/.cache/kdsharp` if that is unset or empty."""
+    folder = os.environ.get("KDSHARP_CACHE") or "~/.cache/kdsharp"
     try:
-        return Path(given).expanduser()
+        return Path(folder).expanduser()
     except RuntimeError:
-        # No home: an account of a container. The name stays as it is.
-        return Path(given)
+        # Accounts in containers may have no home directory: `~` is kept literally.
+        return Path(folder)

@@ -1,4 +1,4 @@
-"""XLA's cache of compiled programs on disk."""
+"""JAX's persistent compilation cache."""
 
 import warnings
 
@@ -8,9 +8,9 @@ from kdsharp.base.cache import cache_folder
 
 
 def enable_cache() -> None:
-    """Lets JAX reuse what earlier processes compiled."""
+    """Lets JAX reuse programs that earlier processes compiled."""
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
-    # However little they take one by one, first parameters are many small programs.
+    # Initialising parameters compiles many small programs: each is quick, all are not.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    # Where nothing can be cached, it takes longer the next time: no more than that.
+    # Without a writable cache the next start is slower; that is no reason to warn.
     warnings.filterwarnings("ignore", "Error .* persistent compilation cache entry")

@@ -1,4 +1,4 @@
-"""Locks between processes: held by one at a time, released when it ends."""
+"""File locks between processes, released when their holder ends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,9 +17,10 @@ class LockedError(Exception):
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, made where absent; raises LockedError if it is held.
+    """Holds an exclusive lock on `path`; raises LockedError if another process has it.
 
-    The file stays: removing it would let two processes hold locks of the same name.
+    The lock file is created if needed and never removed: removing it would let two
+    processes hold locks on the same path.
     """
     with path.open("w") as file:
         try:

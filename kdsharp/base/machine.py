@@ -1,4 +1,4 @@
-"""The processor, and the memory that this process took."""
+"""The name of the processor, and the peak memory of this process."""
 
 import platform
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name as its maker gives it, else its architecture."""
+    """The processor's model name, or its architecture if the name is unknown."""
     info = Path("/proc/cpuinfo")
     if info.exists() and (named := re.search(r"model name\s*: (.*)", info.read_text())):
         return named[1]
@@ -15,11 +15,11 @@ def processor() -> str:
 
 
 def peak_memory() -> float:
-    """The most memory that this process held so far, in bytes; 0 where unknown."""
+    """Peak resident memory of this process in bytes; 0 if unknown."""
     status = Path("/proc/self/status")
-    # Linux counts the parent's memory at the start in `ru_maxrss`; not in this.
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+)", status.read_text())):
-        return 1024.0 * int(found[1])
+    # On Linux `ru_maxrss` starts at the parent's memory; VmHWM does not.
+    if status.exists() and (match := re.search(r"VmHWM:\s*(\d+)", status.read_text())):
+        return 1024.0 * int(match[1])
     try:
         import resource
     except ImportError:  # Windows.

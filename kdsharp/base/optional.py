@@ -1,4 +1,4 @@
-"""Optional packages, and the extra of this project that installs each."""
+"""Optional packages, and the extra of kdsharp that installs each."""
 
 import importlib
 import importlib.util
@@ -7,8 +7,7 @@ from types import ModuleType
 
 from kdsharp.errors import UserError
 
-# Module: its package, and the extra in setup.py that installs it. The names of packages
-# that people know by another one are below.
+# For each module its package, and the extra in setup.py that installs it.
 EXTRAS = {
     "apache_beam": ("apache-beam", "batch"),
     "av": ("av", "video"),
@@ -24,8 +23,8 @@ EXTRAS = {
     "uvicorn": ("uvicorn", "serve"),
     "wandb": ("wandb", "wandb"),
 }
-# Module: its package, of what is always installed except by `launch/light.txt`.
-_LEFT_OUT = {
+# Module: its package. A light installation (`launch/light.txt`) lacks these.
+_NOT_IN_LIGHT = {
     "dm_pix": "dm-pix",
     "grain": "grain",
     "matplotlib": "matplotlib",
@@ -36,31 +35,33 @@ _LEFT_OUT = {
     "tensorboardX": "tensorboardX",
     "tensorflow_datasets": "tensorflow-datasets",
 }
+# Packages that are better known by another name.
 _KNOWN_AS = {"av": "PyAV", "apache-beam": "Apache Beam", "torch": "PyTorch"}
 
 
 def installed(*modules: str) -> bool:
-    """Whether all of these modules can be imported."""
+    """Checks that all of the modules can be imported, without importing them."""
     return all(importlib.util.find_spec(module) for module in modules)
 
 
 def require(*modules: str, purpose: str, extra: str = "") -> list[ModuleType]:
-    """Imports these modules, or says which extra installs the one that is missing.
+    """Imports the modules; raises an error that names the extra if one is missing.
 
-    `purpose` begins the sentence, as "exporting to ONNX"; `extra` is another than the
-    module's own, where that brings more of what the purpose takes.
+    `purpose` begins the message, such as "exporting to ONNX". `extra` overrides the
+    module's own extra in the message, where another one installs more of what is
+    needed.
     """
     for module in modules:
         if not installed(module):
             raise missing(module, purpose=purpose, extra=extra)
-    # OpenVINO's telemetry reports each use to its maker, unasked, and forks to do so;
-    # without the package OpenVINO is silent.
+    # OpenVINO reports usage to Intel by default, from a forked process. Hiding its
+    # telemetry package disables that.
     sys.modules.setdefault("openvino_telemetry", None)
     return [importlib.import_module(module) for module in modules]
 
 
 def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
-    """The error that says which extra installs the module, or which package."""
+    """Creates the error for a missing module, with the command that installs it."""
     package, own = EXTRAS.get(module, (module, ""))
     extra = extra or own
     what = f"'kdsharp[{extra}]'" if extra else package
@@ -71,11 +72,14 @@ def missing(module: str, *, purpose: str, extra: str = "") -> UserError:
 
 
 def left_out(error: ModuleNotFoundError) -> UserError | None:
-    """The error that says what a light installation lacks, if it is that."""
+    """Converts the error of importing a package that a light installation lacks.
+
+    None for any other module.
+    """
     module = (error.name or "").partition(".")[0]
-    if module not in _LEFT_OUT:
+    if module not in _NOT_IN_LIGHT:
         return None
     return UserError(
-        f"this verb needs {_LEFT_OUT[module]}, which a light installation leaves out: "
-        "pip install kdsharp"
+        f"this verb needs {_NOT_IN_LIGHT[module]}, which a light installation leaves "
+        "out: pip install kdsharp"
     )

@@ -1,4 +1,4 @@
-"""Encoders that take more of the machine than they were given."""
+"""Scheduling priorities, protected from video encoders that raise their own."""
 
 import os
 import threading
@@ -11,27 +11,27 @@ _THREADS = Path("/proc/self/task")
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Gives this thread, and those that begin within, the priority that it had.
+    """Restores the scheduling priority of this thread and of threads started within.
 
-    SVT-AV1 run by the superuser gives itself, and who calls it, real-time priority
-    before everything else on the machine, which programs started later inherit.
+    SVT-AV1, when run as root, gives itself and its caller real-time priority, which
+    child processes started later inherit.
     """
     if not hasattr(os, "sched_getscheduler") or not _THREADS.is_dir():
         yield
         return
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    before = _running()
+    before = _thread_ids()
     try:
         yield
     finally:
-        for thread in {threading.get_native_id(), *(_running() - before)}:
+        for thread in {threading.get_native_id(), *(_thread_ids() - before)}:
             try:
                 if os.sched_getscheduler(thread) != policy:
                     os.sched_setscheduler(thread, policy, parameters)
             except ProcessLookupError:
-                # It has ended meanwhile.
+                # The thread has ended.
                 continue
 
 
-def _running() -> set[int]:
+def _thread_ids() -> set[int]:
     return {int(path.name) for path in _THREADS.iterdir()}

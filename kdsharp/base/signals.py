@@ -5,9 +5,9 @@ import threading
 
 
 class Interruption:
-    """While entered, records the signal instead of ending the process.
+    """Context manager that records a signal in `signal` instead of ending the process.
 
-    A second signal of the same kind is handled as before entering: it ends the process.
+    A second signal of the same kind is handled as before, and so ends the process.
     """
 
     def __init__(self):
@@ -26,5 +26,5 @@ class Interruption:
 
     def _note(self, number, frame) -> None:
         self.signal = signal.Signals(number)
-        # A second Ctrl-C means now.
+        # A second Ctrl-C ends the process at once.
         signal.signal(number, self._before[number])

@@ -1,11 +1,11 @@
-"""Log messages and errors on standard error, as a person at a terminal reads them."""
+"""Logging and error messages on standard error."""
 
 import logging
 import sys
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Shows this project's messages from `level` up; other libraries' warnings."""
+    """Shows kdsharp's messages from `level` up, and other libraries' warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger().handlers[:] = [handler]

@@ -179,7 +179,7 @@ def _time(
         speed_report.SpeedRow(*name, times, costs[name[0]])
         for name, times in timed.items()
     ]
-    claimed = claims.sentences(height, width, peak)
+    claimed = claims.describe(height, width, peak)
     return speed_report.Size(width, height, batch, rows, peak, claimed), lost
 
 

@@ -93,7 +93,7 @@ def preview(
         source or config.data.source,
         "train",
         seed=config.seed,
-        least_side=config.data.patch_size,
+        min_side=config.data.patch_size,
     )
     if degradation:
         config.degradation = degradation

@@ -1,5 +1,4 @@
-"""`kdsharp eval --video`: scores networks on encoded video, prints and saves the
-tables."""
+"""`kdsharp eval --video`: scores networks on encoded video and writes tables."""
 
 import contextlib
 import logging
@@ -43,7 +42,7 @@ def run(
 
     Without `out`, results go to a temporary folder and no plots are drawn.
     """
-    codecs.need_av()
+    codecs.require_av()
     for option, value in (("--screens", pages), ("--threads", threads)):
         if value < 0:
             raise UserError(f"{option} must be at least 0, not {value}")
@@ -59,7 +58,7 @@ def run(
         raise _nothing_left(left_out)
     groups = asked.groups(found)
     judges = [
-        restorers.Nothing(),
+        restorers.Identity(),
         *map(restorers.Unsharp, restorers.AMOUNTS),
         *networks,
     ]
@@ -92,7 +91,7 @@ def run(
         left_out = dict(sorted(left_out.items()))
         speeds = _speeds(judged[-1][0], networks, store, threads)
         settings = summary.settings(judged, judges)
-        result = call_report.Found(
+        result = call_report.CallResults(
             ladder=asked,
             judged=judged,
             settings=settings,
@@ -135,10 +134,10 @@ def _speeds(
     width, height = cell.clip.size
     keys = {n.name: f"{n.identity} {width}x{height} {threads}" for n in networks}
     if keys.values() - known.keys():
-        frames = ladder.sent(cell.clip.load(), cell.source)
-        played = judging.decoded(cell, frames, store)
+        frames = ladder.camera_frames(cell.clip.load(), cell.source)
+        played = judging.decode_cell(cell, frames, store)
         for network in networks:
             if keys[network.name] not in known:
                 known[keys[network.name]] = network.milliseconds(played, threads)
-        store.keep_speeds(known)
+        store.save_speeds(known)
     return {name: known[key] for name, key in keys.items()}

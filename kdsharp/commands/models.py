@@ -31,7 +31,7 @@ def _entry(file: Path, default_for: str) -> str:
     lines = [
         cards.line(file) + (f"  (default for {default_for})" if default_for else ""),
         f"    {gflop:.1f} GFLOP per 720p frame",
-        f"    data: {card.get('data_licence') or 'licence not told'}",
+        f"    data: {card.get('data_licence') or 'licence not stated'}",
     ]
     for test, gain in cards.gains(card).items():
         lines.append(f"    {test}: {gain}")

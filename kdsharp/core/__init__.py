@@ -1,5 +1,5 @@
-"""Pure functions of arrays: no file, no flag, no state, no other kdsharp folder.
+"""Pure functions of arrays: metrics, losses and degradations; no files, no state.
 
-Pixels are float32 in [0, 1], NHWC, gamma-encoded sRGB. Nothing here clips them but
-the metrics and the steps of a degradation that stand for an 8-bit picture.
+Pixels are float32 in [0, 1], NHWC, gamma-encoded sRGB. Only the metrics clip them, and
+those degradation steps that produce an 8-bit picture.
 """

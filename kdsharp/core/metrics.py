@@ -1,6 +1,6 @@
-"""How near a restored picture is to the sharp one; one number a picture.
+"""Image quality metrics of restored pictures; one number per picture.
 
-Both pictures are float in [0, 1]; what lies outside is clipped first, as a screen does.
+Both pictures are float in [0, 1]; values outside are clipped first.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Metric = Callable[
     [Float[Array, "b h w c"], Float[Array, "b h w c"]], Float[Array, " b"]
 ]
 
-# What of a picture is compared: its colours, or its luma as published numbers have it.
+# Compare RGB, or the luma of 8-bit video as most papers do.
 PROTOCOLS = ("rgb", "luma")
 
 
@@ -52,7 +52,7 @@ def ssim(
 def ms_ssim(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
-    """Structural similarity over five scales, for sides of at least 161."""
+    """Multi-scale structural similarity; sides must be at least 161 pixels."""
     return similarity.ms_ssim(_shown(restored), _shown(sharp))
 
 
@@ -60,10 +60,10 @@ def _shown(picture: Array) -> Array:
     return jnp.clip(picture, 0, 1)
 
 
-# Those that a crop of any size from 11x11 on has.
+# Metrics of crops of any size from 11x11.
 METRICS: dict[str, Metric] = {"psnr": psnr, "ssim": ssim, "mse": mse, "mae": mae}
 
-# Those that whole pictures are judged by.
+# Metrics of whole pictures.
 OF_PICTURES: dict[str, Metric] = {
     "psnr": psnr,
     "ssim": ssim,
@@ -72,16 +72,17 @@ OF_PICTURES: dict[str, Metric] = {
     "mae": mae,
 }
 
-# Metrics of which more is better; of the others, less is.
+# Higher is better for these, lower for the others.
 MAXIMISED = frozenset({"psnr", "ssim", "ms_ssim"})
 
 
 def compared(
     picture: Float[Array, "b h w c"], protocol: str = "rgb", shave: int = 0
 ) -> Float[Array, "b h2 w2 c2"]:
-    """The pixels that a protocol compares: without `shave` at each border.
+    """Selects the pixels that a protocol compares, without `shave` pixels per border.
 
-    `luma` is BT.601's, from 16 to 235; a picture of one channel is compared as it is.
+    `luma` is BT.601's, from 16/255 to 235/255; single-channel pictures stay as they
+    are.
     """
     if protocol not in PROTOCOLS:
         raise choices.unknown("protocol", protocol, PROTOCOLS)

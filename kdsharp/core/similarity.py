@@ -1,11 +1,12 @@
-"""Structural similarity (Wang et al., 2004) and its multi-scale form (2003).
+"""SSIM (Wang et al., 2004) and MS-SSIM (2003), usable as training losses.
 
-Made to be trained on: nothing is clipped, and gradients are finite everywhere, for flat
-and for identical pictures too. Windows lie inside the picture. Both return one number a
-picture, the mean over its channels.
+Nothing is clipped, and gradients are finite everywhere, even for flat and for identical
+pictures. Windows lie inside the picture. Both functions return one number per picture,
+the mean over its channels.
 
-A window is a matrix product along each axis: on a CPU, forward and back, 10 to 30 times
-as fast as depthwise convolutions and 3 to 8 times as fast as sums of shifted pictures.
+Windows are matrix products along each axis: on a CPU, forward and backward, 10 to 30
+times as fast as depthwise convolutions and 3 to 8 times as fast as sums of shifted
+pictures.
 """
 
 import jax.numpy as jnp
@@ -15,41 +16,41 @@ from jaxtyping import Array, Float
 from kdsharp.base import choices
 from kdsharp.errors import UserError
 
-# Contrast and luminance below which differences do not count, for a range of 1.
+# The stabilising constants of SSIM, for a data range of 1.
 _C1, _C2 = 0.01**2, 0.03**2
 
-_SIGMA, _REACH = 1.5, 5
+_SIGMA, _RADIUS = 1.5, 5
 _UNIFORM_SIZE = 7
 
-# What each scale counts, the finest first (Wang, Simoncelli and Bovik, 2003).
+# Exponents of the scales, finest first (Wang, Simoncelli and Bovik, 2003).
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 SCALES = len(_SCALE_WEIGHTS)
 
-# Powers below one are infinitely steep at zero; under this, a scale counts as zero.
-_LEAST = 1e-6
+# Powers below one have an infinite slope at zero: smaller bases count as zero.
+_MIN_BASE = 1e-6
 
-# Long axes are filtered in tiles: the dense matrix of a whole one is mostly zeros.
+# Long axes are filtered in tiles, since the matrix of a whole axis is mostly zeros.
 _TILE = 64
 
 Pictures = Float[Array, "b h w c"]
 
 
 def ssim(a: Pictures, b: Pictures, *, window: str = "gaussian") -> Float[Array, " b"]:
-    """Structural similarity.
+    """Structural similarity (SSIM).
 
-    `gaussian` is the published window, 11x11 of sigma 1.5; `uniform` is scikit-image's
-    default, 7x7 with sample covariances.
+    `window` is `gaussian`, the published 11x11 with sigma 1.5, or `uniform`, the
+    default of scikit-image, 7x7 with sample covariances.
     """
     luminance, contrast = _compare(a, b, window)
     return jnp.mean(luminance * contrast, axis=(1, 2, 3))
 
 
 def ms_ssim(a: Pictures, b: Pictures, *, scales: int = SCALES) -> Float[Array, " b"]:
-    """Multi-scale structural similarity.
+    """Multi-scale structural similarity (MS-SSIM).
 
-    With fewer scales than five (see `scales_for`) the weights of those that are left
-    are scaled to sum to one; such scores do not compare with published ones.
+    With fewer than five scales (see `scales_for`) the remaining weights are rescaled to
+    sum to one; such scores are not comparable with published ones.
     """
     fitting = scales_for(*a.shape[1:3])
     if not 1 <= scales <= fitting:
@@ -76,18 +77,18 @@ def ms_ssim(a: Pictures, b: Pictures, *, scales: int = SCALES) -> Float[Array, "
 
 
 def scales_for(height: int, width: int) -> int:
-    """The number of scales of `ms_ssim` that pictures of that size allow."""
+    """The number of scales of `ms_ssim` that fit pictures of this size."""
     side = min(height, width)
     return sum(side >= _least_side(n) for n in range(1, SCALES + 1))
 
 
 def _least_side(scales: int) -> int:
-    # Halving rounds up.
-    return 2 * _REACH * 2 ** (scales - 1) + 1
+    # Odd sides are rounded up when halved.
+    return 2 * _RADIUS * 2 ** (scales - 1) + 1
 
 
 def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
-    """Similarity of the windows' means, and of their contrasts."""
+    """Luminance and contrast-structure terms of SSIM, for every window."""
     if window not in _WINDOWS:
         raise choices.unknown("SSIM window", window, _WINDOWS)
     taps, covariance_scale = _WINDOWS[window]
@@ -107,17 +108,17 @@ def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
 
 
 def _as_float(x: Array) -> Array:
-    # Variances are differences of nearly equal numbers: bfloat16 would lose them.
+    # Variances are differences of nearly equal numbers, too fine for bfloat16.
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _gaussian() -> np.ndarray:
-    at = np.arange(-_REACH, _REACH + 1)
+    at = np.arange(-_RADIUS, _RADIUS + 1)
     weights = np.exp(-(at**2) / (2 * _SIGMA**2))
     return weights / weights.sum()
 
 
-# Weights along an axis, and what makes a covariance of a population one of a sample.
+# Weights along an axis, and the factor from population to sample covariance.
 _WINDOWS = {
     "gaussian": (_gaussian(), 1.0),
     "uniform": (
@@ -137,7 +138,7 @@ def _filter_axis(x: Array, axis: int, taps: np.ndarray) -> Array:
     want = have - len(taps) + 1
     if have <= 2 * _TILE:
         return _product(_band(taps, want, have), x, axis)
-    # A tile of results needs its own pixels and the first of the next tile's.
+    # A tile of results needs the pixels of two tiles: its own and the next.
     count = -(-want // _TILE)
     x = jnp.pad(
         x, [(0, (count + 1) * _TILE - have if i == axis else 0) for i in range(4)]
@@ -163,14 +164,14 @@ def _band(taps: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def _product(matrix: np.ndarray, x: Array, axis: int) -> Array:
     letters = "abcdefg"[: x.ndim]
     result = letters.replace(letters[axis], "z")
-    # The default precision of some accelerators is too low for variances.
+    # The default precision on some accelerators is too low for variances.
     return jnp.einsum(
         f"z{letters[axis]},{letters}->{result}", matrix, x, precision="highest"
     )
 
 
 def _halve(x: Pictures) -> Pictures:
-    """Means of 2x2 pixels, as PyTorch pools: odd sides are padded with zeros first."""
+    """2x2 average pooling, as in PyTorch: odd sides are zero-padded first."""
     x = jnp.pad(x, [(0, 0), (x.shape[1] % 2, 0), (x.shape[2] % 2, 0), (0, 0)])
     b, h, w, c = x.shape
     return x.reshape(b, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
@@ -178,5 +179,5 @@ def _halve(x: Pictures) -> Pictures:
 
 def _power(base: Array, exponent: float) -> Array:
     """`max(base, 0) ** exponent` with a finite gradient everywhere."""
-    positive = base > _LEAST
+    positive = base > _MIN_BASE
     return jnp.where(positive, jnp.where(positive, base, 1) ** exponent, 0)

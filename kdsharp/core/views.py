@@ -1,9 +1,9 @@
-"""Other views of a batch, on which a student and its teacher must agree as well.
+"""Augmented views of a batch, on which student and teacher must agree as well.
 
-A view is named by steps joined by `/`, such as `zoom_in/negative`. Zooming changes what
-both see, and so gives inputs that no photograph in the data has. What can be turned
-back, `mirror`, `flip`, `turn` and `negative`, is done to the student's input alone, and
-its residual is turned back before the two are compared.
+A view is a list of transforms joined by `/`, such as `zoom_in/negative`. `zoom_in` and
+`zoom_out` change the input of both networks, which gives inputs beyond the training
+data. The invertible ones, `mirror`, `flip`, `turn` and `negative`, change only the
+student's input; its residual is transformed back before the two are compared.
 
 After Zhang et al., "Data Upcycling Knowledge Distillation for Image Super-Resolution",
 2023.
@@ -22,7 +22,7 @@ Pixels = Float[Array, "b h w c"]
 
 
 def zoom_in(pixels: Pixels, key: jax.Array) -> Pixels:
-    """A random quarter of the picture, enlarged to its size."""
+    """Upscales a random quarter of the pictures to their full size."""
     count, height, width, channels = pixels.shape
     size = (count, height // 2, width // 2, channels)
     down, across = (
@@ -36,7 +36,7 @@ def zoom_in(pixels: Pixels, key: jax.Array) -> Pixels:
 
 
 def zoom_out(pixels: Pixels, key: jax.Array) -> Pixels:
-    """The picture at half its size."""
+    """Downscales the pictures to half their size."""
     count, height, width, channels = pixels.shape
     shape = (count, height // 2, width // 2, channels)
     return jax.image.resize(pixels, shape, "cubic")
@@ -44,7 +44,7 @@ def zoom_out(pixels: Pixels, key: jax.Array) -> Pixels:
 
 _ZOOMS = {"zoom_in": zoom_in, "zoom_out": zoom_out}
 
-# What is done to a picture, and to a residual to undo it.
+# Each transform of a picture, and its inverse for residuals.
 _TURNS: dict[str, tuple[Callable, Callable]] = {
     "mirror": (lambda x: x[:, :, ::-1], lambda r: r[:, :, ::-1]),
     "flip": (lambda x: x[:, ::-1], lambda r: r[:, ::-1]),
@@ -55,32 +55,32 @@ _TURNS: dict[str, tuple[Callable, Callable]] = {
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """One other way to look at a batch."""
+    """An augmented view: zooms for both networks, turns for the student only."""
 
     zooms: tuple[str, ...]
     turns: tuple[str, ...]
 
     def show_teacher(self, pixels: Pixels, key: jax.Array) -> Pixels:
-        """The view as the teacher sees it."""
+        """Transforms the batch into the teacher's input."""
         for name in self.zooms:
             pixels = _ZOOMS[name](pixels, key)
         return pixels
 
-    def show_student(self, shown: Pixels) -> Pixels:
-        """The teacher's view as the student sees it."""
+    def show_student(self, pixels: Pixels) -> Pixels:
+        """Transforms the teacher's input into the student's."""
         for name in self.turns:
-            shown = _TURNS[name][0](shown)
-        return shown
+            pixels = _TURNS[name][0](pixels)
+        return pixels
 
     def turn_back(self, residual: Pixels) -> Pixels:
-        """Turn the student's residual back, as the teacher would see it."""
+        """Transforms the student's residual back, to match the teacher's."""
         for name in reversed(self.turns):
             residual = _TURNS[name][1](residual)
         return residual
 
 
 def create(spec: str) -> tuple[View, ...]:
-    """Create the views that a comma-separated list names."""
+    """Parses a comma-separated list of views."""
     return tuple(_create_one(name) for name in spec.split(",") if name)
 
 

@@ -1,7 +1,7 @@
-"""Crops out of sheets, cut and changed on the device as the pipeline does it elsewhere.
+"""Random crops from an atlas on the device, augmented like those of the pipeline.
 
-Everything here is jitted. What chance decides of a crop depends on its key alone, so
-that neither its batch nor its device matters.
+Everything here can be jitted. A crop depends on its random key alone, not on its batch
+or device.
 """
 
 import dataclasses
@@ -13,22 +13,22 @@ import numpy as np
 from jaxtyping import Array, Int, Key, UInt8
 
 from kdsharp.core.degradations import resampling
-from kdsharp.data.pipeline import SHRUNK_AT_MOST
-from kdsharp.data.sheets import Sheets
+from kdsharp.data.atlas import Atlas
+from kdsharp.data.pipeline import MAX_SHRINK
 
-# Between these factors contrast is stretched.
+# The range of factors by which contrast is stretched.
 _STRETCH = (2.0, 32.0)
 _CHANNELS = 3
 
 Crop = UInt8[Array, "height width 3"]
 
 
-class _Drawn(NamedTuple):
-    """What chance decided of a crop."""
+class _CropParameters(NamedTuple):
+    """The sampled parameters of a crop."""
 
     top: Array
     left: Array
-    # Of the square that is cut.
+    # Side of the square before it is downscaled.
     size: Array
     across: Array
     down: Array
@@ -39,51 +39,51 @@ class _Drawn(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
-    """Squares out of pictures: `patch_size`, `augment`, `shrink` and `extremes` as in
-    `pipeline.batches`.
+class Cropper:
+    """Cuts augmented square crops out of the pictures of an atlas.
 
-    `reach` is the size of the largest square that may be cut.
+    `patch_size`, `augment`, `shrink` and `extremes` are as in `pipeline.batches`;
+    `max_size` is the largest square that may be cut before downscaling.
     """
 
     patch_size: int
     augment: str
     shrink: float
     extremes: float
-    reach: int
+    max_size: int
 
     def __call__(
-        self, sheets: Sheets, pictures: Int[Array, " b"], keys: Key[Array, " b"]
+        self, atlas: Atlas, pictures: Int[Array, " b"], keys: Key[Array, " b"]
     ) -> dict[str, UInt8[Array, "b patch patch 3"]]:
-        """Returns a crop of each picture, the same of each of a pair."""
-        alone = len(sheets.pixels) == 1
-        drawn = jax.vmap(self._draw)(keys, sheets.places[pictures])
+        """Cuts one crop per picture, at the same place in both pictures of a pair."""
+        alone = len(atlas.pixels) == 1
+        drawn = jax.vmap(self._draw)(keys, atlas.places[pictures])
         crops = {}
-        for name, sheet in sheets.pixels.items():
-            crop = jax.vmap(self._slice, (None, 0))(sheet, drawn)
-            if self.reach != self.patch_size:
-                crop = self._reduce(crop, drawn.size)
-            crop = jax.vmap(self._turn)(crop, drawn)
+        for name, pixels in atlas.pixels.items():
+            crop = jax.vmap(self._slice, (None, 0))(pixels, drawn)
+            if self.max_size != self.patch_size:
+                crop = self._downscale(crop, drawn.size)
+            crop = jax.vmap(self._flip)(crop, drawn)
             if alone and self.extremes:
                 crop = jax.vmap(_stretch)(crop, drawn)
             crops[name] = crop
         return crops
 
-    def _draw(self, key: Key[Array, ""], place: Int[Array, "4"]) -> _Drawn:
+    def _draw(self, key: Key[Array, ""], place: Int[Array, "4"]) -> _CropParameters:
         top, left, height, width = place
         shrink, size, down, across, turn, extreme, middle, factor = jax.random.split(
             key, 8
         )
         side = jnp.int32(self.patch_size)
-        if self.reach != self.patch_size:
-            least = jnp.minimum(height, width)
-            most = jnp.minimum(SHRUNK_AT_MOST, least / self.patch_size)
-            larger = self.patch_size * most ** jax.random.uniform(size)
-            larger = jnp.clip(larger.astype(jnp.int32), self.patch_size, least)
+        if self.max_size != self.patch_size:
+            side_limit = jnp.minimum(height, width)
+            max_factor = jnp.minimum(MAX_SHRINK, side_limit / self.patch_size)
+            larger = self.patch_size * max_factor ** jax.random.uniform(size)
+            larger = jnp.clip(larger.astype(jnp.int32), self.patch_size, side_limit)
             shrunk = jax.random.uniform(shrink) < self.shrink
             side = jnp.where(shrunk, larger, side)
         low, high = np.log(_STRETCH)
-        return _Drawn(
+        return _CropParameters(
             top + jax.random.randint(down, (), 0, height - side + 1),
             left + jax.random.randint(across, (), 0, width - side + 1),
             side,
@@ -93,16 +93,18 @@ class Cut:
             jnp.exp(jax.random.uniform(factor, minval=low, maxval=high)),
         )
 
-    def _slice(self, sheet: UInt8[Array, "rows columns"], drawn: _Drawn) -> Crop:
+    def _slice(
+        self, pixels: UInt8[Array, "rows columns"], drawn: _CropParameters
+    ) -> Crop:
         start = drawn.top, drawn.left * _CHANNELS
-        size = self.reach, self.reach * _CHANNELS
-        square = jax.lax.dynamic_slice(sheet, start, size)
-        return square.reshape(self.reach, self.reach, _CHANNELS)
+        size = self.max_size, self.max_size * _CHANNELS
+        square = jax.lax.dynamic_slice(pixels, start, size)
+        return square.reshape(self.max_size, self.max_size, _CHANNELS)
 
-    def _reduce(
-        self, crops: UInt8[Array, "b reach reach 3"], sizes: Int[Array, " b"]
+    def _downscale(
+        self, crops: UInt8[Array, "b max_size max_size 3"], sizes: Int[Array, " b"]
     ) -> UInt8[Array, "b patch patch 3"]:
-        """Returns the top left squares of those sizes as Pillow reduces them."""
+        """Downscales the top-left squares of these sizes to crops, as Pillow does."""
         planes = resampling.resize_planes(
             crops.transpose(0, 3, 1, 2).astype(jnp.float32) / 255,
             (self.patch_size, self.patch_size),
@@ -111,7 +113,7 @@ class Cut:
         )
         return jnp.round(planes * 255).astype(jnp.uint8).transpose(0, 2, 3, 1)
 
-    def _turn(self, crop: Crop, drawn: _Drawn) -> Crop:
+    def _flip(self, crop: Crop, drawn: _CropParameters) -> Crop:
         if self.augment != "none":
             crop = jnp.where(drawn.across, crop[:, ::-1], crop)
         if self.augment == "dihedral":
@@ -121,23 +123,23 @@ class Cut:
 
 
 def create(
-    sheets: Sheets, *, patch_size: int, augment: str, shrink: float, extremes: float
-) -> Cut:
-    """Returns the cut for sheets that end in `margin(patch_size, shrink)` pixels."""
-    reach = patch_size
-    if shrink and len(sheets.pixels) == 1:
-        largest = sheets.places[:, 2:].min(axis=1).max()
-        reach = min(patch_size + margin(patch_size, shrink), int(largest))
-    return Cut(patch_size, augment, shrink, extremes, reach)
+    atlas: Atlas, *, patch_size: int, augment: str, shrink: float, extremes: float
+) -> Cropper:
+    """Creates the cropper of an atlas padded by `margin(patch_size, shrink)`."""
+    max_size = patch_size
+    if shrink and len(atlas.pixels) == 1:
+        largest = atlas.places[:, 2:].min(axis=1).max()
+        max_size = min(patch_size + margin(patch_size, shrink), int(largest))
+    return Cropper(patch_size, augment, shrink, extremes, max_size)
 
 
 def margin(patch_size: int, shrink: float) -> int:
-    """Returns how far a square may reach past the crop in its corner."""
-    return int((SHRUNK_AT_MOST - 1) * patch_size) if shrink else 0
+    """The padding of an atlas, so that slices of the largest square stay inside."""
+    return int((MAX_SHRINK - 1) * patch_size) if shrink else 0
 
 
-def _stretch(crop: Crop, drawn: _Drawn) -> Crop:
-    """Returns a crop of which little more than black and white is left, or the crop."""
+def _stretch(crop: Crop, drawn: _CropParameters) -> Crop:
+    """Stretches the contrast of the crop until most of it clips, if `stretched`."""
     pixels = crop.astype(jnp.float32)
     middle = pixels[drawn.middle[0], drawn.middle[1]]
     stretched = jnp.clip((pixels - middle) * drawn.factor + 127.5, 0, 255)

@@ -1,4 +1,4 @@
-"""Picture files as arrays: any format Pillow opens, as upright uint8 RGB."""
+"""Decoding of picture files: any format of Pillow, to upright uint8 RGB."""
 
 import os
 import pathlib
@@ -9,30 +9,29 @@ from PIL import Image, ImageOps
 
 from kdsharp.errors import UserError
 
-# Formats that Pillow names but reads only with another program's help, or whose
-# files hold no photograph.
-_NO_PHOTOGRAPHS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
+# Formats that Pillow can read only with external programs, or that are not photographs.
+_EXCLUDED_FORMATS = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
 class BadPictureError(Exception):
-    """Says why a file that should be a picture cannot be read as one."""
+    """A picture file that cannot be decoded; the message says why."""
 
 
 def has_picture_suffix(name: str) -> bool:
-    """Whether the end of the name promises a picture that Pillow can open."""
+    """Whether the suffix is that of a picture format that Pillow can open."""
     suffix = pathlib.PurePath(name).suffix.lower()
     kind = Image.registered_extensions().get(suffix)
-    return kind in Image.OPEN and kind not in _NO_PHOTOGRAPHS
+    return kind in Image.OPEN and kind not in _EXCLUDED_FORMATS
 
 
 def size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Height and width of the upright picture, from the head of the file alone."""
+    """Height and width of the upright picture, from the header of the file."""
     try:
         with Image.open(path) as image:
             width, height = image.size
-            # Only JPEG tells its orientation without decoding everything.
+            # Other formats give their orientation only after decoding.
             if image.format in ("JPEG", "MPO"):
                 turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
                 if turned:
@@ -45,10 +44,10 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 class Decoded:
-    """A picture that Pillow holds; what is cut out of it becomes an array.
+    """A decoded Pillow image that converts only the slices asked for to arrays.
 
-    To make an array of all of it takes a quarter of the time of decoding, which is lost
-    on a picture that gives one crop.
+    Converting a whole picture takes a quarter of the time of decoding it, which a
+    single crop can do without.
     """
 
     def __init__(self, image: Image.Image):
@@ -66,18 +65,18 @@ class Decoded:
 
 
 def read(path: str | os.PathLike[str] | BinaryIO) -> np.ndarray:
-    """The upright picture, uint8 `[height, width, 3]`; its pixels are read-only."""
+    """Reads an upright picture as a read-only array, uint8 `[height, width, 3]`."""
     pixels = np.asarray(decode(path))
     pixels.setflags(write=False)
     return pixels
 
 
 def decode(path: str | os.PathLike[str] | BinaryIO) -> Decoded:
-    """The upright picture, whole and checked, not yet an array."""
+    """Decodes an upright picture fully, without converting it to an array."""
     try:
         with Image.open(path) as image:
             image.load()
-            # In place, since every copy of a picture takes a tenth of its decoding.
+            # In place, since a copy takes a tenth of the time of decoding.
             ImageOps.exif_transpose(image, in_place=True)
             return Decoded(to_rgb(image))
     except MemoryError:
@@ -87,13 +86,13 @@ def decode(path: str | os.PathLike[str] | BinaryIO) -> Decoded:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Eight-bit RGB of an image of any mode; what is transparent lies on white."""
+    """Converts an image of any mode to 8-bit RGB; transparency goes onto white."""
     if image.mode.startswith("I"):
-        # Pillow's own conversion clips sixteen bits to eight instead of scaling.
+        # Pillow's own conversion clips 16 bits to 8 instead of scaling.
         grey = np.clip(np.asarray(image), 0, 65535)
         return _grey_to_rgb(np.round(grey / 257).astype(np.uint8))
     if image.mode == "F":
-        # Pictures in floating point run from 0 to 1 by convention.
+        # Floating-point pictures are in [0, 1] by convention.
         grey = np.nan_to_num(np.clip(np.asarray(image), 0, 1))
         return _grey_to_rgb(np.round(grey * 255).astype(np.uint8))
     if image.has_transparency_data:
@@ -108,13 +107,15 @@ def _grey_to_rgb(grey: np.ndarray) -> Image.Image:
 
 
 def check_name(path: pathlib.Path) -> None:
-    """Refuses what is no name of a picture to write."""
+    """Raises an error unless Pillow can write the format of the suffix."""
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
-        raise UserError(f"{path} is no name of a picture: let it end in .png")
+        raise UserError(
+            f"{path} is not the name of a picture file: use a suffix such as .png"
+        )
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture that can be identified"
+        return "not a picture of a known format"
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""A person's own folder of photographs: which files, and which split each is in."""
+"""Folders of photographs: finding the files, and the split of each."""
 
 import logging
 import os
@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 def names_of_split(
     root: str | os.PathLike[str], split: str, scheme: str | None = None
 ) -> list[str]:
-    """Picture files of the split, relative to `root`, in natural order.
+    """Lists the picture files of a split, relative to `root`, in natural order.
 
-    Subfolders train/ and valid/ (and test/) decide where both exist. Otherwise a
-    split's own subfolder is taken as it is and a hash of each other name decides, so
-    that a picture never changes sides when others join it.
+    If subfolders train/ and valid/ both exist, they (and test/) define the splits.
+    Otherwise a split's own subfolder is used as it is, and a hash of the name decides
+    for all other pictures, so that adding pictures never moves one to another split.
     """
     root = pathlib.Path(root)
     names = find_pictures(root)
@@ -29,22 +29,22 @@ def names_of_split(
     return splits.choose(
         names,
         split,
-        own=splits.own_subfolders(lambda name: (root / name).is_dir()),
+        subfolders=splits.find_subfolders(lambda name: (root / name).is_dir()),
         scheme=scheme,
-        where=f"The folder {root}",
+        where=f"the folder {root}",
     )
 
 
 def find_pictures(root: pathlib.Path) -> list[str]:
-    """Every picture file below `root`, as relative POSIX paths in natural order."""
+    """Lists the picture files below `root`: relative POSIX paths in natural order."""
     check(root)
-    found = []
+    names = []
     seen = set()
     for folder, subfolders, files in os.walk(
-        root, followlinks=True, onerror=_step_over
+        root, followlinks=True, onerror=_log_skipped
     ):
         real = os.path.realpath(folder)
-        if real in seen:  # A link that leads back up would never end.
+        if real in seen:  # A symlink to a parent folder would recurse forever.
             subfolders.clear()
             continue
         seen.add(real)
@@ -52,12 +52,12 @@ def find_pictures(root: pathlib.Path) -> list[str]:
         for name in files:
             if name[0] != "." and decoding.has_picture_suffix(name):
                 path = pathlib.Path(folder, name)
-                found.append(path.relative_to(root).as_posix())
-    return sorted(found, key=natural)
+                names.append(path.relative_to(root).as_posix())
+    return sorted(names, key=natural)
 
 
 def check(root: pathlib.Path) -> None:
-    """Refuses what is no folder that can be read."""
+    """Raises an error unless `root` is a readable folder."""
     if root.is_file():
         raise UserError(
             f"{root} is a file: give a folder; if it is an archive, unpack it first"
@@ -68,11 +68,11 @@ def check(root: pathlib.Path) -> None:
         raise UserError(f"the folder {root} cannot be read: check its permissions")
 
 
-def _step_over(error: OSError) -> None:
-    logger.warning("Skipping the folder %s: %s", error.filename, error.strerror)
+def _log_skipped(error: OSError) -> None:
+    logger.warning("skipping folder %s: %s", error.filename, error.strerror)
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
-    """A key to sort names by: numbers in them count as numbers."""
+    """Sort key for natural order, in which `2.png` comes before `10.png`."""
     parts = re.split(r"(\d+)", name.lower(), flags=re.ASCII)
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

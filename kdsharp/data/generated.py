@@ -1,4 +1,4 @@
-"""Dead leaves as a source: rendered once, kept on disk, mapped into memory."""
+"""The source of dead-leaves pictures, rendered once and memory-mapped from disk."""
 
 import logging
 import os
@@ -19,8 +19,8 @@ from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# Below this many pictures a second process costs more than it saves.
-_WORTH_PROCESSES = 16
+# With fewer pictures per process, starting the process takes longer than it saves.
+_MIN_PER_PROCESS = 16
 _PROGRESS = {
     "desc": "Generating pictures",
     "unit": "picture",
@@ -31,7 +31,7 @@ _PROGRESS = {
 
 
 class DeadLeaves:
-    """Procedural pictures `[0, count)` of `size` by `size` pixels."""
+    """Source of `count` procedural pictures of `size` by `size` pixels."""
 
     window = None
 
@@ -45,14 +45,14 @@ class DeadLeaves:
         self.size = size
         self.seed = seed
         self.skipped: list[str] = []
-        # Made now, so that the wait comes before training and shows its progress.
+        # Rendered now, so that the wait comes before training, with a progress bar.
         self._pictures = self._load_or_render()
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The picture at `index`: its key and its pixels."""
+        """The record of the picture at `index`."""
         if not -self.count <= index < self.count:
             raise IndexError(index)
         return {
@@ -61,7 +61,7 @@ class DeadLeaves:
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        # A mapped file travels by name, so that workers share its pages.
+        # Worker processes map the file again, and so share its pages.
         state = dict(self.__dict__)
         if isinstance(self._pictures, np.memmap):
             del state["_pictures"]
@@ -74,12 +74,12 @@ class DeadLeaves:
 
     @property
     def smallest(self) -> tuple[str, int, int]:
-        """Key, height and width of the smallest picture."""
+        """A name, height and width of the pictures, which are all of one size."""
         return "dead_leaves", self.size, self.size
 
     @property
     def path(self) -> pathlib.Path:
-        """Where the rendered pictures are kept; every parameter is in the name."""
+        """The cache file of the rendered pictures; its name holds every parameter."""
         return cache_folder() / (
             f"dead_leaves-v{dead_leaves.VERSION}-{self.count}x{self.size}"
             f"-seed{self.seed}.npy"
@@ -91,13 +91,13 @@ class DeadLeaves:
         except FileNotFoundError:
             pass
         except (EOFError, OSError, ValueError) as error:
-            logger.warning("Rendering %s again: %s", self.path, error)
+            logger.warning("rendering %s again: %s", self.path, error)
         try:
             return self._render_to_disk()
         except OSError as error:
             logger.warning(
-                "Cannot keep rendered pictures in %s (%s): rendering them in memory. "
-                "Set KDSHARP_CACHE to a folder that can be written.",
+                "cannot keep rendered pictures in %s (%s): rendering them in memory; "
+                "set KDSHARP_CACHE to a writable folder to keep them",
                 self.path.parent,
                 error,
             )
@@ -120,14 +120,14 @@ class DeadLeaves:
     def _render_to_disk(self) -> np.memmap:
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        # Whoever renders at the same time has a file of its own; the last one moved
-        # into place holds the same bytes as the first.
+        # Concurrent processes render to files of their own, which have the same
+        # content; the last one stays.
         name = str(folder / f"{self.path.stem}-{uuid.uuid4().hex}.part")
         try:
             pixels = np.lib.format.open_memmap(
                 name, mode="w+", dtype=np.uint8, shape=self._shape
             )
-            _claim_space(name)
+            _reserve_disk_space(name)
             _render_into(pixels, name, seed=self.seed)
             pixels.flush()
             del pixels
@@ -140,26 +140,26 @@ class DeadLeaves:
 def _render_into(pixels: np.memmap, name: str, *, seed: int):
     count, size = pixels.shape[:2]
     with tqdm(total=count, **_PROGRESS) as progress:
-        processes = min(cores.count(), count // _WORTH_PROCESSES)
+        processes = min(cores.count(), count // _MIN_PER_PROCESS)
         if processes < 2 or not sys.executable:
             for index in range(count):
                 pixels[index] = dead_leaves.render(index, size=size, seed=seed)
                 progress.update()
             return
-        # The renderer runs as a script, not through multiprocessing, which would
-        # import the caller's main module (and JAX with it) once per process.
+        # A script rather than multiprocessing, which would import the caller's main
+        # module, and with it JAX, in each process.
         command = [sys.executable, "-P", dead_leaves.__file__, name, str(seed)]
         workers = []
         try:
             for first in range(processes):
-                share = f"{first}:{count}:{processes}"
+                indices = f"{first}:{count}:{processes}"
                 workers.append(
                     subprocess.Popen(
-                        [*command, share], stdout=subprocess.PIPE, text=True
+                        [*command, indices], stdout=subprocess.PIPE, text=True
                     )
                 )
             readers = [
-                threading.Thread(target=_follow, args=(worker, progress))
+                threading.Thread(target=_track_progress, args=(worker, progress))
                 for worker in workers
             ]
             for reader in readers:
@@ -176,14 +176,14 @@ def _render_into(pixels: np.memmap, name: str, *, seed: int):
             raise OSError(f"a rendering process ended with status {failed[0]}")
 
 
-def _claim_space(name: str):
-    """Fails now if the disk is full, as writing through a map would only crash."""
+def _reserve_disk_space(name: str):
+    """Raises OSError if the disk is full; writing to the memory map would crash."""
     if hasattr(os, "posix_fallocate"):
         with open(name, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(name))
 
 
-def _follow(worker: subprocess.Popen, progress: tqdm):
+def _track_progress(worker: subprocess.Popen, progress: tqdm):
     for _ in worker.stdout:
         progress.update()
     worker.stdout.close()

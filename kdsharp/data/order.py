@@ -1,14 +1,14 @@
-"""Which picture is visited when: every epoch in an order of its own."""
+"""The shuffled order in which pictures are visited, different in every epoch."""
 
 import numpy as np
 
 
 class Order:
-    """The endless series of visits: `order(index)` is the picture of that visit.
+    """Maps the number of a visit, from 0 without end, to a picture.
 
-    Every epoch visits each of `count` pictures `times` times, one after the other and
-    in a fresh order each time. Where `window` is less than `count`, so many pictures
-    are visited in turn before the next ones, so that each is decoded once in an epoch.
+    An epoch visits each of `count` pictures `times` times, in rounds, each shuffled
+    anew. With a `window` below `count`, all rounds over that many pictures come before
+    the next ones, so that a cache of that size decodes each picture once per epoch.
     """
 
     def __init__(self, count: int, times: int, seed: int, window: int | None = None):
@@ -28,10 +28,10 @@ class Order:
 
 
 class _Permutations:
-    """Permutations by what they are for, of which the latest few are kept.
+    """Random permutations by key, with a cache of the latest few.
 
-    Grain's own shuffle draws numbers of sixteen bits until one is small enough, which
-    takes milliseconds for each picture of a small folder; a permutation takes none.
+    Grain's own shuffle samples 16-bit numbers until one is in range, which takes
+    milliseconds per picture of a small folder.
     """
 
     def __init__(self, seed: int):
@@ -42,7 +42,7 @@ class _Permutations:
         order = self._kept.get(key)
         if order is None:
             order = np.random.default_rng((self._seed, *key)).permutation(count)
-            # Replaced as a whole: threads that look up meanwhile see either.
+            # The dict is replaced atomically, so that other threads can read it.
             latest = list(self._kept.items())[-7:]
             self._kept = dict([*latest, (key, order)])
         return order

@@ -1,9 +1,9 @@
-"""Pairs on disk: a sharp picture and a blurred one under the same name.
+"""Pairs of a sharp and a blurred picture file with the same name.
 
-A folder on the way to a picture says which of the two it is: sharp/, target/, gt/ or
-hq/; blur/, blurred/, blurry/, input/ or lq/; where there is none of these, B/ is sharp
-and A/ blurred. The rest of the path, without the suffix, is the name of the pair, so
-that both sharp/a/1.png with blur/a/1.jpg and a/sharp/1.png with a/blur/1.jpg are pairs.
+A folder in the path gives the role: sharp/, target/, gt/ or hq/; blur/, blurred/,
+blurry/, input/ or lq/; without any of these, B/ is sharp and A/ is blurred. The rest of
+the path without its suffix names the pair, so that sharp/a/1.png with blur/a/1.jpg and
+a/sharp/1.png with a/blur/1.jpg are pairs.
 """
 
 import os
@@ -28,15 +28,15 @@ _FOLDERS = {
     "input": "blurred",
     "lq": "blurred",
 }
-# Such short names may mean anything, unless nothing else says what is sharp.
+# Names this short may mean anything: they count only if no other role is found.
 _LETTERS = {"a": "blurred", "b": "sharp"}
 
 Pair = Mapping[str, str]
-"""The files of a pair by role; one of them may be missing."""
+"""The files of a pair by role; either may be missing."""
 
 
 def find_pairs(root: pathlib.Path) -> dict[str, Pair]:
-    """Every pair below `root` by name, whole or not, with paths relative to it."""
+    """Finds all pairs below `root`, complete or not, as relative paths by name."""
     names = folder.find_pictures(root)
     for folders in (_FOLDERS, _LETTERS):
         pairs: dict[str, dict[str, str]] = {}
@@ -44,11 +44,11 @@ def find_pairs(root: pathlib.Path) -> dict[str, Pair]:
             parts = pathlib.PurePosixPath(name).parts
             places = [i for i, p in enumerate(parts[:-1]) if p.lower() in folders]
             if places:
-                # The folder nearest to the picture knows best.
+                # The innermost folder gives the role.
                 at = places[-1]
                 stem = pathlib.PurePosixPath(*parts[:at], *parts[at + 1 :])
                 pair = pairs.setdefault(stem.with_suffix("").as_posix(), {})
-                # Of several files under one name the first in order counts.
+                # Of several files with one name, the first in natural order is used.
                 pair.setdefault(folders[parts[at].lower()], name)
         if {role for pair in pairs.values() for role in pair} == set(ROLES):
             return {name: pairs[name] for name in sorted(pairs, key=folder.natural)}
@@ -65,26 +65,26 @@ def open_folder(
     *,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
 ) -> "Pairs":
-    """The pairs below `root` that are in the split."""
+    """Opens the pairs below `root` that are in the split."""
     root = pathlib.Path(root)
     pairs = find_pairs(root)
-    tops = {splits.top(name) for name in pairs if "/" in name}
+    tops = {splits.top_folder(name) for name in pairs if "/" in name}
     chosen = splits.choose(
         pairs,
         split,
-        own=splits.own_subfolders(tops.__contains__),
+        subfolders=splits.find_subfolders(tops.__contains__),
         scheme=scheme,
-        where=f"The folder {root}",
+        where=f"the folder {root}",
     )
     return Pairs(root, pairs, chosen, cache_bytes=cache_bytes)
 
 
-class Pairs(files.Files):
-    """Pairs `names`, of whose files `pairs` knows the paths below the folder `root`."""
+class Pairs(files.PictureFiles):
+    """Source of the pairs `names` below `root`, whose files are in `pairs`."""
 
     _kind = "pairs"
-    _wanted = "give pictures of the same names and sizes in sharp/ and blur/"
-    _each = 2
+    _advice = "give pictures of the same names and sizes in sharp/ and blur/"
+    _pictures_per_record = 2
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Pairs(files.Files):
                 (only,) = pair.values()
                 raise decoding.BadPictureError(f"{only} has no {role} partner")
         sharp, blurred = (decoding.size(self._root / pair[role]) for role in ROLES)
-        check_equal(sharp, blurred)
+        check_same_size(sharp, blurred)
         return sharp
 
     def _read(self, name: str) -> np.ndarray:
@@ -116,8 +116,8 @@ class Pairs(files.Files):
         return dict(zip(ROLES, pixels, strict=True))
 
 
-def check_equal(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
-    """Refuses a pair whose heights and widths differ."""
+def check_same_size(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
+    """Raises an error if the (height, width) of the two pictures differ."""
     if sharp != blurred:
         raise decoding.BadPictureError(
             f"the sharp picture is {sharp[1]}x{sharp[0]}, the blurred one "
@@ -126,8 +126,8 @@ def check_equal(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
 
 
 def stack(sharp: np.ndarray, blurred: np.ndarray) -> np.ndarray:
-    """Both pictures of a pair as one read-only array."""
-    check_equal(sharp.shape[:2], blurred.shape[:2])
+    """Stacks the pictures of a pair into one read-only array."""
+    check_same_size(sharp.shape[:2], blurred.shape[:2])
     both = np.stack([sharp, blurred])
     both.setflags(write=False)
     return both

@@ -1,7 +1,7 @@
-"""From a source to batches of random crops, on grain.
+"""The input pipeline: batches of random crops from a source, built on grain.
 
-Batch number N depends on the seed and on N alone: not on the number of workers, nor
-on whether the run was interrupted, nor on how many hosts share it.
+Batch N depends on the seed and N alone, not on the number of workers or hosts, nor on
+whether the run was interrupted.
 """
 
 import weakref
@@ -22,9 +22,9 @@ Batch = dict[str, np.ndarray]
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 PIXELS = ("sharp", "blurred")
-"""What of a record is pictures: `blurred` only of a source of pairs."""
-SHRUNK_AT_MOST = 3.0
-"""How much larger a crop is cut, at most, to be reduced."""
+"""The fields of a record that are pictures; only pairs have `blurred`."""
+MAX_SHRINK = 3.0
+"""The largest factor by which crops are downscaled."""
 
 
 def batches(
@@ -44,29 +44,29 @@ def batches(
     host_index: int = 0,
     host_count: int = 1,
 ) -> Iterator[Batch]:
-    """Endless batches, uint8 `[batch, patch, patch, 3]` under `sharp` (and `blurred`).
+    """Yields batches without end: uint8 `[batch, patch, patch, 3]` by name.
 
-    Every epoch takes so many crops of each picture, one at a time and in a fresh order,
-    so that the crops of a batch are of many pictures.
+    The names are `sharp`, and `blurred` for a source of pairs. The crops of one picture
+    are spread over the epoch, so that the crops of a batch come from many pictures.
 
     Args:
-      source: where the pictures come from.
-      batch_size: rows of the global batch, of which this host gets its share.
+      source: the source of pictures.
+      batch_size: size of the global batch, which is divided among the hosts.
       patch_size: height and width of a crop.
-      seed: of the order, the crops and the flips.
+      seed: seed of the order, the crops and the augmentation.
       start_step: number of the first batch.
-      crops_per_picture: crops out of each picture in an epoch.
-      augment: `none`, `flip` (left and right) or `dihedral` (all eight positions).
-      shrink: the share of crops that are cut up to three times as large, where the
-        picture allows it, and reduced, so that they have finer lines than photographs
-        of that size hold; pairs stay as they are.
-      extremes: the share of crops whose contrast is stretched until most of it clips,
-        so that they have edges as print and screens do; pairs stay as they are.
-      workers: processes that prepare batches; with none, threads of this one do.
-      threads: threads that prepare batches, in each process.
-      buffered: batches kept ready, in each process.
-      host_index: which of the hosts this one is.
-      host_count: hosts among which the rows of a batch are shared out.
+      crops_per_picture: crops of each picture per epoch.
+      augment: `none`, `flip` (horizontally) or `dihedral` (flips and transposition).
+      shrink: fraction of crops that are cut up to three times as large, where the
+        picture allows it, and downscaled, which gives finer detail than photographs
+        have. Pairs are not changed.
+      extremes: fraction of crops whose contrast is stretched until most of it clips,
+        which gives edges like those of print and screens. Pairs are not changed.
+      workers: processes that prepare batches; 0 uses threads of this process.
+      threads: threads per process that prepare batches.
+      buffered: batches prefetched per process.
+      host_index: index of this host.
+      host_count: number of hosts.
     """
     check(source, batch_size, patch_size, crops_per_picture, augment, seed)
     check_shares(shrink, extremes)
@@ -77,19 +77,19 @@ def batches(
             f"a batch of {batch_size} cannot be shared by {host_count} hosts: use a "
             "multiple"
         )
-    dataset = grain.MapDataset.source(_Glances(source)).repeat()
+    dataset = grain.MapDataset.source(_LazyRecords(source)).repeat()
     order = Order(len(source), crops_per_picture, seed, source.window)
-    dataset = _Visits(dataset, order)
+    dataset = _Ordered(dataset, order)
     crop = _Crop(patch_size, augment, shrink, extremes)
     dataset = dataset.seed(seed).random_map(crop)
     dataset = dataset.batch(batch_size // host_count, drop_remainder=True)
-    # The rows of one global batch lie in a row of local batches, one per host.
+    # A global batch is `host_count` consecutive local batches, one per host.
     first = start_step * host_count + host_index
     dataset = dataset[first::host_count].to_iter_dataset(
         grain.ReadOptions(num_threads=threads, prefetch_buffer_size=buffered)
     )
     if workers:
-        # Grain asks absl for its flags, which only a program run by absl has parsed.
+        # Grain reads absl flags, which only programs run by absl have parsed.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
         dataset = dataset.mp_prefetch(
@@ -101,49 +101,49 @@ def batches(
 
 
 def steps_per_epoch(source: Source, batch_size: int, crops_per_picture: int = 1) -> int:
-    """Batches until every picture has been visited once."""
+    """The number of batches per epoch."""
     return -(-len(source) * crops_per_picture // batch_size)
 
 
 def whole_pictures(
     source: Source, limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Records of the first `limit` pictures, uncropped, in order, none twice."""
+    """Yields the records of the first `limit` pictures, without duplicates."""
     seen = set()
     for index in range(len(source)):
         if limit is not None and len(seen) >= limit:
             return
         record = source[index]
-        # A damaged file's place is taken by the next picture, which has its own.
+        # A damaged file's index gives the next picture, which also has its own index.
         if record["key"] not in seen:
             seen.add(record["key"])
             yield record
 
 
 class _Batches(Iterator[Batch]):
-    """Grain's iterator, ended in good order when let go of or when the program ends.
+    """Grain's iterator, closed when it is collected or when the program ends.
 
-    Left to the interpreter's last moments, its threads and its shared memory complain.
+    Closed during interpreter shutdown, its threads and shared memory print warnings.
     """
 
     def __init__(self, batches: grain.DatasetIterator):
         self._held = [batches]
-        self.close = weakref.finalize(self, _end, self._held)
+        self.close = weakref.finalize(self, _close, self._held)
 
     def __next__(self) -> Batch:
         if not self._held:
             raise StopIteration
-        # A copy, since what a worker process sends lies in memory that it shares.
+        # A copy, since arrays from worker processes are in shared memory.
         return {name: np.array(rows) for name, rows in next(self._held[0]).items()}
 
 
-def _end(held: list[grain.DatasetIterator]):
-    while held:
-        held.pop().close()
+def _close(iterators: list[grain.DatasetIterator]):
+    while iterators:
+        iterators.pop().close()
 
 
-class _Glances:
-    """The source, whose pixels become arrays where they are cut, if it can do that."""
+class _LazyRecords:
+    """The source through `lazy_record`, if it has that method."""
 
     def __init__(self, source: Source):
         self._source = source
@@ -152,11 +152,11 @@ class _Glances:
         return len(self._source)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return getattr(self._source, "glance", self._source.__getitem__)(index)
+        return getattr(self._source, "lazy_record", self._source.__getitem__)(index)
 
 
-class _Visits(grain.MapDataset):
-    """An endless series of pictures, in the order of visits."""
+class _Ordered(grain.MapDataset):
+    """The pictures in shuffled order, without end."""
 
     def __init__(self, parent: grain.MapDataset, order: Order):
         super().__init__(parent)
@@ -172,7 +172,7 @@ class _Visits(grain.MapDataset):
 
 
 class _Crop(grain.transforms.RandomMap):
-    """A square out of a picture, the same out of each of a pair, perhaps mirrored."""
+    """Random square crop with augmentation, the same for both pictures of a pair."""
 
     def __init__(self, patch_size: int, augment: str, shrink: float, extremes: float):
         self._patch_size = patch_size
@@ -183,12 +183,12 @@ class _Crop(grain.transforms.RandomMap):
     def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> Batch:
         height, width = element["sharp"].shape[:2]
         if min(height, width) < self._patch_size:
-            raise UserError(too_large(self._patch_size, element["key"], height, width))
+            raise patch_too_large(self._patch_size, element["key"], height, width)
         names = [name for name in PIXELS if name in element]
         alone = len(names) == 1
         size = self._patch_size
         if alone and self._shrink and rng.random() < self._shrink:
-            most = min(SHRUNK_AT_MOST, min(height, width) / size)
+            most = min(MAX_SHRINK, min(height, width) / size)
             size = int(size * most ** rng.random())
         top = rng.integers(height - size + 1)
         left = rng.integers(width - size + 1)
@@ -197,7 +197,7 @@ class _Crop(grain.transforms.RandomMap):
         for name in names:
             crop = element[name][top : top + size, left : left + size]
             if size != self._patch_size:
-                crop = _reduced(crop, self._patch_size)
+                crop = _downscale(crop, self._patch_size)
             if across and self._augment != "none":
                 crop = crop[:, ::-1]
             if down and self._augment == "dihedral":
@@ -206,17 +206,17 @@ class _Crop(grain.transforms.RandomMap):
                 crop = crop.swapaxes(0, 1)
             crops[name] = crop
         if rng.random() < self._extremes and alone:
-            crops["sharp"] = _stretched(crops["sharp"], rng)
+            crops["sharp"] = _stretch_contrast(crops["sharp"], rng)
         return crops
 
 
-def _reduced(crop: np.ndarray, size: int) -> np.ndarray:
+def _downscale(crop: np.ndarray, size: int) -> np.ndarray:
     picture = Image.fromarray(crop).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(picture)
 
 
-def _stretched(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Returns a crop of which little more than black and white is left."""
+def _stretch_contrast(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Stretches the contrast around a random pixel until most of the crop clips."""
     middle = crop[tuple(rng.integers(crop.shape[:2]))].astype(np.float32)
     factor = np.float32(np.exp(rng.uniform(np.log(2), np.log(32))))
     return np.clip((crop - middle) * factor + 127.5, 0, 255).astype(np.uint8)
@@ -230,7 +230,7 @@ def check(
     augment: str,
     seed: int,
 ) -> None:
-    """Says what of a pipeline's arguments cannot be, before anything is read."""
+    """Raises an error for invalid arguments of `batches`, before anything is read."""
     if not 0 <= seed < 2**32:
         raise UserError(f"the seed must be from 0 to 2**32 - 1, not {seed}")
     for name, value in (
@@ -245,19 +245,19 @@ def check(
     if source.smallest is not None:
         key, height, width = source.smallest
         if min(height, width) < patch_size:
-            raise UserError(too_large(patch_size, key, height, width))
+            raise patch_too_large(patch_size, key, height, width)
 
 
 def check_shares(shrink: float, extremes: float) -> None:
-    """Says which share of the crops cannot be."""
+    """Raises an error unless both fractions are from 0 to 1."""
     for name, share in (("shrink", shrink), ("extremes", extremes)):
         if not 0 <= share <= 1:
             raise UserError(f"{name} must be from 0 to 1, not {share}")
 
 
-def too_large(patch_size: int, key: str, height: int, width: int) -> str:
-    """Returns why a patch cannot be cut out of a picture."""
-    return (
-        f"A patch of {patch_size} pixels does not fit the picture {key}, which is "
-        f"{width}x{height}: use a smaller patch or leave that picture out."
+def patch_too_large(patch_size: int, key: str, height: int, width: int) -> UserError:
+    """Creates the error for a picture that is smaller than a patch."""
+    return UserError(
+        f"a patch of {patch_size} pixels does not fit the picture {key}, which is "
+        f"{width}x{height}: use a smaller patch or leave that picture out"
     )

@@ -1,4 +1,4 @@
-"""Data sets that are prepared: read by tfds, decoded and checked here."""
+"""The source of a prepared data set: records read through tfds and decoded here."""
 
 import contextlib
 import dataclasses
@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,49 +17,49 @@ from kdsharp.data import builders, decoding, files, folder, paired, splits, work
 from kdsharp.data.builders import originals, staging
 from kdsharp.errors import UserError
 
-# What tfds prepares itself serves as well, if it is in a format that has records.
-_OF_TFDS = {"celeba": "celeb_a"}
-# As tfds names the parts of a record.
-_OTHER_NAMES = {"sharp": "image"}
+# Names of data sets that tfds itself can prepare, which are used if they have records.
+_TFDS_NAMES = {"celeba": "celeb_a"}
+# Names of the features in these.
+_TFDS_FEATURES = {"sharp": "image"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What is prepared: where each picture's record is, and what is not there."""
+    """The pictures of a prepared data set, and those that were left out."""
 
     path: pathlib.Path
     roles: Mapping[str, str]
-    """The part of a record that holds each role's bytes."""
+    """The feature of a record that holds the picture of each role."""
 
     places: Mapping[str, tuple[str, int]]
-    """Split and row of each picture, by name, which begins with the split."""
+    """Split and row of each picture by name; names begin with the split."""
 
     sizes: Mapping[str, tuple[int, int]]
-    """Height and width by name, where that is known."""
+    """Height and width by name, where known."""
 
     left_out: Mapping[str, list[tuple[str, str]]]
-    """Keys and reasons, by split."""
+    """Keys and reasons by split."""
 
 
-def open_data(
+def open_split(
     name: str,
     split: str,
     scheme: str | None = None,
     *,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
     data_dir: str | os.PathLike[str] | None = None,
-) -> "Prepared":
-    """The pictures of a data set's split; it has to have been prepared."""
+) -> "PreparedSource":
+    """Opens a split of a prepared data set."""
     builder = builders.load(name)
     found = contents(name, data_dir)
-    own = splits.own_subfolders(
+    subfolders = splits.find_subfolders(
         {split for split, _ in found.places.values()}.__contains__
     )
-    divided = "train" in own and "valid" in own
+    divided = "train" in subfolders and "valid" in subfolders
     chosen = splits.choose(
         found.places,
         split,
-        own=own,
+        subfolders=subfolders,
         scheme=scheme or (None if divided else builder.SCHEME),
         where=builder.TITLE,
         group=lambda name: builder.group(name.partition("/")[2]),
@@ -73,7 +74,7 @@ def prepare(
     data_dir: str | os.PathLike[str] | None = None,
     processes: int = 1,
 ) -> Contents:
-    """What is prepared when this is over; what is prepared already is left alone."""
+    """Prepares a data set from the files in `origin`, unless it is prepared already."""
     builder = builders.load(name)(
         data_dir=builders.data_dir(data_dir), file_format="array_record"
     )
@@ -82,55 +83,55 @@ def prepare(
     if processes < 1:
         raise UserError(f"processes must be at least 1, not {processes}")
     if not builder.complete:
-        builder.find(origin)  # Another layout is told before anything is written.
+        builder.find(origin)  # Raises an error for another layout, before any writing.
         builder.processes = processes
         staged = originals.staging_folder(builder)
-        with workers.only_one(staged, staged.parent):
+        with workers.exclusive_folder(staged, staged.parent):
             staging.clear_unfinished(staged, str(builder.version))
-            # What tfds prints says that it downloads, which it does not.
+            # tfds prints that it downloads, which it does not.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(
-                    # Only because tfds makes a folder for downloads in any case.
+                    # tfds always creates this folder.
                     download_dir=staged / "downloads",
                     download_config=tfds.download.DownloadConfig(
                         manual_dir=origin, try_download_gcs=False
                     ),
                 )
-            staging.remove(staged)
+            shutil.rmtree(staged)
     return contents(name, data_dir)
 
 
 def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Contents:
-    """What is prepared of a data set."""
+    """Reads which pictures of a data set are prepared."""
     root = builders.data_dir(data_dir)
     builder = builders.load(name)(data_dir=root)
     if builder.complete:
         path = pathlib.Path(builder.data_path)
         index = json.loads((path / originals.INDEX).read_text())
         places, sizes = {}, {}
-        for split, held in index.items():
-            for row, key in enumerate(held["keys"]):
+        for split, entry in index.items():
+            for row, key in enumerate(entry["keys"]):
                 places[f"{split}/{key}"] = (split, row)
-                sizes[f"{split}/{key}"] = tuple(held["sizes"][row])
+                sizes[f"{split}/{key}"] = tuple(entry["sizes"][row])
         return Contents(
             path,
             {role: role for role in builder.ROLES},
             places,
             sizes,
-            {split: held["left_out"] for split, held in index.items()},
+            {split: entry["left_out"] for split, entry in index.items()},
         )
-    if name in _OF_TFDS:
-        others = sorted((root / _OF_TFDS[name]).glob("*/"), reverse=True)
+    if name in _TFDS_NAMES:
+        others = sorted((root / _TFDS_NAMES[name]).glob("*/"), reverse=True)
         for path in others:
             if any(path.glob("*.array_record-*")):
                 return _contents_of_tfds(path, builder.ROLES)
         for path in others:
             if any(path.glob("*.tfrecord-*")):
                 raise UserError(
-                    f"what tfds prepared in {path} are TFRecord files, which only "
-                    "TensorFlow reads: run 'tfds build "
-                    f"{_OF_TFDS[name]} --file_format=array_record', or 'kdsharp data "
-                    f"prepare {name} --from FOLDER'"
+                    f"tfds prepared TFRecord files in {path}, which only TensorFlow "
+                    f"can read: run 'tfds build {_TFDS_NAMES[name]} "
+                    "--file_format=array_record', or 'kdsharp data prepare "
+                    f"{name} --from FOLDER'"
                 )
     option = f" --data-dir {root}" if data_dir is not None else ""
     raise UserError(
@@ -141,46 +142,50 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
 
 
 def _contents_of_tfds(path: pathlib.Path, roles: Iterable[str]) -> Contents:
-    held = tfds.builder_from_directory(path).info.splits
+    splits = tfds.builder_from_directory(path).info.splits
     places = {
         f"{split}/{row:06d}": (split, row)
-        for split, info in held.items()
+        for split, info in splits.items()
         for row in range(info.num_examples)
     }
-    return Contents(path, {role: _OTHER_NAMES[role] for role in roles}, places, {}, {})
+    return Contents(
+        path, {role: _TFDS_FEATURES[role] for role in roles}, places, {}, {}
+    )
 
 
-class PreparedSource(files.Files):
-    """Pictures `names` of what is prepared, decoded when asked for."""
+class PreparedSource(files.PictureFiles):
+    """Source of the pictures `names` of a prepared data set, decoded on access."""
 
     _kind = "pictures"
-    _wanted = "remove that folder and prepare it anew"
+    _advice = "remove that folder and prepare it again"
 
     def __init__(
         self,
-        held: Contents,
+        contents: Contents,
         names: Sequence[str],
         *,
         cache_bytes: int = files.DEFAULT_CACHE_BYTES,
     ):
-        self._places = {name: held.places[name] for name in names}
-        self._sizes = {name: held.sizes[name] for name in names if name in held.sizes}
-        self._parts = held.roles
-        self._each = len(held.roles)
-        super().__init__(held.path, names, cache_bytes=cache_bytes)
+        self._places = {name: contents.places[name] for name in names}
+        self._sizes = {
+            name: contents.sizes[name] for name in names if name in contents.sizes
+        }
+        self._parts = contents.roles
+        self._pictures_per_record = len(contents.roles)
+        super().__init__(contents.path, names, cache_bytes=cache_bytes)
         if not self._sizes:
             self.smallest = None
         for split in {split for split, _ in self._places.values()}:
             self._open(split)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Every process opens the shards for itself.
+        # Every process opens the shards itself.
         state = super().__getstate__()
         del state["_opening"], state["_records"]
         return state
 
-    def _forget(self):
-        super()._forget()
+    def _reset_cache(self):
+        super()._reset_cache()
         self._opening = threading.Lock()
         self._records: dict[str, Sequence[Mapping[str, Any]]] = {}
 
@@ -191,7 +196,7 @@ class PreparedSource(files.Files):
         split, row = self._places[name]
         try:
             record = self._open(split)[row]
-        # What the reader of records raises where a file is damaged.
+        # Raised by the record reader for damaged files.
         except (OSError, RuntimeError, ValueError) as error:
             raise decoding.BadPictureError(f"damaged record: {error}") from error
         decoded = [decoding.decode(io.BytesIO(record[p])) for p in self._parts.values()]
@@ -208,8 +213,8 @@ class PreparedSource(files.Files):
                 builder = tfds.builder_from_directory(self._root)
                 for path in builder.info.splits[split].filepaths:
                     if not path.exists():
-                        raise UserError(f"the file {path} is lost: {self._wanted}")
-                # Bytes as they are: tfds checks no picture, and knows no orientation.
+                        raise UserError(f"the file {path} is missing: {self._advice}")
+                # Raw bytes: tfds would not check pictures nor apply their orientation.
                 skip = {
                     part: tfds.decode.SkipDecoding()
                     for part in self._parts.values()

@@ -1,4 +1,4 @@
-"""What training sees: crops, what becomes of them, and what chance decided."""
+"""Previews of training data: crops, their degraded versions and the spec of each."""
 
 import itertools
 import textwrap
@@ -19,12 +19,12 @@ MARGIN = 4
 _HEAD = 18
 _LINE = 14
 _FONT_SIZE = 11
-# Pixels that a letter of that size takes, at most.
-_LETTER = 6.5
+# Maximal width of a letter in pixels.
+_LETTER_WIDTH = 6.5
 
 
 class PreviewRow(NamedTuple):
-    """A crop, uint8, and the spec of what it met."""
+    """A crop before and after degradation, uint8, and the spec of its degradation."""
 
     sharp: np.ndarray
     blurred: np.ndarray
@@ -32,7 +32,7 @@ class PreviewRow(NamedTuple):
 
 
 def rows(config: ConfigDict, source: Source, count: int) -> list[PreviewRow]:
-    """Crops of the source as the config has them cut and degraded."""
+    """Crops and degrades pictures of the source as the config says."""
     (batch,) = itertools.islice(
         pipeline.batches(
             source,
@@ -57,20 +57,20 @@ def rows(config: ConfigDict, source: Source, count: int) -> list[PreviewRow]:
     return [PreviewRow(*row) for row in pairs]
 
 
-def sheet(shown: list[PreviewRow], *, scale: int = 1) -> Image.Image:
-    """A line for each row: both pictures, their difference around grey, the text."""
-    size = shown[0].sharp.shape[0] * scale
+def sheet(rows: list[PreviewRow], *, scale: int = 1) -> Image.Image:
+    """Draws the rows: both pictures, their difference around grey, and the spec."""
+    size = rows[0].sharp.shape[0] * scale
     width = MARGIN + len(COLUMNS) * (size + MARGIN)
-    letters = max(1, int((width - 2 * MARGIN) / _LETTER))
-    texts = [textwrap.wrap(row.text, letters) for row in shown]
+    letters = max(1, int((width - 2 * MARGIN) / _LETTER_WIDTH))
+    texts = [textwrap.wrap(row.text, letters) for row in rows]
     step = size + MARGIN + _LINE * max(map(len, texts))
-    image = Image.new("RGB", (width, _HEAD + step * len(shown)), "white")
+    image = Image.new("RGB", (width, _HEAD + step * len(rows)), "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(_FONT_SIZE)
     for at, name in enumerate(COLUMNS):
         place = (MARGIN + at * (size + MARGIN), 2)
         draw.text(place, name, fill="black", font=font)
-    for line, (row, text) in enumerate(zip(shown, texts, strict=True)):
+    for line, (row, text) in enumerate(zip(rows, texts, strict=True)):
         top = _HEAD + line * step
         difference = 128 + row.sharp.astype(int) - row.blurred
         cells = row.sharp, row.blurred, np.clip(difference, 0, 255).astype(np.uint8)
@@ -83,7 +83,7 @@ def sheet(shown: list[PreviewRow], *, scale: int = 1) -> Image.Image:
 
 
 def scale_of(config: ConfigDict) -> int:
-    """How much to enlarge crops, so that a person sees their pixels."""
+    """The factor that enlarges crops to at least 192 pixels, so that pixels show."""
     return max(1, -(-192 // config.data.patch_size))
 
 

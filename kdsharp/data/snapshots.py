@@ -1,10 +1,10 @@
-"""Photographs as phones and cameras leave them: real lenses, sensors, files.
+"""Simulated phone snapshots: pairs of a sharp crop and a degraded one.
 
-`draw(seed, index, photographs)` decides what a snapshot shows and what happens to it,
-`render(recipe, photographs)` returns the true crop and the poor one: softened by a lens
-or a moving hand, noised and demosaiced by a sensor, resized on any grid, sharpened too
-much, stored as JPEG or WebP by their real encoders; or nothing of it. Of screens, pages
-are cut out as `clips.screens` draws them. `Snapshots` is a source of such pairs.
+`draw(seed, index, photographs)` samples a recipe; `render(recipe, photographs)` returns
+the sharp crop and the blurred one: blurred by a lens or a moving hand, with sensor
+noise and demosaicing, resized, oversharpened, compressed by real JPEG or WebP encoders,
+or unchanged. Some crops show pages that `clips.screens` draws. `Snapshots` is a source
+of such pairs.
 """
 
 import io
@@ -23,16 +23,16 @@ from scipy import ndimage, signal
 from kdsharp.data import decoding, folder, splits
 from kdsharp.data.clips import rebuilding, scenes, screens
 from kdsharp.data.clips.recipes import SPLIT
-from kdsharp.data.recent import Recent
+from kdsharp.data.lru_cache import LruCache
 from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 SIZE = 256
-# Of a source, unless another is asked for.
+# Snapshots of a source by default.
 COUNT = 20_000
-# Pairs that stay rendered, of 0.4 MB each.
-_KEPT = 256
+# Rendered pairs in the cache, 0.4 MB each.
+_CACHED_PAIRS = 256
 
 _RESAMPLINGS = {
     "area": Image.Resampling.BOX,
@@ -45,7 +45,7 @@ Photographs = Callable[[str], Image.Image]
 
 
 def draw(seed: int, index: int, photographs: Sequence[str]) -> dict[str, Any]:
-    """The recipe of snapshot `index`, as JSON holds it."""
+    """Samples the recipe of snapshot `index`, as JSON-compatible data."""
     rng = random.Random(f"snapshot/{seed}/{index}")
     name = rng.choice(photographs)
     recipe = {
@@ -104,13 +104,13 @@ def _storage(rng: random.Random) -> list:
 def render(
     recipe: Mapping[str, Any], photographs: Photographs
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The true crop and the poor one, RGB uint8."""
-    true = _crop(recipe, photographs)
+    """Renders the sharp crop and the degraded one, RGB uint8."""
+    sharp = _crop(recipe, photographs)
     rng = np.random.default_rng(recipe["seed"])
-    poor = true
+    blurred = sharp
     for name, *arguments in recipe["steps"]:
-        poor = _STEPS[name](poor, rng, *arguments)
-    return np.asarray(true), np.asarray(poor)
+        blurred = _STEPS[name](blurred, rng, *arguments)
+    return np.asarray(sharp), np.asarray(blurred)
 
 
 def _crop(recipe: Mapping[str, Any], photographs: Photographs) -> Image.Image:
@@ -129,7 +129,7 @@ def _crop(recipe: Mapping[str, Any], photographs: Photographs) -> Image.Image:
     )
     box = (left, top, left + scale * SIZE, top + scale * SIZE)
     crop = picture.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
-    return scenes.toned(crop, recipe["tone"])
+    return scenes.adjust_tone(crop, recipe["tone"])
 
 
 def _to_light(picture: Image.Image, linear: bool) -> np.ndarray:
@@ -154,23 +154,23 @@ def _disc(picture, rng, radius, linear):
     at = (np.arange((2 * reach + 1) * 8) + 0.5) / 8 - reach - 0.5
     inside = np.hypot(at[:, None], at) <= radius
     side = 2 * reach + 1
-    return _convolved(picture, inside.reshape(side, 8, side, 8).sum((1, 3)), linear)
+    return _convolve(picture, inside.reshape(side, 8, side, 8).sum((1, 3)), linear)
 
 
 def _line(picture, rng, length, angle, linear):
     parts = np.linspace(-length / 2, length / 2, 4 * math.ceil(length) + 1)
     path = np.outer(parts, (math.sin(angle), math.cos(angle)))
-    return _convolved(picture, _along(path), linear)
+    return _convolve(picture, _path_kernel(path), linear)
 
 
 def _shake(picture, rng, length, angle, linear):
     turns = np.cumsum(rng.normal(0, 0.12, 64)) + angle
     path = np.cumsum(np.stack([np.sin(turns), np.cos(turns)], 1), 0) * length / 64
-    return _convolved(picture, _along(path - path.mean(0)), linear)
+    return _convolve(picture, _path_kernel(path - path.mean(0)), linear)
 
 
-def _along(path: np.ndarray) -> np.ndarray:
-    """A kernel of points on a path, each shared by the four pixels around it."""
+def _path_kernel(path: np.ndarray) -> np.ndarray:
+    """Rasterises a path into a kernel, each point spread bilinearly over 4 pixels."""
     reach = math.ceil(np.abs(path).max()) + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
     for y, x in path + reach:
@@ -182,7 +182,7 @@ def _along(path: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def _convolved(picture, kernel, linear):
+def _convolve(picture, kernel, linear):
     pixels = _to_light(picture, linear)
     kernel = (kernel / kernel.sum()).astype(np.float32)
     margin = kernel.shape[0] // 2
@@ -192,7 +192,7 @@ def _convolved(picture, kernel, linear):
 
 
 def _sensor(picture, rng, noise, denoised):
-    """A mosaic of colours, noisy, interpolated and smoothed as a phone does it."""
+    """Sensor noise, a Bayer mosaic, bilinear demosaicing, and optional denoising."""
     light = _to_light(picture, True)
     light = light + noise * np.sqrt(light + 0.02) * rng.standard_normal(
         light.shape, np.float32
@@ -224,14 +224,14 @@ def _sharpen(picture, rng, radius, percent):
 
 
 def _jpeg(picture, rng, quality, subsampling):
-    return _stored(picture, "jpeg", quality=quality, subsampling=subsampling)
+    return _reencode(picture, "jpeg", quality=quality, subsampling=subsampling)
 
 
 def _webp(picture, rng, quality):
-    return _stored(picture, "webp", quality=quality)
+    return _reencode(picture, "webp", quality=quality)
 
 
-def _stored(picture: Image.Image, kind: str, **options) -> Image.Image:
+def _reencode(picture: Image.Image, kind: str, **options) -> Image.Image:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return Image.open(file).convert("RGB")
@@ -251,9 +251,10 @@ _STEPS = {
 
 
 class Snapshots:
-    """Pairs rendered when asked for, of the photographs below the folder `root`.
+    """Source of snapshots of the photographs below `root`, rendered on access.
 
-    Of `count` snapshots of all photographs a split has those of its own ones.
+    `count` is the number of snapshots in all splits together; a split has those of its
+    own photographs.
     """
 
     def __init__(
@@ -272,17 +273,17 @@ class Snapshots:
         self._recipes = [(i, recipe) for i, recipe in drawn if recipe["split"] == split]
         if not self._recipes:
             raise UserError(
-                f"of {count} snapshots of {len(names)} photographs in {root} none is "
-                f"for the split {split!r}: more photographs fill it"
+                f"none of the {count} snapshots of {len(names)} photographs in {root} "
+                f"is in the split {split!r}: add photographs"
             )
         self._originals = rebuilding.OriginalFiles(root, cache_bytes=cache_bytes)
-        self._pairs = Recent(self._render, _KEPT)
+        self._pairs = LruCache(self._render, _CACHED_PAIRS)
 
     def __len__(self) -> int:
         return len(self._recipes)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The pair at `index`: its key and its pixels."""
+        """The record of the pair at `index`."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
@@ -292,22 +293,22 @@ class Snapshots:
 
     @property
     def smallest(self) -> tuple[str, int, int]:
-        """Key, height and width of any crop."""
+        """A name, height and width of the crops, which are all of one size."""
         return "snapshots", SIZE, SIZE
 
     @property
     def window(self) -> int:
-        """How many pairs, used in turn again and again, are rendered but once."""
-        return _KEPT
+        """The number of pairs in the cache."""
+        return _CACHED_PAIRS
 
     def _usable(self, root: pathlib.Path) -> list[str]:
-        """The photographs that are large enough; what is damaged is skipped."""
+        """Lists the photographs that are large enough, without damaged ones."""
         names = []
         for name in folder.find_pictures(root):
             try:
                 small = min(decoding.size(root / name)) < 1.25 * SIZE
             except decoding.BadPictureError as error:
-                logger.warning("Skipping %s: %s", root / name, error)
+                logger.warning("skipping %s: %s", root / name, error)
                 self.skipped.append(name)
                 continue
             if not small:

@@ -1,4 +1,4 @@
-"""Sources by name: `create("folder:photos", "train")` is a sequence of pictures."""
+"""Creates sources from specs: `create("folder:photos", "train")`."""
 
 import pathlib
 import re
@@ -23,22 +23,21 @@ class Source(Protocol):
     """
 
     skipped: list[str]
-    """Names of the files found damaged so far."""
+    """Names of damaged files found so far."""
 
     smallest: tuple[str, int, int] | None
-    """Key, height and width of the smallest picture, where that is known."""
+    """Key, height and width of the smallest picture, or None if unknown."""
 
     window: int | None
-    """How many pictures are best used in turn, where not all of them are."""
+    """How many pictures should be visited together because they are cached, or None."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-# Colour photographs that scikit-image carries. Left out: motorcycle_right (the same
-# scene as motorcycle_left), retina and ihc (an ophthalmoscope's and a microscope's
-# view, where what is sharp is not what a camera would make sharp).
+# Colour photographs in scikit-image, without motorcycle_right (the same scene as
+# motorcycle_left), retina and ihc (not taken by cameras).
 _EMBEDDED = {
     "valid": ("astronaut.png", "chelsea.png", "motorcycle_left.png"),
     "test": ("coffee.png", "hubble_deep_field.jpg", "rocket.jpg"),
@@ -51,24 +50,24 @@ def create(
     *,
     seed: int = 0,
     cache_bytes: int = files.DEFAULT_CACHE_BYTES,
-    least_side: int = 0,
+    min_side: int = 0,
     leaves: int = 512,
     leaves_size: int = 256,
 ) -> Source:
-    """The source that `spec` names, such as `folder:PATH?split=70/15/15`.
+    """Creates the source of a spec such as `folder:PATH?split=70/15/15`.
 
     Args:
-      spec: what to read.
+      spec: see `kdsharp.data`.
       split: `train`, `valid` or `test`.
-      seed: of pictures that are generated; it moves no file between splits.
-      cache_bytes: decoded pictures kept in memory, at most, by each process.
-      least_side: picture files lower or narrower than that are named and left out.
-      leaves: how many pictures `embedded` generates for training.
-      leaves_size: their height and width.
+      seed: seed of generated pictures; the splits do not depend on it.
+      cache_bytes: limit of decoded pictures in memory, per process.
+      min_side: pictures with a shorter side are logged and left out.
+      leaves: number of pictures that `embedded` generates for training.
+      leaves_size: height and width of generated pictures.
     """
     if split not in SPLITS:
         raise choices.unknown("split", split, SPLITS)
-    place, options = _divide(spec)
+    place, options = _split_options(spec)
     scheme = options.get("split")
     kind, _, argument = place.partition(":")
     if kind not in _KINDS or (kind == "embedded" and (argument or scheme)):
@@ -78,20 +77,22 @@ def create(
         )
     if kind != "embedded" and not argument:
         raise UserError(
-            f"the source '{kind}:' names no {_ARGUMENTS[kind]}: write '{kind}:' and "
-            "its name"
+            f"the source '{kind}:' lacks the name of a {_ARGUMENTS[kind]} after the "
+            "colon"
         )
     if scheme is not None:
-        splits.shares(scheme)  # A scheme that cannot be is told before all else.
+        splits.percentages(scheme)  # Raises an error for an invalid scheme.
     if scheme is not None and kind in ("clips", "snapshots"):
         raise UserError(
             f"the source {spec!r} is divided by its photographs; leave out "
             f"'split={scheme}'"
         )
     if "count" in options and kind != "snapshots":
-        raise UserError(f"the source {spec!r} has no count; use 'first=N' to take less")
+        raise UserError(
+            f"the source {spec!r} has no count; use 'first=N' to take fewer"
+        )
     first, short, crop, count = (
-        _whole_number(options, name, spec)
+        _integer_option(options, name, spec)
         for name in ("first", "short", "crop", "count")
     )
     source = _KINDS[kind](
@@ -104,15 +105,15 @@ def create(
         leaves_size=leaves_size,
         count=count,
     )
-    if isinstance(source, files.Files):
-        source.leave_out_smaller(least_side)
+    if isinstance(source, files.PictureFiles):
+        source.drop_smaller(min_side)
     if not (first or short or crop):
         return source
     return subset.Subset(source, first=first, short=short, crop=crop)
 
 
-def _divide(spec: str) -> tuple[str, dict[str, str]]:
-    """A spec without its options, and these; a question mark may be a folder's own."""
+def _split_options(spec: str) -> tuple[str, dict[str, str]]:
+    """Splits a spec into source and options; folder names may contain `?` too."""
     match = re.search(rf"\?(?=(?:{'|'.join(_OPTIONS)})=)", spec)
     if match is None:
         return spec, {}
@@ -120,18 +121,19 @@ def _divide(spec: str) -> tuple[str, dict[str, str]]:
     for name, _, _ in pairs:
         if name not in _OPTIONS:
             raise UserError(
-                f"the source {spec!r} has no option {name!r}: there are "
-                f"{', '.join(_OPTIONS)}, with '&' between them"
+                f"unknown option {name!r} in source {spec!r}; choose one of: "
+                f"{', '.join(_OPTIONS)}"
             )
     return spec[: match.start()], {name: value for name, _, value in pairs}
 
 
-def _whole_number(options: dict[str, str], name: str, spec: str) -> int:
-    """What an option counts; zero where it is not given."""
+def _integer_option(options: dict[str, str], name: str, spec: str) -> int:
+    """The value of an integer option, or 0 if it is not given."""
     value = options.get(name, "0")
     if not value.isdecimal() or (name in options and not int(value)):
         raise UserError(
-            f"the source {spec!r} has {name}={value}: write a whole number from 1 on"
+            f"{name} in source {spec!r} must be a whole number of at least 1, not "
+            f"{value!r}"
         )
     return int(value)
 
@@ -150,7 +152,9 @@ def _embedded(
     del argument, scheme, count
     if split == "train":
         return generated.DeadLeaves(count=leaves, size=leaves_size, seed=seed)
-    return files.Files(skimage.data_dir, _EMBEDDED[split], cache_bytes=cache_bytes)
+    return files.PictureFiles(
+        skimage.data_dir, _EMBEDDED[split], cache_bytes=cache_bytes
+    )
 
 
 def _folder(
@@ -159,7 +163,7 @@ def _folder(
     del generation
     root = pathlib.Path(argument).expanduser()
     names = folder.names_of_split(root, split, scheme)
-    return files.Files(root, names, cache_bytes=cache_bytes)
+    return files.PictureFiles(root, names, cache_bytes=cache_bytes)
 
 
 def _paired(
@@ -174,15 +178,15 @@ def _tfds(
     argument: str, split: str, *, scheme: str | None, cache_bytes: int, **generation
 ) -> Source:
     del generation
-    # Late, since importing tfds takes a second that the other sources need not pay.
+    # Importing tfds takes a second, which other sources do not need.
     from kdsharp.data import prepared
 
-    return prepared.open_data(argument, split, scheme, cache_bytes=cache_bytes)
+    return prepared.open_split(argument, split, scheme, cache_bytes=cache_bytes)
 
 
 def _clips(argument: str, split: str, *, cache_bytes: int, **others) -> Source:
     del others
-    from kdsharp.data.clips import source  # Late, as PyAV is not always installed.
+    from kdsharp.data.clips import source  # PyAV is optional.
 
     return source.Clips(argument, split, cache_bytes=cache_bytes)
 
@@ -197,7 +201,7 @@ def _snapshots(
         argument,
         split,
         count=count or snapshots.COUNT,
-        # What scores are taken on is the same for every training.
+        # Every run is validated on the same snapshots.
         seed=seed if split == "train" else 0,
         cache_bytes=cache_bytes,
     )

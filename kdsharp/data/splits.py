@@ -1,13 +1,12 @@
-"""Which split a picture belongs to: a subfolder decides, or a hash of its name.
+"""Splits into training, validation and test, by subfolder or by a hash of the name.
 
-A scheme says what share of the names each split gets, in percent:
+A scheme gives the percentage of each split:
 
     80/10/10    training, validation, test
-    80/20       training and validation; no picture is kept apart for the test
-    80/20+10    a tenth of all is kept for the test, the rest is divided 80/20
+    80/20       training and validation, no test split
+    80/20+10    10% for testing, the rest divided 80/20
 
-The hash knows a name and nothing else, so that no picture changes sides when others
-join.
+The hash depends on the name alone, so adding pictures never moves one to another split.
 """
 
 import functools
@@ -22,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 DEFAULT = "80/10/10"
 
-# Names under which a folder may keep a split apart; the first is the split's own.
+# The names that the subfolder of each split may have.
 SUBFOLDERS = {
     "train": ("train",),
     "valid": ("valid", "val", "validation"),
     "test": ("test",),
 }
 
-# By which few pictures may be divided, the usual ones first.
+# Schemes to suggest for few pictures, the usual ones first.
 _SCHEMES = (
     "80/20",
     "70/30",
@@ -42,37 +41,36 @@ _SCHEME = re.compile(r"(\d+)/(\d+)(?:/(\d+)|\+(\d+))?", re.ASCII)
 
 
 @functools.cache
-def shares(scheme: str) -> tuple[int, int, int]:
-    """Percent of the names that training, validation and test get."""
+def percentages(scheme: str) -> tuple[int, int, int]:
+    """Parses a scheme into the percentages of training, validation and test."""
     match = _SCHEME.fullmatch(scheme)
     parts = [int(part or 0) for part in match.groups()] if match else [0, 0, 0, 0]
-    train, valid, test, apart = parts
-    if train + valid + test != 100 or not train or not valid or apart >= 100:
+    train, valid, test, reserved = parts
+    if train + valid + test != 100 or not train or not valid or reserved >= 100:
         raise UserError(
-            f"there is no way to split by {scheme!r}: write percents that make 100, "
-            "such as 80/10/10, 80/20 or 80/20+10"
+            f"invalid split {scheme!r}: write percentages that sum to 100, such as "
+            "80/10/10, 80/20 or 80/20+10"
         )
-    if apart:
-        train = round(train * (100 - apart) / 100)
-        valid, test = 100 - apart - train, apart
+    if reserved:
+        train = round(train * (100 - reserved) / 100)
+        valid, test = 100 - reserved - train, reserved
     return train, valid, test
 
 
 def hashed_split(name: str, scheme: str = DEFAULT) -> str:
-    """The split that the name alone decides."""
-    train, valid, _ = shares(scheme)
+    """The split of a picture by the hash of its name."""
+    train, valid, _ = percentages(scheme)
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    # Modulo a power of two would do no better: 2**64 is far beyond any bias.
     number = int.from_bytes(digest[:8], "big")
-    # Of two digits, the last comes first: it alone tells the tenth.
+    # The last digit is the more significant one, so that it alone decides the tenth.
     place = 10 * (number % 10) + number // 10 % 10
     if place < train:
         return "train"
     return "valid" if place < train + valid else "test"
 
 
-def own_subfolders(exists: Callable[[str], bool]) -> dict[str, str]:
-    """The subfolder of each split that has one."""
+def find_subfolders(exists: Callable[[str], bool]) -> dict[str, str]:
+    """Finds the subfolder of each split that has one."""
     return {
         split: name
         for split, names in SUBFOLDERS.items()
@@ -81,8 +79,8 @@ def own_subfolders(exists: Callable[[str], bool]) -> dict[str, str]:
     }
 
 
-def top(name: str) -> str:
-    """The subfolder that a relative name begins with, or the name."""
+def top_folder(name: str) -> str:
+    """The first component of a relative path."""
     return name.split("/", 1)[0]
 
 
@@ -90,68 +88,80 @@ def choose(
     names: Iterable[str],
     split: str,
     *,
-    own: dict[str, str],
+    subfolders: dict[str, str],
     scheme: str | None,
     where: object,
     group: Callable[[str], str] = str,
 ) -> list[str]:
-    """Those of the names that are in the split, in their order.
+    """Selects the names that are in the split, in their order.
 
-    Where training and validation both have a subfolder, subfolders decide. Otherwise
-    a split's own subfolder is taken as it is and a hash decides over the other names.
-    A test that is nowhere is the validation once more, with a warning.
+    If training and validation both have a subfolder, subfolders define the splits.
+    Otherwise a split's own subfolder is used as it is, and a hash decides for the other
+    names. Without a test split, the validation split is used, with a warning.
 
     Args:
-      names: relative to the place that holds the pictures.
+      names: relative paths of all pictures.
       split: `train`, `valid` or `test`.
-      own: the subfolder of each split that has one.
-      scheme: how to divide; the default may be overruled by subfolders, another not.
-      where: the place, for messages.
-      group: what of a name is hashed; what it has in common keeps pictures together.
+      subfolders: the subfolder of each split that has one.
+      scheme: the percentages, or None for the default. A given scheme is an error where
+        subfolders define the splits.
+      where: the location of the pictures, for messages. group: the part of a name that
+      is hashed; pictures with equal groups stay together.
     """
     names = list(names)
-    by_folder = "train" in own and "valid" in own
+    by_folder = "train" in subfolders and "valid" in subfolders
     if by_folder and scheme is not None:
         raise UserError(
-            f"{where} is divided by its own {own['train']}/ and {own['valid']}/: leave "
-            f"out '?split={scheme}'"
+            f"{where} is already divided into {subfolders['train']}/ and "
+            f"{subfolders['valid']}/: leave out '?split={scheme}'"
         )
     scheme = scheme or DEFAULT
-    untested = by_folder or not shares(scheme)[2]
-    if split == "test" and "test" not in own and untested:
+    untested = by_folder or not percentages(scheme)[2]
+    if split == "test" and "test" not in subfolders and untested:
         split = "valid"
         logger.warning(
-            "%s keeps no pictures apart for the test: the scores are on those of the "
-            "validation, which also chose the best step",
+            "%s has no test split: scores are on the validation split, which also "
+            "chose the best checkpoint",
             where,
         )
     if by_folder:
-        chosen = [name for name in names if top(name) == own[split]]
+        chosen = [name for name in names if top_folder(name) == subfolders[split]]
     else:
-        chosen = [name for name in names if _side(name, own, scheme, group) == split]
+        chosen = [
+            name
+            for name in names
+            if _split_of(name, subfolders, scheme, group) == split
+        ]
     if not chosen:
         raise UserError(
-            f"{where} holds {len(names)} pictures but none for the split {split!r}: "
-            + _advice(names, split, own, group)
+            f"{where} holds {len(names)} pictures but none in the split {split!r}: "
+            + _advice(names, split, subfolders, group)
         )
     return chosen
 
 
 def _advice(
-    names: list[str], split: str, own: dict[str, str], group: Callable[[str], str]
+    names: list[str],
+    split: str,
+    subfolders: dict[str, str],
+    group: Callable[[str], str],
 ) -> str:
-    """What gives that split pictures, and leaves some to the others."""
-    if split in own:
-        return f"put some into {own[split]}/"
-    if own:
-        missing = " and ".join(f"{s}/" for s in ("train", "valid") if s not in own)
+    """Suggests how to give the split pictures, with some left for the others."""
+    if split in subfolders:
+        return f"put some into {subfolders[split]}/"
+    if subfolders:
+        missing = " and ".join(
+            f"{s}/" for s in ("train", "valid") if s not in subfolders
+        )
         return f"put some into {missing}"
     if len(names) < 2:
         return "add pictures"
     for scheme in _SCHEMES:
-        sides = {_side(name, own, scheme, group) for name in names}
-        wanted = {"train", "valid", "test"} if shares(scheme)[2] else {"train", "valid"}
-        if sides == wanted:
+        sides = {_split_of(name, subfolders, scheme, group) for name in names}
+        expected = (
+            {"train", "valid", "test"} if percentages(scheme)[2] else {"train", "valid"}
+        )
+        if sides == expected:
             return (
                 f"write '?split={scheme}' after the source, which gives each split "
                 "some, or put them into subfolders train/ and valid/"
@@ -159,12 +169,12 @@ def _advice(
     return "put them into subfolders train/ and valid/, some into each"
 
 
-def _side(
-    name: str, own: dict[str, str], scheme: str, group: Callable[[str], str]
+def _split_of(
+    name: str, subfolders: dict[str, str], scheme: str, group: Callable[[str], str]
 ) -> str:
     for split in ("valid", "test"):
-        if split in own and top(name) == own[split]:
+        if split in subfolders and top_folder(name) == subfolders[split]:
             return split
     side = hashed_split(group(name), scheme)
-    # A split that has its own subfolder takes nothing from elsewhere.
-    return "train" if side in own else side
+    # A split with a subfolder takes no pictures from elsewhere.
+    return "train" if side in subfolders else side

@@ -1,4 +1,4 @@
-"""Less of a source: its first pictures, each reduced, and of each its middle."""
+"""Subsets of a source: the first pictures, downscaled and centre-cropped."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from PIL import Image
 
 
 class Subset:
-    """The first `first` pictures, each as its middle of `crop` by `crop` pixels.
+    """The first `first` pictures of a source, downscaled and centre-cropped.
 
-    Before that each is reduced until its shorter side has `short` pixels. Zero takes
-    all; a picture that is smaller already stays as it is.
+    Pictures are downscaled to `short` pixels on the shorter side, then cropped to
+    `crop` by `crop` pixels. 0 disables each; smaller pictures stay as they are.
     """
 
     def __init__(self, source, *, first: int = 0, short: int = 0, crop: int = 0):
@@ -23,12 +23,12 @@ class Subset:
         return self._count
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The part of the picture at `index`."""
+        """The record at `index`, with its pictures downscaled and cropped."""
         if not -self._count <= index < self._count:
             raise IndexError(index)
         record = self._source[index % self._count]
         return {
-            name: self._middle(self._reduced(value))
+            name: self._center_crop(self._downscale(value))
             if isinstance(value, np.ndarray)
             else value
             for name, value in record.items()
@@ -36,17 +36,17 @@ class Subset:
 
     @property
     def skipped(self) -> list[str]:
-        """Names of the files found damaged so far."""
+        """Names of damaged files found so far."""
         return self._source.skipped
 
     @property
     def window(self) -> int | None:
-        """How many pictures are best used in turn; None for all of them."""
+        """That of the source."""
         return self._source.window
 
     @property
     def smallest(self) -> tuple[str, int, int] | None:
-        """Key, height and width of the smallest picture, unless it may be left out."""
+        """Key, height and width of the smallest picture, or None if unknown."""
         if self._count < len(self._source) or self._source.smallest is None:
             return None
         key, height, width = self._source.smallest
@@ -55,16 +55,16 @@ class Subset:
         return key, min(height, crop), min(width, crop)
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a picture once it is reduced."""
+        """Height and width of a picture after downscaling."""
         shorter = min(height, width)
         if not self._short or shorter <= self._short:
             return height, width
-        # In whole numbers: the shorter side comes out as it was asked for.
+        # Integer arithmetic, so that the shorter side is exactly `short`.
         return tuple(
             (side * self._short + shorter // 2) // shorter for side in (height, width)
         )
 
-    def _reduced(self, picture: np.ndarray) -> np.ndarray:
+    def _downscale(self, picture: np.ndarray) -> np.ndarray:
         height, width = self._size(*picture.shape[:2])
         if (height, width) == picture.shape[:2]:
             return picture
@@ -73,7 +73,7 @@ class Subset:
         )
         return np.asarray(resized)
 
-    def _middle(self, picture: np.ndarray) -> np.ndarray:
+    def _center_crop(self, picture: np.ndarray) -> np.ndarray:
         if not self._crop:
             return picture
         height, width = (min(side, self._crop) for side in picture.shape[:2])

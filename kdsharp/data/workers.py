@@ -1,4 +1,4 @@
-"""Processes that prepare data side by side, and end with the one that began them."""
+"""Worker processes that prepare data, and end with their parent process."""
 
 import contextlib
 import multiprocessing
@@ -20,18 +20,17 @@ Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
-def only_one(folder: pathlib.Path, what: pathlib.Path | None = None) -> Iterator[None]:
-    """Holds a folder, which no other process may hold at the same time.
-
-    Messages call it `what`.
-    """
+def exclusive_folder(
+    folder: pathlib.Path, what: pathlib.Path | None = None
+) -> Iterator[None]:
+    """Locks a folder against other processes; messages call it `what`."""
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locks.exclusive(folder / "lock"))
         except locks.LockedError as error:
             raise UserError(
-                f"another process prepares {what or folder}: wait until it is done"
+                f"another process is preparing {what or folder}: wait until it is done"
             ) from error
         yield
 
@@ -39,16 +38,16 @@ def only_one(folder: pathlib.Path, what: pathlib.Path | None = None) -> Iterator
 def run(
     work: Callable[[Job], Result], jobs: Sequence[Job], processes: int
 ) -> Iterator[Result]:
-    """Yields what `work` returns for each job, as it ends, in any order."""
+    """Yields the results of `work(job)` in order of completion."""
     if min(processes, len(jobs)) <= 1:
         yield from map(work, jobs)
         return
-    # A worker ends when this end of the pipe is closed, if only by SIGKILL.
+    # Workers exit when this end of the pipe is closed, even by SIGKILL.
     theirs, ours = multiprocessing.Pipe(duplex=False)
     pool = futures.ProcessPoolExecutor(
         min(processes, len(jobs)),
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_depend_on,
+        initializer=_exit_with,
         initargs=(theirs,),
     )
     try:
@@ -59,8 +58,8 @@ def run(
         pool.shutdown()
     except process.BrokenProcessPool as error:
         raise UserError(
-            "a process that prepared data was ended, perhaps for lack of memory: run "
-            "the same command again with fewer --processes; what is done is kept"
+            "a worker process was killed, perhaps for lack of memory: run the same "
+            "command again with fewer --processes; finished work is kept"
         ) from error
     finally:
         ours.close()
@@ -69,7 +68,7 @@ def run(
 
 @contextlib.contextmanager
 def _no_ctrl_c() -> Iterator[None]:
-    """Processes that start meanwhile never see Ctrl-C; this one sees it afterwards."""
+    """Blocks Ctrl-C for child processes started within; here it is only delayed."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -77,8 +76,8 @@ def _no_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _depend_on(parent: connection.Connection) -> None:
-    """Lets this process end with the one that holds the pipe's other end."""
+def _exit_with(parent: connection.Connection) -> None:
+    """Ends this process as soon as the other end of the pipe is closed."""
 
     def wait():
         parent.poll(None)

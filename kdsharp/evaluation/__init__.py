@@ -1,1 +1,1 @@
-"""Honest numbers: tables of quality, of speed, and the pictures that go with them."""
+"""Evaluation: quality, speed and video calls, with tables and plots."""

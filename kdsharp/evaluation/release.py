@@ -1,14 +1,14 @@
-"""Makes trained weights one of those that ship, with every score measured here.
+"""Adds trained weights to those that ship, with freshly measured scores.
 
     python -m kdsharp.evaluation.release runs/rt-s-call --benchmarks BENCHMARKS \\
         --photographs VALID --data "BSDS500: 380 photographs" --hardware "2 cores"
     python -m kdsharp.evaluation.release elsewhere/rt-s.safetensors \\
         --name rt-s-call --facts FACTS.json --benchmarks BENCHMARKS --photographs VALID
 
-BENCHMARKS holds the folders Set5 and Set14, VALID the photographs that chose the step.
-The weights are a finished run of `configs/zoo`, or a file with its card beside it that
-another program wrote. What such a card has wrong or lacks, FACTS corrects: a JSON
-object laid over the card, in which null takes an entry out.
+BENCHMARKS holds the folders Set5 and Set14, VALID the validation photographs of the
+run. The weights are a finished run of `configs/zoo`, or a file with a card from another
+program. FACTS corrects and completes the card: it is a JSON object that is merged into
+the card; null removes an entry.
 """
 
 import argparse
@@ -28,19 +28,19 @@ from kdsharp.weights import store
 _ZOO = Path(store.__file__).parent / "zoo"
 _SOURCE = "folder:BSDS500"
 _CALL = "video_call"
-# Recipes of networks other than DnCNN by what the name ends in.
+# Configs of networks other than DnCNN by the last part of the name.
 _CONFIGS = {"call": "calls", "photo": "photographs"}
-# Blur, rows and columns that are cut off after it, and how cards call that.
+# Degradation, shift (see `cases.of_sharp`), and the name on cards.
 _PUBLISHED = (
     ("bicubic:2", 0, "luma, border of 2"),
     ("bicubic:2,exact=1", 0, "the same, enlarged without rounding as published"),
     ("bicubic:2", 1, "the same, the blur's grid off by one"),
 )
 _BORDER = 2
-# Of the validation, where a recipe does not say.
+# Validation settings, unless the recipe has them.
 _SIZE, _PICTURES = 256, 20
-# In dB; of no difference at all a card holds no infinity.
-_SAME = 100.0
+# The limit of PSNR in dB, since cards cannot hold infinity.
+_MAX_PSNR = 100.0
 
 
 def release(
@@ -51,23 +51,23 @@ def release(
     zoo: Path = _ZOO,
     name: str = "",
     facts: dict | None = None,
-    **told: str,
+    **overrides: str,
 ) -> Path:
-    """Returns the file in `zoo`, its card with every score.
+    """Writes weights to `zoo`, with all scores on their card; returns the file.
 
-    `trained` is a run's folder or a file of weights. They ship as `name`, or as what
-    their card calls them. What the card has from training stays, but for where files
-    lay; `facts` are laid over it, and then `told`.
+    `trained` is the folder of a run or a file of weights. They are released as `name`,
+    or as named on their card. The card from training is kept, without local paths;
+    `facts` and then `overrides` are merged into it.
     """
     weights = store.load(str(trained))
     card = weights.card
     card["name"] = name or card["name"]
     if "recipe" in card:
-        _leave_out_places(card["recipe"], card["name"])
-    _lay_over(card, facts or {})
+        _remove_paths(card["recipe"], card["name"])
+    _merge(card, facts or {})
     card |= {"command": _command(card)}
-    card |= {key: value for key, value in told.items() if value}
-    # Of what nothing here measures, such as video, facts may tell scores.
+    card |= {key: value for key, value in overrides.items() if value}
+    # Scores that are not measured here, such as of video, may come from facts.
     told_scores = (facts or {}).get("scores", {})
     card["scores"] = _scores(weights, benchmarks, photographs) | told_scores
     file = zoo / f"{card['name']}.safetensors"
@@ -76,18 +76,20 @@ def release(
 
 
 def read_facts(path: Path) -> dict:
-    """Returns the JSON object of a file."""
+    """Reads a JSON object from a file."""
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is no JSON file that can be read") from error
+        raise UserError(f"{path} is not a readable JSON file") from error
     if not isinstance(facts, dict):
-        raise UserError(f"{path} holds no JSON object, as {{'steps': 1000}} is one")
+        raise UserError(
+            f"{path} does not hold a JSON object, such as {{'steps': 1000}}"
+        )
     return facts
 
 
-def _leave_out_places(recipe: dict, name: str) -> None:
-    """Names things in a recipe as a stranger can find them."""
+def _remove_paths(recipe: dict, name: str) -> None:
+    """Replaces local paths in a recipe by public names."""
     recipe["name"] = name
     kind, _, _ = recipe["data"]["source"].partition(":")
     recipe["data"]["source"] = _SOURCE if kind == "folder" else f"{kind}:{kind.upper()}"
@@ -100,18 +102,18 @@ def _name_of(weights: str) -> str:
     return Path(weights).name.removesuffix(".safetensors")
 
 
-def _lay_over(card: dict, facts: dict) -> None:
+def _merge(card: dict, facts: dict) -> None:
     for entry, value in facts.items():
         if value is None:
             card.pop(entry, None)
         elif isinstance(value, dict) and isinstance(card.get(entry), dict):
-            _lay_over(card[entry], value)
+            _merge(card[entry], value)
         else:
             card[entry] = value
 
 
 def _command(card: dict) -> str:
-    """Returns what runs the recipe of these weights."""
+    """The command that trains these weights."""
     name = card["name"]
     network, _, task = name.rpartition("-")
     config = "dncnn" if network.startswith("dncnn") else _CONFIGS.get(task, "real_time")
@@ -124,16 +126,16 @@ def _command(card: dict) -> str:
 
 def _scores(weights: store.Weights, benchmarks: Path, photographs: Path) -> dict:
     network = restorers.of_weights(weights, weights.card["name"])
-    validated = _validated(weights, photographs)
+    validated = _validation_scores(weights, photographs)
     if weights.card["degradation"].startswith(_CALL):
-        tests = _of_calls(network, benchmarks, photographs)
-        validated = _without_means_of_infinities(validated)
+        tests = _call_scores(network, benchmarks, photographs)
+        validated = _drop_infinite_means(validated)
         return {**tests, "validation (a tenth sharp already)": validated}
-    return {**_published(network, benchmarks), "validation": validated}
+    return {**_published_scores(network, benchmarks), "validation": validated}
 
 
-def _validated(weights: store.Weights, photographs: Path) -> dict:
-    """Returns what training measured after every epoch, in float32."""
+def _validation_scores(weights: store.Weights, photographs: Path) -> dict:
+    """Computes the scores that training measured after every epoch, in float32."""
     card = weights.card
     recipe = card.get("recipe", {})
     grid_shift = recipe.get("data", {}).get("grid_shift", 0)
@@ -156,68 +158,68 @@ def _validated(weights: store.Weights, photographs: Path) -> dict:
     return {"input": validate.input, "network": validate(weights.variables)}
 
 
-def _published(network: restorers.PictureRestorer, benchmarks: Path) -> dict:
-    """Returns the scores that compare with published ones, and off the blur's grid."""
-    found = {}
+def _published_scores(network: restorers.PictureRestorer, benchmarks: Path) -> dict:
+    """Scores by published protocols, and with a shifted grid of the blur."""
+    scores = {}
     for test in ("Set5", "Set14"):
-        for spec, shift, told in _PUBLISHED:
+        for spec, shift, protocol in _PUBLISHED:
             blur = degradations.create(spec)
-            judged_by = cases.of_sharp(benchmarks / test, blur, shift=shift)
-            means = _means(network, judged_by, "luma", _BORDER)
-            found[f"{test} ({told})"] = means
-    return found
+            test_cases = cases.of_sharp(benchmarks / test, blur, shift=shift)
+            means = _means(network, test_cases, "luma", _BORDER)
+            scores[f"{test} ({protocol})"] = means
+    return scores
 
 
-def _of_calls(
+def _call_scores(
     network: restorers.PictureRestorer, benchmarks: Path, photographs: Path
 ) -> dict[str, dict]:
-    """Returns the gains on what calls do, and how far sharp pictures stay the same."""
-    found = {}
+    """Scores on degraded calls, and the PSNR of sharp pictures to themselves."""
+    scores = {}
     degrade = degradations.create(_CALL)
     for tested in (benchmarks / "Set14", photographs):
-        judged_by = cases.of_sharp(tested, degrade)
-        told = tested.name
+        test_cases = cases.of_sharp(tested, degrade)
+        label = tested.name
         if tested == photographs:
-            told = f"{len(judged_by.whole)} photographs of the validation"
+            label = f"{len(test_cases.usable)} photographs of the validation"
         for protocol in ("luma", "rgb"):
-            means = _means(network, judged_by, protocol, 0)
-            found[f"{told} ({_CALL}, {protocol})"] = means
-    kept = [
-        _to_itself(network, case.load().sharp)
+            means = _means(network, test_cases, protocol, 0)
+            scores[f"{label} ({_CALL}, {protocol})"] = means
+    psnrs = [
+        _psnr_to_itself(network, case.load().sharp)
         for tested in (benchmarks / "Set5", benchmarks / "Set14", photographs)
-        for case in cases.of_sharp(tested, degrade).whole
+        for case in cases.of_sharp(tested, degrade).usable
     ]
-    found[f"{len(kept)} sharp pictures, how far they stay what they are (RGB)"] = {
-        "worst": round(min(kept), 2),
-        "mean": round(float(np.mean(kept)), 2),
+    scores[f"{len(psnrs)} sharp pictures, how far they stay what they are (RGB)"] = {
+        "worst": round(min(psnrs), 2),
+        "mean": round(float(np.mean(psnrs)), 2),
     }
-    return found
+    return scores
 
 
 def _means(
     network: restorers.PictureRestorer,
-    judged_by: cases.Cases,
+    test_cases: cases.Cases,
     protocol: str,
     shave: int,
 ) -> dict[str, dict[str, float]]:
-    found = comparison.evaluate(judged_by, [network], protocol=protocol, shave=shave)
+    found = comparison.evaluate(test_cases, [network], protocol=protocol, shave=shave)
     rows = {row.name: row.means for row in found.rows}
     return {
-        told: {
+        label: {
             "psnr": round(rows[row]["psnr"].mean, 2),
             "ssim": round(rows[row]["ssim"].mean, 4),
         }
-        for told, row in (("input", INPUT), ("network", network.name))
+        for label, row in (("input", INPUT), ("network", network.name))
     }
 
 
-def _to_itself(network: restorers.PictureRestorer, sharp) -> float:
-    """Returns the PSNR of what a network makes of a sharp picture, to that picture."""
+def _psnr_to_itself(network: restorers.PictureRestorer, sharp) -> float:
+    """The PSNR of a restored sharp picture to itself."""
     psnr = scoring.scores(network.restore(sharp), sharp, names=("psnr",))["psnr"]
-    return min(psnr, _SAME)
+    return min(psnr, _MAX_PSNR)
 
 
-def _without_means_of_infinities(validated: dict) -> dict:
+def _drop_infinite_means(validated: dict) -> dict:
     return {
         row: {name: value for name, value in scores.items() if name in ("mae", "ssim")}
         for row, scores in validated.items()

@@ -1,4 +1,4 @@
-"""Pictures side by side: what went in, what each network made of it, what was lost."""
+"""Sheets of pictures side by side, and the choice of crops to show."""
 
 from collections.abc import Mapping
 
@@ -14,9 +14,9 @@ def grid(
     rows: list[Mapping[str, np.ndarray]],
     notes: list[Mapping[str, str]] | None = None,
 ) -> Image.Image:
-    """Returns a row a picture and a captioned column a name; pixels in [0, 1].
+    """Draws rows of pictures, pixels in [0, 1], with a captioned column per name.
 
-    A note stands below its picture.
+    Notes are drawn below their pictures.
     """
     names = list(rows[0])
     size = max(side for row in rows for x in row.values() for side in x.shape[:2])
@@ -31,28 +31,28 @@ def grid(
     font = ImageFont.load_default(_FONT_SIZE)
     for column, name in enumerate(names):
         left = _MARGIN + cell * column
-        draw.text((left, 1), _fitting(name, font, size), fill="black", font=font)
+        draw.text((left, 1), _shorten(name, font, size), fill="black", font=font)
         for line, row in enumerate(rows):
             top = _CAPTION + line_height * line
             sheet.paste(_to_image(row[name]), (left, top))
             note = notes[line].get(name) if notes else None
             if note:
-                note = _fitting(note, font, size)
+                note = _shorten(note, font, size)
                 draw.text((left, top + size + 1), note, fill="black", font=font)
     return sheet
 
 
-def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Returns the text, without its middle if it is wider than that."""
-    kept = text
-    while font.getlength(kept) > width and len(kept) > 1:
-        half = (len(kept) - 2) // 2
-        kept = f"{text[: len(kept) - 2 - half]}…{text[len(text) - half :]}"
-    return kept
+def _shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """Shortens a text in the middle to at most `width` pixels."""
+    shortened = text
+    while font.getlength(shortened) > width and len(shortened) > 1:
+        half = (len(shortened) - 2) // 2
+        shortened = f"{text[: len(shortened) - 2 - half]}…{text[len(text) - half :]}"
+    return shortened
 
 
 def busiest_crop(picture: np.ndarray, size: int) -> tuple[slice, slice]:
-    """Returns the square in which neighbouring pixels differ most."""
+    """Finds the square with the largest differences between neighbouring pixels."""
     grey = picture.mean(axis=-1)
     change = np.zeros_like(grey)
     change[1:] += np.abs(np.diff(grey, axis=0))
@@ -61,7 +61,7 @@ def busiest_crop(picture: np.ndarray, size: int) -> tuple[slice, slice]:
 
 
 def fullest_crop(amount: np.ndarray, size: int) -> tuple[slice, slice]:
-    """Returns the square in which a map of amounts holds most."""
+    """Finds the square with the largest sum of a map."""
     total = np.pad(amount.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
     size = min(size, *amount.shape)
     sums = (

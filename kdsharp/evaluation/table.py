@@ -1,4 +1,4 @@
-"""Scores of several networks on the same pictures, as rows that a person reads."""
+"""The score table of a run's report: several networks on the same pictures."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -26,9 +26,9 @@ def score(
     channels: int = 3,
     seed: int = 0,
 ) -> list[Scores]:
-    """Returns, picture by picture, the scores of the input and of each restorer.
+    """Scores the input and each restorer on each record of a source.
 
-    A record is a source's; a restorer maps blurred pixels to restored ones.
+    A restorer maps blurred pixels to restored ones.
     """
     rows = []
     for index, record in enumerate(records):
@@ -42,13 +42,14 @@ def score(
 def blur(
     record: dict[str, Any], degrade: Degradation, *, channels: int, seed: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns a source's record as a sharp and a blurred batch of one.
+    """Converts a record to a sharp and a blurred batch of one.
 
-    What is blurred here is cut to a multiple of the degradation's factor first.
+    Records without a blurred picture are cropped to a multiple of the degradation's
+    factor, then blurred.
     """
     factor = 1 if "blurred" in record else degrade.factor
     batch = {
-        name: cases.cut_to_multiple(value, factor)[None]
+        name: cases.crop_to_multiple(value, factor)[None]
         for name, value in record.items()
         if isinstance(value, np.ndarray)
     }
@@ -57,7 +58,7 @@ def blur(
 
 
 def means(rows: list[Scores]) -> Scores:
-    """Returns the mean scores over the pictures."""
+    """Averages scores over pictures."""
     return {
         name: {
             metric: float(np.mean([row[name][metric] for row in rows]))
@@ -68,7 +69,7 @@ def means(rows: list[Scores]) -> Scores:
 
 
 def markdown(scores: Scores, parameters: Mapping[str, int]) -> str:
-    """Returns the table, the gain over the input in its last column."""
+    """Formats the table, with the gain over the input in the last column."""
     base = scores[INPUT]["psnr"]
     lines = [["", "parameters", "PSNR, dB", "SSIM", "MSE", "gain, dB"]]
     for name, values in scores.items():

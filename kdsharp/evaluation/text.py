@@ -1,10 +1,13 @@
-"""Tables that a person and Markdown read alike."""
+"""Formats Markdown tables that are aligned in plain text, too."""
 
 from collections.abc import Sequence
 
 
 def table(lines: Sequence[Sequence[str]], *, words: int = 1) -> str:
-    """Returns lines of cells, the first the head; after `words` columns, numbers."""
+    """Formats lines of cells, the first of which is the header.
+
+    The first `words` columns are left-aligned, all others right-aligned.
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = [
         "-" * width if at < words else "-" * (width - 1) + ":"

@@ -1,5 +1,4 @@
-"""The gains of a network with a context, computed in NumPy so that JAX is not
-needed."""
+"""The gains of a network with a context, computed in NumPy, without JAX."""
 
 from collections.abc import Callable
 

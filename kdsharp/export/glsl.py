@@ -107,8 +107,7 @@ def _heading(network: TrainedNetwork, range_: str, strength: float) -> str:
 
 
 def _fold(name: str, black: float, span: float) -> _Pass:
-    """Packs each 2x2 square of pixels into one; the picture is mirrored beyond its
-    edge."""
+    """Packs each 2x2 square of pixels into one; edges are mirrored."""
     lines = [
         "ivec2 size = ivec2(LUMA_size + 0.5);",
         "vec2 halves = vec2((size + 1) / 2);",

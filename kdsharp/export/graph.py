@@ -235,8 +235,7 @@ class Graph:
     def transposed_convolution(
         self, x: Value, params: dict, *, padding: int, name: str
     ) -> Value:
-        """Adds a Flax transposed convolution of stride 2; `padding` is as in
-        PyTorch."""
+        """Adds a Flax transposed convolution of stride 2; pads as PyTorch does."""
         # Flax convolves the dilated input, so its kernel is rotated by 180 degrees.
         kernel = np.asarray(params["kernel"], np.float32)[::-1, ::-1]
         size = kernel.shape[0]
@@ -288,8 +287,7 @@ class Graph:
         )
 
     def per_channel(self, values: Sequence[float]) -> Value:
-        """Adds a constant with one value per channel, to add to or multiply pictures
-        by."""
+        """Adds a constant with one value per channel."""
         return self.constant(np.float32(values).reshape(1, -1, 1, 1), "channels")
 
     def _pad_mirrored(self, x: Value, axis: int, size: Size, wanted: Size) -> Value:

@@ -5,8 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Levels:
-    """The integers that stand for 0 (black) and 1 (white), and the largest valid
-    one."""
+    """The integers for 0 (black) and 1 (white), and the largest valid one."""
 
     black: int
     white: int

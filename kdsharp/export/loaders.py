@@ -12,7 +12,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def load_onnx(path: Path) -> tuple[Run, str]:
-    """Loads an ONNX file; returns a function and the name of the runtime."""
+    """Loads an ONNX file; returns (function, runtime name)."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return (
@@ -22,8 +22,7 @@ def load_onnx(path: Path) -> tuple[Run, str]:
 
 
 def load_openvino(path: Path) -> tuple[Run, str]:
-    """Loads an OpenVINO or ONNX file; returns a function and the name of the
-    runtime."""
+    """Loads an OpenVINO or ONNX file; returns (function, runtime name)."""
     (openvino,) = optional.require("openvino", purpose="running an OpenVINO file")
     # By default it computes in bfloat16 where the processor supports it.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -33,7 +32,7 @@ def load_openvino(path: Path) -> tuple[Run, str]:
 
 
 def load_stablehlo(path: Path) -> tuple[Run, str]:
-    """Loads a StableHLO archive; returns a function and the name of the runtime."""
+    """Loads a StableHLO archive; returns (function, runtime name)."""
     import jax
 
     from kdsharp.export import stablehlo

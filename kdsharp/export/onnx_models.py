@@ -63,8 +63,7 @@ def batch_model(
 def calibration_model(
     network: TrainedNetwork,
 ) -> tuple[onnx.ModelProto, dict[str, Value]]:
-    """Builds a graph that also outputs every value to be calibrated, and their
-    names."""
+    """Builds a graph with every value to be calibrated as an output."""
     graph = Graph()
     model = _batch_model(graph, network, "float")
     for value in dict.fromkeys(graph.watched.values()):

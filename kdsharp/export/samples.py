@@ -1,5 +1,4 @@
-"""Pairs of sharp and degraded pictures, to calibrate and score exported networks
-with."""
+"""Sharp and degraded pictures, for calibrating and scoring exported networks."""
 
 import dataclasses
 import functools
@@ -30,8 +29,7 @@ _MAX_PICTURES = 64
 
 @dataclasses.dataclass(frozen=True)
 class SamplePair:
-    """A sharp picture in [0, 1] with the network's channels, and its degraded
-    version."""
+    """A sharp picture in [0, 1] and its degraded version."""
 
     sharp: Float[np.ndarray, "1 h w c"]
     blurred: Float[np.ndarray, "1 h w c"]

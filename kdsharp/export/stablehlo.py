@@ -23,8 +23,7 @@ _PROGRAM, _PORTABLE, _CARD = "program.bin", "program.mlir", "card.json"
 
 
 def archive(network: TrainedNetwork, interface: str, dtype: str) -> bytes:
-    """Exports the network for any batch size, height and width, as bytes of the
-    file."""
+    """Exports the network for any batch size, height and width."""
     symbols = export.symbolic_shape("batch, height, width")
     pixels = np.uint8 if interface == "uint8" else np.float32
     shape = jax.ShapeDtypeStruct((*symbols, network.model.channels), pixels)

@@ -1,16 +1,16 @@
-"""Flax networks, one family a file; `create(name, **arguments)` builds one.
+"""Flax networks, one family per file; `create(name, **arguments)` builds one.
 
 A module maps blurred pixels `[batch, height, width, channels]` to a residual of the
-same shape; `restore` adds it to the pixels. It clips nothing, contains the constants it
-needs, and takes any height and width. In training, networks with batch norm return new
+same shape; `restore` adds it to the pixels. Modules do not clip, contain the constants
+they need, and take any height and width. In training, networks with batch norm update
 `batch_stats`, and those with dropout need a key named `dropout`, the same on every
 device.
 
-To add a network, write a file with its module and its `Family`, the record of what the
-rest of the project has to know of it, and enter the file in `_FILES`.
+To add a network, write a file with its module and its `Family`, the record of its
+properties, and add the file to `_FILES`.
 
-`vgg` is no network that restores: a loss compares its features. `identity.begin`
-changes the first weights of a network so that it returns its input.
+`vgg` does not restore; a perceptual loss compares its features. `identity.initialise`
+changes the initial weights of a network so that it returns its input.
 """
 
 import importlib
@@ -25,7 +25,7 @@ from kdsharp.models.restoring import restore
 
 __all__ = ["FAMILIES", "create", "find", "receptive_field", "restore"]
 
-# The files that networks are in, each with a table `FAMILIES` of its own.
+# The files of the networks, each with a table `FAMILIES`.
 _FILES = (
     "dncnn",
     "plain_cnn",
@@ -40,12 +40,12 @@ FAMILIES: dict[str, Family] = {}
 for _file in _FILES:
     FAMILIES |= importlib.import_module(f"{__name__}.{_file}").FAMILIES
 
-# Arguments that every Flax module has and that no config sets.
+# Arguments of every Flax module, which configs cannot set.
 _FLAX_ARGUMENTS = frozenset({"parent", "name"})
 
 
 def create(name: str, **arguments) -> nn.Module:
-    """Build the network of that name with those arguments."""
+    """Builds the network of that name; raises an error for unknown arguments."""
     module = find(name).module
     known = [
         a for a in inspect.signature(module).parameters if a not in _FLAX_ARGUMENTS
@@ -60,7 +60,7 @@ def create(name: str, **arguments) -> nn.Module:
 
 
 def find(name: str) -> Family:
-    """The family of that name."""
+    """Looks up a family by name; raises an error if it is unknown."""
     if name not in FAMILIES:
         raise choices.unknown("model", name, FAMILIES)
     return FAMILIES[name]

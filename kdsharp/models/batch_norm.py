@@ -1,8 +1,8 @@
-"""Batch norm whose gradient reads little: training it is a matter of memory.
+"""Batch norm with a custom gradient that saves memory traffic.
 
 Ioffe, Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
-Internal Covariate Shift", ICML 2015. The forward pass keeps its input alone, in the
-precision that it came in; the gradient is one pass for two sums and one for the result.
+Internal Covariate Shift", ICML 2015. The forward pass stores only its input, in its own
+dtype; the gradient takes one pass for two sums and one for the result.
 """
 
 import functools
@@ -19,9 +19,9 @@ Vector = Float[Array, " f"]
 
 
 class BatchNorm(nn.Module):
-    """Flax's batch norm, its parameters and statistics, over all but the last axis.
+    """Batch norm over all but the last axis, with Flax's parameters and statistics.
 
-    `momentum` is that of the running statistics, which are used unless in `train`.
+    `momentum` is that of the running statistics, which are used unless `train` is set.
     Batch statistics are in float32 and span the devices of `axis_name`.
     """
 
@@ -38,16 +38,16 @@ class BatchNorm(nn.Module):
         variance = self.variable("batch_stats", "var", jnp.ones, width)
         x = x.astype(self.dtype)
         if not train:
-            return _scaled(x, mean.value, variance.value, scale, bias)
-        result, *found = _normalised(x, scale, bias, self.axis_name)
+            return _normalise_by(x, mean.value, variance.value, scale, bias)
+        result, *statistics = _normalise(x, scale, bias, self.axis_name)
         if not self.is_initializing():
-            for running, now in zip((mean, variance), found, strict=True):
-                kept = self.momentum * running.value
-                running.value = kept + (1 - self.momentum) * now
+            for running, now in zip((mean, variance), statistics, strict=True):
+                decayed = self.momentum * running.value
+                running.value = decayed + (1 - self.momentum) * now
         return result
 
 
-def _scaled(
+def _normalise_by(
     x: Features, mean: Vector, variance: Vector, scale: Vector, bias: Vector
 ) -> Features:
     factor = scale * jax.lax.rsqrt(variance + _EPSILON)
@@ -55,10 +55,10 @@ def _scaled(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _normalised(
+def _normalise(
     x: Features, scale: Vector, bias: Vector, axis_name: str | None
 ) -> tuple[Features, Vector, Vector]:
-    """Normalise the input; the mean and variance returned have no gradient."""
+    """Normalises the input; the returned mean and variance have no gradient."""
     return _forward(x, scale, bias, axis_name)[0]
 
 
@@ -66,16 +66,16 @@ def _forward(x, scale, bias, axis_name):
     pixels = x.astype(jnp.float32)
     mean, square = _means(axis_name, pixels, pixels * pixels)
     variance = jnp.maximum(square - mean * mean, 0)
-    result = _scaled(x, mean, variance, scale, bias)
+    result = _normalise_by(x, mean, variance, scale, bias)
     return (result, mean, variance), (x, mean, variance, scale)
 
 
-def _backward(axis_name, kept, cotangents):
-    x, mean, variance, scale = kept
+def _backward(axis_name, residuals, cotangents):
+    x, mean, variance, scale = residuals
     gradient = cotangents[0].astype(jnp.float32)
     inverse = jax.lax.rsqrt(variance + _EPSILON)
     centred = (x.astype(jnp.float32) - mean) * inverse
-    # Of this device alone, as the gradients of all parameters are.
+    # On this device only, like the gradients of all parameters.
     count = x.size // x.shape[-1]
     means = _means(None, gradient, gradient * centred)
     bias_gradient, scale_gradient = (count * part for part in means)
@@ -84,10 +84,10 @@ def _backward(axis_name, kept, cotangents):
     return inner.astype(x.dtype), scale_gradient, bias_gradient
 
 
-_normalised.defvjp(_forward, _backward)
+_normalise.defvjp(_forward, _backward)
 
 
 def _means(axis_name: str | None, *numbers: Features) -> tuple[Vector, ...]:
-    """Means over all axes but the last, and over devices."""
-    found = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
-    return jax.lax.pmean(found, axis_name) if axis_name else found
+    """Means over all axes but the last, and over the devices of `axis_name`."""
+    means = tuple(n.mean(axis=tuple(range(n.ndim - 1))) for n in numbers)
+    return jax.lax.pmean(means, axis_name) if axis_name else means

@@ -1,4 +1,4 @@
-"""DnCNN: plain 3x3 convolutions that predict what blur took away.
+"""DnCNN: plain 3x3 convolutions that predict the residual.
 
 Zhang, Zuo, Chen, Meng, Zhang, "Beyond a Gaussian Denoiser: Residual Learning of Deep
 CNN for Image Denoising", IEEE TIP 2017.
@@ -15,10 +15,10 @@ from kdsharp.models.family import Family
 
 
 class DnCNN(nn.Module):
-    """`depth` convolutions of `width` filters, ReLU between, residual out.
+    """`depth` convolutions of `width` filters with ReLU; predicts the residual.
 
-    Batch norm follows the layers numbered in `norm_after` (the first layer is 1), or
-    every inner layer when it is `'inner'`. Convolutions without one have a bias.
+    Batch norm follows the layers in `norm_after`, numbered from 1, or all inner layers
+    if that is `'inner'`. Convolutions without batch norm have a bias.
     """
 
     depth: int = 17
@@ -51,7 +51,7 @@ class DnCNN(nn.Module):
 FAMILIES = {
     "dncnn": Family(
         DnCNN,
-        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        receptive_field=lambda model: spans.chain(model.depth, model.width),
         export="kdsharp.export.networks.chains:dncnn",
         without_norm={"norm_after": ()},
     ),

@@ -1,4 +1,4 @@
-"""A small encoder-decoder: the student of `gopro_swinir`."""
+"""A small encoder-decoder, the student of `gopro_swinir`."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -11,17 +11,17 @@ _MULTIPLE = 2
 
 
 class EncoderDecoder(nn.Module):
-    """Works at half the picture's size in between; draws the picture.
+    """An encoder-decoder with one downsampling; predicts the picture.
 
     3x3 convolution c-w, ReLU; 3x3 stride 2 w-2w, ReLU; a residual block at 2w (3x3,
     ReLU, 3x3, sum, ReLU); 4x4 transposed convolution stride 2 to w, ReLU; 3x3 w-c,
-    sigmoid. All with bias and, at stride 2, one pixel of padding as PyTorch counts it.
+    sigmoid. All convolutions have a bias, and at stride 2 padding 1 as in PyTorch.
     """
 
     width: int = 64
     channels: int = 3
     dtype: jnp.dtype = jnp.float32
-    # Without batch norm, devices have nothing to agree on.
+    # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
 
     @nn.compact
@@ -37,7 +37,7 @@ class EncoderDecoder(nn.Module):
             self.width,
             (4, 4),
             (2, 2),
-            # Of the spread-out input: kernel - 1 - PyTorch's padding.
+            # Padding of the dilated input: kernel - 1 - PyTorch's padding.
             padding=((2, 2), (2, 2)),
             dtype=self.dtype,
             name="up",
@@ -50,7 +50,7 @@ class EncoderDecoder(nn.Module):
             filters,
             (3, 3),
             stride,
-            # `SAME` would put the pixel at stride 2 on the other side.
+            # At stride 2, `SAME` would pad on the other side.
             padding=1,
             kernel_init=nn.initializers.he_normal(),
             dtype=self.dtype,
@@ -60,9 +60,9 @@ class EncoderDecoder(nn.Module):
 
 def _receptive_field(model: EncoderDecoder) -> ReceptiveField:
     def look(span: spans.Span) -> spans.Span:
-        # The head; the way up, 4x4 at stride 2; a block of two.
+        # The head; the 4x4 transposed convolution; the residual block.
         inner = span.convolved(1).interpolated().convolved(2)
-        # 3x3 at stride 2, around every other pixel; the first layer.
+        # The 3x3 convolution at stride 2; the first layer.
         return spans.Span(2 * inner.first - 1, 2 * inner.last + 1).convolved(1)
 
     return spans.receptive_field(look, _MULTIPLE, 3 * model.width)

@@ -1,4 +1,4 @@
-"""The record of a network: all that the rest of the project has to know of it."""
+"""`Family`, the record of a network's properties that other packages use."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -11,10 +11,9 @@ import flax.linen as nn
 class ReceptiveField:
     """The input pixels that a restored pixel depends on.
 
-    None is farther than `radius` along either axis, provided that the picture is cut at
-    multiples of `multiple`. `bytes_per_pixel` is about the memory that restoring takes.
-    Gains that a network derives from its context depend on the whole picture and are
-    not counted.
+    All are within `radius` along either axis, if tiles start at multiples of
+    `multiple`. `bytes_per_pixel` estimates the memory for restoring. The gains of
+    networks with a context depend on the whole picture, and do not count here.
     """
 
     radius: int
@@ -27,16 +26,16 @@ class Family:
     """A network that configs can name.
 
     module           the Flax module; its fields are the arguments in a config
-    receptive_field  the receptive field of a module with given arguments
-    export           the emitter, which adds the network's nodes to an ONNX graph (see
-                     `kdsharp.export.networks`): a function, or its place as
-                     `package.module:function`, imported when a graph is built; None
-                     for a network that cannot be exported to ONNX
+    receptive_field  a function from a module to its receptive field
+    export           the emitter that adds the network's nodes to an ONNX graph (see
+                     `kdsharp.export.networks`): a function, or its location as
+                     `package.module:function`, imported on use; None for networks
+                     without ONNX export
     draws_picture    whether the emitter returns the picture instead of the residual
-    folded           whether the emitter gets pictures with squares of pixels, as large
-                     as `receptive_field(module).multiple`, folded into channels
-    without_norm     the arguments that leave batch norm out, for weights that have it
-                     folded into their convolutions; None if there is no such form
+    folded           whether the emitter gets pictures after space-to-depth by
+                     `receptive_field(module).multiple`
+    without_norm     arguments for the network without batch norm, for weights that
+                     have it folded into their convolutions; None if there is none
     """
 
     module: type[nn.Module]

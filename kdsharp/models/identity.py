@@ -1,19 +1,19 @@
-"""First weights with which a network that draws the picture returns its input.
+"""Identity initialisation for networks that predict the picture.
 
-A network that predicts a residual begins there by itself: its last convolution is zero.
-One that draws the picture anew would have to learn to copy it first, for longer than
-most runs last. Here a few filters of every layer, the carriers, hand the picture on
-unchanged, and the last layer draws what they bring. All others begin at random, as they
-would anyway, and nothing of theirs reaches the picture until training lets it. Layers
-and parameter counts stay what they are, and every weight can be trained.
+A network that predicts a residual starts as the identity, since its last convolution is
+zero. A network that predicts the picture would first have to learn to copy its input,
+which takes longer than most runs. Here a few filters of every layer, the carriers, pass
+the picture on unchanged, and the last layer outputs them. All other filters keep their
+random initialisation, with zero weight in the output. Architecture and parameter count
+do not change, and every weight can be trained.
 
-- ReLU lets pixels pass, which are never negative. Batch norm gives carriers the mean
-  and the spread of photographs: with its running statistics it returns them exactly,
-  in training up to how the batch differs from photographs.
-- Where the picture is halved by strides, each square of 2x2 pixels travels as channels.
-  Where it is pooled, the outermost skip carries it.
-- What a sigmoid is to return, it needs the logit of: straight pieces come within
-  three and a half grey levels of 255 of it (45 dB).
+- ReLU passes pixels, since they are not negative. Batch norm has the mean and variance
+  of photographs for the carriers: it passes them exactly with running statistics, and
+  approximately with those of a batch.
+- Strided convolutions carry each 2x2 square of pixels as channels. Pooled levels are
+  bypassed by the outermost skip connection.
+- Before a sigmoid, the logit of the picture is approximated by a piecewise linear
+  function, within 3.5 grey levels of 255 (45 dB).
 """
 
 from collections.abc import Sequence
@@ -28,35 +28,35 @@ from kdsharp.models.encoder_decoder import EncoderDecoder
 from kdsharp.models.plain_cnn import PlainCNN
 from kdsharp.models.unet import SeparableUNet, UNet
 
-# Of the numbers of photographs, all channels together.
+# Mean and variance of the pixels of photographs, over all channels.
 _MEAN, _VARIANCE = 0.45, 0.07
 _DEVIATION = np.sqrt(_VARIANCE + nn.BatchNorm.epsilon)
-# Added to carriers behind batch norm: a batch of dark pictures stays above zero.
+# Added to carriers after batch norm, so that dark batches stay positive.
 _LIFT = 0.5
-# A logit in straight pieces, and where they meet: fitted so that behind the sigmoid
-# neither pixels nor contrasts are far off, in dark and in light places above all.
+# The piecewise linear logit, fitted to minimise the errors of pixels and of contrasts
+# after the sigmoid, above all near black and white.
 _PLACES = (0.0, 0.0261, 0.0862, 0.2069, 0.7931, 0.9138, 0.9739, 1.0)
 _LOGITS = (-4.332, -3.271, -2.269, -1.282, 1.282, 2.269, 3.271, 4.332)
 _KNOTS = _PLACES[1:-1]
-# Added to a logit on its way through a leaky ReLU: above zero it passes.
+# Added to logits before a leaky ReLU, so that they are positive and pass unchanged.
 _LOGIT_LIFT = 5.0
 
 
-def begin(model: nn.Module, variables: dict) -> dict:
-    """Change a network's first variables so that it returns its input.
+def initialise(model: nn.Module, variables: dict) -> dict:
+    """Changes a network's initial variables so that it returns its input.
 
-    Those of a network that predicts a residual return it already, and stay.
+    Networks that predict a residual already do, and are left unchanged.
     """
     if type(model) not in _FAMILIES:
         return variables
-    # Copies: arrays of JAX cannot be written to.
+    # Copies, since JAX arrays are immutable.
     changed = jax.tree.map(lambda x: np.array(x, copy=True), variables)
     _FAMILIES[type(model)](model, changed["params"], changed.get("batch_stats", {}))
     return changed
 
 
 def _plain_cnn(model: PlainCNN, params: dict, stats: dict) -> None:
-    _need(model, model.width, model.channels)
+    _check_filters(model, model.width, model.channels)
     carriers = range(model.channels)
     for layer in range(1, model.depth):
         _copy(params[f"conv{layer}"], carriers, carriers)
@@ -67,9 +67,9 @@ def _plain_cnn(model: PlainCNN, params: dict, stats: dict) -> None:
 
 def _unet(model: UNet, params: dict, stats: dict) -> None:
     knots = _KNOTS if model.sigmoid else ()
-    _need(model, model.widths[0], model.channels * (1 + len(knots)))
+    _check_filters(model, model.widths[0], model.channels * (1 + len(knots)))
     carriers = range(model.channels)
-    # What came up lies before the skip.
+    # Upsampled features are concatenated before the skip connection.
     skip = [model.widths[0] + channel for channel in carriers]
     lift = _LIFT if model.norm else 0.0
     for scope, sources, last in (
@@ -77,7 +77,7 @@ def _unet(model: UNet, params: dict, stats: dict) -> None:
         ("decoder1", skip, [lift, *(-knot for knot in knots)]),
     ):
         level, its_stats = params[scope], stats.get(scope, {})
-        # A level begins with the pixels, as they are or as the level before lifts them.
+        # The input of a level: the pixels, or the lifted carriers of the level before.
         before = 0.0 if scope == "encoder1" else lift
         for layer, inner, shifts in ((1, sources, [lift]), (2, carriers, last)):
             for number, shift in enumerate(shifts):
@@ -85,20 +85,20 @@ def _unet(model: UNet, params: dict, stats: dict) -> None:
                 norm = f"norm{layer}" if model.norm else None
                 _copy(level[f"conv{layer}"], inner, targets)
                 if norm:
-                    _settle(level[norm], its_stats[norm], targets, before, shift)
+                    _set_norm(level[norm], its_stats[norm], targets, before, shift)
                 else:
                     level[f"conv{layer}"]["bias"][targets] = shift - before
             before = lift
     if model.norm:
-        # All filters in the contrast of carriers: others, four times as strong, would
-        # drown these with their first steps.
+        # All filters get the scale of the carriers; with their default scale, four
+        # times as large, they would overwhelm the carriers in the first steps.
         for level in stats:
             for norm in stats[level]:
                 params[level][norm]["scale"][:] = _DEVIATION
     head = params["head"]
     _clear(head)
     if model.sigmoid:
-        _draw_logit(head, carriers, model.channels, model.slope, lift)
+        _set_logit(head, carriers, model.channels, model.slope, lift)
     else:
         _copy(head, carriers, carriers)
         head["bias"][:] = -lift
@@ -106,23 +106,23 @@ def _unet(model: UNet, params: dict, stats: dict) -> None:
 
 def _separable_unet(model: SeparableUNet, params: dict, stats: dict) -> None:
     channels, carriers = model.channels, range(model.channels)
-    held = range(channels * (1 + len(_KNOTS)))
-    _need(model, model.widths[0], len(held))
-    _need(model, model.refinement, channels)
-    _keep(params["encoder1_depthwise"], carriers)
+    carried = range(channels * (1 + len(_KNOTS)))
+    _check_filters(model, model.widths[0], len(carried))
+    _check_filters(model, model.refinement, channels)
+    _copy_depthwise(params["encoder1_depthwise"], carriers)
     _copy(params["encoder1_pointwise"], carriers, carriers)
-    # The skip alone brings the picture.
+    # Only the skip connection carries the picture.
     params["up1"]["kernel"][..., : len(carriers)] = 0
     params["up1"]["bias"][: len(carriers)] = 0
-    _keep(params["decoder1_depthwise"], carriers)
+    _copy_depthwise(params["decoder1_depthwise"], carriers)
     for number, shift in enumerate([0.0, *(-knot for knot in _KNOTS)]):
         targets = [number * channels + channel for channel in carriers]
         _copy(params["decoder1_pointwise"], carriers, targets)
         params["decoder1_pointwise"]["bias"][targets] = shift
-    _keep(params["refinement_depthwise"], held)
+    _copy_depthwise(params["refinement_depthwise"], carried)
     pointwise = params["refinement_pointwise"]
     pointwise["kernel"][..., : len(carriers)] = 0
-    _draw_logit(pointwise, carriers, channels, model.slope)
+    _set_logit(pointwise, carriers, channels, model.slope)
     pointwise["bias"][: len(carriers)] += _LOGIT_LIFT
     _clear(params["head"])
     _copy(params["head"], carriers, carriers)
@@ -131,7 +131,7 @@ def _separable_unet(model: SeparableUNet, params: dict, stats: dict) -> None:
 
 def _encoder_decoder(model: EncoderDecoder, params: dict, stats: dict) -> None:
     channels, carriers = model.channels, range(model.channels)
-    _need(model, model.width, channels * (1 + len(_KNOTS)))
+    _check_filters(model, model.width, channels * (1 + len(_KNOTS)))
     _copy(params["conv1"], carriers, carriers)
     squares = range(4 * channels)
     for name in ("conv2", "block_conv2"):
@@ -142,16 +142,16 @@ def _encoder_decoder(model: EncoderDecoder, params: dict, stats: dict) -> None:
     for square in squares:
         below, right, channel = square // channels // 2, square // channels % 2, 0
         channel = square % channels
-        # The tap at 1 is at the square's first pixel, for the way down.
+        # In the strided convolution, tap 1 is at the first pixel of the square.
         params["conv2"]["kernel"][1 + below, 1 + right, channel, square] = 1
-        # On the way up taps run backwards.
+        # In the transposed convolution, taps are reversed.
         for number in range(1 + len(_KNOTS)):
             target = number * channels + channel
             up["kernel"][2 - below, 2 - right, square, target] = 1
     for number, shift in enumerate([0.0, *(-knot for knot in _KNOTS)]):
         up["bias"][number * channels : (number + 1) * channels] = shift
     _clear(params["head"])
-    _draw_logit(params["head"], carriers, channels, slope=0.0)
+    _set_logit(params["head"], carriers, channels, slope=0.0)
 
 
 _FAMILIES = {
@@ -162,11 +162,11 @@ _FAMILIES = {
 }
 
 
-def _need(model: nn.Module, there: int, needed: int) -> None:
-    if there < needed:
+def _check_filters(model: nn.Module, available: int, needed: int) -> None:
+    if available < needed:
         raise UserError(
-            f"a {type(model).__name__} of {there} filters cannot begin as the "
-            f"identity of {model.channels} channels: it needs {needed}"
+            f"a {type(model).__name__} of {available} filters cannot be initialised as "
+            f"the identity of {model.channels} channels: it needs {needed} filters"
         )
 
 
@@ -176,7 +176,7 @@ def _clear(layer: dict) -> None:
 
 
 def _copy(layer: dict, sources: Sequence[int], targets: Sequence[int]) -> None:
-    """Makes the convolution's filters `targets` return its inputs `sources`."""
+    """Makes the filters `targets` of a convolution copy its inputs `sources`."""
     kernel = layer["kernel"]
     middle = tuple(size // 2 for size in kernel.shape[:2])
     kernel[..., list(targets)] = 0
@@ -185,39 +185,39 @@ def _copy(layer: dict, sources: Sequence[int], targets: Sequence[int]) -> None:
         layer["bias"][list(targets)] = 0
 
 
-def _keep(layer: dict, filters: Sequence[int]) -> None:
-    """Makes those filters of a depthwise convolution return what they see."""
+def _copy_depthwise(layer: dict, filters: Sequence[int]) -> None:
+    """Makes these filters of a depthwise convolution copy their inputs."""
     layer["kernel"][..., list(filters)] = 0
     layer["kernel"][1, 1, 0, list(filters)] = 1
 
 
-def _settle(
+def _set_norm(
     norm: dict, stats: dict, filters: Sequence[int], before: float, after: float
 ) -> None:
-    """Makes batch norm add `after` to photographs, to which `before` was added."""
+    """Makes batch norm map photographs with offset `before` to offset `after`."""
     stats["mean"][filters] = _MEAN + before
     stats["var"][filters] = _VARIANCE
     norm["scale"][filters] = _DEVIATION
     norm["bias"][filters] = _MEAN + after
 
 
-def _draw_logit(
+def _set_logit(
     layer: dict,
     targets: Sequence[int],
     channels: int,
     slope: float,
     lift: float = 0.0,
 ) -> None:
-    """Makes the convolution's filters `targets` the logits of carriers.
+    """Makes the filters `targets` of a convolution compute the logits of carriers.
 
-    Carriers, lifted by `lift`, come first, and then, for each knot, what a leaky ReLU
-    of that slope makes of their distance to it.
+    Its inputs are the carriers with offset `lift`, then for each knot the leaky ReLU,
+    of this `slope`, of their distance to it.
     """
     steepness = [
         (v - u) / (b - a)
         for (a, b), (u, v) in zip(pairwise(_PLACES), pairwise(_LOGITS), strict=True)
     ]
-    # What is added beyond each knot; a leaky ReLU adds some before it, too.
+    # The change of slope at each knot; a leaky ReLU also contributes below it.
     bends = np.diff(steepness) / (1 - slope)
     first = steepness[0] - slope * np.sum(bends)
     constant = _LOGITS[0] + slope * np.dot(bends, _KNOTS) - first * lift

@@ -1,4 +1,4 @@
-"""Pieces that several networks share."""
+"""Layers that several networks share."""
 
 import flax.linen as nn
 import jax
@@ -7,14 +7,14 @@ from jaxtyping import Array, Float
 
 from kdsharp.models.batch_norm import BatchNorm
 
-# Of the running statistics. Short runs need them to settle within a few hundred steps.
+# Momentum of running statistics, which converge in a few hundred steps in short runs.
 _MOMENTUM = 0.9
 
 
 def conv(
     filters: int, size: int, name: str, dtype: jnp.dtype, *, bias: bool = True
 ) -> nn.Conv:
-    """A convolution that a ReLU or the like follows."""
+    """A convolution with He initialisation, to be followed by a ReLU variant."""
     return nn.Conv(
         filters,
         (size, size),
@@ -36,7 +36,7 @@ def conv_norm(
     train: bool,
     renorm: bool = False,
 ) -> Float[Array, "b h w f"]:
-    """Apply the network's 3x3 convolution `conv1`, by number, and `norm1` after it.
+    """Applies a 3x3 convolution `conv{number}` and, with `norm`, `norm{number}`.
 
     Batch statistics span the devices of the network's `axis_name`.
     """
@@ -58,12 +58,12 @@ def conv_norm(
 
 
 class BatchRenorm(nn.Module):
-    """Batch norm that uses its running statistics in training, too.
+    """Batch renormalisation: running statistics in training, with batch gradients.
 
-    Gradients know of the batch's statistics all the same. What a network sees then no
-    longer depends on how dark the other pictures of a batch are. (Ioffe, "Batch
-    Renormalization", NeurIPS 2017; without limits to the correction.) Parameters,
-    statistics and what comes out later are those of Flax's batch norm.
+    The forward pass does not depend on the brightness of the other pictures in a batch;
+    gradients flow through the batch statistics all the same. After Ioffe, "Batch
+    Renormalization", NeurIPS 2017, without limits on the correction. Parameters,
+    statistics and inference are those of Flax's batch norm.
     """
 
     use_running_average: bool
@@ -94,15 +94,17 @@ class BatchRenorm(nn.Module):
             wider = jax.lax.stop_gradient(its_deviation / deviation)
             brighter = jax.lax.stop_gradient((its_mean - mean.value) / deviation)
             y = (x - its_mean) / its_deviation * wider + brighter
-            kept = self.momentum
-            mean.value = kept * mean.value + (1 - kept) * its_mean
-            variance.value = kept * variance.value + (1 - kept) * its_variance
+            momentum = self.momentum
+            mean.value = momentum * mean.value + (1 - momentum) * its_mean
+            variance.value = momentum * variance.value + (1 - momentum) * its_variance
         return (y * scale + bias).astype(self.dtype)
 
 
 def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> nn.Conv:
-    """The last convolution of a network that predicts the residual."""
-    # From zero, training starts at the input itself, not below it.
+    """The last convolution of a network that predicts the residual.
+
+    It is initialised to zero, so that training starts from the identity.
+    """
     return nn.Conv(
         channels,
         (size, size),
@@ -113,22 +115,24 @@ def residual_head(channels: int, dtype: jnp.dtype, name: str, size: int = 3) -> 
 
 
 def picture_head(channels: int, size: int, name: str) -> nn.Conv:
-    """The last convolution of a network that draws the picture itself."""
-    # bfloat16 has too few bits for a picture: it comes out in float32.
+    """The last convolution of a network that predicts the picture.
+
+    It computes in float32, since bfloat16 has too few bits for a picture.
+    """
     return nn.Conv(channels, (size, size), dtype=jnp.float32, name=name)
 
 
 def to_residual(
     picture: Float[Array, "b H W c"], blurred: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """The residual from `blurred` to a drawn picture, cropped to its size."""
+    """Crops a predicted picture and converts it to the residual from `blurred`."""
     return crop_like(picture, blurred).astype(blurred.dtype) - blurred
 
 
 def pad_to_multiple(
     x: Float[Array, "b h w c"], multiple: int
 ) -> Float[Array, "b H W c"]:
-    """Pad the picture to a multiple, with its mirror image below and right."""
+    """Pads height and width to a multiple, by mirroring below and right."""
     height, width = x.shape[1:3]
     below, right = -height % multiple, -width % multiple
     return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
@@ -137,14 +141,14 @@ def pad_to_multiple(
 def crop_like(
     x: Float[Array, "b H W c"], picture: Float[Array, "b h w c"]
 ) -> Float[Array, "b h w c"]:
-    """Crop x to the picture's size, undoing the padding below and right."""
+    """Crops `x` to the height and width of `picture`, at the top left."""
     return x[:, : picture.shape[1], : picture.shape[2]]
 
 
 def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
-    """Double the picture's height and width by linear interpolation."""
+    """Doubles height and width by bilinear interpolation."""
     for axis in (1, 2):
-        # New pixels lie a quarter to either side of an old one.
+        # New pixels are 1/4 of a pixel to either side of an old one.
         size = x.shape[axis]
         first = jax.lax.slice_in_dim(x, 0, 1, axis=axis)
         last = jax.lax.slice_in_dim(x, size - 1, size, axis=axis)
@@ -159,10 +163,10 @@ def double_bilinear(x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
 
 
 class Dropout(nn.Module):
-    """Zeroes each number with probability `rate` and scales up the rest.
+    """Dropout whose masks do not depend on the number of devices.
 
-    Unlike Flax's own, a picture's mask depends on its place in the whole batch, not on
-    how many devices share it: every device is given the same key.
+    The mask of a picture depends on its index in the global batch; every device has to
+    be given the same key.
     """
 
     rate: float

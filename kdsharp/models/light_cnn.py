@@ -1,8 +1,8 @@
-"""A light CNN of convolution, batch norm and ReLU: the student of `helen_dncnn`.
+"""A light CNN of convolution, batch norm and ReLU, the student of `helen_dncnn`.
 
-The report names the parts alone. The layout here: for each of `widths` a 3x3
-convolution, batch norm, ReLU (from the first layer on, where DnCNN begins without),
-then a 3x3 convolution with bias to the residual.
+The report names only its parts. The layout here: a 3x3 convolution, batch norm and ReLU
+for each of `widths` (also in the first layer, unlike DnCNN), then a 3x3 convolution
+with bias to the residual.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from kdsharp.models.family import Family
 
 
 class LightCNN(nn.Module):
-    """A convolution, batch norm and ReLU for each of `widths`, residual out.
+    """Convolution, batch norm and ReLU for each of `widths`; predicts the residual.
 
-    Without `norm`, convolutions have biases instead: what folding leaves.
+    Without `norm`, convolutions have biases instead, as after folding batch norm.
     """
 
     widths: Sequence[int] = (32, 32, 32)
@@ -45,7 +45,7 @@ class LightCNN(nn.Module):
 FAMILIES = {
     "light_cnn": Family(
         LightCNN,
-        receptive_field=lambda model: spans.of_chain(
+        receptive_field=lambda model: spans.chain(
             len(model.widths) + 1, max(model.widths)
         ),
         export="kdsharp.export.networks.chains:light_cnn",

@@ -1,7 +1,7 @@
-"""Plain CNNs of a few convolutions and ReLU that draw the picture itself.
+"""Plain CNNs of a few convolutions with ReLU, which predict the picture.
 
-`conference_dncnn` lists one of 3-32-32-3 as its student. `bicubic4_cnn` has a teacher
-of 3-64-64-3 and students of width 16.
+`conference_dncnn` has a student of 3-32-32-3; `bicubic4_cnn` has a teacher of 3-64-64-3
+and students of width 16.
 """
 
 import flax.linen as nn
@@ -13,13 +13,13 @@ from kdsharp.models.family import Family
 
 
 class PlainCNN(nn.Module):
-    """`depth` 3x3 convolutions with bias, `width` filters, ReLU between."""
+    """`depth` 3x3 convolutions of `width` filters, with bias and ReLU between."""
 
     depth: int = 3
     width: int = 32
     channels: int = 3
     dtype: jnp.dtype = jnp.float32
-    # Without batch norm, devices have nothing to agree on.
+    # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
 
     @nn.compact
@@ -37,7 +37,7 @@ class PlainCNN(nn.Module):
 FAMILIES = {
     "plain_cnn": Family(
         PlainCNN,
-        receptive_field=lambda model: spans.of_chain(model.depth, model.width),
+        receptive_field=lambda model: spans.chain(model.depth, model.width),
         export="kdsharp.export.networks.chains:plain_cnn",
         draws_picture=True,
     ),

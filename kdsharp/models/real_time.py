@@ -1,9 +1,9 @@
-"""A network for video: all of its work at half the picture's height and width.
+"""Networks for video, which compute at a fraction of the picture's resolution.
 
-A convolution costs as many operations as there are places to put it, so the picture is
-first folded, each `factor` x `factor` square into one place with so many more channels,
-and unfolded last. (Shi et al., "Real-Time Single Image and Video Super-Resolution Using
-an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016, unfold that way.)
+The picture is folded first (space-to-depth by `factor`) and the result unfolded last
+(depth-to-space), since the cost of a convolution is proportional to its output size.
+After Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient
+Sub-Pixel Convolutional Neural Network", CVPR 2016.
 """
 
 import flax.linen as nn
@@ -20,17 +20,16 @@ CONVOLUTIONS = ("plain", "expanded", "separable")
 
 
 class RealTime(nn.Module):
-    """`depth` convolutions of `width` filters on the folded picture, residual out.
+    """`depth` convolutions of `width` filters on the folded picture.
 
-    Those at both ends are of `ends` x `ends` places, those between, of the kind
-    `convolution`, of 3 x 3. With `skip` the last one also sees the first one's output.
-    The activation is leaky, under a plain ReLU such small networks fall silent; its
-    slope is learned, a filter each, where `learned_slope` is set.
+    The first and last convolution are `ends` x `ends`; those between are 3x3 of the
+    kind `convolution`. With `skip`, the output of the first is added before the last.
+    The activation is a leaky ReLU, since networks this small die under a plain one;
+    with `learned_slope` its slope is learned per filter.
 
-    With a `context` of some filters, a coarse look at the whole picture sets a gain
-    for each filter of the last hidden layer, so that the network knows a good picture
-    from a poor one. `gains` are given, as `Context` computes them, where what is
-    restored is only a part of the picture.
+    With `context` filters, a `Context` computes a gain for each filter of the last
+    hidden layer from the whole picture, so that the network can tell sharp from soft
+    pictures. Pass its `gains` when restoring only a part of the picture.
     """
 
     depth: int = 5
@@ -44,7 +43,7 @@ class RealTime(nn.Module):
     learned_slope: bool = False
     context: int = 0
     dtype: jnp.dtype = jnp.float32
-    # Without batch norm, devices have nothing to agree on.
+    # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
 
     @nn.compact
@@ -92,12 +91,12 @@ class RealTime(nn.Module):
 
 
 class Context(nn.Module):
-    """A gain between 0 and 2 for each of `gains` filters, from the whole picture.
+    """Computes a gain from 0 to 2 for each of `gains` filters from the whole picture.
 
-    `filters` of its own look at every eighth place of luma and tell, by their means and
-    their mean fourth powers over the picture, how much there is of what they look for.
-    In training that is blurred a little, lest single pictures be known by heart; it
-    takes a key named `context`.
+    `filters` kernels of `size` x `size`, at stride 8 on luma, are summarised by their
+    mean absolute values and mean fourth powers, from which a small MLP computes the
+    gains. In training, noise is added to these statistics against overfitting, with a
+    key named `context`.
     """
 
     gains: int
@@ -123,27 +122,29 @@ class Context(nn.Module):
         )
         means = jnp.mean(jnp.abs(seen), axis=(1, 2))
         peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))
-        told = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
+        statistics = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
         if train and self.has_rng("context"):
             key = self.make_rng("context")
-            told = told + self.noise * jax.random.normal(key, told.shape)
-        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(told / 4 + 1), 0.1)
+            statistics = statistics + self.noise * jax.random.normal(
+                key, statistics.shape
+            )
+        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(statistics / 4 + 1), 0.1)
         x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
         return 2 * jax.nn.sigmoid(x)
 
 
 def _zero_mean(key, shape, dtype=jnp.float32):
-    """Random kernels that see nothing in a flat picture."""
+    """Random kernels with zero mean, which do not respond to flat areas."""
     kernel = jax.random.normal(key, shape, dtype) / 12
     return kernel - jnp.mean(kernel, axis=(0, 1), keepdims=True)
 
 
 class Expanded(nn.Module):
-    """A 3x3 convolution that is trained as a wide one, a narrow one and a shortcut.
+    """A 3x3 convolution, overparameterised as a 3x3 and a 1x1 one and a shortcut.
 
-    All three are linear, so their product is one kernel, and that is what is computed,
-    in training too. (Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient
-    Super Resolution", MLSys 2022.)
+    All three are linear and collapse into one kernel, which is what is computed, also
+    in training. After Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient
+    Super Resolution", MLSys 2022.
     """
 
     width: int
@@ -159,17 +160,17 @@ class Expanded(nn.Module):
             "narrow", nn.initializers.lecun_normal(), (self.hidden, self.width)
         )
         bias = self.param("bias", nn.initializers.zeros, (self.width,))
-        kernel = collapsed(wide, narrow).astype(self.dtype)
+        kernel = collapse_kernel(wide, narrow).astype(self.dtype)
         y = jax.lax.conv_general_dilated(
             x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
         return y + bias.astype(self.dtype)
 
 
-def collapsed(
+def collapse_kernel(
     wide: Float[Array, "3 3 f p"], narrow: Float[Array, "p f"]
 ) -> Float[Array, "3 3 f f"]:
-    """The single kernel of an expanded convolution, including its shortcut."""
+    """Collapses the weights of an expanded convolution into one 3x3 kernel."""
     return (
         jnp.einsum("hwip,po->hwio", wide, narrow)
         .at[1, 1]
@@ -178,7 +179,7 @@ def collapsed(
 
 
 class Separable(nn.Module):
-    """A 3x3 convolution of each filter alone, and a mixture of the filters."""
+    """A depthwise separable convolution: depthwise 3x3, then 1x1."""
 
     width: int
     dtype: jnp.dtype = jnp.float32
@@ -197,7 +198,7 @@ class Separable(nn.Module):
 
 
 def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
-    """Fold each square of pixels into the channels of one, row by row."""
+    """Space-to-depth: moves each `factor` x `factor` square of pixels to channels."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height // factor, factor, width // factor, factor, channels)
     x = x.transpose(0, 1, 3, 2, 4, 5)
@@ -205,7 +206,7 @@ def fold(x: Float[Array, "b H W c"], factor: int) -> Float[Array, "b h w C"]:
 
 
 def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
-    """Undo `fold`."""
+    """Depth-to-space, the inverse of `fold`."""
     count, height, width, channels = x.shape
     x = x.reshape(count, height, width, factor, factor, channels // factor**2)
     x = x.transpose(0, 1, 3, 2, 4, 5)
@@ -214,13 +215,13 @@ def unfold(x: Float[Array, "b h w C"], factor: int) -> Float[Array, "b H W c"]:
 
 def _receptive_field(model: RealTime) -> ReceptiveField:
     factor = model.factor
-    around = 2 * (model.ends // 2) + model.depth - 2
+    radius = 2 * (model.ends // 2) + model.depth - 2
     widest = max(model.width, model.channels * factor**2)
-    held = 2 * widest + (model.width if model.skip else 0)
+    filters = 2 * widest + (model.width if model.skip else 0)
     return spans.receptive_field(
-        lambda span: span.halved(factor).convolved(around).doubled(factor),
+        lambda span: span.halved(factor).convolved(radius).doubled(factor),
         factor,
-        held / factor**2,
+        filters / factor**2,
     )
 
 

@@ -1,4 +1,4 @@
-"""From residual to restored pixels: the one way that a network is called to restore."""
+"""`restore`, which applies a network and adds its residual to the pixels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,17 +17,17 @@ def restore(
     gains: Float[Array, "g filters"] | None = None,
     strength: float = 1.0,
 ) -> Float[Array, "b h w c"]:
-    """Returns `blurred + strength * residual`, which nothing clips.
+    """Computes `blurred + strength * residual`, without clipping.
 
     Args:
-      model: a network of `models.create`.
-      variables: what it is applied to.
-      blurred: pixels in [0, 1]. A network of luma may be given RGB: it sees its luma,
-        and its residual is added to red, green and blue alike, so that chroma passes.
-      gains: those of a network with a context, if the caller has found them.
-      strength: what the residual is multiplied by; 1 is as trained.
+      model: a network from `models.create`. variables: its parameters and statistics.
+      blurred: pixels in [0, 1]. A luma network also takes RGB: it gets the luma, and
+      its
+        residual is added to all three channels, which leaves chroma unchanged.
+      gains: gains of a network with a context, if already computed.
+      strength: factor of the residual; 1 is as trained.
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
-    given = {} if gains is None else {"gains": gains}
-    return blurred + strength * model.apply(variables, seen, **given)
+    extra = {} if gains is None else {"gains": gains}
+    return blurred + strength * model.apply(variables, seen, **extra)

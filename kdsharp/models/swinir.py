@@ -1,10 +1,10 @@
-"""SwinIR: attention within windows, every other time shifted by half a window.
+"""SwinIR: attention within windows, shifted by half a window in every other block.
 
 Liang, Cao, Sun, Zhang, Van Gool, Timofte, "SwinIR: Image Restoration Using Swin
-Transformer", ICCVW 2021. The form without enlargement (upscale 1, no upsampler) and
-with one convolution after each group (`1conv`), as for denoising and JPEG artifacts.
-Layers, their order and their constants are the published network's, so that its weights
-can be used; stochastic depth, which those are trained with, is left out.
+Transformer", ICCVW 2021. This is the form for denoising and JPEG artifacts: no
+upsampling, and one convolution after each group (`1conv`). Layers and constants are the
+published ones, so that published weights can be imported; stochastic depth in training
+is left out.
 """
 
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ from kdsharp.errors import UserError
 from kdsharp.models import layers, spans
 from kdsharp.models.family import Family, ReceptiveField
 
-# The size that trains on little hardware: 905,283 parameters, the default 11,504,163.
+# The light size: 905,283 parameters instead of 11,504,163.
 LIGHT = {"depths": (6, 6, 6, 6), "width": 60, "heads": (6, 6, 6, 6)}
 
-# DIV2K's photographs (EDSR, 2017).
+# The mean of DIV2K (EDSR, 2017).
 _MEAN_RGB = (0.4488, 0.4371, 0.4040)
-# Added to the logits of pixels that are neighbours by wrapping around alone.
-APART = -100.0
+# Added to the attention logits of masked pairs of pixels.
+MASK_LOGIT = -100.0
 EPSILON = 1e-5
 
 
 class SwinIR(nn.Module):
-    """`depths[i]` transformer blocks of `heads[i]` in group i, residual out.
+    """`depths[i]` transformer blocks with `heads[i]` heads in group i.
 
-    `mean` is subtracted first (None: DIV2K's of RGB, nothing of luma), and what is left
-    multiplied by `img_range`. `remat` trades time for memory: gradients compute the
-    blocks' insides once more.
+    The input is scaled to `(x - mean) * img_range`; by default `mean` is that of DIV2K
+    for RGB and 0 for luma. `remat` saves memory by recomputing the blocks for
+    gradients.
     """
 
     depths: Sequence[int] = (6, 6, 6, 6, 6, 6)
@@ -47,7 +47,7 @@ class SwinIR(nn.Module):
     mean: Sequence[float] | None = None
     remat: bool = False
     dtype: jnp.dtype = jnp.float32
-    # Without batch norm, devices have nothing to agree on.
+    # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
 
     @nn.compact
@@ -56,14 +56,14 @@ class SwinIR(nn.Module):
     ) -> Float[Array, "b h w c"]:
         if len(self.depths) != len(self.heads):
             raise UserError(
-                f"swinir has {len(self.depths)} groups by its depths and "
-                f"{len(self.heads)} by its heads; give one of each a group"
+                f"swinir has {len(self.depths)} depths but {len(self.heads)} heads; "
+                "give one of each per group"
             )
         x = layers.pad_to_multiple(blurred, self.window)
         x = ((x - jnp.asarray(self.mean_color())) * self.img_range).astype(self.dtype)
         shallow = self._conv(self.width, "conv_first")(x)
-        # One for all blocks: it depends on the size alone.
-        apart = shifted_apart(*x.shape[1:3], self.window)
+        # Shared by all blocks, since it depends on the size alone.
+        mask = shift_mask(*x.shape[1:3], self.window)
         block = nn.remat(_Block) if self.remat else _Block
         x = _layer_norm(self.dtype, "norm_first")(shallow)
         for group, (depth, heads) in enumerate(
@@ -78,7 +78,7 @@ class SwinIR(nn.Module):
                     hidden=round(self.width * self.mlp_ratio),
                     dtype=self.dtype,
                     name=f"group{group}_block{layer}",
-                )(x, apart)
+                )(x, mask)
             x = start + self._conv(self.width, f"group{group}_conv")(x)
         x = _layer_norm(self.dtype, "norm_last")(x)
         x = shallow + self._conv(self.width, "conv_body")(x)
@@ -86,7 +86,7 @@ class SwinIR(nn.Module):
         return layers.crop_like(x.astype(blurred.dtype) / self.img_range, blurred)
 
     def mean_color(self) -> Sequence[float]:
-        """The mean that is subtracted first, a number a channel or one for all."""
+        """The mean to subtract: one number per channel, or one for all."""
         if self.mean is None:
             return _MEAN_RGB if self.channels == 3 else (0.0,)
         return self.mean
@@ -96,7 +96,7 @@ class SwinIR(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention and a perceptron, each after a norm and added to what came in."""
+    """A transformer block: window attention and an MLP, both pre-norm and residual."""
 
     heads: int
     window: int
@@ -105,14 +105,14 @@ class _Block(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x, apart):
+    def __call__(self, x, mask):
         height, width = x.shape[1:3]
         y = _layer_norm(self.dtype, "norm1")(x)
         if self.shift:
             y = jnp.roll(y, (-self.shift, -self.shift), (1, 2))
         y = to_windows(y, self.window)
         y = _Attention(self.heads, self.window, self.dtype, name="attention")(
-            y, apart if self.shift else None
+            y, mask if self.shift else None
         )
         y = from_windows(y, self.window, height, width)
         if self.shift:
@@ -125,14 +125,14 @@ class _Block(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Every pixel of a window looks at every other, with a bias by their offset."""
+    """Multi-head self-attention within windows, with relative position bias."""
 
     heads: int
     window: int
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x, apart):
+    def __call__(self, x, mask):
         *lead, pixels, width = x.shape
         each = width // self.heads
         qkv = _dense(3 * width, self.dtype, "qkv")(x)
@@ -145,15 +145,15 @@ class _Attention(nn.Module):
         bias = table[offset_index(self.window)].transpose(2, 0, 1)
         logits = jnp.einsum("bnihd,bnjhd->bnhij", q * each**-0.5, k)
         logits = logits.astype(jnp.float32) + bias
-        if apart is not None:
-            logits += jnp.where(apart, APART, 0.0)[:, None]
+        if mask is not None:
+            logits += jnp.where(mask, MASK_LOGIT, 0.0)[:, None]
         attention = nn.softmax(logits).astype(self.dtype)
         x = jnp.einsum("bnhij,bnjhd->bnihd", attention, v)
         return _dense(width, self.dtype, "project")(x.reshape(*lead, pixels, width))
 
 
 def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c"]:
-    """Cut the picture into windows, row by row, each a row of pixels."""
+    """Partitions the picture into windows of `window * window` pixels, row by row."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // window, window, w // window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, -1, window * window, c)
@@ -162,29 +162,29 @@ def to_windows(x: Float[Array, "b h w c"], window: int) -> Float[Array, "b n p c
 def from_windows(
     x: Float[Array, "b n p c"], window: int, height: int, width: int
 ) -> Float[Array, "b h w c"]:
-    """Put windows together again."""
+    """The inverse of `to_windows`."""
     b, c = x.shape[0], x.shape[-1]
     x = x.reshape(b, height // window, width // window, window, window, c)
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, height, width, c)
 
 
 def offset_index(window: int) -> Int[np.ndarray, "p p"]:
-    """The row of the bias table for each pair of pixels, by their offset."""
+    """The row of the bias table for each pair of pixels in a window."""
     y, x = np.divmod(np.arange(window * window), window)
     down = y[:, None] - y[None, :] + window - 1
     right = x[:, None] - x[None, :] + window - 1
     return down * (2 * window - 1) + right
 
 
-def shifted_apart(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
-    """Pairs of pixels that meet in a shifted window from opposite borders.
+def shift_mask(height: int, width: int, window: int) -> Bool[Array, "n p p"]:
+    """Masks pairs of pixels in shifted windows that are adjacent only by wrapping.
 
-    Computed from coordinates where it is used, it takes no room in an exported graph,
-    where the table of one 1080p frame would weigh 132 MB.
+    It is computed from coordinates on the fly, since as a constant in an exported graph
+    it would take 132 MB for a 1080p frame.
     """
     pixel = jax.lax.broadcasted_iota
     across = height, width, 1
-    # The last half of the last window came around from the other side.
+    # Half of the last window is wrapped around from the other side.
     wrapped = [
         pixel(jnp.int32, across, axis) >= size - window // 2
         for axis, size in ((0, height), (1, width))
@@ -212,7 +212,7 @@ def _receptive_field(model: SwinIR) -> ReceptiveField:
     window = model.window
 
     def look(span: spans.Span) -> spans.Span:
-        # The last layer, and the one after the body.
+        # `conv_last` and `conv_body`.
         span = span.convolved(2)
         for depth in reversed(model.depths):
             span = span.convolved(1)

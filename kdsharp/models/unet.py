@@ -1,8 +1,8 @@
-"""U-Nets: the teacher and the student of `celeba_unet`.
+"""U-Nets, the teacher and the student of `celeba_unet`.
 
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
-Segmentation", MICCAI 2015. Both halve the picture at each level, so sizes that do not
-divide are mirrored at the bottom and right, and cropped at the end.
+Segmentation", MICCAI 2015. Sizes that are not divisible by 2 per level are padded by
+mirroring below and right, and cropped at the end.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,24 @@ from kdsharp.models.family import Family, ReceptiveField
 
 
 class UNet(nn.Module):
-    """A level for each of `widths`, the last one the bottleneck; draws the picture.
+    """A U-Net with a level for each of `widths`, the last of which is the bottleneck.
 
-    A level is twice: 3x3 convolution with bias, batch norm, leaky ReLU. Down by 2x2 max
-    pooling, up by 2x2 transposed convolution; skips are concatenated after what came
-    up. Dropout ends the bottleneck; training needs a key named `dropout`.
+    A level has two times a 3x3 convolution with bias, batch norm and leaky ReLU.
+    Downsampling is 2x2 max pooling, upsampling 2x2 transposed convolution; skips are
+    concatenated after the upsampled features. Dropout follows the bottleneck; training
+    needs a key named `dropout`. The network predicts the picture.
     """
 
     widths: Sequence[int] = (32, 64, 128)
     channels: int = 3
     dropout: float = 0.3
     slope: float = 0.1
-    # Whether a sigmoid bounds the picture.
+    # Whether the output goes through a sigmoid.
     sigmoid: bool = False
-    # Folding leaves a network without batch norm.
+    # False for weights with batch norm folded into the convolutions.
     norm: bool = True
-    # Whether batch norm uses its running statistics in training, too: a batch tells of
-    # few pictures, and how dark they are is lost to the network otherwise.
+    # Whether to use batch renormalisation: normalised by the statistics of a small
+    # batch, pictures lose their brightness.
     renorm: bool = False
     dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None
@@ -69,7 +70,7 @@ class UNet(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """The factor between the picture's size and the bottleneck's."""
+        """The downsampling factor of the bottleneck, to which inputs are padded."""
         return 2 ** (len(self.widths) - 1)
 
     def _level(self, filters, name):
@@ -85,7 +86,7 @@ class UNet(nn.Module):
 
 
 class _Level(nn.Module):
-    """Twice: 3x3 convolution with bias, batch norm, leaky ReLU."""
+    """Two times a 3x3 convolution with bias, batch norm and leaky ReLU."""
 
     width: int
     slope: float
@@ -112,12 +113,12 @@ class _Level(nn.Module):
 
 
 class SeparableUNet(nn.Module):
-    """Separable 3x3 convolutions, added skips, dilated bottleneck; draws the picture.
+    """A U-Net of separable 3x3 convolutions with added skips; predicts the picture.
 
     Encoder: c-a, pool, a-b, pool. Bottleneck: b-b, dilation 2. Decoder, twice: 1x1
-    convolution, bilinear doubling, skip added, separable convolution. Refinement: a-r,
-    then 1x1 to the picture, through a sigmoid. A leaky ReLU follows each separable
-    convolution, which holds a depthwise kernel and a pointwise one with bias.
+    convolution, bilinear upsampling, skip added, separable convolution. Refinement:
+    a-r, then 1x1 to the picture and a sigmoid. A separable convolution is a depthwise
+    3x3 without bias, a pointwise one with bias, and a leaky ReLU.
     """
 
     widths: Sequence[int] = (32, 64)
@@ -125,7 +126,7 @@ class SeparableUNet(nn.Module):
     channels: int = 3
     slope: float = 0.1
     dtype: jnp.dtype = jnp.float32
-    # Without batch norm, devices have nothing to agree on.
+    # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
 
     @nn.compact
@@ -140,7 +141,7 @@ class SeparableUNet(nn.Module):
             x = nn.max_pool(x, (2, 2), (2, 2))
         x = self._separable(x, self.widths[-1], "bottleneck", dilation=2)
         for level, filters in reversed(list(enumerate(self.widths, start=1))):
-            # Before the doubling, not after: the same numbers for a quarter the work.
+            # Before upsampling, for the same result at a quarter of the cost.
             x = nn.Conv(filters, (1, 1), dtype=self.dtype, name=f"up{level}")(x)
             x = layers.double_bilinear(x) + skips.pop()
             x = self._separable(x, filters, f"decoder{level}")
@@ -150,7 +151,7 @@ class SeparableUNet(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """The factor between the picture's size and the bottleneck's."""
+        """The downsampling factor of the bottleneck, to which inputs are padded."""
         return 2 ** len(self.widths)
 
     def _separable(

@@ -1,4 +1,4 @@
-"""What VGG16 sees in a picture: for a perceptual loss, no network that restores.
+"""VGG16 features for the perceptual loss.
 
 Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition", ICLR 2015.
@@ -8,22 +8,21 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Filters of the convolutions, by their number in torchvision's `vgg16().features`;
-# 0 pools. Number 15, a ReLU, is the last of the third block.
+# Filters of the convolutions by index in torchvision's `vgg16().features`; 0 is a
+# pooling layer. Index 15, a ReLU, ends the third block.
 _LAYERS = {0: 64, 2: 64, 4: 0, 5: 128, 7: 128, 9: 0, 10: 256, 12: 256, 14: 256}
 
-# Of ImageNet.
+# Mean and standard deviation of ImageNet.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
 
-# The numbers of the convolutions.
 CONVOLUTIONS = tuple(number for number, filters in _LAYERS.items() if filters)
 
 
 class VGG16Features(nn.Module):
-    """Maps pixels in [0, 1] to `features[:16]`: 256 maps, a quarter as high and wide.
+    """Maps pixels in [0, 1] to `features[:16]`: 256 channels at 1/4 of the size.
 
-    Luma counts as a grey picture.
+    Luma is repeated to three channels.
     """
 
     dtype: jnp.dtype = jnp.float32

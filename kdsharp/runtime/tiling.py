@@ -110,8 +110,7 @@ def restore(
 def _spans(
     size: int, side: int, radius: int, multiple: int
 ) -> Iterator[tuple[slice, slice, int]]:
-    """Yields, along one axis, the span to read, the span to keep, and the padded
-    length."""
+    """Yields the spans to read and to keep along an axis, and the padded length."""
     whole, overlap = _round_up(size, multiple), _round_up(radius, multiple)
     # At least half of a tile is not overlap.
     side = max(_round_up(side, multiple), 4 * overlap)

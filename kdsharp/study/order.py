@@ -19,8 +19,7 @@ _TRIES = 200
 
 @dataclasses.dataclass(frozen=True)
 class Showing:
-    """One presentation of a picture; `again` marks the second one of the same
-    picture."""
+    """One presentation of a picture; `again` marks the second one."""
 
     number: int
     stimulus: Stimulus

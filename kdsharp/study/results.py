@@ -45,8 +45,7 @@ class Results:
 
 
 def of(folder: Path) -> Results:
-    """Evaluates a study so far: ratings by people or, if there are none, synthetic
-    ones."""
+    """Evaluates the ratings by people or, if there are none, synthetic ones."""
     study = plan.load(folder)
     kept = Answers(folder)
     raters = kept.raters()

@@ -28,8 +28,7 @@ class ComparedModels(NamedTuple):
 
 
 def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
-    """The mean over raters of each rater's average; NaN marks raters without
-    ratings."""
+    """The mean over raters of each rater's average; NaN means no ratings."""
     values = of_raters[~np.isnan(of_raters)]
     count = len(values)
     if not count:
@@ -44,8 +43,7 @@ def mean(of_raters: Float[np.ndarray, " raters"]) -> RaterMean:
 def pairs(
     of_raters: Mapping[str, Float[np.ndarray, " raters"]],
 ) -> list[ComparedModels]:
-    """Compares all pairs with Wilcoxon's signed-rank test over raters who rated
-    both."""
+    """Compares all pairs with Wilcoxon's signed-rank test."""
     found, raw = [], []
     for first, second in itertools.combinations(of_raters, 2):
         apart = of_raters[first] - of_raters[second]

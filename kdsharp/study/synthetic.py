@@ -1,5 +1,4 @@
-"""Synthetic raters, to try a study and its report; their ratings are no one's
-opinion."""
+"""Synthetic raters, to try a study and its report; nobody's opinion."""
 
 import zlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long a run has trained, and how long it may."""
+"""The time budget of a run."""
 
 import math
 import re
@@ -12,64 +12,66 @@ _TIME = re.compile(r"(?=.)" + "".join(rf"(?:(\d+(?:\.\d+)?){u})?" for u in _UNIT
 
 
 class Budget:
-    """Seconds that a run trains, evaluates and saves, of those that `spec` allows.
+    """Measures the time that a run trains, evaluates and saves, against a limit.
 
-    They are counted from `begin`, so that compiling costs nothing of it, on all from
-    the processes before that were resumed. An empty spec allows any number.
+    Time counts from `start`, so that compilation is excluded, and includes the time
+    before a resume. `spec` is such as `20m`; an empty one sets no limit.
     """
 
     def __init__(self, spec: str):
         self._allowed = parse(spec) if spec else math.inf
-        self._before = 0.0
-        self._began: float | None = None
+        self._previous = 0.0
+        self._started: float | None = None
         self._used = 0.0
 
     @property
-    def limits(self) -> bool:
-        """Whether time ends the run, not the number of steps."""
+    def limited(self) -> bool:
+        """Whether the run ends by time instead of a number of steps."""
         return self._allowed < math.inf
 
-    def begin(self) -> None:
-        """Starts to count, unless it has."""
-        self._began = self._began or time.monotonic()
+    def start(self) -> None:
+        """Starts counting, unless it has started."""
+        self._started = self._started or time.monotonic()
 
     def resume(self, seconds: float) -> None:
-        """Goes on from what `used` said."""
-        self._before = self._used = seconds
+        """Adds the seconds used before the run was interrupted."""
+        self._previous = self._used = seconds
 
-    def look(self) -> None:
-        """Looks at the clock; of several hosts, at that of the first."""
-        if self.limits:
+    def update(self) -> None:
+        """Reads the clock, that of the primary host if there are several."""
+        if self.limited:
             self._used = hosts.on_primary_host(lambda: self.used)
 
     @property
     def used(self) -> float:
-        """The seconds used up to now."""
-        since = self._began and time.monotonic() - self._began
-        return self._before + (since or 0.0)
+        """Seconds used up to now."""
+        since = self._started and time.monotonic() - self._started
+        return self._previous + (since or 0.0)
 
     @property
-    def share(self) -> float:
-        """The fraction that was used at the last `look`, from 0 to 1."""
+    def fraction(self) -> float:
+        """The fraction used at the last `update`, from 0 to 1."""
         return min(self._used / self._allowed, 1.0)
 
     @property
-    def over(self) -> bool:
+    def exhausted(self) -> bool:
         return self._used >= self._allowed
 
     @property
-    def left(self) -> float:
-        """The seconds that were left at the last `look`."""
+    def remaining(self) -> float:
+        """Seconds remaining at the last `update`."""
         return max(self._allowed - self._used, 0.0)
 
 
 def parse(spec: str) -> float:
-    """Parse `90s`, `20m`, `1h` or `1h30m` into seconds."""
+    """Parses `90s`, `20m`, `1h` or `1h30m` into seconds."""
     match = _TIME.fullmatch(str(spec))
     parts = [float(part or 0) for part in match.groups()] if match else [0.0]
     seconds = sum(
         part * unit for part, unit in zip(parts, _UNITS.values(), strict=False)
     )
     if not seconds > 0:
-        raise UserError(f"config.budget {spec!r} is no time; write 90s, 20m or 1h")
+        raise UserError(
+            f"config.budget {spec!r} is not a duration; write 90s, 20m or 1h"
+        )
     return seconds

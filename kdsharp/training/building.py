@@ -1,4 +1,4 @@
-"""From a config to the parts of a run, all checked, before anything is written."""
+"""Builds the parts of a run from its config and checks them, before any writing."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -37,8 +37,8 @@ _DTYPES = ("float32", "bfloat16")
 class Parts:
     """The parts of a run.
 
-    `steps` is None where time ends the run. `frozen` holds what steps read and never
-    change: the variables of the teachers and of VGG16.
+    `steps` is None if the run ends by time. `frozen` holds the variables that steps
+    only read: those of the teachers and of VGG16.
     """
 
     steps: int | None
@@ -57,7 +57,7 @@ class Parts:
 
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
-    """Build the network that a config describes."""
+    """Builds the network that a config describes."""
     if config.dtype not in _DTYPES:
         raise choices.unknown("dtype", config.dtype, _DTYPES)
     return models.create(**config.model, dtype=config.dtype, axis_name=axis_name)
@@ -71,16 +71,19 @@ def build(
     initial: dict | None = None,
     vgg: tuple[nn.Module, dict] | None = None,
 ) -> Parts:
-    """Build the parts of the run that a config describes.
+    """Builds the parts of the run that a config describes.
 
-    `sources` holds the pictures, `train` and `valid`; training starts from the
-    variables `initial` instead of random ones; `vgg` is the network of the perceptual
-    loss and its variables.
+    Args:
+      config: the config of the run.
+      sources: the sources `train` and `valid`.
+      teachers: the teachers of a student.
+      initial: variables to start from, instead of random ones.
+      vgg: the network of the perceptual loss and its variables.
     """
     steps_per_epoch = _count_steps(config, sources["train"])
     budget = Budget(config.budget)
     writers.check(config.writers)
-    steps = None if budget.limits else steps_per_epoch * config.epochs
+    steps = None if budget.limited else steps_per_epoch * config.epochs
     devices = parallel.create(config.parallel, config.batch_size, config.devices)
     feed = feeding.create(config, sources["train"], devices)
     steps_per_call = calls.choose(
@@ -110,7 +113,7 @@ def build(
 
 
 def _count_steps(config: ConfigDict, source: Source) -> int:
-    """The steps of an epoch; refuses what the pipeline could not feed."""
+    """Computes the steps per epoch; raises an error for invalid pipeline settings."""
     if config.epochs < 1:
         raise UserError(f"config.epochs must be at least 1, not {config.epochs}")
     crops = config.data.crops_per_picture
@@ -122,7 +125,6 @@ def _count_steps(config: ConfigDict, source: Source) -> int:
 
 
 def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
-    """What all steps have in common."""
     return Task(
         model=create_model(config, devices.axis_name),
         channels=config.model.channels,
@@ -140,30 +142,29 @@ def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
 
 
 def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:
-    """What teachers show, checked against the loss terms that need it."""
+    """Creates the `Teaching`, checked against the needs of the loss terms."""
     layers = teaching.parse_layers(config.features)
     others = views.create(config.views)
     terms = objectives.in_use(config.objective)
-    for need, given in (("features", layers), ("views", others)):
+    for need, value in (("features", layers), ("views", others)):
         named, where = objectives.needing(need, terms), f"config.{need}"
-        if named and not given:
+        if named and not value:
             raise UserError(f"loss term {named[0]!r} needs {where}")
-        if given and not named:
-            wanted = " or ".join(objectives.needing(need))
-            raise UserError(f"{where} is given, but no term needs it: {wanted}")
+        if value and not named:
+            needing = " or ".join(objectives.needing(need))
+            raise UserError(f"{where} is given, but no term needs it: {needing}")
     if not config.optimizer.average and any(t.model is None for t in teachers):
         raise UserError("the teacher 'self' needs config.optimizer.average, as 0.999")
     return Teaching(tuple(teacher.model for teacher in teachers), layers, others)
 
 
 def _create_state(config, model, task, teachers, initial) -> TrainState:
-    """The state before the first step."""
     channels, key = config.model.channels, jax.random.key(config.seed)
     if initial is None:
         initial = init_variables(model, channels, key)
     adapters = {}
     if task.teaching.layers:
-        # Also where no term needs adapters: it is here that layers are looked up.
+        # Created even if no term needs adapters, since this checks the layer names.
         adapters = teaching.create_adapters(
             task.teaching, model, initial, teachers, channels, key
         )
@@ -185,5 +186,5 @@ def _create_validation(config, model, task, source: Source) -> validation.Valida
 
 
 def as_host_arrays(state: TrainState) -> TrainState:
-    """A state of the same shapes on the host, to restore checkpoints like it."""
+    """Copies a state to NumPy arrays, as the template for restoring checkpoints."""
     return jax.tree.map(np.asarray, state)

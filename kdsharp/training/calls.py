@@ -1,7 +1,7 @@
-"""Several steps as one compiled call, so that a device need not wait for each.
+"""Runs several steps in one compiled call, which saves the overhead of each call.
 
-The length of a call is not part of its program: a run that ends calls early, to log or
-to save, compiles once, and its numbers do not depend on where its calls end.
+The number of steps is an argument of the compiled program, so a run that ends calls
+early, to log or to save, compiles once, and its results do not depend on call lengths.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,82 +15,87 @@ from kdsharp.errors import UserError
 
 Step = Callable[..., tuple[Any, dict[str, jax.Array]]]
 
-# On an accelerator. Batches that come from the host are collected for a whole call.
-_OF_THE_DEVICE = 100
-_OF_THE_HOST = 10
+# Default steps per call on an accelerator, for pictures on the device and on the host;
+# host batches have to be collected for a whole call.
+_DEVICE_STEPS = 100
+_HOST_STEPS = 10
 
 
-def choose(asked: int, platform: str, placement: str) -> int:
-    """The most steps that a call takes; 0 chooses what is best on this platform.
+def choose(requested: int, platform: str, placement: str) -> int:
+    """Chooses the maximum number of steps per call; 0 asks for the platform's default.
 
-    On a CPU that is one: XLA has no fast convolution inside a loop there.
+    On a CPU that is 1, since XLA has no fast convolutions inside loops there.
     """
-    if asked < 0:
-        raise UserError(f"config.steps_per_call must be at least 0, not {asked}")
-    if asked:
-        return asked
+    if requested < 0:
+        raise UserError(f"config.steps_per_call must be at least 0, not {requested}")
+    if requested:
+        return requested
     if platform == "cpu":
         return 1
-    return _OF_THE_DEVICE if placement == "device" else _OF_THE_HOST
+    return _DEVICE_STEPS if placement == "device" else _HOST_STEPS
 
 
-def several(step: Step, most: int) -> Step:
-    """Build `call(state, frozen, batches, count)`, which takes `count` steps.
+def loop_steps(step: Step, size: int) -> Step:
+    """Builds `call(state, frozen, batches, count)`, which runs `count` steps.
 
-    `batches` are `most` of them, stacked; metrics are stacked alike.
+    `batches` is a stack of `size` batches; the returned metrics are stacked as well.
     """
 
     def call(state, frozen, batches, count, **options):
-        def take(number, held):
-            state, kept = held
+        def take(number, carry):
+            state, collected = carry
             batch = jax.tree.map(lambda rows: rows[number], batches)
             state, metrics = step(state, frozen, batch, **options)
-            kept = jax.tree.map(lambda k, m: k.at[number].set(m), kept, metrics)
-            return state, kept
+            collected = jax.tree.map(
+                lambda k, m: k.at[number].set(m), collected, metrics
+            )
+            return state, collected
 
         first = jax.tree.map(lambda rows: rows[0], batches)
         _, shapes = jax.eval_shape(
             lambda *inputs: step(*inputs, **options), state, frozen, first
         )
-        empty = jax.tree.map(lambda m: jnp.zeros((most, *m.shape), m.dtype), shapes)
+        empty = jax.tree.map(lambda m: jnp.zeros((size, *m.shape), m.dtype), shapes)
         return jax.lax.fori_loop(0, count, take, (state, empty))
 
     return call
 
 
 class Calls:
-    """A step on the devices, up to `most` times a call."""
+    """A step that is compiled for the devices, in calls of up to `max_steps`."""
 
-    def __init__(self, step: Step, most: int, devices):
-        self._most = most
+    def __init__(self, step: Step, max_steps: int, devices):
+        self._max_steps = max_steps
         self._devices = devices
-        self._call = devices.compile(step if most == 1 else several(step, most))
+        self._call = devices.compile(
+            step if max_steps == 1 else loop_steps(step, max_steps)
+        )
 
     def __call__(self, state, frozen, batches: Sequence[dict]):
-        """Train on all batches; gives the new state and metrics to be read later."""
+        """Trains on all batches; returns the new state and pending metrics."""
         state, metrics = self._call(state, frozen, *self._arguments(batches))
-        return state, _Unread(metrics, len(batches), self._devices)
+        return state, _PendingMetrics(metrics, len(batches), self._devices)
 
     def compile(self, state, frozen, batches: Sequence[dict]) -> None:
-        """Compiles now what the first call would."""
+        """Compiles the call ahead of time."""
         arguments = self._arguments(batches)
         self._call = self._call.lower(state, frozen, *arguments).compile()
 
     def _arguments(self, batches: Sequence[dict]) -> tuple:
-        if self._most == 1:
+        if self._max_steps == 1:
             (batch,) = batches
             return (self._devices.shard(batch),)
         count = np.int32(len(batches))
-        # What is behind the last is never looked at.
-        filled = [*batches, *[batches[-1]] * (self._most - len(batches))]
+        # The padding is never read.
+        filled = [*batches, *[batches[-1]] * (self._max_steps - len(batches))]
         stacked = jax.tree.map(lambda *rows: np.stack(rows), *filled)
         return (
-            self._devices.shard(stacked, several=True),
+            self._devices.shard(stacked, stacked=True),
             self._devices.replicate(count),
         )
 
 
-class _Unread:
+class _PendingMetrics:
     """The metrics of a call, which may still be running."""
 
     def __init__(self, metrics: dict[str, jax.Array], count: int, devices):
@@ -99,10 +104,10 @@ class _Unread:
         self._devices = devices
 
     def read(self) -> list[dict[str, float]]:
-        """Wait for the metrics, and give them step by step."""
-        held = self._devices.to_host(self._metrics)
-        held = {name: np.atleast_1d(values) for name, values in held.items()}
+        """Waits for the metrics; returns those of each step."""
+        metrics = self._devices.to_host(self._metrics)
+        metrics = {name: np.atleast_1d(values) for name, values in metrics.items()}
         return [
-            {name: float(values[i]) for name, values in held.items()}
+            {name: float(values[i]) for name, values in metrics.items()}
             for i in range(self._count)
         ]

@@ -1,8 +1,8 @@
-"""Checkpoints of a run in progress (orbax): the latest few, and the best.
+"""Checkpoints of a run (orbax): the latest few, and the best.
 
-A checkpoint carries the checksum of its arrays. One that cannot be read or does not
-match is set aside with a warning, and the one before it serves. Several hosts write a
-checkpoint together, each its part; any number of hosts can read it.
+A checkpoint includes a checksum of its arrays. If it is unreadable or does not match,
+it is set aside with a warning, and the previous one is used. Several hosts write a
+checkpoint together, and any number of hosts can read it.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ from kdsharp.training import hosts
 
 logger = logging.getLogger(__name__)
 
-_LATEST_KEPT = 3
-# The best before the best: a kill between saving the best and the latest leaves the
-# run at the older latest, which knows the older best.
-_BEST_KEPT = 2
+_MAX_LATEST = 3
+# Two, since after a kill between saving the best and the latest, the run resumes from
+# the older latest checkpoint and needs the older best one.
+_MAX_BEST = 2
 
 
 @dataclasses.dataclass
 class Restored:
-    """What a checkpoint held."""
+    """The contents of a checkpoint."""
 
     step: int
     tree: Any
@@ -41,51 +41,51 @@ class Restored:
 
 
 class Checkpoints:
-    """The checkpoints under one folder.
+    """The checkpoints of a run.
 
-    `to_save` turns a tree that every host holds into arrays that all of them write.
+    `to_save` converts a tree that every host holds to arrays that all hosts write.
     """
 
     def __init__(self, folder: Path, to_save: Callable[[Any], Any] = lambda tree: tree):
-        self._latest = _Series(folder / "latest", _LATEST_KEPT, to_save)
-        self._best = _Series(folder / "best", _BEST_KEPT, to_save)
-        _hear_failures_once()
+        self._latest = _Series(folder / "latest", _MAX_LATEST, to_save)
+        self._best = _Series(folder / "best", _MAX_BEST, to_save)
+        _silence_duplicates()
 
     def save(self, step: int, tree: Any, progress: dict) -> None:
-        """Starts writing the state of a run; training goes on meanwhile."""
+        """Starts writing the state of a run in the background."""
         self._latest.save(step, tree, progress)
 
     def save_best(self, step: int, tree: Any, progress: dict) -> None:
-        """Writes the best so far, whole, before anything may refer to it."""
-        # One at a time: what is written in the background meets the other hosts under
-        # names that all checkpoints share.
+        """Writes the best state so far, and waits until it is complete."""
+        # One checkpoint at a time, since hosts synchronise under names that all
+        # checkpoints share.
         self._latest.wait()
         self._best.save(step, tree, progress)
         self._best.wait()
 
     def restore(self, like: Any) -> Restored | None:
-        """Restore the newest undamaged state, and delete bests that are newer."""
+        """Restores the newest intact state, and deletes best states after it."""
         restored = self._latest.restore(like)
-        self._best.forget_after(restored.step if restored else -1)
+        self._best.delete_after(restored.step if restored else -1)
         return restored
 
     def restore_best(self, like: Any) -> Restored | None:
-        """Restore the best undamaged state."""
+        """Restores the best intact state."""
         self._latest.wait()
         return self._best.restore(like)
 
     def wait(self) -> None:
-        """Wait until everything that was saved is on disk."""
+        """Waits until all checkpoints are on disk."""
         self._latest.wait()
 
     def close(self) -> None:
-        """Waits, and lets go of the folder."""
+        """Waits for all checkpoints and closes the managers."""
         self._latest.close()
         self._best.close()
 
 
 class _Series:
-    """Checkpoints in one folder, numbered by step, the newest `kept` of them."""
+    """Checkpoints in one folder, numbered by step, limited to the newest `kept`."""
 
     def __init__(self, folder: Path, kept: int, to_save: Callable[[Any], Any]):
         self._folder = folder
@@ -119,17 +119,17 @@ class _Series:
             restored, damage = None, None
             try:
                 restored = self._read(step, like)
-            except Exception as error:  # Damage shows itself in many ways.
-                if hosts.is_loss(error):
+            except Exception as error:  # Damaged files raise errors of many types.
+                if hosts.is_host_loss(error):
                     raise
                 damage = str(error).splitlines()[0][:120] if str(error) else type(error)
             if hosts.all_true(restored is not None):
                 return restored
             logger.warning(
-                "checkpoint %s/%d is damaged (%s): set aside for the one before",
+                "checkpoint %s/%d is damaged (%s): set aside, using the previous one",
                 self._folder,
                 step,
-                damage or "for another host",
+                damage or "on another host",
             )
             hosts.on_primary_host(lambda step=step: self._set_aside(step))
             self._manager.reload()
@@ -140,7 +140,7 @@ class _Series:
             )
         return None
 
-    def forget_after(self, step: int) -> None:
+    def delete_after(self, step: int) -> None:
         for later in self._manager.all_steps():
             if later > step:
                 self._manager.delete(later)
@@ -155,27 +155,27 @@ class _Series:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Raises an OSError with the reason alone where a checkpoint is not written."""
+        """Converts errors while writing to an OSError with a short reason."""
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
-            if hosts.is_loss(error):
+            if hosts.is_host_loss(error):
                 raise
             raise OSError(
-                f"cannot write a checkpoint into {self._folder} ({_reason(error)})"
+                f"cannot write a checkpoint to {self._folder} ({_reason(error)})"
             ) from error
 
     def _read(self, step: int, like: Any) -> Restored:
-        found = self._manager.restore(
+        restored = self._manager.restore(
             step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardRestore(like), progress=ocp.args.JsonRestore()
             ),
         )
-        progress = dict(found["progress"])
-        if _checksum(found["state"]) != progress.pop("checksum"):
+        progress = dict(restored["progress"])
+        if _checksum(restored["state"]) != progress.pop("checksum"):
             raise ValueError("its arrays do not match their checksum")
-        return Restored(step, found["state"], progress)
+        return Restored(step, restored["state"], progress)
 
     def _set_aside(self, step: int) -> None:
         damaged = self._folder / str(step)
@@ -186,33 +186,33 @@ class _Series:
 
 
 def _reason(error: Exception) -> str:
-    """What the operating system said, out of what TensorStore makes of it."""
+    """Extracts the operating system's message from TensorStore's."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     first = (str(error).splitlines() or [repr(error)])[0]
-    found = re.search(r": ([^:]+) \[os_error_code='\d+'", first)
-    return found[1] if found else first[:120]
+    match = re.search(r": ([^:]+) \[os_error_code='\d+'", first)
+    return match[1] if match else first[:120]
 
 
-def _hear_failures_once() -> None:
-    """Keeps quiet what the libraries print of a failure that they raise as well.
+def _silence_duplicates() -> None:
+    """Silences tracebacks that libraries print of errors that they also raise.
 
-    Orbax logs its traceback for each of its threads; TensorStore prints one for each
-    array whose writing is given up when another has failed.
+    Orbax logs one per thread; TensorStore prints one per array whose writing is
+    cancelled after another has failed.
     """
     log = logging.getLogger("absl")
-    if not any(isinstance(held, _NotOfOrbax) for held in log.filters):
-        log.addFilter(_NotOfOrbax())
-    if not isinstance(sys.excepthook, _NotOfClosedLoops):
-        sys.excepthook = _NotOfClosedLoops(sys.excepthook)
+    if not any(isinstance(held, _DropOrbaxRecords) for held in log.filters):
+        log.addFilter(_DropOrbaxRecords())
+    if not isinstance(sys.excepthook, _IgnoreClosedLoops):
+        sys.excepthook = _IgnoreClosedLoops(sys.excepthook)
 
 
-class _NotOfOrbax(logging.Filter):
+class _DropOrbaxRecords(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         return "orbax" not in record.pathname
 
 
-class _NotOfClosedLoops:
+class _IgnoreClosedLoops:
     def __init__(self, hook: Callable):
         self._hook = hook
 

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: steps, and waiting for input."""
+"""Throughput of a run, and the time that it waits for input."""
 
 import contextlib
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class Clock:
-    """Measures steps since the last `read`; what happens in `paused` does not count."""
+    """Measures the time of steps since the last `read`, excluding `paused` blocks."""
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
@@ -14,7 +14,7 @@ class Clock:
         self.restart()
 
     def restart(self) -> None:
-        """Forgets what was measured, as after the compilation."""
+        """Resets the measurements, for example after compilation."""
         self._steps, self._waited, self._since = 0, 0.0, time.monotonic()
 
     def tick(self, steps: int = 1) -> None:
@@ -23,20 +23,20 @@ class Clock:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time inside as waiting for input."""
+        """Counts the time of the block as waiting for input."""
         began = time.monotonic()
         yield
         self._waited += time.monotonic() - began
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves the time inside out."""
+        """Excludes the time of the block."""
         began = time.monotonic()
         yield
         self._since += time.monotonic() - began
 
     def read(self) -> dict[str, float]:
-        """Images per second, and the fraction of time spent waiting for input."""
+        """Computes images/s and the fraction of time waiting for input, and resets."""
         elapsed = max(time.monotonic() - self._since, 1e-9)
         steps, waited = max(self._steps, 1), self._waited
         self._seconds_per_step = elapsed / steps
@@ -46,13 +46,13 @@ class Clock:
             "time/waiting_for_input": waited / elapsed,
         }
 
-    def left(self, steps: int) -> str:
-        """An estimate of the time for that many steps, for people."""
-        return words(steps * self._seconds_per_step)
+    def remaining(self, steps: int) -> str:
+        """Estimates the time for a number of steps, as text."""
+        return format_duration(steps * self._seconds_per_step)
 
 
-def words(seconds: float) -> str:
-    """Format a duration for people."""
+def format_duration(seconds: float) -> str:
+    """Formats a duration, such as `2 h 05 min`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,7 +1,7 @@
-"""Where batches come from: a pipeline on the host, or the devices' own memory.
+"""Feeds: batches from a pipeline on the host, or from pictures in device memory.
 
-A feed turns the pure step into one that takes what the feed hands out: batches of
-pixels from the host, or, where the pictures lie on the devices, which pictures to cut.
+A feed yields batches and adapts the training step to them: batches are pixels from the
+host, or indices of pictures that the devices crop.
 """
 
 import logging
@@ -16,7 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from kdsharp.base import choices
-from kdsharp.data import crops, pipeline, sheets
+from kdsharp.data import atlas, crops, pipeline
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
@@ -27,30 +27,30 @@ logger = logging.getLogger(__name__)
 
 PLACEMENTS = ("host", "device", "auto")
 
-# Of a device's free memory, what pictures may take: steps need the rest.
-_SHARE = 0.5
-# What a step's key is folded with for its crops.
-_CROPS = 1 << 17
+# The fraction of free device memory that pictures may take; steps need the rest.
+_MEMORY_FRACTION = 0.5
+# Folded into a step's random key for its crops.
+_CROP_KEY = 1 << 17
 _GIB = 1 << 30
 
 
 class Feed(Protocol):
-    """What a run trains on, batch by batch."""
+    """The input of a run."""
 
     placement: str
 
     def load(self) -> dict[str, Any]:
-        """Load what every device has to hold."""
+        """Loads data to be replicated to every device."""
 
     def step(self, task: Task):
-        """The step that takes this feed's batches; call `load` first."""
+        """The training step for this feed's batches; call `load` first."""
 
     def batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
-        """Yields this host's rows of every batch, endlessly."""
+        """Yields this host's rows of every batch, without end."""
 
 
 class HostFeed:
-    """Crops that processes and threads of this host prepare."""
+    """Crops from the pipeline on this host."""
 
     placement = "host"
 
@@ -83,7 +83,7 @@ class HostFeed:
 
 
 class DeviceFeed:
-    """Crops that each device cuts out of pictures in its own memory."""
+    """Crops that each device cuts from an atlas in its own memory."""
 
     placement = "device"
 
@@ -94,22 +94,22 @@ class DeviceFeed:
     def load(self) -> dict[str, Any]:
         data = self._config.data
         size = patch_size(self._config)
-        held = sheets.load(self._source, size, crops.margin(size, data.shrink))
+        pictures = atlas.load(self._source, size, crops.margin(size, data.shrink))
         self._cut = crops.create(
-            held,
+            pictures,
             patch_size=size,
             augment=data.augment,
             shrink=data.shrink,
             extremes=data.extremes,
         )
-        return {"pictures": held}
+        return {"pictures": pictures}
 
     def step(self, task: Task):
-        return partial(_cut_and_train, self._cut, task)
+        return partial(_crop_and_train, self._cut, task)
 
     def batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         config = self._config
-        # The host's own order, so that every picture has its turn in every epoch.
+        # The same order as the pipeline's, so that an epoch visits every picture.
         order = Order(len(self._source), config.data.crops_per_picture, config.seed)
         share = config.batch_size // hosts.count()
         rows = np.arange(hosts.index() * share, (hosts.index() + 1) * share)
@@ -123,20 +123,20 @@ class DeviceFeed:
 
 
 def create(config: ConfigDict, source: Source, devices) -> Feed:
-    """Create the feed that a config asks for, if there is the memory for it."""
+    """Creates the feed that a config asks for; raises an error if it does not fit."""
     placement = config.data.placement
     if placement not in PLACEMENTS:
         raise choices.unknown("config.data.placement", placement, PLACEMENTS)
     pipeline.check_shares(config.data.shrink, config.data.extremes)
     if placement == "host" or (placement == "auto" and devices.platform == "cpu"):
         return HostFeed(config, source)
-    needed, free = sheets.estimate(source), room(devices.local)
+    needed, free = atlas.estimate(source), available_memory(devices.local)
     fits = hosts.all_true(needed <= free)
     if fits:
         return DeviceFeed(config, source)
     if placement == "auto":
         logger.info(
-            "pictures stay on the host: %.1f GiB, for which a device has %.1f",
+            "pictures stay on the host: they take %.1f GiB, a device has %.1f free",
             needed / _GIB,
             free / _GIB,
         )
@@ -144,30 +144,30 @@ def create(config: ConfigDict, source: Source, devices) -> Feed:
     fitting = int(len(source) * free / needed)
     raise UserError(
         f"the {len(source):,} pictures take {needed / _GIB:.2f} GiB of a device's "
-        f"memory, which has {free / _GIB:.2f} for them (half of what is free): "
-        f"{fitting:,} would fit; take so many by '?first={max(1, fitting)}' after the "
-        "source, or keep all on the host by --config.data.placement=host"
+        f"memory, of which {free / _GIB:.2f} may be used (half of what is free): "
+        f"{fitting:,} would fit; append '?first={max(1, fitting)}' to the source, or "
+        "keep all on the host with --config.data.placement=host"
     )
 
 
 def patch_size(config: ConfigDict) -> int:
-    """The size of a crop, including what the shift of the blur's grid cuts off."""
+    """The size of crops, including the margin for the random shift of the blur grid."""
     return config.data.patch_size + config.data.grid_shift
 
 
-def room(devices: list[jax.Device]) -> int:
-    """The bytes that pictures may take on each device."""
+def available_memory(devices: list[jax.Device]) -> int:
+    """Bytes that pictures may take on each device."""
     free = []
     for device in devices:
         stats = device.memory_stats() or {}
         if "bytes_limit" in stats:
             free.append(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
-    if not free:  # A CPU: devices that share the host's memory.
-        free = [_free_on_the_host() // len(devices)]
-    return int(_SHARE * min(free))
+    if not free:  # CPU devices share the host's memory.
+        free = [_free_host_memory() // len(devices)]
+    return int(_MEMORY_FRACTION * min(free))
 
 
-def _free_on_the_host() -> int:
+def _free_host_memory() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:  # Not Linux.
@@ -176,10 +176,10 @@ def _free_on_the_host() -> int:
     return int(sizes["MemAvailable"].split()[0]) << 10
 
 
-def _cut_and_train(cut: crops.Cut, task: Task, state, frozen, batch, **options):
-    """Takes a step on crops of the pictures that the batch names."""
+def _crop_and_train(cut: crops.Cropper, task: Task, state, frozen, batch, **options):
+    """Runs a step on crops of the pictures whose indices are in the batch."""
     key = jax.random.fold_in(jax.random.key(task.seed), state.step)
-    key = jax.random.fold_in(key, _CROPS)
+    key = jax.random.fold_in(key, _CROP_KEY)
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(batch["row"])
     rows = cut(frozen["pictures"], batch["picture"], keys)
     if SIGNAL in batch:

@@ -1,7 +1,7 @@
-"""The hosts of a run: processes that train as one, each with devices of its own.
+"""The hosts of a run: processes that train together, each with its own devices.
 
-A program that has not called `join` is the only host. What one host does for all goes
-through `on_primary_host`; a host that is lost ends all others with a sentence.
+Without a call to `join`, this process is the only host. `on_primary_host` runs what one
+host does for all. When a host is lost, all others exit with an error message.
 """
 
 import ctypes
@@ -16,23 +16,22 @@ from typing import Any
 
 import jax
 
-# The store by which hosts know of one another has no public name; orbax takes it
-# from here, too.
+# JAX's key-value store has no public name; orbax imports it from here, too.
 from jax._src.distributed import global_state as _cluster
 
 from kdsharp.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# Seconds until a silent host is given up, and for which hosts wait at the end.
-_SILENCE = 30
-_LEAVING = 15
-# And for which they wait where one may compile or read for long.
-_PATIENCE = 1800
+# Seconds until a silent host counts as lost, and until shutdown is given up.
+_HEARTBEAT_TIMEOUT = 30
+_SHUTDOWN_TIMEOUT = 15
+# Seconds to wait at barriers, where another host may compile or load for long.
+_BARRIER_TIMEOUT = 1800
 _POLL = 5.0
 _PREFIX = "kdsharp"
-# How the ways in which hosts talk call it when one is not there.
-_GONE = (
+# Words in the errors of communication libraries when a host is gone.
+_LOSS_MARKERS = (
     "gloo",
     "nccl",
     "coordination",
@@ -44,28 +43,28 @@ _GONE = (
     "barrier",
     "socket closed",
 )
-LOST = 3
-"""The exit status of a host that lost another."""
+LOST_STATUS = 3
+"""Exit status after the loss of another host."""
 
 
 class HostLost(Exception):
-    """Another host is gone."""
+    """Another host of the run is gone."""
 
     def __init__(self, who: str = "another host", cause: object = None):
         words = f" ({_first_line(cause)})" if cause else ""
         super().__init__(
-            f"{who} is gone{words}: all stop; the newest checkpoint is kept, the same "
-            "command on all hosts goes on from it"
+            f"{who} is gone{words}: all hosts stop; run the same command on all hosts "
+            "to continue from the newest checkpoint"
         )
 
 
 def join(timeout: float = 300) -> None:
-    """Makes this process one of the hosts that the environment describes.
+    """Joins the hosts that the environment describes.
 
-    Slurm, TPU pods and MPI are known to JAX; elsewhere JAX_COORDINATOR_ADDRESS (of host
-    0), JAX_NUM_PROCESSES and JAX_PROCESS_ID say it.
+    JAX detects Slurm, TPU pods and MPI; elsewhere set JAX_COORDINATOR_ADDRESS (of host
+    0), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
     """
-    # It would swallow SIGTERM, on which hosts here agree themselves.
+    # It would catch SIGTERM, which the training loop handles itself.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
@@ -73,21 +72,21 @@ def join(timeout: float = 300) -> None:
             num_processes=_number("JAX_NUM_PROCESSES"),
             process_id=_number("JAX_PROCESS_ID"),
             initialization_timeout=int(timeout),
-            heartbeat_timeout_seconds=_SILENCE,
-            shutdown_timeout_seconds=_LEAVING,
+            heartbeat_timeout_seconds=_HEARTBEAT_TIMEOUT,
+            shutdown_timeout_seconds=_SHUTDOWN_TIMEOUT,
         )
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"--distributed finds no hosts to join ({_first_line(error)}): start it "
+            f"--distributed found no hosts to join ({_first_line(error)}): start it "
             "with launch/local.py, Slurm or a TPU pod, or set JAX_COORDINATOR_ADDRESS, "
             "JAX_NUM_PROCESSES and JAX_PROCESS_ID"
         ) from error
     except RuntimeError as error:
         raise UserError(
-            f"the hosts did not meet at {_cluster.coordinator_address} within "
+            f"the hosts could not connect at {_cluster.coordinator_address} within "
             f"{timeout:g} s ({_first_line(error)})"
         ) from error
-    _speak_when_aborted()
+    _install_abort_handler()
 
 
 def count() -> int:
@@ -100,33 +99,33 @@ def index() -> int:
     return _cluster.process_id if _cluster.client else 0
 
 
-def is_first() -> bool:
-    """Whether this host is the one that logs and writes."""
+def is_primary() -> bool:
+    """Whether this is the primary host, which logs and writes files."""
     return index() == 0
 
 
 def name() -> str:
-    """The name of this host."""
+    """The name of this host, such as `host 0 of 2`."""
     return f"host {index()} of {count()}"
 
 
-_turns = itertools.count()
+_counter = itertools.count()
 
 
-def _next_turn() -> int:
-    """A counter with the same value on all hosts, which act in the same order."""
-    return next(_turns)
+def _next_number() -> int:
+    """The next number of a counter that all hosts increment in the same order."""
+    return next(_counter)
 
 
 def on_primary_host(call: Callable[[], Any]) -> Any:
-    """Run the call on the first host alone, and give its result to all.
+    """Runs the call on the primary host only, and returns its result on all hosts.
 
-    It must fit into JSON. What a person did wrong there is raised on all hosts.
+    The result must be JSON-serialisable. UserError and OSError are raised on all hosts.
     """
     if count() == 1:
         return call()
-    key = f"{_PREFIX}/turn/{_next_turn()}"
-    if is_first():
+    key = f"{_PREFIX}/turn/{_next_number()}"
+    if is_primary():
         try:
             result = call()
         except (UserError, OSError) as error:
@@ -144,44 +143,42 @@ def all_true(here: bool) -> bool:
     """Whether the value is true on every host."""
     if count() == 1:
         return here
-    folder = f"{_PREFIX}/said/{_next_turn()}/"
+    folder = f"{_PREFIX}/said/{_next_number()}/"
     _cluster.client.key_value_set(f"{folder}{index()}", json.dumps(here))
-    meet()
+    barrier()
     return all(
         json.loads(said) for _, said in _cluster.client.key_value_dir_get(folder)
     )
 
 
-def meet() -> None:
-    """Wait until all hosts have called this.
+def barrier() -> None:
+    """Waits until all hosts have called this.
 
-    What talks between CPUs gives up after half a minute, so that hosts should not come
-    much later than others to where they first talk.
+    Call it before the first collective operation: on CPUs these time out after half a
+    minute.
     """
     if count() > 1:
-        name = f"{_PREFIX}/meet/{_next_turn()}"
-        _cluster.client.wait_at_barrier(name, 1000 * _PATIENCE)
+        name = f"{_PREFIX}/meet/{_next_number()}"
+        _cluster.client.wait_at_barrier(name, 1000 * _BARRIER_TIMEOUT)
 
 
-def leave() -> None:
-    """Parts from the others in good order."""
+def shut_down() -> None:
+    """Disconnects from the other hosts."""
     if count() > 1:
         try:
             jax.distributed.shutdown()
-        except (
-            Exception
-        ) as error:  # The work is done: who is slow to go changes nothing.
-            logger.debug("leaving: %s", error)
+        except Exception as error:  # The work is done, so errors do not matter.
+            logger.debug("shutdown: %s", error)
 
 
-def is_loss(error: BaseException) -> bool:
+def is_host_loss(error: BaseException) -> bool:
     """Whether an error means that another host is gone."""
     words = str(error).lower()
-    return count() > 1 and any(word in words for word in _GONE)
+    return count() > 1 and any(word in words for word in _LOSS_MARKERS)
 
 
-def end(status: int) -> None:
-    """Ends this process now: what waits for a lost host would wait for ever."""
+def exit_now(status: int) -> None:
+    """Exits without waiting for threads, which may wait for a lost host for ever."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -209,24 +206,23 @@ def _first_line(error: object) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _speak_when_aborted() -> None:
-    """Lets this process end with a sentence where JAX would abort it.
+def _install_abort_handler() -> None:
+    """Makes this process exit with a message when JAX aborts it.
 
-    JAX does so, from a thread of its own, when a host has been silent for too long or
-    the first one is gone. Python's own handlers would wait for the main thread, which
-    waits for that host.
+    JAX calls abort from another thread when a host is lost. A Python signal handler
+    would only run in the main thread, which may be waiting for that host.
     """
     libc = ctypes.CDLL(None)
-    libc.signal.argtypes = (ctypes.c_int, _HANDLER)
+    libc.signal.argtypes = (ctypes.c_int, _SignalHandler)
     libc.signal.restype = ctypes.c_void_p
-    libc.signal(signal.SIGABRT, _aborted)
+    libc.signal(signal.SIGABRT, _on_abort)
 
 
-_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
+_SignalHandler = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
 
-@_HANDLER
-def _aborted(number: int) -> None:
-    loss = HostLost(cause="TF_CPP_MIN_LOG_LEVEL=0 in the environment tells more")
+@_SignalHandler
+def _on_abort(number: int) -> None:
+    loss = HostLost(cause="set TF_CPP_MIN_LOG_LEVEL=0 for details")
     print(f"kdsharp: {name()}: {loss}", file=sys.stderr)
-    end(LOST)
+    exit_now(LOST_STATUS)

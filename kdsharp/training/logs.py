@@ -1,4 +1,4 @@
-"""What a run writes while it trains: `metrics.jsonl`, and the same elsewhere."""
+"""The metrics of a run: `metrics.jsonl`, and additional writers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ METRICS_FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """The file and the writers that get the same metrics.
+    """Writes metrics to the file and to the writers.
 
-    What an interrupted run wrote to the file past `step` is taken back first.
+    Lines after `step`, from an interrupted run, are removed from the file first.
     """
 
     def __init__(self, workdir: Path, step: int, writers: Sequence[MetricsWriter] = ()):
         self._path = workdir / METRICS_FILE
-        _keep_until(self._path, step)
+        _truncate_after(self._path, step)
         self._file = self._path.open("a")
         self._writers = writers
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write one line, whole, and the same to the writers."""
+        """Writes one line to the file, and the same values to the writers."""
         self._file.write(json.dumps({"step": step, **values}) + "\n")
         self._file.flush()
         for writer in self._writers:
@@ -36,7 +36,7 @@ class MetricsLog:
 
 
 def read_metrics(workdir: Path) -> list[dict]:
-    """The lines that a run wrote, without one that a kill cut short."""
+    """Reads the lines of a run, without a last line that a kill truncated."""
     path = workdir / METRICS_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     records = []
@@ -48,6 +48,6 @@ def read_metrics(workdir: Path) -> list[dict]:
     return records
 
 
-def _keep_until(path: Path, step: int) -> None:
-    kept = [r for r in read_metrics(path.parent) if r["step"] <= step]
-    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in kept))
+def _truncate_after(path: Path, step: int) -> None:
+    records = [r for r in read_metrics(path.parent) if r["step"] <= step]
+    atomic_files.write_text(path, "".join(json.dumps(r) + "\n" for r in records))

@@ -1,7 +1,7 @@
-"""The training loop: trains a teacher, or a student under a teacher.
+"""The training loop, for teachers and students.
 
-`Run.train` reads downwards: resume, step, log, evaluate, save, finish. `building` makes
-the parts of a run from its config, `recorder` writes how it goes.
+`Run.train` resumes, steps, logs, evaluates, saves and finishes. `building` builds the
+parts of a run from its config, `recorder` writes its metrics.
 """
 
 import contextlib
@@ -40,30 +40,30 @@ logger = logging.getLogger(__name__)
 
 
 class Interrupted(Stopped):
-    """A signal ended the run; its state is saved."""
+    """The run was stopped by a signal; its state is saved."""
 
     def __init__(self, number: signal.Signals, step: int):
         super().__init__(
-            f"{number.name} at step {step}: saved; the same command goes on from there"
+            f"{number.name} at step {step}: saved; run the same command to continue"
         )
         self.exit_status = 128 + number
 
 
 class Diverged(Stopped):
-    """The loss is not finite any more; the state before that is saved."""
+    """The loss became non-finite; the last finite state is saved."""
 
     exit_status = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """The best network of a run, its scores, and for its card how it was trained."""
+    """The best network of a run, its scores, and facts for its card."""
 
     variables: dict
     step: int
     scores: dict[str, float]
     input_scores: dict[str, float]
-    # Of the whole run.
+    # Steps and seconds of the whole run.
     steps: int
     seconds: float
     placement: str
@@ -71,7 +71,7 @@ class Result:
 
 
 class Run:
-    """A run and its state, of the parts that `building.build` makes.
+    """A run and its state.
 
     Creating one checks the config and writes nothing.
     """
@@ -101,7 +101,7 @@ class Run:
         self._compiled = False
 
     def train(self) -> Result:
-        """Train to the end of the epochs or the budget, or until nothing improves.
+        """Trains until the epochs or the budget end, or early stopping; resumes.
 
         Returns the best network. An interrupted run continues from its newest
         checkpoint.
@@ -111,7 +111,7 @@ class Run:
             try:
                 for batches in self._batches():
                     self._train_on(batches)
-                    self._parts.budget.look()
+                    self._parts.budget.update()
                     if self._is_due(self._config.log_every):
                         self._log()
                     evaluates = self._is_due(self._parts.steps_per_epoch) or self._ended
@@ -120,13 +120,13 @@ class Run:
                     if evaluates or self._is_due(self._config.checkpoint_every):
                         self._save()
                     if self._signal:
-                        self._leave(signal.Signals(self._signal))
+                        self._interrupt(signal.Signals(self._signal))
             except recorder.NotFinite as found:
                 self._diverge(found.values)
         return self._finish()
 
     def _resume(self) -> None:
-        """Load the newest checkpoint, if there is one."""
+        """Loads the newest checkpoint, if there is one."""
         parts = self._parts
         self._checkpoints = Checkpoints(
             self._workdir / "checkpoints", parts.devices.to_save
@@ -139,11 +139,11 @@ class Run:
             parts.plateau.load_state_dict(restored.progress["plateau"])
             parts.budget.resume(restored.progress["seconds"])
             logger.info(
-                "goes on from step %d%s",
+                "resuming from step %d%s",
                 self._step,
                 f" of {parts.steps}"
                 if parts.steps
-                else f", with {clock.words(parts.budget.left)} left",
+                else f", with {clock.format_duration(parts.budget.remaining)} left",
             )
         self._state = parts.devices.replicate(self._state)
         self._recorder = recorder.Recorder(
@@ -153,7 +153,7 @@ class Run:
             self._recorder.window = restored.progress["window"]
 
     def _batches(self) -> Iterator[list[dict]]:
-        """Yield the batches of each call, until the run has ended."""
+        """Yields the batches of each call until the run has ended."""
         if self._ended:
             return
         parts = self._parts
@@ -163,58 +163,59 @@ class Run:
         batches = iter(parts.feed.batches(self._step))
         while not self._ended:
             with self._recorder.clock.waiting():
-                held = [next(batches) for _ in range(self._steps_of_a_call())]
-            yield held
+                call_batches = [next(batches) for _ in range(self._steps_of_a_call())]
+            yield call_batches
 
     def _steps_of_a_call(self) -> int:
-        """As many steps as may be taken before something else is due."""
+        """The number of steps until logging, saving or another event is due."""
         intervals = (
             self._config.log_every,
             self._config.checkpoint_every,
             self._parts.steps_per_epoch,
         )
         nearest = min(interval - self._step % interval for interval in intervals)
-        return int(min(self._parts.steps_per_call, nearest, self._profile.until))
+        return int(
+            min(self._parts.steps_per_call, nearest, self._profile.steps_to_edge)
+        )
 
     def _is_due(self, interval: int) -> bool:
         return self._step % interval == 0
 
     def _train_on(self, batches: list[dict]) -> None:
-        """Take the steps of a call, reading the metrics of the last one meanwhile."""
+        """Runs the steps of a call, and reads the metrics of the previous one."""
         if hosts.count() > 1:
             for batch in batches:
                 rows = len(next(iter(batch.values())))
                 batch[SIGNAL] = np.full(rows, self._interruption.signal or 0, np.int32)
-        if self._parts.budget.limits:
+        if self._parts.budget.limited:
             self._set_rate()
-        # What is put on the devices here travels while the last call still runs: its
-        # metrics are waited for afterwards.
+        # Transfers overlap with the previous call, whose metrics are awaited later.
         if hosts.count() > 1 and not self._compiled:
             self._call.compile(self._state, self._frozen, batches)
-            hosts.meet()
+            hosts.barrier()
         with self._profile.steps(self._step, len(batches)):
             self._state, metrics = self._call(self._state, self._frozen, batches)
             self._step += len(batches)
             self._recorder.add(metrics, len(batches))
-        if self._profile.ends:
+        if self._profile.is_complete:
             self._recorder.read()
-            self._profile.end()
+            self._profile.stop()
         self._recorder.clock.tick(len(batches))
         if not self._compiled:
             self._compiled = True
             self._recorder.read()
             self._recorder.clock.restart()
-            self._parts.budget.begin()
+            self._parts.budget.start()
             logger.info("first step after %.1f s", time.monotonic() - self._created)
 
     def _log(self) -> None:
         budget = self._parts.budget
         rate = self._rate_scale * float(self._parts.schedule(self._step - 1))
-        left = budget.left if budget.limits else None
+        left = budget.remaining if budget.limited else None
         self._recorder.write_means(self._step, rate, left)
 
     def _evaluate(self) -> None:
-        """Score the network; keep it if it is the best so far."""
+        """Evaluates the network, and saves it if it is the best so far."""
         self._recorder.read()
         parts = self._parts
         with self._recorder.clock.paused():
@@ -230,17 +231,17 @@ class Run:
         self._recorder.write_scores(self._step, scores, no_gain)
 
     def _set_rate(self) -> None:
-        """Scale the learning rate as the plateau and the budget ask."""
+        """Applies the learning rate factors of the plateau and the budget."""
         self._rate_scale = self._parts.plateau.scale
-        if self._parts.budget.limits:
-            self._rate_scale *= optimizers.of_budget(
-                self._config.optimizer, self._parts.budget.share
+        if self._parts.budget.limited:
+            self._rate_scale *= optimizers.budget_scale(
+                self._config.optimizer, self._parts.budget.fraction
             )
         scale = self._parts.devices.replicate(np.float32(self._rate_scale))
         self._state = self._state.replace(rate_scale=scale)
 
     def _save(self) -> None:
-        """Write a checkpoint, in the background."""
+        """Writes a checkpoint in the background."""
         self._recorder.read()
         with self._recorder.clock.paused():
             self._checkpoints.save(
@@ -256,7 +257,7 @@ class Run:
 
     @property
     def _signal(self) -> int:
-        """The signal that a host was sent, once all hosts know of it; or 0."""
+        """The signal that a host received, once all hosts know of it, or 0."""
         if hosts.count() > 1:
             return self._recorder.signal
         return self._interruption.signal or 0
@@ -264,17 +265,17 @@ class Run:
     @property
     def _ended(self) -> bool:
         steps, budget = self._parts.steps, self._parts.budget
-        ended = budget.over if steps is None else self._step >= steps
+        ended = budget.exhausted if steps is None else self._step >= steps
         return ended or self._parts.patience.exhausted
 
-    def _leave(self, number: signal.Signals) -> None:
-        """End the run for now."""
+    def _interrupt(self, number: signal.Signals) -> None:
+        """Saves the state and raises `Interrupted`."""
         self._save()
         self._close()
         raise Interrupted(number, self._step)
 
     def _diverge(self, values: dict[str, float]) -> None:
-        """End the run with the last finite state: an unhealthy one stands still."""
+        """Saves the last finite state and raises `Diverged`."""
         self._state = self._state.replace(healthy=jnp.ones_like(self._state.healthy))
         self._step = int(np.max(self._state.step))
         self._save()
@@ -287,7 +288,7 @@ class Run:
         ) from None
 
     def _finish(self) -> Result:
-        """End the run for good, with its best network."""
+        """Ends the run and restores its best network."""
         patience = self._parts.patience
         if patience.exhausted:
             logger.info(
@@ -310,20 +311,20 @@ class Run:
         )
 
     def _close(self) -> None:
-        self._profile.end()
+        self._profile.stop()
         self._checkpoints.close()
         self._recorder.close()
 
 
 @contextlib.contextmanager
 def _explain_memory() -> Iterator[None]:
-    """Say in a sentence that a step does not fit a device's memory."""
+    """Converts out-of-memory errors of a device to a UserError."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise UserError(
-            "a device's memory does not hold a step: lower config.batch_size, or leave "
-            "the pictures on the host by --config.data.placement=host"
+            "a device is out of memory: lower config.batch_size, or keep the pictures "
+            "on the host with --config.data.placement=host"
         ) from error

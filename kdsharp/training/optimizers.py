@@ -1,4 +1,4 @@
-"""Optimisers and their learning rates, all of them optax's."""
+"""Optimizers and learning-rate schedules, built from optax."""
 
 from collections.abc import Callable
 
@@ -15,10 +15,10 @@ from kdsharp.training import packing
 
 RULES = ("adam", "muon")
 
-# Fewer channels are colours, or pixels folded into one.
-_FEATURES = 8
-# What Muon leaves to Adam learns at this part of its rate.
-_OF_THE_REST = 1 / 3
+# Kernels with fewer input or output channels map pixels, not features.
+_MIN_FEATURES = 8
+# The learning rate of Adam for parameters without Muon, relative to Muon's.
+_ADAM_RATE_FACTOR = 1 / 3
 
 _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 
@@ -26,17 +26,17 @@ _SCHEDULES = "constant, cosine, step:EPOCHS,FACTOR, plateau:EVALUATIONS,FACTOR"
 def create(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.GradientTransformation:
-    """Create the optimizer that a config names, for that many steps.
+    """Creates the optimizer of a config for a number of steps.
 
-    Where time ends a run and steps are None, a cosine is left to `of_budget`.
+    If the run ends by time, `steps` is None and a cosine is applied by `budget_scale`.
 
-    Adam's weight decay is added to the gradient, as PyTorch's Adam does it; decoupled
-    decay, AdamW's, would be another recipe than the one the reports give. Muon's is
-    decoupled: of a gradient's length it keeps nothing.
+    Adam's weight decay is added to the gradient, as in PyTorch's Adam and in the
+    reports, not decoupled as in AdamW. Muon's is decoupled, since Muon ignores the norm
+    of the gradient.
     """
     if config.rule not in RULES:
         raise choices.unknown("optimizer rule", config.rule, RULES)
-    rate = _by_update(config, steps, steps_per_epoch)
+    rate = _schedule_by_update(config, steps, steps_per_epoch)
     if config.rule == "adam":
         parts = [optax.add_decayed_weights(config.weight_decay), optax.adam(rate)]
     else:
@@ -53,19 +53,19 @@ def create(
 def create_schedule(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> optax.Schedule:
-    """The learning rate as a function of the step."""
-    rate = _by_update(config, steps, steps_per_epoch)
+    """Creates the learning rate as a function of the step."""
+    rate = _schedule_by_update(config, steps, steps_per_epoch)
     return lambda step: rate(step // config.accumulate)
 
 
-def of_budget(config: ConfigDict, share: float) -> float:
-    """The learning rate's factor when that fraction of the time is used."""
+def budget_scale(config: ConfigDict, share: float) -> float:
+    """The factor of the learning rate when a fraction of the time budget is used."""
     name, _ = _parse(config.schedule)
     return float(0.5 * (1 + np.cos(np.pi * share))) if name == "cosine" else 1.0
 
 
 class Plateau:
-    """Lowers the learning rate when a validation metric stands still."""
+    """Lowers the learning rate when a validation metric stops improving."""
 
     def __init__(self, config: ConfigDict, metric: str):
         self._metric = metric
@@ -77,14 +77,14 @@ class Plateau:
             self._reduce = optax.contrib.reduce_on_plateau(
                 factor=factor,
                 patience=int(evaluations),
-                # Anything better is an improvement, so the least tolerance.
+                # Any improvement counts, so the smallest tolerance.
                 rtol=0.0,
                 atol=1e-9,
             )
             self._state = self._reduce.init(jnp.zeros(()))
 
     def update(self, scores: dict[str, float]) -> float:
-        """Notes the scores of an evaluation; returns the factor of the rate."""
+        """Takes the scores of an evaluation; returns the learning-rate factor."""
         if self._reduce is not None:
             score = scores[self._metric]
             _, self._state = self._reduce.update(
@@ -100,46 +100,45 @@ class Plateau:
         return float(self._state.scale) if self._state else 1.0
 
     def state_dict(self) -> dict:
-        """The state that a resumed run needs."""
-        held = self._state._asdict() if self._state else {}
-        return {name: float(value) for name, value in held.items()}
+        """The state to save in a checkpoint."""
+        fields = self._state._asdict() if self._state else {}
+        return {name: float(value) for name, value in fields.items()}
 
     def load_state_dict(self, state: dict) -> None:
-        """Goes back to a state that `state_dict` returned."""
+        """Restores a state from `state_dict`."""
         if self._state:
-            held = self._state._asdict()
+            fields = self._state._asdict()
             self._state = self._state._replace(
-                **{n: jnp.asarray(state[n], v.dtype) for n, v in held.items()}
+                **{n: jnp.asarray(state[n], v.dtype) for n, v in fields.items()}
             )
 
 
 def _muon(
     rate: Callable[[int], float], weight_decay: float
 ) -> optax.GradientTransformation:
-    """Muon for kernels between features, and Adam for the rest.
+    """Muon for kernels between features, Adam for all other parameters.
 
-    Muon steps along the orthogonal matrix nearest to the gradient (Jordan et al.,
-    "Muon", 2024), here as far as Adam would (Liu et al., "Muon is Scalable for LLM
-    Training", 2025). Adam, with Nesterov's momentum too, takes biases, norms and what
-    sees or makes pixels, without decay.
+    Muon orthogonalises the update (Jordan et al., "Muon", 2024), here scaled to the RMS
+    of Adam's (Liu et al., "Muon is Scalable for LLM Training", 2025). Biases, norms and
+    the kernels from and to pixels use Adam with Nesterov momentum, without decay.
     """
     rule = optax.contrib.muon(
         rate,
-        adam_learning_rate=lambda update: rate(update) * _OF_THE_REST,
+        adam_learning_rate=lambda update: rate(update) * _ADAM_RATE_FACTOR,
         muon_weight_dimension_numbers=_dimensions,
         weight_decay=weight_decay,
         consistent_rms=0.2,
     )
-    return packing.together(rule, _is_matrix)
+    return packing.wrap(rule, _is_matrix)
 
 
 def _is_matrix(weight: jax.Array) -> bool:
-    """Whether an array is a kernel between features."""
-    return weight.ndim >= 2 and min(weight.shape[-2:]) >= _FEATURES
+    """Whether a parameter is a kernel between features."""
+    return weight.ndim >= 2 and min(weight.shape[-2:]) >= _MIN_FEATURES
 
 
 def _dimensions(packed: dict) -> dict:
-    """The axes of stacked kernels that Muon takes for rows; none for the rest."""
+    """The axes of stacked kernels that are rows and columns for Muon."""
     stacks = {
         name: optax.contrib.MuonDimensionNumbers(
             tuple(range(1, stack.ndim - 1)), stack.ndim - 1
@@ -149,10 +148,10 @@ def _dimensions(packed: dict) -> dict:
     return {packing.MATRICES: stacks, packing.REST: None}
 
 
-def _by_update(
+def _schedule_by_update(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
 ) -> Callable[[int], float]:
-    """The learning rate by the number of updates so far."""
+    """Creates the learning rate as a function of the number of updates."""
     if config.accumulate < 1:
         raise UserError(
             f"config.optimizer.accumulate must be at least 1, not {config.accumulate}"
@@ -178,17 +177,18 @@ def _by_update(
 
 
 def _parse(schedule: str) -> tuple[str, tuple[float, ...]]:
-    """A schedule's name and its two numbers, if it has them."""
+    """Parses a schedule into its name and numbers."""
     name, colon, rest = schedule.partition(":")
     try:
         numbers = tuple(float(number) for number in rest.split(",")) if colon else ()
     except ValueError:
         numbers = None
-    wanted = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
-    if numbers is None or wanted != len(numbers):
+    expected = {"constant": 0, "cosine": 0, "step": 2, "plateau": 2}.get(name)
+    if numbers is None or expected != len(numbers):
         raise UserError(f"unknown schedule {schedule!r}; choose one of: {_SCHEDULES}")
     if numbers and not (numbers[0] >= 1 and 0 < numbers[1] < 1):
         raise UserError(
-            f"schedule {schedule!r}: after at least 1, by a factor between 0 and 1"
+            f"schedule {schedule!r} needs a number of at least 1 and a factor between "
+            "0 and 1"
         )
     return name, numbers

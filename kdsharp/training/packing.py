@@ -1,8 +1,8 @@
-"""A network's many small arrays as a few large ones, while an optimiser sees them.
+"""Packs a network's many small arrays into a few large ones for the optimizer.
 
-A rule that works matrix by matrix or number by number gives the same updates. But each
-array by itself is dozens of small programs, which an accelerator computes faster than
-they are started. So matrices of one shape are one stack here, and all else one vector.
+An optimizer that works per matrix or per element gives the same updates, but with far
+fewer kernels to launch, which dominate its time on an accelerator. Matrices of one
+shape are stacked; all other parameters are concatenated to one vector.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ import optax
 MATRICES, REST = "matrices", "rest"
 
 
-def together(
+def wrap(
     rule: optax.GradientTransformation, is_matrix: Callable[[jax.Array], bool]
 ) -> optax.GradientTransformation:
-    """Wrap an optimizer so that it sees any tree of arrays packed.
+    """Wraps an optimizer so that it gets any tree of arrays packed.
 
-    These are a dict of `matrices`, by shape, stacked along a first axis, and `rest`.
+    The packed tree is a dict of `matrices`, stacks by shape, and `rest`, a vector.
     """
 
     def pack(tree):
@@ -41,8 +41,8 @@ def together(
             if is_matrix(leaf):
                 leaves.append(next(stacks[_name(leaf)]))
             else:
-                held = packed[REST][place : place + leaf.size]
-                leaves.append(held.reshape(leaf.shape))
+                flat = packed[REST][place : place + leaf.size]
+                leaves.append(flat.reshape(leaf.shape))
                 place += leaf.size
         return jax.tree.unflatten(jax.tree.structure(like), leaves)
 

@@ -1,8 +1,8 @@
-"""The devices of a run: the same pure step under `jit` or under `pmap`.
+"""Data parallelism over the devices of a run, with `jit` or `pmap`.
 
-Both give the same numbers: a global batch, gradients and batch statistics over all of
-it. `jit` shards the batch over a mesh with one axis, `data`; `pmap` is the older way.
-The mesh spans the devices of all hosts; a host brings its rows of the batch.
+Both give the same results: gradients and batch statistics span the global batch. `jit`
+shards the batch over a mesh with one axis, `data`; `pmap` is the older API. The mesh
+spans the devices of all hosts; each host provides its rows of the batch.
 """
 
 import os
@@ -23,7 +23,7 @@ Step = Callable[..., tuple[Any, Any]]
 
 
 class _Devices:
-    """A mesh of one axis."""
+    """A one-dimensional mesh of devices."""
 
     def __init__(self, devices: list[jax.Device]):
         mesh = Mesh(np.asarray(devices), (_AXIS,))
@@ -34,7 +34,7 @@ class _Devices:
 
     @property
     def platform(self) -> str:
-        """The kind of devices: `cpu`, `gpu` or `tpu`."""
+        """`cpu`, `gpu` or `tpu`."""
         return self._devices[0].platform
 
     @property
@@ -43,29 +43,29 @@ class _Devices:
         return [d for d in self._devices if d.process_index == hosts.index()]
 
     def to_save(self, tree):
-        """Turn a tree of host 0 into arrays that all hosts write a part of."""
+        """Converts a tree that every host holds to arrays that all hosts write."""
         if hosts.count() == 1:
             return tree
         return jax.tree.map(partial(_put, sharding=self._whole), tree)
 
 
 class JitParallel(_Devices):
-    """One program over all devices; the compiler inserts the communication."""
+    """One program for all devices; the compiler inserts the communication."""
 
     axis_name = None
 
     def replicate(self, tree):
-        """Copy the tree to every device."""
+        """Copies the tree to every device."""
         if hosts.count() == 1:
             return jax.device_put(tree, self._whole)
         return self.to_save(tree)
 
-    def shard(self, batch, *, several: bool = False):
-        """Split the batch over the devices; each host gives its own rows.
+    def shard(self, batch, *, stacked: bool = False):
+        """Splits the batch over the devices; each host provides its own rows.
 
-        Of `several` batches, stacked, rows are the second axis.
+        With `stacked`, the first axis is a stack of batches.
         """
-        split = self._split_second if several else self._split
+        split = self._split_second if stacked else self._split
         if hosts.count() == 1:
             return jax.device_put(batch, split)
         return jax.tree.map(
@@ -73,7 +73,7 @@ class JitParallel(_Devices):
         )
 
     def compile(self, step: Step) -> Step:
-        """Compile `step(state, frozen, batch, ...)`; the state is donated."""
+        """Compiles `step(state, frozen, batch, ...)`; the state is donated."""
         return jax.jit(
             step,
             donate_argnums=0,
@@ -82,12 +82,12 @@ class JitParallel(_Devices):
         )
 
     def to_host(self, tree):
-        """Copy a replicated tree to the host, as NumPy arrays of their own."""
+        """Copies a replicated tree to NumPy arrays on the host."""
         return jax.tree.map(lambda x: np.array(x, copy=True), tree)
 
 
 class PmapParallel(_Devices):
-    """One program a device, each with its part of the batch."""
+    """One program per device, each with its part of the batch."""
 
     axis_name = _AXIS
 
@@ -100,11 +100,11 @@ class PmapParallel(_Devices):
 
         return jax.tree.map(copies, tree)
 
-    def shard(self, batch, *, several: bool = False):
+    def shard(self, batch, *, stacked: bool = False):
         n = len(self._devices) // hosts.count()
 
         def parts(x):
-            if several:
+            if stacked:
                 return x.reshape(len(x), n, -1, *x.shape[2:]).swapaxes(0, 1)
             return x.reshape(n, -1, *x.shape[1:])
 
@@ -128,29 +128,29 @@ class PmapParallel(_Devices):
 
 
 def _put(x, sharding: NamedSharding) -> jax.Array:
-    """Make an array over all devices of what every host holds in full."""
+    """Creates a global array from data that every host holds in full."""
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
 
 
-_WAYS = {"jit": JitParallel, "pmap": PmapParallel}
+_STRATEGIES = {"jit": JitParallel, "pmap": PmapParallel}
 
 
 def reproducible(platform: str) -> dict[str, bool] | None:
-    """Compiler options that make programs deterministic to the bit.
+    """Compiler options for bitwise reproducible programs.
 
-    On a GPU the fastest convolutions add up in any order.
+    On a GPU, the fastest convolutions sum in an undefined order.
     """
     return {"xla_gpu_exclude_nondeterministic_ops": True} if platform == "gpu" else None
 
 
-def show_cores(batch_size: int, device_count: int = 0) -> None:
-    """Makes JAX show a CPU's cores as devices; call before anything computes.
+def expose_cpu_cores(batch_size: int, device_count: int = 0) -> None:
+    """Makes JAX expose CPU cores as devices; call it before any computation.
 
-    On a CPU, XLA gives the convolution of a batch of small pictures one core, however
-    many there are; a device a core, each with its part of the batch, uses them all.
-    As many are shown as divide the host's rows of the batch, or `device_count`. Where
-    there is an accelerator, or XLA_FLAGS already says how many, nothing changes.
+    XLA's convolutions of small pictures use a single core; with one device per core,
+    each with its part of the batch, all cores are used. The number of devices is the
+    largest that divides the host's rows of the batch, or `device_count`. It has no
+    effect on accelerators, or if XLA_FLAGS sets the number already.
     """
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
@@ -160,29 +160,30 @@ def show_cores(batch_size: int, device_count: int = 0) -> None:
     jax.config.update("jax_num_cpu_devices", device_count or dividing)
 
 
-def create(way: str, batch_size: int, device_count: int = 0):
-    """The devices of a run: all, or that many of every host."""
-    if way not in _WAYS:
-        raise choices.unknown("parallel", way, _WAYS)
+def create(strategy: str, batch_size: int, device_count: int = 0):
+    """Creates the parallelism of a run on all or `device_count` devices per host."""
+    if strategy not in _STRATEGIES:
+        raise choices.unknown("parallel", strategy, _STRATEGIES)
     there = len(jax.local_devices())
     if device_count > there:
-        raise UserError(f"{device_count} devices asked for, but there are {there}")
-    devices = _of_each_host(device_count or there)
+        raise UserError(f"{device_count} devices requested, but there are {there}")
+    devices = _first_devices(device_count or there)
     if batch_size % len(devices):
         raise UserError(
             f"batch_size {batch_size} does not divide by {len(devices)} devices"
         )
-    return _WAYS[way](devices)
+    return _STRATEGIES[strategy](devices)
 
 
-def _of_each_host(count: int) -> list[jax.Device]:
-    """The first devices of every host, host by host: the order of the batch."""
-    held: dict[int, list[jax.Device]] = {}
+def _first_devices(count: int) -> list[jax.Device]:
+    """The first devices of every host, in the order of the rows of the batch."""
+    by_host: dict[int, list[jax.Device]] = {}
     for device in jax.devices():
-        held.setdefault(device.process_index, []).append(device)
-    fewest = min(map(len, held.values()))
-    if fewest != max(map(len, held.values())) and count > fewest:
+        by_host.setdefault(device.process_index, []).append(device)
+    fewest = min(map(len, by_host.values()))
+    if fewest != max(map(len, by_host.values())) and count > fewest:
         raise UserError(
-            f"a host has {fewest} devices, another more: give --config.devices={fewest}"
+            f"one host has {fewest} devices, another has more: use "
+            f"--config.devices={fewest}"
         )
-    return [device for host in sorted(held) for device in held[host][:count]]
+    return [device for host in sorted(by_host) for device in by_host[host][:count]]

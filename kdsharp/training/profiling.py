@@ -1,4 +1,4 @@
-"""A profile of some steps, for TensorBoard and Perfetto."""
+"""Profiles of some training steps, for TensorBoard and Perfetto."""
 
 import contextlib
 import logging
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 class Profile:
-    """Traces COUNT steps from the FIRST after the start on: `spec` is `FIRST:COUNT`.
+    """Traces COUNT steps after the first FIRST, for a spec `FIRST:COUNT`.
 
-    Empty traces none. Of several hosts the first one does.
+    An empty spec traces nothing. Only the primary host traces.
     """
 
     def __init__(self, spec: str, folder: Path):
@@ -26,8 +26,8 @@ class Profile:
         self._tracing = False
 
     @property
-    def until(self) -> float:
-        """The number of steps until a trace begins or ends."""
+    def steps_to_edge(self) -> float:
+        """The number of steps until the trace begins or ends."""
         edges = (self._first, self._first + self._count) if self._count else ()
         return min(
             (e - self._taken for e in edges if e > self._taken), default=math.inf
@@ -35,9 +35,8 @@ class Profile:
 
     @contextlib.contextmanager
     def steps(self, number: int, count: int):
-        """Traces the steps inside, `count` of them from `number` on, if asked for."""
-        if self._taken == self._first and self._count and hosts.is_first():
-            # The trace that Perfetto opens is written beside that of TensorBoard.
+        """Traces the block, `count` steps from `number` on, if the spec says so."""
+        if self._taken == self._first and self._count and hosts.is_primary():
             jax.profiler.start_trace(str(self._folder), create_perfetto_trace=True)
             self._tracing = True
         with jax.profiler.StepTraceAnnotation("train", step_num=number):
@@ -45,12 +44,12 @@ class Profile:
         self._taken += count
 
     @property
-    def ends(self) -> bool:
-        """Whether the last steps to trace have been taken."""
+    def is_complete(self) -> bool:
+        """Whether all steps to trace have run."""
         return self._tracing and self._taken == self._first + self._count
 
-    def end(self) -> None:
-        """Writes what was traced."""
+    def stop(self) -> None:
+        """Stops tracing and writes the profile."""
         if self._tracing:
             self._tracing = False
             jax.profiler.stop_trace()
@@ -63,7 +62,7 @@ def _parse(spec: str) -> tuple[int, int]:
     first, colon, count = spec.partition(":")
     if not (colon and first.isdecimal() and count.isdecimal() and int(count)):
         raise UserError(
-            f"config.profile {spec!r}: give the first step to trace and how many, as "
-            "10:5"
+            f"config.profile {spec!r} must be the first step to trace and how many, "
+            "such as 10:5"
         )
     return int(first), int(count)

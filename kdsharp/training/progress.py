@@ -1,4 +1,4 @@
-"""What a run tells of itself while it trains: a bar, lines, and its metrics' files."""
+"""Progress reports of a run: a progress bar, log messages, and metrics files."""
 
 import logging
 from pathlib import Path
@@ -13,31 +13,31 @@ logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Tells of steps after `step`, of `steps` in all where that is known.
+    """Reports the progress of a run from `step` on; silent but on the primary host.
 
-    Of several hosts the first one tells.
+    `steps` is the total number, or None if the run ends by time.
     """
 
     def __init__(self, config: ConfigDict, workdir: Path, step: int, steps: int | None):
         self._steps = steps
-        if hosts.is_first():
+        if hosts.is_primary():
             others = writers.create(config.writers, workdir, step, config.to_dict())
             self._log = MetricsLog(workdir, step, others)
         self._bar = tqdm(
             total=steps,
             initial=step,
             unit="step",
-            disable=None if hosts.is_first() else True,
+            disable=None if hosts.is_primary() else True,
             leave=False,
         )
 
     def advance(self, steps: int) -> None:
-        """Moves the bar."""
+        """Advances the progress bar."""
         self._bar.update(steps)
 
-    def tell_means(self, step: int, values: dict[str, float], left: str) -> None:
-        """Writes the means of the steps since the last time."""
-        if not hosts.is_first():
+    def write_means(self, step: int, values: dict[str, float], left: str) -> None:
+        """Writes mean metrics, and shows loss, speed and remaining time."""
+        if not hosts.is_primary():
             return
         self._log.write(step, values)
         words = (
@@ -48,9 +48,9 @@ class Progress:
         if self._bar.disable:
             logger.info("%s: %s", self._name(step), words)
 
-    def tell_scores(self, step: int, scores: dict[str, float], no_gain: bool) -> None:
-        """Writes the scores of an evaluation."""
-        if not hosts.is_first():
+    def write_scores(self, step: int, scores: dict[str, float], no_gain: bool) -> None:
+        """Writes and logs the scores of an evaluation; warns if there is no gain."""
+        if not hosts.is_primary():
             return
         self._log.write(step, {f"valid/{name}": v for name, v in scores.items()})
         logger.info(
@@ -61,20 +61,18 @@ class Progress:
             scores["ssim"],
         )
         if no_gain:
-            logger.warning(
-                "step %d: the network does no better than to return its input", step
-            )
+            logger.warning("step %d: the network is no better than its input", step)
 
-    def tell_rate(self, step: int, scale: float) -> None:
-        """Says that the learning rate is lower from now on."""
+    def write_rate(self, step: int, scale: float) -> None:
+        """Logs that the learning rate was lowered."""
         logger.info(
-            "%s: the learning rate is lowered to %g of what it was first",
+            "%s: learning rate lowered to %g of its initial value",
             self._name(step),
             scale,
         )
 
     def close(self) -> None:
-        if hosts.is_first():
+        if hosts.is_primary():
             self._log.close()
         self._bar.close()
 

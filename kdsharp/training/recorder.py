@@ -1,4 +1,4 @@
-"""The record of a run in progress: metrics read from the devices, averaged, written."""
+"""Collects the metrics of a run from the devices, averages and writes them."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from kdsharp.training.step import SIGNAL
 
 
 class NotFinite(Exception):
-    """A step whose loss or gradient is not finite; `values` are its metrics."""
+    """A step had a non-finite loss or gradient; `values` are its metrics."""
 
     def __init__(self, values: dict[str, float]):
         super().__init__()
@@ -20,10 +20,10 @@ class NotFinite(Exception):
 
 
 class Recorder:
-    """Collects the metrics of steps after `step`.
+    """Collects the metrics of the steps after `step`.
 
-    `window` holds those since the last log, for a checkpoint to keep. `signal` is the
-    number of the signal that some host was sent, once all hosts know of it, or 0.
+    `window` holds the metrics since the last log, to be saved in checkpoints. `signal`
+    is the signal that some host received, once all hosts know of it, or 0.
     """
 
     def __init__(self, config: ConfigDict, workdir: Path, step: int, steps: int | None):
@@ -35,13 +35,13 @@ class Recorder:
         self._progress = Progress(config, workdir, step, steps)
 
     def add(self, metrics: Any, steps: int) -> None:
-        """Take the metrics of a call, which may still be running."""
+        """Adds the pending metrics of a call, and reads those of earlier calls."""
         self._unread.append(metrics)
         self.read(all_but=1)
         self._progress.advance(steps)
 
     def read(self, all_but: int = 0) -> None:
-        """Wait for the metrics of all calls but the newest `all_but`."""
+        """Reads the metrics of all calls but the newest `all_but`; waits for them."""
         while len(self._unread) > all_but:
             for values in self._unread.pop(0).read():
                 self.signal = self.signal or int(values.pop(SIGNAL, 0))
@@ -51,9 +51,9 @@ class Recorder:
                 self.window.append(values)
 
     def write_means(self, step: int, learning_rate: float, left: float | None) -> None:
-        """Write the means of the metrics since the last time.
+        """Writes the mean metrics since the last call.
 
-        `left` is the seconds that a budget leaves; without one they are estimated.
+        `left` is the remaining seconds of a budget; without one they are estimated.
         """
         self.read()
         means = {
@@ -63,19 +63,17 @@ class Recorder:
         self.window.clear()
         rates = self.clock.read()
         if left is None:
-            words = self.clock.left(self._steps - step)
+            words = self.clock.remaining(self._steps - step)
         else:
-            words = clock.words(left)
+            words = clock.format_duration(left)
         values = {**means, "train/learning_rate": learning_rate, **rates}
-        self._progress.tell_means(step, values, words)
+        self._progress.write_means(step, values, words)
 
     def write_scores(self, step: int, scores: dict[str, float], no_gain: bool) -> None:
-        """Write the scores of an evaluation."""
-        self._progress.tell_scores(step, scores, no_gain)
+        self._progress.write_scores(step, scores, no_gain)
 
     def write_rate(self, step: int, scale: float) -> None:
-        """Tell that the learning rate was lowered to that factor."""
-        self._progress.tell_rate(step, scale)
+        self._progress.write_rate(step, scale)
 
     def close(self) -> None:
         self._progress.close()

@@ -1,4 +1,4 @@
-"""All that a run carries from step to step."""
+"""The train state, which steps update."""
 
 import flax.linen as nn
 import flax.struct
@@ -8,30 +8,31 @@ import optax
 
 
 class TrainState(flax.struct.PyTreeNode):
-    """The network, the optimiser's memory and how far training has come."""
+    """Parameters, statistics and optimizer state of a run."""
 
     step: jax.Array
     params: dict
     batch_stats: dict
-    # Between the student's features and its teachers'; trained too, then left behind.
+    # 1x1 convolutions from the student's features to the teachers'; trained, not saved
+    # with the weights.
     adapters: dict
-    # The moving average of parameters and statistics; empty where a run takes none.
+    # The moving average of parameters and statistics; empty if it is disabled.
     average: dict
     opt_state: optax.OptState
-    # Of the learning rate, lowered when validation stands still.
+    # The factor of the learning rate, from the plateau and the budget.
     rate_scale: jax.Array
-    # False from the first non-finite loss on; the state then stands still.
+    # False from the first non-finite step on, after which the state does not change.
     healthy: jax.Array
 
     @property
     def variables(self) -> dict:
-        """The network's variables: the average, where there is one."""
+        """The network's variables: the average if there is one."""
         return self.average or {"params": self.params, "batch_stats": self.batch_stats}
 
 
 def init_variables(model: nn.Module, channels: int, key: jax.Array) -> dict:
-    """Initialise a network's parameters and statistics."""
-    # Not jitted: each shape's draw is compiled once, not each of a network's layers.
+    """Initialises a network's parameters and statistics."""
+    # Not jitted, so that sampling is compiled once per shape instead of per layer.
     pixels = jax.ShapeDtypeStruct((1, 32, 32, channels), jnp.float32)
     variables = model.lazy_init(key, pixels)
     return {
@@ -47,7 +48,7 @@ def create_state(
     adapters: dict | None = None,
     averaged: bool = False,
 ) -> TrainState:
-    """Create the state before the first step."""
+    """Creates the state before the first step."""
     adapters = adapters or {}
     params, batch_stats = variables["params"], variables["batch_stats"]
     average = {"params": params, "batch_stats": batch_stats} if averaged else {}
@@ -56,7 +57,7 @@ def create_state(
         params=params,
         batch_stats=batch_stats,
         adapters=adapters,
-        # A copy: what a step is given it may overwrite, each buffer once.
+        # A copy, since steps donate their input and each buffer only once.
         average=jax.tree.map(jnp.copy, average),
         opt_state=jax.jit(optimizer.init)((params, adapters)),
         rate_scale=jnp.ones(()),

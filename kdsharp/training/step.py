@@ -1,4 +1,4 @@
-"""One training step: pure, the same on one device and on many."""
+"""The training step, a pure function with equal results on any number of devices."""
 
 import dataclasses
 
@@ -11,22 +11,22 @@ from kdsharp.core import color, objectives
 from kdsharp.core.degradations import Degradation
 from kdsharp.training import teaching
 from kdsharp.training.state import TrainState
-from kdsharp.training.teaching import NOBODY, Teaching
+from kdsharp.training.teaching import NO_TEACHERS, Teaching
 
 Batch = dict[str, jax.Array]
 
-# The number of the signal that a host was sent, in its rows of the batch: by the step
-# itself all hosts learn of it, at the same step.
+# The signal that a host received, sent in its rows of the batch, so that all hosts
+# learn of it at the same step.
 SIGNAL = "signal"
-# What a picture's key is folded with for the place of its cut.
-_CUT = 1 << 16
-# What a step's key is folded with for the noise in what a network sees of the whole.
-_CONTEXT = 1 << 17
+# Folded into a picture's key for the position of its crop.
+_GRID_SHIFT_KEY = 1 << 16
+# Folded into a step's key for the noise of a network's context.
+_CONTEXT_KEY = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What every step of a run has in common."""
+    """The settings that all steps of a run share."""
 
     model: nn.Module
     channels: int
@@ -34,17 +34,18 @@ class Task:
     degrade: Degradation
     optimizer: optax.GradientTransformation
     seed: int
-    teaching: Teaching = NOBODY
-    # What the perceptual loss sees with.
+    teaching: Teaching = NO_TEACHERS
+    # The network of the perceptual loss.
     vgg: nn.Module | None = None
-    # Pixels by which the grid of the blur (a resize's, JPEG's blocks) is off the patch.
+    # Maximal random shift in pixels of the crop against the grid of the degradation,
+    # such as JPEG blocks.
     grid_shift: int = 0
-    # Decay of the moving average of the weights, a step; 0 takes none.
+    # Decay per step of the moving average of the weights; 0 disables it.
     average: float = 0.0
 
 
 def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
-    """Convert uint8 RGB to float in [0, 1], or to luma for one channel."""
+    """Converts uint8 RGB to float in [0, 1], or to luma for one channel."""
     pixels = pictures.astype(jnp.float32) / 255
     return color.luma(pixels) if channels == 1 else pixels
 
@@ -56,9 +57,9 @@ def sharp_and_blurred(
     channels: int,
     grid_shift: int = 0,
 ) -> tuple[jax.Array, jax.Array]:
-    """A uint8 batch as pixels, and its blur: the given one, or by `degrade`.
+    """Converts a uint8 batch to sharp and blurred pixels; blurs it unless it is paired.
 
-    Both are smaller by `grid_shift`, cut anew after the blur, each picture elsewhere.
+    With `grid_shift`, both are then cropped by that many pixels at a random position.
     """
     sharp = to_pixels(batch["sharp"], channels)
     if "blurred" in batch:
@@ -70,7 +71,7 @@ def sharp_and_blurred(
 
     def cut(key, sharp, blurred):
         top, left = jax.random.randint(
-            jax.random.fold_in(key, _CUT), (2,), 0, grid_shift + 1
+            jax.random.fold_in(key, _GRID_SHIFT_KEY), (2,), 0, grid_shift + 1
         )
         height, width, channels = sharp.shape
         size = (height - grid_shift, width - grid_shift, channels)
@@ -89,28 +90,28 @@ def train_step(
     *,
     axis_name: str | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Take a step; gives the next state and the step's metrics.
+    """Runs a training step; returns the next state and the metrics.
 
-    `frozen` holds the variables of each of the `teachers`, and of `vgg`. With
-    `axis_name`, `batch` is this device's share, and sums go over that axis. Without, it
-    is the whole batch, wherever its parts lie.
+    `frozen` holds the variables of the `teachers` and of `vgg`. With `axis_name`,
+    `batch` is this device's part, and means are taken over that axis; without, it is
+    the global batch.
     """
     step_key = jax.random.fold_in(jax.random.key(task.seed), state.step)
     blur_key, dropout_key = jax.random.split(step_key)
-    context_key = jax.random.fold_in(step_key, _CONTEXT)
+    context_key = jax.random.fold_in(step_key, _CONTEXT_KEY)
     keys = _picture_keys(blur_key, len(batch["sharp"]), axis_name)
     sharp, blurred = sharp_and_blurred(
         batch, keys, task.degrade, task.channels, task.grid_shift
     )
-    shown = [
+    teacher_views = [
         view.show_teacher(blurred, jax.random.fold_in(step_key, number))
         for number, view in enumerate(task.teaching.views)
     ]
     lessons = task.teaching.lessons(
         task.model,
-        [held or state.average for held in frozen.get("teachers", ())],
+        [variables or state.average for variables in frozen.get("teachers", ())],
         blurred,
-        shown,
+        teacher_views,
     )
 
     def perceive(pixels):
@@ -139,7 +140,7 @@ def train_step(
             features,
             tuple(
                 view.turn_back(forward(params, view.show_student(pixels))[0])
-                for view, pixels in zip(task.teaching.views, shown, strict=True)
+                for view, pixels in zip(task.teaching.views, teacher_views, strict=True)
             ),
             perceive,
         )
@@ -160,24 +161,26 @@ def train_step(
         params=params,
         batch_stats=batch_stats,
         adapters=adapters,
-        average=_averaged(task.average, state, params, batch_stats),
+        average=_update_average(task.average, state, params, batch_stats),
         opt_state=opt_state,
     )
     norm = optax.tree.norm(grads)
     healthy = state.healthy & jnp.isfinite(norm)
     for term in terms.values():
         healthy &= jnp.isfinite(term)
-    kept = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), proposed, state)
+    updated = jax.tree.map(
+        lambda new, old: jnp.where(healthy, new, old), proposed, state
+    )
     metrics = {**terms, "grad_norm": norm, "healthy": healthy}
     if SIGNAL in batch:
         metrics[SIGNAL] = jnp.max(batch[SIGNAL])
         if axis_name is not None:
             metrics[SIGNAL] = jax.lax.pmax(metrics[SIGNAL], axis_name)
-    return kept.replace(healthy=healthy), metrics
+    return updated.replace(healthy=healthy), metrics
 
 
-def _averaged(decay: float, state: TrainState, params, batch_stats) -> dict:
-    """Update the moving average, which forgets faster at first."""
+def _update_average(decay: float, state: TrainState, params, batch_stats) -> dict:
+    """Updates the moving average, whose decay is lower in the first steps."""
     if not state.average:
         return {}
     decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
@@ -186,7 +189,7 @@ def _averaged(decay: float, state: TrainState, params, batch_stats) -> dict:
 
 
 def _picture_keys(key, count, axis_name):
-    """A key for each picture, however the batch is split over devices."""
+    """A random key per picture, independent of how the batch is sharded."""
     index = jnp.arange(count)
     if axis_name is not None:
         index += jax.lax.axis_index(axis_name) * count

@@ -1,4 +1,4 @@
-"""When a run has learned all it will: early stopping on a validation metric."""
+"""Early stopping on a validation metric."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from kdsharp.core import metrics
 
 @dataclasses.dataclass
 class Patience:
-    """Counts evaluations without a better score; `patience` 0 never gives up."""
+    """Counts evaluations without improvement; `patience` 0 never stops."""
 
     metric: str
     patience: int
@@ -21,7 +21,7 @@ class Patience:
             raise choices.unknown("metric", self.metric, metrics.METRICS)
 
     def update(self, step: int, scores: dict[str, float]) -> bool:
-        """Notes the scores of a step; returns whether they are the best so far."""
+        """Takes the scores of a step; returns whether they are the best so far."""
         score = scores[self.metric]
         sign = 1 if self.metric in metrics.MAXIMISED else -1
         better = self.best is None or sign * score > sign * self.best
@@ -36,10 +36,10 @@ class Patience:
         return 0 < self.patience <= self.stale
 
     def state_dict(self) -> dict:
-        """The state that a resumed run needs."""
+        """The state to save in a checkpoint."""
         return {"best": self.best, "best_step": self.best_step, "stale": self.stale}
 
     def load_state_dict(self, state: dict) -> None:
-        """Goes back to a state that `state_dict` returned."""
+        """Restores a state from `state_dict`."""
         self.best = state["best"]
         self.best_step, self.stale = state["best_step"], state["stale"]

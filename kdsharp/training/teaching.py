@@ -1,4 +1,4 @@
-"""What teachers show a student in a step: residuals, features, other views."""
+"""Distillation: the teachers' residuals, features and views in a training step."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ Features = tuple[Float[Array, "b h w f"], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Teacher:
-    """A frozen network and its variables, and its share in every term of a teacher.
+    """A frozen network, and its weight in the distillation terms.
 
-    Without a network it is the student's own moving average.
+    Without a network, the teacher is the student's own moving average.
     """
 
     model: nn.Module | None
@@ -30,9 +30,9 @@ class Teacher:
 
 @dataclasses.dataclass(frozen=True)
 class Teaching:
-    """Who teaches, and what besides the residual.
+    """The teachers of a run, and the layers and views that they teach.
 
-    `layers` are pairs, the student's and the teacher's.
+    `layers` are pairs of a layer of the student and one of the teacher.
     """
 
     models: tuple[nn.Module | None, ...] = ()
@@ -52,19 +52,19 @@ class Teaching:
         student: nn.Module,
         variables: Sequence[dict],
         blurred: Pixels,
-        shown: Sequence[Pixels],
+        views: Sequence[Pixels],
     ) -> list[Lesson]:
-        """Run each teacher on the batch and on its views."""
+        """Runs each teacher on the batch and on the views of it."""
         lessons = []
-        for model, held in zip(self.models, variables, strict=True):
+        for model, weights in zip(self.models, variables, strict=True):
             model = model or student
-            residual, features, _ = apply(model, held, blurred, self.teacher_layers)
-            seen = tuple(model.apply(held, view) for view in shown)
+            residual, features, _ = apply(model, weights, blurred, self.teacher_layers)
+            seen = tuple(model.apply(weights, view) for view in views)
             lessons.append(Lesson(residual, features, views=seen))
         return jax.lax.stop_gradient(lessons)
 
 
-NOBODY = Teaching()
+NO_TEACHERS = Teaching()
 
 
 def apply(
@@ -76,7 +76,7 @@ def apply(
     mutable: Iterable[str] = (),
     **options,
 ) -> tuple[Pixels, Features, dict]:
-    """A network's residual, the features of those layers, and its updates."""
+    """Applies a network; returns its residual, features of `layers`, and updates."""
     layers = tuple(layers)
     residual, updates = model.apply(
         variables,
@@ -104,14 +104,18 @@ def create_adapters(
     channels: int,
     key: jax.Array,
 ) -> dict:
-    """Create a 1x1 convolution for each teacher and pair of layers."""
+    """Initialises a 1x1 convolution for each teacher and pair of layers."""
     pixels = jax.ShapeDtypeStruct((1, 64, 64, channels), jnp.float32)
-    ours = _shapes(student, variables, pixels, teaching.student_layers, "the student")
+    ours = _layer_channels(
+        student, variables, pixels, teaching.student_layers, "the student"
+    )
     adapters = {}
     for number, teacher in enumerate(teachers):
         model = teacher.model or student
         held = teacher.variables if teacher.model else variables
-        theirs = _shapes(model, held, pixels, teaching.teacher_layers, "the teacher")
+        theirs = _layer_channels(
+            model, held, pixels, teaching.teacher_layers, "the teacher"
+        )
         for pair, (student_layer, teacher_layer) in enumerate(teaching.layers):
             fan_in, fan_out = ours[student_layer], theirs[teacher_layer]
             kernel = nn.initializers.lecun_normal()(
@@ -126,45 +130,45 @@ def create_adapters(
 
 
 def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
-    """Add to the lessons the student's features, as each adapter maps them.
+    """Adds the student's features, mapped by the adapters, to the lessons.
 
-    A teacher's features of another size are resized to the student's.
+    The teachers' features are resized to the student's if their sizes differ.
     """
     adapted = []
     for number, lesson in enumerate(lessons):
         pairs = range(len(lesson.features))
-        theirs = tuple(_resized(lesson.features[p], features[p]) for p in pairs)
+        theirs = tuple(_resize_like(lesson.features[p], features[p]) for p in pairs)
         ours = ()
         if adapters:
-            held = [adapters[f"{number}_{pair}"] for pair in pairs]
+            mappings = [adapters[f"{number}_{pair}"] for pair in pairs]
             ours = tuple(
-                features[p] @ held[p]["kernel"] + held[p]["bias"] for p in pairs
+                features[p] @ mappings[p]["kernel"] + mappings[p]["bias"] for p in pairs
             )
         adapted.append(lesson._replace(features=theirs, adapted=ours))
     return adapted
 
 
 def parse_layers(spec: str) -> tuple[tuple[str, str], ...]:
-    """Parse `student:teacher,...` into pairs."""
+    """Parses `student:teacher,...` into pairs of layers."""
     pairs = [tuple(pair.strip().split(":")) for pair in spec.split(",") if pair.strip()]
     for pair in pairs:
         if len(pair) != 2:
             raise UserError(
-                f"config.features {spec!r}: a pair is a layer of the student and one "
-                "of the teacher, as in conv4:conv8"
+                f"config.features {spec!r} must be pairs of a layer of the student and "
+                "one of the teacher, such as conv4:conv8"
             )
     return tuple(pairs)
 
 
-def _resized(feature: jax.Array, like: jax.Array) -> jax.Array:
+def _resize_like(feature: jax.Array, like: jax.Array) -> jax.Array:
     shape = (*like.shape[:3], feature.shape[3])
     if feature.shape == shape:
         return feature
     return jax.image.resize(feature, shape, "linear")
 
 
-def _shapes(model, variables, pixels, layers, whose) -> dict[str, int]:
-    """The number of features of those layers; refuses unknown ones."""
+def _layer_channels(model, variables, pixels, layers, whose) -> dict[str, int]:
+    """Channels of every layer; raises an error if one of `layers` is unknown."""
     _, captured = jax.eval_shape(
         lambda held, x: model.apply(
             held, x, capture_intermediates=True, mutable=["intermediates"]

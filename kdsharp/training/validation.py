@@ -1,4 +1,4 @@
-"""How a network does on the validation pictures while it trains."""
+"""Validation during training."""
 
 import flax.linen as nn
 import jax
@@ -10,21 +10,21 @@ from kdsharp.core.degradations import Degradation
 from kdsharp.data.sources import Source
 from kdsharp.training.step import sharp_and_blurred
 
-# Below this gain over its input, in dB, a network is taken to return its input.
-_COLLAPSED = 0.02
+# With less gain than this, in dB, a network counts as returning its input.
+_MIN_GAIN = 0.02
 
 
 def no_gain(scores: dict[str, float], input_scores: dict[str, float]) -> bool:
-    """Whether a network does no better than to return its input.
+    """Whether a network is no better than its input.
 
-    Errors of all pictures count together: a mean of their PSNRs would be one of those
-    that are sharp already, where there are any.
+    The errors are averaged over all pictures, since a mean of PSNRs would be dominated
+    by pictures that are already sharp.
     """
-    return 10 * np.log10(input_scores["mse"] / scores["mse"]) < _COLLAPSED
+    return 10 * np.log10(input_scores["mse"] / scores["mse"]) < _MIN_GAIN
 
 
 class Validation:
-    """The same crops, blurred the same way, at every call."""
+    """Scores networks on a fixed set of crops with fixed blur."""
 
     def __init__(
         self,
@@ -43,23 +43,23 @@ class Validation:
         self.input = _mean(jax.jit(_measure)(self._blurred, self._sharp))
 
     def __call__(self, variables: dict) -> dict[str, float]:
-        """The mean of every metric, and `gain`: dB over the input."""
+        """Computes the mean of every metric, and `gain`, the PSNR over the input's."""
         scores = _mean(self._score(variables, self._blurred, self._sharp))
         return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
 
 
 def center_crops(source: Source, size: int, limit: int) -> dict[str, np.ndarray]:
-    """The centers of a source's first pictures, all of one size."""
+    """Crops the centres of the first `limit` pictures, all to one size."""
     records = [source[i] for i in range(min(limit, len(source)))]
     size = min([size, *(side for r in records for side in r["sharp"].shape[:2])])
     return {
-        name: np.stack([_middle(record[name], size) for record in records])
+        name: np.stack([_center_crop(record[name], size) for record in records])
         for name in ("sharp", "blurred")
         if name in records[0]
     }
 
 
-def _middle(picture: np.ndarray, size: int) -> np.ndarray:
+def _center_crop(picture: np.ndarray, size: int) -> np.ndarray:
     top, left = ((side - size) // 2 for side in picture.shape[:2])
     return picture[top : top + size, left : left + size]
 

@@ -1,4 +1,4 @@
-"""A run's folder: one run, one config, one process at a time."""
+"""The work folder of a run: one config, one process at a time."""
 
 import contextlib
 import json
@@ -12,29 +12,29 @@ from kdsharp.errors import UserError
 from kdsharp.training import hosts
 
 _CONFIG = "config.json"
-# What may be asked of a run at any time and changes nothing in it.
-_NO_PART_OF_IT = ("profile", "writers")
+# Config keys that may change when a run is resumed.
+_IGNORED_KEYS = ("profile", "writers")
 
 
 @contextlib.contextmanager
 def claim(folder: Path, config: ConfigDict) -> Iterator[None]:
-    """Holds the folder for a run of this config, or says why it can't be had.
+    """Locks the folder for a run of this config; raises an error if that is impossible.
 
-    The first host holds it for all.
+    The primary host locks it for all.
     """
-    with contextlib.ExitStack() as held:
-        hosts.on_primary_host(lambda: held.enter_context(_hold(folder, config)))
+    with contextlib.ExitStack() as stack:
+        hosts.on_primary_host(lambda: stack.enter_context(_lock(folder, config)))
         yield
 
 
 @contextlib.contextmanager
-def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
-    wanted = json.loads(config.to_json())
-    for name in _NO_PART_OF_IT:
-        wanted.pop(name, None)
+def _lock(folder: Path, config: ConfigDict) -> Iterator[None]:
+    current = json.loads(config.to_json())
+    for name in _IGNORED_KEYS:
+        current.pop(name, None)
     saved = folder / _CONFIG
     if saved.exists():
-        _refuse_another(folder, json.loads(saved.read_text()), wanted)
+        _check_same_config(folder, json.loads(saved.read_text()), current)
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -46,16 +46,16 @@ def _hold(folder: Path, config: ConfigDict) -> Iterator[None]:
             ) from error
         except OSError as error:
             raise UserError(
-                f"cannot write into the work folder {folder} ({error.strerror}); "
+                f"cannot write to the work folder {folder} ({error.strerror}); "
                 "name another with --workdir"
             ) from error
         if not saved.exists():
-            atomic_files.write_text(saved, json.dumps(wanted, indent=2) + "\n")
+            atomic_files.write_text(saved, json.dumps(current, indent=2) + "\n")
         yield
 
 
-def _refuse_another(folder: Path, saved: dict, wanted: dict) -> None:
-    old, new = dict(_flat(saved)), dict(_flat(wanted))
+def _check_same_config(folder: Path, saved: dict, current: dict) -> None:
+    old, new = dict(_flat(saved)), dict(_flat(current))
     changes = [
         f"{name}: {old.get(name, 'absent')} there, {new.get(name, 'absent')} now"
         for name in sorted(old.keys() | new.keys())

@@ -1,4 +1,4 @@
-"""Writers of metrics beside `metrics.jsonl`: TensorBoard and Weights & Biases."""
+"""Additional writers of metrics: TensorBoard and Weights & Biases."""
 
 import os
 import time
@@ -13,12 +13,12 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
 
-# How long TensorBoard may have to wait for what is new.
+# The maximal delay of TensorBoard's file.
 _FLUSH_SECONDS = 120
 
 
 class MetricsWriter(Protocol):
-    """Where the metrics of a run go."""
+    """A destination of metrics."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None: ...
 
@@ -26,19 +26,19 @@ class MetricsWriter(Protocol):
 
 
 class _TensorBoard:
-    """TensorBoard's file in the folder `tensorboard`, written here and now.
+    """Writes TensorBoard's event file in the folder `tensorboard`, synchronously.
 
-    tensorboardX has a thread for that, which a full disk ends with a traceback; the
-    program would then wait for it in vain.
+    tensorboardX's own writer uses a thread, which a full disk would kill, and the
+    program would wait for it for ever.
     """
 
     def __init__(self, workdir: Path, step: int, config: Mapping):
         folder = workdir / "tensorboard"
         folder.mkdir(parents=True, exist_ok=True)
-        # Two runs that start within a second would share a file without the suffix.
+        # The suffix keeps runs that start in the same second from sharing a file.
         self._writer = EventsWriter(str(folder / "events"), f".{step}")
         self._flushed = 0.0
-        # TensorBoard forgets what came after, as an interrupted run may have left it.
+        # Tells TensorBoard to discard later steps, from an interrupted run.
         self._add(step + 1, file_version="brain.Event:2")
         self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 
@@ -57,18 +57,18 @@ class _TensorBoard:
 
 
 class _WeightsAndBiases:
-    """A W&B run, whose ID the work folder keeps so that a resumed run goes on in it.
+    """Writes to a W&B run, whose ID is kept in the work folder for resuming.
 
     W&B itself reads WANDB_MODE, WANDB_ENTITY and its other variables.
     """
 
     def __init__(self, workdir: Path, step: int, config: Mapping):
         (wandb,) = optional.require("wandb", purpose=_PURPOSE)
-        kept = workdir / "wandb" / "run-id"
+        id_file = workdir / "wandb" / "run-id"
         try:
             self._run = wandb.init(
                 dir=str(workdir),
-                id=kept.read_text().strip() if kept.exists() else None,
+                id=id_file.read_text().strip() if id_file.exists() else None,
                 resume="allow",
                 project=os.environ.get("WANDB_PROJECT") or "kdsharp",
                 name=os.environ.get("WANDB_NAME") or config.get("name"),
@@ -80,9 +80,9 @@ class _WeightsAndBiases:
                 f"wandb cannot start a run ({reason}); WANDB_MODE=offline "
                 "keeps it in the work folder, to be sent later by 'wandb sync'"
             ) from error
-        kept.parent.mkdir(exist_ok=True)
-        atomic_files.write_text(kept, self._run.id + "\n")
-        # W&B's own step only grows, while a resumed run goes back to its checkpoint.
+        id_file.parent.mkdir(exist_ok=True)
+        atomic_files.write_text(id_file, self._run.id + "\n")
+        # W&B's own step cannot decrease, but a resumed run goes back to its checkpoint.
         self._run.define_metric("*", step_metric="step")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -97,7 +97,7 @@ WRITERS = {"tensorboard": _TensorBoard, "wandb": _WeightsAndBiases}
 
 
 def check(names: str) -> None:
-    """Raise a UserError for a name in `config.writers` that cannot be had."""
+    """Raises an error for unknown or uninstalled writers in `config.writers`."""
     for name in _split(names):
         if name not in WRITERS:
             raise choices.unknown("writer", name, WRITERS)
@@ -108,14 +108,14 @@ def check(names: str) -> None:
 def create(
     names: str, workdir: Path, step: int, config: Mapping | None = None
 ) -> list[MetricsWriter]:
-    """The writers of these names, with commas between, of metrics after `step`.
+    """Creates the writers of comma-separated names, for metrics after `step`.
 
-    `config` is what W&B shows beside the metrics.
+    `config` is shown by W&B.
     """
     check(names)
     return [WRITERS[name](workdir, step, config or {}) for name in _split(names)]
 
 
 def _split(names: str) -> Sequence[str]:
-    """The names, each once."""
+    """Splits comma-separated names, without duplicates."""
     return list(dict.fromkeys(n.strip() for n in names.split(",") if n.strip()))

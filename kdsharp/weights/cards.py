@@ -1,4 +1,4 @@
-"""Says in words what weights and the card beside them hold."""
+"""Formats weights and their cards as text, for `kdsharp weights`."""
 
 import math
 from pathlib import Path
@@ -12,19 +12,19 @@ _COLUMN = 12
 
 
 def line(file: Path) -> str:
-    """One line: name, size, degradation and licence."""
+    """Formats name, size, degradation and licence on one line."""
     card = store.read_card(file)
     return (
         f"{file.stem:20} {card['model']['name']!s:16} {count_parameters(file):>11,} "
-        f"parameters  {card.get('degradation') or 'degradation not told':28} "
-        f"{card.get('licence') or card.get('data_licence') or 'licence not told'}"
+        f"parameters  {card.get('degradation') or 'degradation not stated':28} "
+        f"{card.get('licence') or card.get('data_licence') or 'licence not stated'}"
     )
 
 
 def describe(file: Path) -> str:
-    """The card's entries that people ask for, one a line."""
+    """Formats the entries of a card, one per line."""
     card = store.read_card(file)
-    # An entry of None does not apply to these weights and is passed over.
+    # None marks entries that do not apply to these weights, which are left out.
     entries = {
         "name": card.get("name"),
         "file": f"{file} ({file.stat().st_size / 1e3:,.1f} kB)",
@@ -41,7 +41,7 @@ def describe(file: Path) -> str:
         **_origin(card.get("source")),
     }
     lines = [
-        f"{name:{_COLUMN}} {value or 'not told'}"
+        f"{name:{_COLUMN}} {value or 'not stated'}"
         for name, value in entries.items()
         if value is not None
     ]
@@ -49,20 +49,20 @@ def describe(file: Path) -> str:
 
 
 def gains(card: dict) -> dict[str, str]:
-    """For each test, the gain in PSNR over the input and the result."""
-    found = {}
+    """Formats the PSNR of input and network, and the gain, for each test."""
+    lines = {}
     for test, networks in (card.get("scores") or {}).items():
         before, after = (
             value.get("psnr") if isinstance(value, dict) else value
             for value in (networks.get("input"), networks.get("network"))
         )
         if before is not None and after is not None:
-            found[test] = f"{before:.2f} -> {after:.2f} dB ({after - before:+.2f})"
-    return found
+            lines[test] = f"{before:.2f} -> {after:.2f} dB ({after - before:+.2f})"
+    return lines
 
 
 def count_parameters(file: Path) -> int:
-    """The number of trained parameters in a file; statistics do not count."""
+    """Counts the trained parameters in a file, without batch statistics."""
     try:
         with safe_open(file, "numpy") as tensors:
             return sum(
@@ -71,7 +71,7 @@ def count_parameters(file: Path) -> int:
                 if name.startswith("params/")
             )
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{file} is no safetensors file, or is damaged") from error
+        raise UserError(f"{file} is not a safetensors file, or is damaged") from error
 
 
 def _network(model: dict) -> str:
@@ -86,7 +86,7 @@ def _value(value) -> str:
 
 
 def _training(card: dict) -> str | None:
-    """How long it was trained, and by which revision."""
+    """Formats the number of steps and the revision of the code."""
     parts = []
     if "steps" in card:
         parts.append(f"{card['steps']:,} steps")
@@ -96,7 +96,7 @@ def _training(card: dict) -> str | None:
 
 
 def _origin(source) -> dict[str, str]:
-    """The entries of weights that came from elsewhere."""
+    """The entries of imported weights."""
     if not isinstance(source, dict):
         return {}
     return {
@@ -107,7 +107,7 @@ def _origin(source) -> dict[str, str]:
 
 
 def _scores(scores) -> list[str]:
-    """The scores by test, one network a line."""
+    """Formats the scores by test, one network per line."""
     lines = [] if scores else [f"{'scores':{_COLUMN}} none"]
     for test, networks in (scores or {}).items():
         lines.append(f"{test}:")
@@ -122,5 +122,4 @@ def _scores(scores) -> list[str]:
 
 
 def _number(value: float) -> str:
-    """Format a score with four digits, whether MSE or PSNR."""
     return f"{value:.4g}"

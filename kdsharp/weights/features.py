@@ -1,4 +1,4 @@
-"""Loads the network of the perceptual loss."""
+"""Loads VGG16 for the perceptual loss."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from kdsharp.weights import torch_import
 
 
 def load_vgg16(file: Path, *, dtype: str = "float32") -> tuple[VGG16Features, dict]:
-    """Load VGG16's features from torchvision's file or a converted one."""
+    """Loads VGG16's features from torchvision's file or a converted one."""
     if _is_converted(file):
         variables = unflatten_dict(load_file(file), sep="/")
     else:

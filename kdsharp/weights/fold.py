@@ -1,8 +1,7 @@
-"""Leaves out of a network what only training needs.
+"""Simplifies trained networks for inference.
 
-With its statistics fixed, a batch norm multiplies each filter by a number and adds one:
-so do the kernel and the bias of the convolution before it, which then come for free. An
-expanded convolution is linear, and so one kernel.
+Batch norm with fixed statistics is a scale and a shift per filter, which are folded
+into the convolution before it. Expanded convolutions are collapsed into one kernel.
 """
 
 import flax.linen as nn
@@ -14,10 +13,10 @@ from kdsharp.errors import UserError
 
 
 def fold(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Fold batch norm away: arguments and variables of the same network without it.
+    """Folds batch norm and collapses expanded convolutions.
 
-    Expanded convolutions become plain. `model` holds the arguments of `models.create`,
-    as a card does.
+    Returns the arguments and variables of the equivalent network. `model` holds the
+    arguments of `models.create`, as on cards.
     """
     model, variables = collapse(model, variables)
     folded = fold_variables(variables)
@@ -30,24 +29,24 @@ def fold(model: dict, variables: dict) -> tuple[dict, dict]:
 
 
 def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
-    """Turn each expanded convolution into a plain one."""
+    """Collapses each expanded convolution into a plain one."""
     if model.get("convolution") != "expanded":
         return dict(model), variables
     params = flatten_dict(variables["params"])
     for *scope, last in list(params):
         if last == "wide":
             wide, narrow = (params.pop((*scope, n)) for n in ("wide", "narrow"))
-            params[*scope, "kernel"] = _collapsed(wide, narrow)
+            params[*scope, "kernel"] = _collapse_kernel(wide, narrow)
     return (
         {**model, "convolution": "plain"},
         {**variables, "params": unflatten_dict(params)},
     )
 
 
-def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
-    """The single kernel of an expanded convolution, as in `models.real_time`.
+def _collapse_kernel(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
+    """Collapses an expanded convolution into one kernel, as in `models.real_time`.
 
-    In NumPy: what runs a network without JAX folds it without JAX.
+    In NumPy, so that it works without JAX.
     """
     kernel = np.einsum("hwip,po->hwio", np.asarray(wide), np.asarray(narrow))
     kernel[1, 1] += np.eye(kernel.shape[-1], dtype=kernel.dtype)
@@ -55,7 +54,7 @@ def _collapsed(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
 
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
-    """Fold each `norm*` into the `conv*` beside it."""
+    """Folds each `norm*` into the `conv*` of the same scope and number."""
     params = flatten_dict(variables["params"])
     stats = flatten_dict(variables.get("batch_stats", {}))
     for *scope, norm in sorted({path[:-1] for path in stats}):
@@ -67,7 +66,6 @@ def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> di
         variance = np.asarray(stats[*norm, "var"], np.float64)
         scale = np.asarray(params.pop((*norm, "scale"))) / np.sqrt(variance + epsilon)
         shift = np.asarray(params.pop((*norm, "bias")))
-        # Filters are a kernel's last axis.
         params[*conv, "kernel"] = (kernel * scale).astype(np.float32)
         params[*conv, "bias"] = ((bias - mean) * scale + shift).astype(np.float32)
     return {"params": unflatten_dict(params), "batch_stats": {}}

@@ -1,7 +1,6 @@
-"""Repositories of a model hub: `OWNER/NAME`, or `OWNER/NAME@REVISION` for one state.
+"""Downloads weights from the Hugging Face hub: `OWNER/NAME` or `OWNER/NAME@REVISION`.
 
-The Python package huggingface_hub fetches and uploads. A repository holds
-NAME.safetensors, NAME.json and README.md.
+A repository holds NAME.safetensors, NAME.json and README.md.
 """
 
 import re
@@ -17,7 +16,7 @@ _ID = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 
 
 def is_id(name: str) -> bool:
-    """Whether the name has the form of a repository, and is nothing on the disk."""
+    """Whether a name has the form of a repository and is not a local path."""
     path = Path(name)
     return (
         bool(_ID.fullmatch(name))
@@ -28,12 +27,12 @@ def is_id(name: str) -> bool:
 
 
 def available() -> bool:
-    """Whether the package that fetches is installed."""
+    """Whether huggingface_hub is installed."""
     return optional.installed("huggingface_hub")
 
 
 def download(name: str) -> Path:
-    """The folder of a repository's weights, from the hub's cache where it is there."""
+    """Downloads a repository, unless it is cached; returns the folder."""
     hub = package(f"weights of the hub ({name!r})")
     repository, revision = split(name)
     try:
@@ -51,19 +50,19 @@ def download(name: str) -> Path:
 
 
 def split(name: str) -> tuple[str, str | None]:
-    """The repository and the revision that a name holds."""
+    """Splits a name into repository and revision."""
     repository, revision = _ID.fullmatch(name).groups()
     return repository, revision
 
 
 def package(purpose: str) -> ModuleType:
-    """The package, or the sentence that names its extra."""
+    """Imports huggingface_hub; the error names the extra if it is missing."""
     [hub] = optional.require("huggingface_hub", purpose=purpose)
     optional.require("huggingface_hub.errors", purpose=purpose)
     return hub
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The first line of an error's message, or its type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Cards as Markdown with YAML front matter, the form in which model hubs show them."""
+"""Model cards for hubs: Markdown with YAML front matter."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ _PERMISSIVE = "Apache-2.0"
 
 
 def markdown(file: Path) -> str:
-    """The model card of weights: front matter, then what a person reads."""
+    """Formats the model card of weights, with front matter."""
     return f"---\n{_front_matter(store.read_card(file))}---\n\n{body(file)}"
 
 
 def body(file: Path) -> str:
-    """What a person reads of the card."""
+    """Formats the model card without front matter."""
     card = store.read_card(file)
     name = card.get("name") or file.stem
     parts = [
@@ -34,7 +34,7 @@ def body(file: Path) -> str:
 
 
 def _front_matter(card: dict) -> str:
-    """YAML; JSON's scalars and lists are YAML, too."""
+    """Formats the YAML front matter; JSON values are valid YAML."""
     entries: dict[str, object] = {"library_name": "kdsharp"}
     licence = card.get("licence")
     if licence == _PERMISSIVE:
@@ -69,13 +69,12 @@ def _licence(card: dict) -> str:
 
 
 def _scores(scores: dict) -> str:
-    """A row for each test and network, a column for each metric."""
+    """Formats a table with a row per test and network and a column per metric."""
     rows, metrics = [], []
     for test, networks in scores.items():
         for network, values in networks.items():
             if not isinstance(values, dict):
                 values = {"psnr" if network in ("input", "network") else "": values}
-                network = network if "psnr" in values else f"{network}"
             rows.append((test, network, values))
             metrics += [name for name in values if name not in metrics]
     lines = []

@@ -1,4 +1,4 @@
-"""Weights, their card and a model card: written to a folder, uploaded to a hub."""
+"""Shares weights with their card and model card: writes a folder, uploads to a hub."""
 
 import shutil
 from pathlib import Path
@@ -9,9 +9,9 @@ from kdsharp.weights import hub, model_cards, store
 
 
 def write_folder(file: Path, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Writes weights, their card and a model card; returns the files."""
+    """Writes weights, card and model card to a folder; returns the files."""
     card = file.with_suffix(".json")
-    store.read_card(file)  # Says so where it is missing.
+    store.read_card(file)  # Raises an error if it is missing.
     targets = [folder / file.name, folder / card.name, folder / hub.README]
     for target in targets:
         if target.exists() and not overwrite:
@@ -24,7 +24,7 @@ def write_folder(file: Path, folder: Path, *, overwrite: bool = False) -> list[P
 
 
 def upload(folder: Path, name: str, *, private: bool = False) -> str:
-    """Uploads a folder's files to a repository, which is made; returns its address."""
+    """Uploads a folder to a repository, created if needed; returns its address."""
     package = hub.package("uploading to the hub")
     repository, revision = hub.split(name)
     api = package.HfApi()

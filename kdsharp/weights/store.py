@@ -1,6 +1,6 @@
-"""Reads and writes weights: `NAME.safetensors` beside `NAME.json`.
+"""Reads and writes weights: `NAME.safetensors` with `NAME.json`.
 
-JAX and Flax take a second to import: only what asks for the module waits for them.
+JAX and Flax are imported only on access to `Weights.model`, since that takes a second.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ _TENSORS, _CARD = ".safetensors", ".json"
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """A trained network: its variables, its card, and the module that these are of."""
+    """A trained network: its variables, its card, and its Flax module."""
 
     variables: dict
     card: dict
@@ -42,7 +42,7 @@ class Weights:
 
 
 def save(path: Path, variables: dict, card: dict) -> None:
-    """Writes `path` and the card beside it, each whole or not at all.
+    """Writes weights to `path` and the card beside it, each atomically.
 
     `card['model']` holds the arguments of `models.create`.
     """
@@ -52,14 +52,14 @@ def save(path: Path, variables: dict, card: dict) -> None:
 
 
 def shipped() -> list[str]:
-    """The names of the weights that ship with the package."""
+    """Lists the names of the weights that ship with the package."""
     folder = resources.files(__package__) / "zoo"
     names = (Path(file.name) for file in folder.iterdir()) if folder.is_dir() else ()
     return sorted(name.stem for name in names if name.suffix == _TENSORS)
 
 
 def locate(name: str) -> Path:
-    """The file of weights: shipped, a file, a run's folder, or a hub's OWNER/NAME."""
+    """Finds weights: shipped, a file, the folder of a run, or OWNER/NAME on the hub."""
     if name in shipped():
         return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
     path = Path(name)
@@ -67,11 +67,11 @@ def locate(name: str) -> Path:
     if on_hub and hub.available():
         path = hub.download(name)
     if path.is_dir():
-        found = sorted(path.glob(f"*{_TENSORS}"))
-        if len(found) == 1:
-            return found[0]
+        files = sorted(path.glob(f"*{_TENSORS}"))
+        if len(files) == 1:
+            return files[0]
         raise UserError(
-            f"{path} holds {len(found) or 'no'} weights (*{_TENSORS}); a finished "
+            f"{path} holds {len(files) or 'no'} weights (*{_TENSORS}); a finished "
             "run's folder holds one"
         )
     if path.is_file():
@@ -84,12 +84,12 @@ def locate(name: str) -> Path:
 
 
 def read_card(path: Path) -> dict:
-    """Read the card beside weights, which names at least the network."""
+    """Reads the card of weights, which must have at least the name of the network."""
     card_path = path.with_suffix(_CARD)
     try:
         card = json.loads(card_path.read_text())
         _ = card["model"]["name"]
-    # Text of another encoding, too, is a ValueError.
+    # Invalid encodings raise ValueError, too.
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} needs its card {card_path.name} beside it, with a 'model' entry"
@@ -98,38 +98,38 @@ def read_card(path: Path) -> dict:
 
 
 def load(name: str, *, dtype: str = "float32") -> Weights:
-    """Load the weights of that name, checked against their architecture."""
+    """Loads weights by name or path, and checks them against their architecture."""
     path = locate(name)
     card = read_card(path)
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is no safetensors file, or is damaged") from error
+        raise UserError(f"{path} is not a safetensors file, or is damaged") from error
     weights = Weights({"batch_stats": {}, **_nested(tensors)}, card, dtype)
-    # What ships fits: the tests say so, and who starts to sharpen need not wait.
+    # Shipped weights are checked by tests, which saves the import of JAX.
     if name not in shipped():
         check(path, weights)
     return weights
 
 
 def check(path: Path, weights: Weights) -> None:
-    """Refuses weights of which a tensor does not fit the architecture."""
+    """Raises an error if tensors do not fit the architecture."""
     import jax
 
     arguments = weights.card["model"]
     pixels = np.zeros((1, 32, 32, arguments.get("channels", 3)), np.float32)
     shapes = jax.eval_shape(weights.model.init, jax.random.key(0), pixels)
-    wanted, tensors = dict(_flat(dict(shapes))), dict(_flat(weights.variables))
+    expected, tensors = dict(_flat(dict(shapes))), dict(_flat(weights.variables))
     faults = [
-        f"tensor {name} is missing" for name in sorted(wanted.keys() - tensors.keys())
+        f"tensor {name} is missing" for name in sorted(expected.keys() - tensors.keys())
     ]
     faults += [
-        f"tensor {name} is unknown" for name in sorted(tensors.keys() - wanted.keys())
+        f"tensor {name} is unknown" for name in sorted(tensors.keys() - expected.keys())
     ]
     faults += [
-        f"tensor {name} is {tensors[name].shape}, not {wanted[name].shape}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if tensors[name].shape != wanted[name].shape
+        f"tensor {name} is {tensors[name].shape}, not {expected[name].shape}"
+        for name in sorted(expected.keys() & tensors.keys())
+        if tensors[name].shape != expected[name].shape
     ]
     if faults:
         raise UserError(
@@ -139,7 +139,7 @@ def check(path: Path, weights: Weights) -> None:
 
 
 def _flat(tree: dict, above: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """Yields what a tree of dicts holds, by its path."""
+    """Yields the leaves of nested dicts with their paths."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}/")
@@ -148,7 +148,7 @@ def _flat(tree: dict, above: str = "") -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _nested(tensors: dict[str, np.ndarray]) -> dict:
-    """Rebuild a tree from its paths."""
+    """Rebuilds nested dicts from paths, the inverse of `_flat`."""
     tree: dict = {}
     for path, value in tensors.items():
         *above, name = path.split("/")

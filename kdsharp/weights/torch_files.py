@@ -1,10 +1,9 @@
-"""Reads PyTorch's weight files as arrays: no PyTorch, and none of a file's own code.
+"""Reads PyTorch weight files without PyTorch, and without running code from the file.
 
-A `.pth` is a pickle that says which numbers make which tensor, and the numbers. A
-pickle may name any function of Python to be called; this reader knows the four that
-tensors need and refuses the rest. Both layouts are read: the zip archive (`data.pkl`
-and `data/KEY`, since PyTorch 1.6) and the stream of pickles before it. So are
-`.safetensors` files with PyTorch's names.
+A `.pth` file holds raw storages and a pickle that describes the tensors. Pickles can
+call arbitrary functions; this reader implements the four that tensors need and rejects
+all others. It reads the zip format (`data.pkl` and `data/KEY`, since PyTorch 1.6), the
+stream of pickles before it, and `.safetensors` files.
 """
 
 import collections
@@ -23,10 +22,10 @@ from safetensors.numpy import load_file
 
 from kdsharp.errors import UserError
 
-# Where checkpoints keep their tensors. Where there are both, published scores are those
-# of the averaged ones.
+# Entries of checkpoints that hold the tensors, averaged ones first, since published
+# scores are theirs.
 _NESTED = ("params_ema", "params", "model_state_dict", "state_dict", "model")
-# What training on several devices puts before names.
+# The prefix of names after training on several devices.
 _WRAPPER = "module."
 
 _STORAGES = {
@@ -42,12 +41,12 @@ _STORAGES = {
     "BoolStorage": np.dtype("?"),
 }
 
-# Opens the layout before zip archives, then its version.
+# The magic number and version of the format before zip archives.
 _MAGIC, _VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 
 def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Read a file's tensors by name, floating-point ones as float32."""
+    """Reads the tensors of a file by name; floating-point ones become float32."""
     if not file.is_file():
         raise UserError(f"no file {file}")
     try:
@@ -57,10 +56,10 @@ def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
             tensors = _state_dict(file, _unpickle(file))
     except UserError:
         raise
-    # A damaged pickle can fail in any way.
+    # Damaged pickles raise errors of any type.
     except Exception as error:
         raise UserError(
-            f"{file} is no file of PyTorch weights (.pth, .pt, .safetensors), "
+            f"{file} is not a file of PyTorch weights (.pth, .pt, .safetensors), "
             "or is damaged"
         ) from error
     return {
@@ -74,7 +73,7 @@ def read(file: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
 
 
 def _state_dict(file: Path, content) -> dict[str, np.ndarray]:
-    """Find the tensors, whichever entry of a checkpoint holds them."""
+    """Finds the tensors in the nested entries of a checkpoint."""
     while isinstance(content, Mapping):
         for key in _NESTED:
             if isinstance(content.get(key), Mapping):
@@ -89,19 +88,19 @@ def _state_dict(file: Path, content) -> dict[str, np.ndarray]:
             if tensors:
                 return tensors
             raise UserError(
-                f"{file} holds no tensors by name, neither at its top nor under "
-                f"{', '.join(_NESTED)}; there are: "
-                f"{', '.join(map(str, list(content)[:8])) or 'no entries'}"
+                f"{file} holds no named tensors, neither at its top level nor under "
+                f"{', '.join(_NESTED)}; its entries are: "
+                f"{', '.join(map(str, list(content)[:8])) or 'none'}"
             )
     raise UserError(
-        f"{file} holds a {type(content).__name__}, not tensors by name; save a "
+        f"{file} holds a {type(content).__name__} instead of named tensors; save a "
         "model's state_dict()"
     )
 
 
 @dataclasses.dataclass
 class _Storage:
-    """A row of numbers that tensors are cut from."""
+    """A flat array that tensors are views of."""
 
     dtype: np.dtype
     numbers: np.ndarray | None = None
@@ -109,7 +108,7 @@ class _Storage:
 
 @dataclasses.dataclass(frozen=True)
 class _Tensor:
-    """Which numbers of a storage make a tensor."""
+    """A tensor as a strided view of a storage."""
 
     storage: _Storage
     offset: int
@@ -117,18 +116,18 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        """Copy the numbers, after checking that the storage has them."""
+        """Copies the tensor, after checking that it lies within its storage."""
         numbers = self.storage.numbers
         whole = (self.offset, *self.shape, *self.strides)
         if not all(type(number) is int and number >= 0 for number in whole):
-            raise ValueError("a tensor's place is not made of whole numbers")
+            raise ValueError("the offset, shape or strides of a tensor are invalid")
         if len(self.shape) != len(self.strides):
-            raise ValueError("a tensor has not one stride an axis")
+            raise ValueError("a tensor does not have one stride per axis")
         count = math.prod(self.shape)
         reach = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
-        # More numbers than the storage has would be a small file's way to fill memory.
+        # Zero strides could otherwise make a small file fill the memory.
         if count and (count > numbers.size or self.offset + reach >= numbers.size):
-            raise ValueError("a tensor reaches beyond its storage")
+            raise ValueError("a tensor extends beyond its storage")
         view = np.lib.stride_tricks.as_strided(
             numbers[self.offset :],
             self.shape,
@@ -139,7 +138,7 @@ class _Tensor:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds plain containers and tensors; any other call in the pickle is refused."""
+    """Builds plain containers and tensors; rejects any other call in the pickle."""
 
     def __init__(self, stream: io.BytesIO, file: Path, storage: Callable):
         super().__init__(stream, encoding="utf-8")
@@ -158,22 +157,22 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda tensor, *_: tensor
         if module == "torch" and name in _STORAGES:
-            # A name, on which a pickle cannot hang anything.
+            # A plain string, which the pickle cannot misuse.
             return name
         raise UserError(
-            f"{self._file} wants to run {module}.{name}, which tensors do not need, "
-            "and is not opened; in PyTorch, save the model's state_dict() alone"
+            f"{self._file} wants to run {module}.{name}, which tensors do not need, so "
+            "it is not opened; in PyTorch, save only the model's state_dict()"
         )
 
     def persistent_load(self, pid):
         kind, storage, key, *_ = pid
         if kind != "storage":
-            raise ValueError(f"nothing is known of {kind!r}")
+            raise ValueError(f"unknown persistent id {kind!r}")
         return self._storage(str(key), _STORAGES[storage])
 
 
 def _unpickle(file: Path):
-    """Unpickle a `.pth`, with a `_Tensor` for each tensor."""
+    """Unpickles a `.pth` file, with a `_Tensor` for each tensor."""
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
             return _read_archive(file, archive)
@@ -202,7 +201,7 @@ def _read_archive(file: Path, archive: zipfile.ZipFile):
         if key not in storages:
             entry = archive.getinfo(f"{folder}data/{key}")
             if entry.compress_type != zipfile.ZIP_STORED:
-                raise ValueError("PyTorch compresses nothing")
+                raise ValueError("compressed storages are not supported")
             storages[key] = _Storage(dtype, np.frombuffer(archive.read(entry), dtype))
         return storages[key]
 

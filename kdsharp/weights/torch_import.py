@@ -1,17 +1,17 @@
-"""Brings PyTorch's weights over: the published SwinIR, DnCNN, VGG16, and a U-Net.
+"""Imports PyTorch weights: the published SwinIR, DnCNN and VGG16, and a U-Net.
 
-For each architecture one function reads from the tensors' names and shapes what the
-network's arguments are, and says which tensor becomes which variable. Layouts:
+One function per architecture infers the network's arguments from names and shapes of
+tensors, and maps each tensor to a variable. Layouts:
 
 - `swinir`: github.com/JingyunLiang/SwinIR, `models/network_swinir.py`, upscale 1.
 - `dncnn`: an `nn.Sequential` of convolutions, batch norms and ReLUs under one name, as
   in github.com/cszn/KAIR (`model.0.weight`, with or without batch norm) and
-  github.com/cszn/DnCNN (`dncnn.0.weight`). Both predict the noise to be subtracted.
+  github.com/cszn/DnCNN (`dncnn.0.weight`). Both predict the noise to subtract.
 - `unet`: `encoder1`, `encoder2`, ..., `bottleneck`, ..., `decoder2`, `decoder1`, each
   `nn.Sequential(Conv2d(3), BatchNorm2d, LeakyReLU(0.1), and the same again)`;
   `up2`, `up1`: `ConvTranspose2d(2, stride 2)`; `head`: `Conv2d(1)`. A decoder takes
-  `torch.cat([up, skip], 1)`; the head gives the picture.
-- `vgg16`: torchvision, `features.N`; what comes after `features[:16]` is left behind.
+  `torch.cat([up, skip], 1)`; the head predicts the picture.
+- `vgg16`: torchvision, `features.N`; layers after `features[:16]` are ignored.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ from kdsharp.errors import UserError
 from kdsharp.models import vgg
 from kdsharp.weights import store, torch_files
 
-# Buffers that PyTorch keeps and that carry nothing.
+# PyTorch buffers without information.
 _BUFFERS = ("num_batches_tracked", "relative_position_index", "attn_mask")
 
 _SHOWN = 4
@@ -40,7 +40,7 @@ _SHOWN = 4
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """How an array of PyTorch becomes one of Flax: axes in another order, mirrored."""
+    """The conversion of a PyTorch array to Flax: an axis order, and flipping."""
 
     axes: tuple[int, ...] | None = None
     flipped: bool = False
@@ -59,30 +59,30 @@ class _Form:
 _SAME = _Form()
 _LINEAR = _Form((1, 0))
 _CONV = _Form((2, 3, 1, 0))
-# PyTorch's transposed convolution mirrors its kernel, Flax's does not.
+# PyTorch's transposed convolution flips its kernel, Flax's does not.
 _CONV_TRANSPOSE = _Form((2, 3, 0, 1), flipped=True)
 
-# Which variable, in which form, each tensor becomes.
+# The variable and conversion of each tensor.
 _Places = dict[str, tuple[str, _Form]]
 
 
 class _Tensors(dict[str, np.ndarray]):
-    """The tensors of a file, which complain in its name."""
+    """The tensors of a file, with errors that name the file."""
 
     def __init__(self, tensors: dict, file: Path, arch: str):
         super().__init__(tensors)
         self.file, self.arch = file, arch
 
     def shape(self, name: str, rank: int) -> tuple[int, ...]:
-        """The shape of a tensor that must exist."""
+        """The shape of a tensor, which must exist and have the given rank."""
         if name not in self:
-            self.refuse(f"{name} is missing; there are: {', '.join(list(self)[:4])}")
+            self.refuse(f"{name} is missing; the file has: {', '.join(list(self)[:4])}")
         if self[name].ndim != rank:
             self.refuse(f"{name} is {self[name].shape}, not of {rank} axes")
         return self[name].shape
 
     def numbers(self, pattern: str) -> list[int]:
-        """The numbers in names that match the pattern's group, in order."""
+        """The sorted numbers in the group of a pattern over all names."""
         found = (re.match(pattern, name) for name in self)
         return sorted({int(match[1]) for match in found if match})
 
@@ -90,12 +90,12 @@ class _Tensors(dict[str, np.ndarray]):
         raise UserError(f"{self.file} does not fit {self.arch!r}: {why}")
 
 
-def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
-    """Convert tensors to a network's variables, with the arguments they imply.
+def import_torch(arch: str, file: Path, **options) -> tuple[dict, dict]:
+    """Converts a file to a network's variables, and infers its arguments.
 
-    `told` sets what tensors do not tell: SwinIR's `img_range` (255 for the published
-    JPEG models), the U-Net's `slope` and `sigmoid`, the `epsilon` of DnCNN's batch norm
-    (1e-4 unless told).
+    `options` sets arguments that tensors do not imply: SwinIR's `img_range` (255 for
+    the published JPEG models), the U-Net's `slope` and `sigmoid`, and the `epsilon`
+    of DnCNN's batch norm (1e-4 by default).
     """
     if arch not in _ARCHITECTURES:
         raise UserError(
@@ -108,29 +108,29 @@ def import_torch(arch: str, file: Path, **told) -> tuple[dict, dict]:
         if not name.endswith(_BUFFERS)
     }
     tensors = _Tensors(known, file, arch)
-    rest = dict(told)  # What remains is the network's own.
+    rest = dict(options)  # The remaining entries are arguments of the network.
     try:
         arguments, places = _ARCHITECTURES[arch](tensors, rest)
         arguments |= rest
-        wanted = _shapes(arch, arguments)
+        shapes = _shapes(arch, arguments)
     except UserError:
         raise
-    # Values of the wrong kind fail wherever the network first uses them.
+    # Invalid values raise errors where the network first uses them.
     except (TypeError, ValueError) as error:
-        raise UserError(f"{arch!r} cannot be built as told: {told}") from error
-    if wanted.keys() != {path for path, _ in places.values()}:
-        tensors.refuse(f"by its tensors it is not what was told: {told}")
-    return _convert(tensors, places, wanted), arguments
+        raise UserError(f"{arch!r} cannot be built with {options}") from error
+    if shapes.keys() != {path for path, _ in places.values()}:
+        tensors.refuse(f"its tensors do not match {options}")
+    return _convert(tensors, places, shapes), arguments
 
 
 def convert(
-    arch: str, file: Path, to: Path, *, source: str, degradation: str = "", **told
+    arch: str, file: Path, to: Path, *, source: str, degradation: str = "", **options
 ) -> dict:
     """Writes imported weights and their card to `to`; returns the card.
 
-    `source` says where the file came from: an address, an author, a licence.
+    `source` is the origin of the file: an address, an author, a licence.
     """
-    variables, arguments = import_torch(arch, file, **told)
+    variables, arguments = import_torch(arch, file, **options)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     card = {
@@ -154,7 +154,7 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
     if arch != "vgg16":
         model = models.create(arch, **arguments)
     elif arguments:
-        raise UserError(f"vgg16 has no argument {min(arguments)!r}, nor any other")
+        raise UserError(f"vgg16 has no arguments, but {min(arguments)!r} is given")
     else:
         model = vgg.VGG16Features()
     channels = arguments.get("channels", 3)
@@ -164,10 +164,10 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
     return flatten_dict(dict(shapes), sep="/")
 
 
-def _convert(tensors: _Tensors, places: _Places, wanted: dict) -> dict:
-    """Build the variables; refuses tensors that do not fit the network."""
+def _convert(tensors: _Tensors, places: _Places, structs: dict) -> dict:
+    """Builds the variables; raises an error if tensors do not fit the network."""
     shapes = {
-        name: form.torch_shape(wanted[path].shape)
+        name: form.torch_shape(structs[path].shape)
         for name, (path, form) in places.items()
     }
     faults = [f"{name} is missing" for name in shapes if name not in tensors]
@@ -210,12 +210,16 @@ def _batch_norm(name: str, path: str) -> _Places:
     }
 
 
-def _swinir(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _swinir(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     for name in tensors:
         if name.startswith(("upsample.", "conv_before_upsample.", "conv_up1.")):
-            tensors.refuse(f"{name} enlarges the picture; of upscale 1 it must be")
+            tensors.refuse(
+                f"{name} is of a network that upscales; only upscale 1 is supported"
+            )
         if name == "conv_after_body.0.weight":
-            tensors.refuse(f"{name} is of resi_connection '3conv'; only 1conv is known")
+            tensors.refuse(
+                f"{name} is of resi_connection '3conv'; only '1conv' is supported"
+            )
     width, channels, _, _ = tensors.shape("conv_first.weight", 4)
     groups = tensors.numbers(r"layers\.(\d+)\.")
     blocks = [
@@ -225,7 +229,7 @@ def _swinir(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     first = "layers.0.residual_group.blocks.0"
     offsets, _ = tensors.shape(f"{first}.attn.relative_position_bias_table", 2)
     hidden, _ = tensors.shape(f"{first}.mlp.fc1.weight", 2)
-    # One past the last number: a gap is then reported as missing tensors.
+    # One more than the last number, so that gaps are reported as missing tensors.
     depths = tuple(max(numbers, default=-1) + 1 for numbers in blocks)
     arguments = {
         "depths": depths,
@@ -274,29 +278,29 @@ def _swinir(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     return arguments, places
 
 
-def _dncnn(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
-    # Of both layouts; PyTorch's own default is 1e-5.
-    epsilon = told.pop("epsilon", 1e-4)
+def _dncnn(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
+    # The default of both layouts; PyTorch's own is 1e-5.
+    epsilon = options.pop("epsilon", 1e-4)
     stem = re.fullmatch(r"((?:\w+\.)*)\d+\.\w+", next(iter(tensors)))
     if stem is None:
-        tensors.refuse(f"{next(iter(tensors))} is of no nn.Sequential")
+        tensors.refuse(f"{next(iter(tensors))} is not of an nn.Sequential")
     stem = stem[1]
     normed = tensors.numbers(rf"{re.escape(stem)}(\d+)\.running_")
     convs = tensors.numbers(rf"{re.escape(stem)}(\d+)\.")
     convs = [number for number in convs if number not in normed]
-    # Between convolutions lies a ReLU, or a batch norm and a ReLU.
+    # Between convolutions there is a ReLU, or a batch norm and a ReLU.
     for before, after in itertools.pairwise(convs):
         if after - before != (3 if before + 1 in normed else 2):
             tensors.refuse(
-                f"between {stem}{before} and {stem}{after} lies something other than "
-                "a ReLU, or a batch norm and a ReLU"
+                f"between {stem}{before} and {stem}{after} there must be a ReLU, or a "
+                "batch norm and a ReLU"
             )
     width, channels, _, _ = tensors.shape(f"{stem}{convs[0]}.weight", 4)
     outputs, _, _, _ = tensors.shape(f"{stem}{convs[-1]}.weight", 4)
     if outputs != channels:
         tensors.refuse(
-            f"it takes {channels} channels and gives {outputs}; a residual has as many "
-            "as its picture"
+            f"it has {channels} input channels but {outputs} output channels; a "
+            "residual needs as many as its picture"
         )
     depth = len(convs)
     after = tuple(n for n, conv in enumerate(convs, 1) if conv + 1 in normed)
@@ -313,7 +317,7 @@ def _dncnn(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
         if layer in after:
             places |= _batch_norm(norm, f"norm{layer}")
             del places[f"{name}.bias"]
-            # A bias before batch norm only moves the mean that is subtracted.
+            # A bias before batch norm only shifts the mean that is subtracted.
             mean = tensors.shape(f"{norm}.running_mean", 1)
             if (bias := tensors.pop(f"{name}.bias", None)) is not None:
                 if bias.shape != mean:
@@ -323,13 +327,13 @@ def _dncnn(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
             tensors[f"{norm}.running_var"] += epsilon - nn.BatchNorm.epsilon
     last = f"{stem}{convs[-1]}"
     tensors.setdefault(f"{last}.bias", np.zeros(outputs, np.float32))
-    # They subtract what the network gives; a residual is added.
+    # The output is subtracted there, but residuals are added here.
     for part in ("weight", "bias"):
         tensors[f"{last}.{part}"] = -tensors[f"{last}.{part}"]
     return arguments, places
 
 
-def _unet(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
+def _unet(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     levels = tensors.numbers(r"encoder(\d+)\.")
     _, channels, _, _ = tensors.shape("encoder1.0.weight", 4)
     sides = [tensors.shape(f"encoder{level}.0.weight", 4)[0] for level in levels]
@@ -348,8 +352,7 @@ def _unet(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
     return arguments, places
 
 
-def _vgg16(tensors: _Tensors, told: dict) -> tuple[dict, _Places]:
-    # What comes after is not asked for.
+def _vgg16(tensors: _Tensors, options: dict) -> tuple[dict, _Places]:
     for number in tensors.numbers(r"features\.(\d+)\."):
         if number > max(vgg.CONVOLUTIONS):
             tensors.pop(f"features.{number}.weight", None)

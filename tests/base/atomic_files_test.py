@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Atomic writes: files are complete or absent."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ class AtomicFilesTest(absltest.TestCase):
         self.folder = Path(self.create_tempdir())
         self.path = self.folder / "below" / "note.txt"
 
-    def test_nothing_is_seen_before_the_block_ends(self):
+    def test_file_appears_only_when_the_block_ends(self):
         with atomic_files.atomic_write(self.path) as unfinished:
             unfinished.write_text("half")
             self.assertFalse(self.path.exists())
@@ -23,7 +23,7 @@ class AtomicFilesTest(absltest.TestCase):
         self.assertEqual(self.path.read_text(), "half")
         self.assertEqual([p.name for p in self.path.parent.iterdir()], ["note.txt"])
 
-    def test_what_is_durable_is_on_the_disk_before_and_after_it_is_moved(self):
+    def test_durable_files_are_flushed_before_and_after_the_move(self):
         flushed, flush = [], os.fsync
 
         def noted(descriptor):
@@ -35,7 +35,7 @@ class AtomicFilesTest(absltest.TestCase):
         file, folder = self.path.stat().st_ino, self.path.parent.stat().st_ino
         self.assertEqual(flushed, [(file, False), (folder, True)])
 
-    def test_a_failure_leaves_what_was_there(self):
+    def test_failure_keeps_the_previous_file(self):
         atomic_files.write_text(self.path, "before")
         with (
             self.assertRaises(ZeroDivisionError),

@@ -1,4 +1,4 @@
-"""Where what can be made again is kept."""
+"""The location of the cache folder."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ class CacheFolderTest(parameterized.TestCase):
         ({"KDSHARP_CACHE": ""}, "/home/ada/.cache/kdsharp"),
         ({}, "/home/ada/.cache/kdsharp"),
     )
-    def test_the_variable_or_a_folder_at_home(self, variables, folder):
+    def test_environment_variable_overrides_the_default(self, variables, folder):
         with mock.patch.dict(os.environ, {"HOME": "/home/ada", **variables}):
             if "KDSHARP_CACHE" not in variables:
                 os.environ.pop("KDSHARP_CACHE", None)

@@ -1,4 +1,4 @@
-"""Sentences for names that are none of those there are, and the style of all."""
+"""Error messages: for unknown names, and the style of all of them."""
 
 import ast
 import re
@@ -11,8 +11,8 @@ from kdsharp.base import choices
 _PACKAGE = Path(__file__).parents[2] / "kdsharp"
 
 
-def _sentences():
-    """What errors of people say, with `{}` for what is filled in, and where."""
+def _messages():
+    """Yields the place and text of every error message, with `{}` for values."""
     for path in sorted(_PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if (
@@ -31,27 +31,27 @@ def _sentences():
 
 
 class UnknownTest(absltest.TestCase):
-    def test_it_names_what_was_given_and_what_there_is(self):
+    def test_unknown_name_is_quoted_and_choices_are_listed(self):
         error = choices.unknown("colour", "red", ["blue", "green"])
         self.assertEqual(str(error), "unknown colour 'red'; choose one of: blue, green")
 
-    def test_nothing_to_choose_from_is_said(self):
+    def test_no_choices_are_listed_as_none(self):
         self.assertEqual(choices.listed([]), "none")
 
 
 class StyleTest(absltest.TestCase):
-    def test_sentences_begin_in_lower_case_and_end_without_a_full_stop(self):
+    def test_messages_start_in_lower_case_and_have_no_full_stop(self):
         wrong = [
             f"{place}: {words}"
-            for place, words in _sentences()
+            for place, words in _messages()
             if re.match(r"[A-Z][a-z']* ", words) or re.search(r"(?<!\.)\.$", words)
         ]
         self.assertEmpty(wrong)
 
-    def test_lists_of_choices_read_alike(self):
+    def test_choices_are_listed_in_one_style(self):
         wrong = [
             f"{place}: {words}"
-            for place, words in _sentences()
+            for place, words in _messages()
             if re.search(r"unknown .*\b(there are|use one of|known are)\b", words)
         ]
         self.assertEmpty(wrong)

@@ -1,4 +1,4 @@
-"""The cores that a process may use."""
+"""The CPU cores that a process may use."""
 
 import os
 from unittest import mock
@@ -9,7 +9,7 @@ from kdsharp.base import cores
 
 
 class CoresTest(absltest.TestCase):
-    def test_it_counts_those_it_is_limited_to(self):
+    def test_cpu_affinity_is_respected(self):
         if not hasattr(os, "sched_setaffinity"):
             self.skipTest("this system does not limit processes to cores")
         before = os.sched_getaffinity(0)
@@ -20,7 +20,7 @@ class CoresTest(absltest.TestCase):
         finally:
             os.sched_setaffinity(0, before)
 
-    def test_systems_without_limits_have_all(self):
+    def test_all_cores_where_affinity_is_unavailable(self):
         with mock.patch.object(os, "cpu_count", return_value=6):
             with mock.patch.object(os, "sched_getaffinity", create=True):
                 del os.sched_getaffinity

@@ -1,4 +1,4 @@
-"""Locks between processes."""
+"""File locks between processes."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ with locks.exclusive(Path(sys.argv[1])):
 
 
 class LocksTest(absltest.TestCase):
-    def test_another_process_is_refused_until_the_holder_ends(self):
+    def test_lock_is_exclusive_until_its_holder_ends(self):
         path = Path(self.create_tempdir()) / "lock"
         holder = subprocess.Popen(
             [sys.executable, "-c", _HOLD, str(path)],

@@ -1,4 +1,4 @@
-"""Memory in the unit of the platform."""
+"""Peak memory, whose unit differs between platforms."""
 
 import resource
 import sys
@@ -12,14 +12,14 @@ from kdsharp.base import machine
 
 
 class PeakMemoryTest(absltest.TestCase):
-    def test_what_is_held_counts_in_bytes(self):
+    def test_peak_memory_is_in_bytes(self):
         before = machine.peak_memory()
         held = np.ones(64 << 20, np.uint8)
         self.assertBetween(
             machine.peak_memory(), max(before, held.nbytes), before + 2 * held.nbytes
         )
 
-    def test_without_proc_the_unit_is_the_platforms(self):
+    def test_unit_of_getrusage_depends_on_the_platform(self):
         usage = mock.Mock(ru_maxrss=5000)
         with (
             mock.patch.object(Path, "exists", return_value=False),

@@ -1,4 +1,4 @@
-"""Optional packages: imported, or named with the extra that installs them."""
+"""Optional packages: imported, or a message that names the extra."""
 
 import re
 import runpy
@@ -21,17 +21,17 @@ def _extras() -> dict[str, list[str]]:
 
 class OptionalTest(parameterized.TestCase):
     @parameterized.parameters(*optional.EXTRAS)
-    def test_the_extra_installs_the_package(self, module):
+    def test_extra_installs_the_package(self, module):
         package, extra = optional.EXTRAS[module]
         required = [re.match(r"[\w-]+", line)[0] for line in _extras()[extra]]
         self.assertIn(package, required)
 
-    def test_what_is_installed_is_imported(self):
+    def test_installed_module_is_imported(self):
         import json
 
         self.assertEqual(optional.require("json", purpose="this"), [json])
 
-    def test_a_missing_module_is_a_sentence_that_names_the_extra(self):
+    def test_message_for_a_missing_module_names_the_extra(self):
         with (
             mock.patch.object(optional, "installed", return_value=False),
             self.assertRaisesRegex(

@@ -1,4 +1,4 @@
-"""Encoders leave the machine's priorities as they were."""
+"""Video encoders do not change scheduling priorities."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from absl.testing import absltest
 
 _ROOT = Path(__file__).parents[2]
 
-# Encodes AV1 as clips are made of it, and prints who has which priority then.
+# Encodes AV1 as for training clips, then prints the policies of all threads.
 _ENCODE = """
 import os
 import numpy as np
@@ -24,10 +24,11 @@ print(*threads, os.sched_getscheduler(0))
 
 
 @unittest.skipUnless(
-    sys.platform == "linux" and os.geteuid() == 0, "only root is given real time"
+    sys.platform == "linux" and os.geteuid() == 0,
+    "only root can set real-time priority",
 )
 class PrioritiesTest(absltest.TestCase):
-    def test_an_encoder_leaves_no_thread_in_real_time(self):
+    def test_encoding_leaves_no_thread_in_real_time(self):
         ended = subprocess.run(
             [sys.executable, "-c", _ENCODE],
             env=os.environ | {"PYTHONPATH": str(_ROOT)},

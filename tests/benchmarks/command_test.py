@@ -1,4 +1,4 @@
-"""The benchmarks' list, their flags, and what they leave behind."""
+"""The benchmarks' command: its list, flags and saved records."""
 
 import datetime
 import importlib
@@ -40,7 +40,7 @@ class Benchmark:
 
 
 class CommandTest(parameterized.TestCase):
-    def test_all_are_listed_each_with_what_it_measures(self):
+    def test_list_has_every_benchmark_with_its_summary(self):
         listed = subprocess.run(
             [sys.executable, "-m", "benchmarks"],
             cwd=_ROOT,
@@ -59,13 +59,13 @@ class CommandTest(parameterized.TestCase):
             self.assertEndsWith(words, ".", name)
 
     @parameterized.parameters(*command.names())
-    def test_each_refuses_flags_that_it_does_not_know(self, name):
+    def test_unknown_flags_are_an_error(self, name):
         benchmark = importlib.import_module(f"benchmarks.{name}")
         with self.assertRaises(SystemExit) as end:
             command.main(benchmark, ["--no-such-flag"])
         self.assertEqual(end.exception.code, 2)
 
-    def test_what_is_kept_says_where_and_when_and_of_which_commit(self):
+    def test_records_have_machine_date_and_commit(self):
         path = pathlib.Path(self.create_tempdir().full_path, "counted.json")
         before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         self.assertEqual(command.main(Benchmark, ["3", "--json", str(path)]), 0)
@@ -83,7 +83,7 @@ class CommandTest(parameterized.TestCase):
             {"processor", "cores", "device", "jax", "load"}, kept["machine"]
         )
 
-    def test_a_mistake_is_a_sentence(self):
+    def test_user_errors_are_one_sentence(self):
         self.assertEqual(command.main(Benchmark, ["1001"]), 2)
 
     def test_outside_a_clone_the_commit_is_unknown(self):

@@ -1,4 +1,4 @@
-"""Operations and bytes of networks, beside XLA's own count and closed forms."""
+"""Operations and bytes of networks, against XLA's count and closed forms."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def _xla(call, *arguments) -> float:
 
 class LayersTest(parameterized.TestCase):
     @parameterized.parameters(*_SMALL)
-    def test_operations_are_those_that_xla_counts(self, name):
+    def test_operations_equal_xla_s_count(self, name):
         model = models.create(name, **_SMALL[name])
         variables = jax.eval_shape(lambda: init_variables(model, 3, jax.random.key(0)))
         pixels = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
@@ -38,11 +38,11 @@ class LayersTest(parameterized.TestCase):
         for call in (loss, jax.grad(loss)):
             found = layers.count(call, variables["params"], pixels)
             counted = sum(layer.operations for layer in found)
-            # XLA leaves out what multiplies padding, and counts sums and norms.
+            # XLA leaves out products with padding, and counts sums and norms.
             theirs = _xla(call, variables["params"], pixels)
             np.testing.assert_allclose(counted, theirs, rtol=0.13)
 
-    def test_a_convolution_and_a_product_are_those_of_the_formula(self):
+    def test_convolution_and_product_equal_closed_forms(self):
         x, kernel = np.ones((2, 10, 12, 6)), np.ones((3, 5, 2, 9))
         (layer,) = layers.count(
             lambda x, kernel: jax.lax.conv_general_dilated(
@@ -61,7 +61,7 @@ class LayersTest(parameterized.TestCase):
         (layer,) = layers.count(jnp.matmul, np.ones((7, 3, 4)), np.ones((7, 4, 5)))
         self.assertEqual(layer.operations, 2 * 7 * 3 * 4 * 5)
 
-    def test_a_layer_takes_as_long_as_what_takes_longer(self):
+    def test_time_of_a_layer_is_the_maximum_of_compute_and_memory(self):
         device = roofline.Device("some", operations=1e6, bytes=1e3, unit=8)
         wide = layers.Layer(rows=100, depth=8, columns=16, groups=1, elements=1)
         self.assertAlmostEqual(roofline.seconds(wide, device), 25600 / 1e6)

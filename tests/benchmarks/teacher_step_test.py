@@ -1,4 +1,4 @@
-"""Where a step's time goes: what is counted, and that all of it is measured."""
+"""The breakdown of a teacher's step: counted operations and measured parts."""
 
 import math
 import threading
@@ -10,19 +10,21 @@ from benchmarks import programs, teacher_parts, teacher_step
 
 
 class TeacherStepTest(absltest.TestCase):
-    def test_the_operations_are_those_of_the_convolutions(self):
-        found = teacher_parts.paper(teacher_parts.Size(), 128, "bfloat16", 790e12, 3e12)
-        # Three passes, but for the gradient of the picture, which nobody needs.
+    def test_operations_are_those_of_the_convolutions(self):
+        found = teacher_parts.roofline(
+            teacher_parts.Size(), 128, "bfloat16", 790e12, 3e12
+        )
+        # Three passes, without the gradient of the picture, which is not needed.
         weights = 9 * (15 * 3 * 64 * 64 + 3 * 64 * 3 + 2 * 3 * 64)
         expected = 2 * 128 * 64 * 64 * weights / 1e9
         self.assertAlmostEqual(found["gigaflop"] / expected, 1, delta=0.02)
-        # At that rate, unless memory is slower; and 15 norms of 8 passes.
+        # At the peak rate, unless memory is slower, and 15 norms of 8 passes.
         self.assertGreater(found["products_ms"], expected / 790)
         features = 128 * 64 * 64 * 64 * 2
         self.assertAlmostEqual(found["norms_ms"], 15 * 8 * features / 3e9, delta=0.01)
 
     @pytest.mark.slow
-    def test_a_quick_survey_measures_all_there_is(self):
+    def test_quick_survey_measures_every_part(self):
         result = teacher_step.survey(teacher_parts.QUICK, math.inf)
         self.assertEmpty(result["left_out"])
         measured = {(s["batch"], s["dtype"], s["variant"]) for s in result["steps"]}
@@ -42,7 +44,7 @@ class TeacherStepTest(absltest.TestCase):
             self.assertAlmostEqual(
                 held["of_the_roofline"] * held["milliseconds"], held["roofline_ms"]
             )
-        # One of three layers has a norm, and the update is Muon's.
+        # One of three layers has a norm, and the optimizer is Muon.
         times = {name: held["times"] for name, held in result["pieces"].items()}
         self.assertEqual(times["batch norm"], 1)
         self.assertEqual(times["update by Muon"], 1)
@@ -50,7 +52,7 @@ class TeacherStepTest(absltest.TestCase):
         words = teacher_step.report(result)
         self.assertIn("| 4, bfloat16, without batch norm", words)
 
-    def test_what_there_is_no_time_for_is_named(self):
+    def test_parts_without_time_left_are_reported(self):
         enough = threading.Event()
         self.addCleanup(enough.set)
 
@@ -59,7 +61,7 @@ class TeacherStepTest(absltest.TestCase):
             return x
 
         works = {"a": programs.Work(slow, (1.0,))}
-        self.assertEmpty(programs.compile_all(works, until=-math.inf))
+        self.assertEmpty(programs.compile_all(works, deadline=-math.inf))
 
 
 if __name__ == "__main__":

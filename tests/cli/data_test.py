@@ -33,7 +33,7 @@ class DataTest(parameterized.TestCase):
         (("data", "prepare", "clips", "--from", "/nowhere"), "/nowhere: check"),
         (("data", "prepare", "helen", "--from", ".", "--count", "3"), "--count is for"),
         (("data", "preview", "nothing.py", "--out", "a.png"), "no config nothing.py"),
-        (("data", "preview", "setup.py", "--out", "a.txt"), "end in .png"),
+        (("data", "preview", "setup.py", "--out", "a.txt"), "such as .png"),
         (("data", "preview", "x.py", "--out", "a.png", "--count", "0"), "at least 1"),
     )
     def test_user_errors_are_one_sentence(self, arguments, message):
@@ -74,7 +74,7 @@ class DataTest(parameterized.TestCase):
         self.assertIn("small.png: 100x100 is smaller than a clip", complaints)
         status, _, complaints = run(*made, "--seed", 3)
         self.assertEqual(status, 2)
-        self.assertIn("are of seed 0, not 3; name another folder", complaints)
+        self.assertIn("have seed 0, not 3; name another folder", complaints)
         for config, spec in (
             ("calls.py:rt-s-call", f"clips:{self.root}/clips"),
             ("photographs.py", f"snapshots:{self.root}/photos?count=30"),

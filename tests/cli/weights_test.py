@@ -84,7 +84,7 @@ class InfoTest(_Files):
         status, out, _ = run("weights", "info", file)
         self.assertEqual(status, 0)
         for name in ("degradation", "licence", "data licence"):
-            self.assertRegex(out, rf"{name} +not told")
+            self.assertRegex(out, rf"{name} +not stated")
         self.assertRegex(out, "scores +none")
 
     def test_lists_and_describes_included_weights(self):
@@ -102,7 +102,7 @@ class InfoTest(_Files):
         self.assert_refused("no weights 'nothing'", "info", "nothing")
         file = self._write(_CARD)
         file.write_bytes(b"PNG" * 50)
-        self.assert_refused("no safetensors file, or is damaged", "info", file)
+        self.assert_refused("not a safetensors file, or is damaged", "info", file)
         for card in ("[1]", "{}", "{", '{"model": 3}'):
             file.with_suffix(".json").write_text(card)
             self.assert_refused("needs its card net.json", "info", file)
@@ -167,9 +167,9 @@ class ImportTest(_Files):
     @parameterized.parameters(
         ("dncnn", ("--degradation", "bicubik"), "unknown degradation 'bicubik'"),
         ("resnet", (), "no weights of 'resnet' can be imported; choose one of: swinir"),
-        ("dncnn", ("--set", "depth=9"), "not what was told: {'depth': 9}"),
-        ("dncnn", ("--set", "epsilon=(1, 2)"), r"as told: {'epsilon': \(1, 2\)}"),
-        ("dncnn", ("--set", "mean={1}"), "cannot be built as told"),
+        ("dncnn", ("--set", "depth=9"), "its tensors do not match {'depth': 9}"),
+        ("dncnn", ("--set", "epsilon=(1, 2)"), r"with {'epsilon': \(1, 2\)}"),
+        ("dncnn", ("--set", "mean={1}"), "cannot be built with"),
         ("unet", (), "encoder1.0.weight is missing"),
     )
     def test_mismatches_are_one_sentence(self, arch, options, words):

@@ -139,9 +139,9 @@ class CountTest(parameterized.TestCase):
         self.assertAlmostEqual(counted / (2 * products + rest), 1, delta=1e-3)
 
     def test_first_claim_states_gflop_and_multiple_of_peak(self):
-        first, *_ = claims.sentences(720, 1280, peak=100.0)
+        first, *_ = claims.describe(720, 1280, peak=100.0)
         cost = 2 * 9 * (2 * 3 * 32 + 6 * 32**2) * 720 * 1280 / 1e9
-        found = re.search(r"720 (.*) GFLOP a frame.* (.*) times the peak", first)
+        found = re.search(r"720 (.*) GFLOP per frame.* (.*) times the peak", first)
         self.assertAlmostEqual(float(found[1]) / cost, 1, delta=0.01)
         self.assertAlmostEqual(float(found[2]) / (cost * 42 / 100), 1, delta=0.01)
 
@@ -198,7 +198,7 @@ class CommandTest(parameterized.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("lost: no weights", complaints)
         self.assertIn(
-            "luma by torch: it is given networks of luma only with --pixels plane",
+            "luma by torch: it runs luma networks only with --pixels plane",
             complaints,
         )
         found = json.loads((self.folder / "out" / "speed.json").read_text())

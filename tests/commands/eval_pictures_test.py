@@ -232,7 +232,7 @@ class EvalTest(parameterized.TestCase):
         (("--data", "{sharp}/nowhere"), "no folder"),
         (("--data", "{sharp}", "--degradation", "fog"), "unknown degradation 'fog'"),
         (("--data", "{sharp}", "--shave", "30"), "30 pixels cannot be left out"),
-        (("--pairs", "{sharp}", "{empty}"), "no picture's name in common"),
+        (("--pairs", "{sharp}", "{empty}"), "no picture name in common"),
         (
             ("--pairs", "{sharp}", "{sharp}", "--degradation", "bicubic:2"),
             "--degradation is for --data",

@@ -115,15 +115,15 @@ class PlotTest(parameterized.TestCase):
             self.assertLessEqual(distances.min(), 1.5)
 
     @parameterized.parameters(
-        (("runs", "{0}"), "no folder of a run"),
+        (("runs", "{0}"), "is not a run: it has no metrics"),
         (("runs", "{0}/run", "--metric", "lpips"), "no metric 'lpips'; it has: psnr"),
         (("tradeoff", "{0}/q.json"), "no speed among 1 files"),
         (("tradeoff", "{0}/q.json", "{0}/s.json"), "no network is in both"),
-        (("tradeoff", "{0}/q.json", "--metric", "mse"), "more is not better"),
-        (("tradeoff", "{0}/run/metrics.jsonl"), "neither scores.json"),
+        (("tradeoff", "{0}/q.json", "--metric", "mse"), "higher is not better"),
+        (("tradeoff", "{0}/run/metrics.jsonl"), "neither a scores.json"),
         (("tradeoff", "{0}/none.json"), "cannot read"),
         (("residuals", "a", "b", "--data", "{0}/none.png"), "no folder"),
-        (("runs", "{0}/run", "--out", "{0}/out.txt"), "no name of a picture"),
+        (("runs", "{0}/run", "--out", "{0}/out.txt"), "not the name of a picture"),
     )
     def test_user_errors_are_one_sentence(self, arguments, message):
         self._write("run/metrics.jsonl", '{"step": 1, "valid/psnr": 30}\n')

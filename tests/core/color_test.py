@@ -1,4 +1,4 @@
-"""Colour against scikit-image's."""
+"""Colour conversions against scikit-image."""
 
 import jax
 import numpy as np
@@ -12,15 +12,15 @@ class ColorTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         self.grey = np.linspace(0, 1, 256, dtype=np.float32)
-        # Of a grey, the Y of XYZ is the light behind its value.
+        # The Y of XYZ of a grey pixel is its linear light.
         rgb = np.repeat(self.grey[:, None], 3, axis=1)
         self.light = skimage.color.rgb2xyz(rgb)[:, 1]
 
-    def test_light_behind_srgb_equals_scikit_image(self):
+    def test_srgb_to_linear_equals_scikit_image(self):
         got = color.srgb_to_linear(self.grey)
         np.testing.assert_allclose(got, self.light, atol=1e-6)
 
-    def test_srgb_of_light_equals_scikit_image(self):
+    def test_linear_to_srgb_equals_scikit_image(self):
         got = color.linear_to_srgb(self.light.astype(np.float32))
         np.testing.assert_allclose(got, self.grey, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Metrics against scikit-image's."""
+"""Metrics against scikit-image."""
 
 import jax
 import numpy as np
@@ -58,7 +58,7 @@ class MetricsTest(parameterized.TestCase):
             )
 
     @parameterized.parameters(*metrics.METRICS)
-    def test_what_a_screen_cannot_show_does_not_count(self, name):
+    def test_values_outside_0_to_1_are_clipped(self, name):
         restored, sharp = _pair()
         beyond = np.where(restored == 1, 1.5, np.where(restored == 0, -0.5, restored))
         self.assertGreater(np.abs(beyond - restored).max(), 0)
@@ -68,26 +68,26 @@ class MetricsTest(parameterized.TestCase):
             rtol=1e-4,
         )
 
-    def test_multi_scale_similarity_equals_scikit_image(self):
+    def test_ms_ssim_equals_scikit_image(self):
         sharp = skimage.data.coffee()[None, :170, :165] / np.float32(255)
         beyond = sharp * 1.3 - 0.1
         expected = published.ms_ssim(np.clip(beyond, 0, 1)[0], sharp[0])
         got = jax.jit(metrics.OF_PICTURES["ms_ssim"])(beyond, sharp)
         np.testing.assert_allclose(got, [expected], atol=1e-5)
 
-    def test_multi_scale_similarity_of_a_small_picture_gets_a_sentence(self):
+    def test_ms_ssim_of_a_small_picture_is_a_user_error(self):
         small = np.zeros((1, 160, 200, 3), np.float32)
         with self.assertRaisesRegex(UserError, "200x160 pixels.*has to be 161"):
             metrics.ms_ssim(small, small)
 
-    def test_every_metric_of_crops_is_one_of_pictures(self):
+    def test_metrics_of_crops_are_metrics_of_pictures(self):
         self.assertContainsSubset(metrics.METRICS, metrics.OF_PICTURES)
         self.assertContainsSubset(metrics.MAXIMISED, metrics.OF_PICTURES)
 
 
 class ProtocolTest(parameterized.TestCase):
     @parameterized.product(shave=(0, 3))
-    def test_luma_is_that_of_scikit_image(self, shave):
+    def test_luma_equals_scikit_image(self, shave):
         restored, _ = _pair()
         expected = skimage.color.rgb2ycbcr(restored)[..., :1] / 255
         height, width = expected.shape[:2]
@@ -99,7 +99,7 @@ class ProtocolTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(("rgb", 3), ("luma", 1))
-    def test_what_has_that_many_channels_stays(self, protocol, channels):
+    def test_pictures_with_the_channels_of_the_protocol_stay(self, protocol, channels):
         restored, _ = _pair(channels)
         np.testing.assert_array_equal(
             metrics.compared(restored[None], protocol)[0], restored
@@ -110,7 +110,7 @@ class ProtocolTest(parameterized.TestCase):
         ("rgb", 40, "40 pixels cannot be left out of a picture of 100x80"),
         ("rgb", -1, "-1 pixels cannot"),
     )
-    def test_a_mistake_gets_a_sentence(self, protocol, shave, message):
+    def test_unknown_protocol_or_border_is_a_user_error(self, protocol, shave, message):
         with self.assertRaisesRegex(UserError, message):
             metrics.compared(_pair()[0][None], protocol, shave)
 

@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity, put together from parts of scikit-image."""
+"""A reference implementation of MS-SSIM on top of scikit-image."""
 
 import numpy as np
 import skimage.measure
@@ -6,12 +6,12 @@ import skimage.metrics
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
-# As K1 it makes the luminance of any two windows the same: contrast is left.
-_BLIND = 1e6
+# With this K1 the luminance term is always 1, which leaves the contrast term.
+_NO_LUMINANCE = 1e6
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray, scales: int = 5) -> float:
-    """Returns the mean over channels of `[h, w, c]`, in float64."""
+    """MS-SSIM of two pictures `[h, w, c]`, the mean over channels, in float64."""
     pair = np.asarray(a, np.float64), np.asarray(b, np.float64)
     channels = range(pair[0].shape[-1])
     return float(
@@ -23,7 +23,7 @@ def _of_channel(a: np.ndarray, b: np.ndarray, scales: int) -> float:
     weights = np.array(WEIGHTS[:scales]) / sum(WEIGHTS[:scales])
     score = 1.0
     for scale, weight in enumerate(weights, start=1):
-        blind = {"K1": _BLIND} if scale < scales else {}
+        options = {"K1": _NO_LUMINANCE} if scale < scales else {}
         similarity = skimage.metrics.structural_similarity(
             a,
             b,
@@ -31,7 +31,7 @@ def _of_channel(a: np.ndarray, b: np.ndarray, scales: int) -> float:
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,
-            **blind,
+            **options,
         )
         score *= max(similarity, 0) ** weight
         a, b = _halve(a), _halve(b)
@@ -39,7 +39,7 @@ def _of_channel(a: np.ndarray, b: np.ndarray, scales: int) -> float:
 
 
 def _halve(x: np.ndarray) -> np.ndarray:
-    """Returns means of two by two; of an odd axis, zeros lie beyond both ends."""
+    """2x2 average pooling; odd axes are zero-padded at both ends."""
     x = np.pad(x, [(size % 2, size % 2) for size in x.shape])
     even = x[: x.shape[0] // 2 * 2, : x.shape[1] // 2 * 2]
     return skimage.measure.block_reduce(even, 2, np.mean)

@@ -1,4 +1,4 @@
-"""Structural similarity against scikit-image."""
+"""SSIM and MS-SSIM against scikit-image."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ def _pair(height: int, width: int, channels: int = 3) -> tuple[np.ndarray, np.nd
     return (sharp + noise).astype(np.float32)[None], sharp[None]
 
 
-# One program is sooner ready than its operations one by one.
+# Compiling one program is faster than running its operations one by one.
 _ms_ssim = jax.jit(similarity.ms_ssim, static_argnames="scales")
 
 
@@ -59,16 +59,16 @@ class SsimTest(parameterized.TestCase):
         got = similarity.ssim(batch, np.repeat(sharp, 3, 0))
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
-    def test_bfloat16_keeps_its_variances(self):
+    def test_bfloat16_is_computed_in_float32(self):
         restored, sharp = (jnp.bfloat16(x) for x in _pair(64, 64))
         expected = similarity.ssim(np.float32(restored), np.float32(sharp))
         np.testing.assert_allclose(similarity.ssim(restored, sharp), expected)
 
-    def test_too_small_a_picture_gets_a_sentence(self):
+    def test_too_small_a_picture_is_a_user_error(self):
         with self.assertRaisesRegex(UserError, "11x11 pixels or more; these are 20x10"):
             similarity.ssim(np.zeros((1, 10, 20, 3)), np.zeros((1, 10, 20, 3)))
 
-    def test_an_unknown_window_gets_a_sentence(self):
+    def test_unknown_window_is_a_user_error(self):
         with self.assertRaisesRegex(
             UserError, "'box'; choose one of: gaussian, uniform"
         ):
@@ -83,7 +83,7 @@ class MultiScaleTest(parameterized.TestCase):
         got = _ms_ssim(restored, sharp)
         np.testing.assert_allclose(got, [expected], atol=1e-5)
 
-    def test_the_gradient_is_the_slope_of_scikit_image(self):
+    def test_gradient_equals_finite_differences_of_scikit_image(self):
         restored, sharp = _pair(161, 161, 1)
         got = jax.jit(jax.grad(lambda x: similarity.ms_ssim(x, sharp)[0]))(restored)
         got = np.asarray(got)[0, ..., 0]
@@ -99,12 +99,12 @@ class MultiScaleTest(parameterized.TestCase):
                 got[place], (above - below) / 2e-4, atol=1e-3 * np.abs(got).max()
             )
 
-    def test_what_is_reversed_scores_zero(self):
+    def test_inverted_picture_scores_zero(self):
         _, sharp = _pair(176, 176)
         self.assertEqual(published.ms_ssim(1 - sharp[0], sharp[0]), 0)
         np.testing.assert_array_equal(_ms_ssim(1 - sharp, sharp), 0)
 
-    def test_fewer_scales_share_all_the_weight(self):
+    def test_weights_of_fewer_scales_sum_to_one(self):
         restored, sharp = _pair(48, 48)
         scales = similarity.scales_for(48, 48)
         self.assertEqual(scales, 3)
@@ -113,11 +113,11 @@ class MultiScaleTest(parameterized.TestCase):
         np.testing.assert_allclose(got, [expected], atol=1e-5)
 
     @parameterized.parameters((160, 4), (161, 5), (2000, 5), (11, 1), (10, 0))
-    def test_says_how_many_scales_fit(self, side, scales):
+    def test_scales_for_a_size(self, side, scales):
         self.assertEqual(similarity.scales_for(side, 3000), scales)
 
     @parameterized.parameters((5, "5 scales.*32x40.*has to be 161"), (7, "from 1 to 5"))
-    def test_too_many_scales_get_a_sentence(self, scales, message):
+    def test_too_many_scales_are_a_user_error(self, scales, message):
         with self.assertRaisesRegex(UserError, message):
             similarity.ms_ssim(*_pair(40, 32), scales=scales)
 
@@ -128,7 +128,7 @@ class GradientTest(parameterized.TestCase):
         flat=(True, False),
         other=("same", "flat", "reversed"),
     )
-    def test_is_finite_where_variances_vanish(self, score, flat, other):
+    def test_gradient_is_finite_where_variances_vanish(self, score, flat, other):
         _, sharp = _pair(32, 32)
         sharp = np.full_like(sharp, 0.7) if flat else sharp
         target = {

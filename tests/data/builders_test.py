@@ -1,4 +1,4 @@
-"""Published layouts become data sets of the same bytes, without TensorFlow."""
+"""Builders: published layouts become records of the same bytes, without TensorFlow."""
 
 import contextlib
 import itertools
@@ -62,7 +62,7 @@ class BuildersTest(parameterized.TestCase):
         path = self.origin / "img_align_celeba/000001.jpg"
         self.assertEqual(first, {"key": b"000001.jpg", "sharp": path.read_bytes()})
 
-    def test_celeba_is_found_in_the_layout_of_other_archives(self):
+    def test_celeba_in_the_layout_of_other_archives(self):
         layouts.celeba(self.origin)
         inner = self.origin / "img_align_celeba/img_align_celeba"
         (self.origin / "img_align_celeba").rename(self.origin / "pictures")
@@ -74,7 +74,7 @@ class BuildersTest(parameterized.TestCase):
         listed.unlink()
         self.assertLen(self._prepare("celeba").places, 12)
 
-    def test_celeba_is_found_in_the_folders_of_its_publisher(self):
+    def test_celeba_in_the_publisher_s_folders(self):
         layouts.celeba(self.origin)
         for folder, name in (
             ("Img", "img_align_celeba"),
@@ -84,7 +84,7 @@ class BuildersTest(parameterized.TestCase):
             (self.origin / name).rename(self.origin / folder / name)
         self.assertLen(self._prepare("celeba").places, 12)
 
-    def test_helen_is_divided_70_15_15_by_a_hash(self):
+    def test_helen_is_split_70_15_15_by_a_hash(self):
         layouts.helen(self.origin, 20)
         self._prepare("helen", processes=2)
         keys = []
@@ -100,7 +100,9 @@ class BuildersTest(parameterized.TestCase):
         self.assertLess(train, len(sources.create("tfds:helen", "train")))
 
     @parameterized.parameters("", "GOPRO_Large")
-    def test_gopro_keeps_its_test_and_validates_on_whole_sequences(self, inner):
+    def test_gopro_has_its_official_test_split_and_validates_on_whole_sequences(
+        self, inner
+    ):
         layouts.gopro(self.origin / inner)
         self._prepare("gopro")
         sequences = {}
@@ -120,7 +122,7 @@ class BuildersTest(parameterized.TestCase):
             sequences["test"], {"test/GOPR0384_11_00", "test/GOPR0385_11_01"}
         )
 
-    def test_gopro_as_others_arrange_it_keeps_sequences_together(self):
+    def test_gopro_in_another_layout_keeps_sequences_together(self):
         layouts.gopro(self.root / "published")
         for split in ("train", "test"):
             for path in (self.root / "published" / split).glob("*/*/*.png"):
@@ -130,7 +132,7 @@ class BuildersTest(parameterized.TestCase):
                     to.parent.mkdir(parents=True, exist_ok=True)
                     path.rename(to)
         self._prepare("gopro")
-        # The published arrangement has this very validation, a sequence of three.
+        # The same validation split as with the official layout: a sequence of three.
         keys = [r["key"] for r in sources.create("tfds:gopro", "valid")]
         sequences = {key.partition("/")[2].partition("-")[0] for key in keys}
         expected = {
@@ -141,7 +143,7 @@ class BuildersTest(parameterized.TestCase):
         self.assertEqual(sequences, expected)
         self.assertLen(keys, 3 * len(expected))
 
-    def test_what_cannot_be_used_is_left_out_and_named(self):
+    def test_unusable_pictures_are_left_out_and_reported(self):
         layouts.helen(self.origin, 6)
         names = sorted(os.listdir(self.origin / "sharp"))
         alone, unequal, broken = names[:3]
@@ -156,7 +158,7 @@ class BuildersTest(parameterized.TestCase):
         self.assertIn("sharp picture is 255x256", reasons[unequal])
         self.assertIn("truncated", reasons[broken])
 
-    def test_a_listed_picture_that_is_missing_is_left_out(self):
+    def test_listed_but_missing_picture_is_left_out(self):
         layouts.celeba(self.origin)
         for number in (9, 10, 11):
             (self.origin / f"img_align_celeba/{number:06d}.jpg").unlink()
@@ -165,7 +167,7 @@ class BuildersTest(parameterized.TestCase):
         self.assertLen(held.left_out["validation"], 2)
         self.assertLen(held.left_out["test"], 1)
 
-    def test_nothing_to_use_is_refused_and_leaves_nothing(self):
+    def test_no_usable_picture_is_a_user_error_and_writes_nothing(self):
         layouts.helen(self.origin, 2)
         for path in (self.origin / "blur").iterdir():
             layouts.truncate(path)
@@ -174,14 +176,14 @@ class BuildersTest(parameterized.TestCase):
         self.assertFalse((self.data / "helen/1.0.0").exists())
 
     @parameterized.parameters("celeba", "helen", "gopro")
-    def test_what_is_not_prepared_says_what_to_get_and_to_do(self, name):
+    def test_unprepared_data_set_says_how_to_prepare_it(self, name):
         with self.assertRaisesRegex(
             UserError, f"from http.*kdsharp data prepare {name} --from FOLDER'"
         ):
             sources.create(f"tfds:{name}", "train")
 
     @parameterized.parameters("celeba", "helen", "gopro")
-    def test_another_layout_says_how_it_must_look(self, name):
+    def test_unknown_layout_says_what_is_expected(self, name):
         self.origin.mkdir()
         layouts.save(self.origin / "1.png", layouts.picture(0, 16, 16))
         for folder in ("train", "test"):
@@ -192,17 +194,17 @@ class BuildersTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
             prepared.prepare(name, self.origin / "nowhere")
 
-    def test_an_unknown_data_set_names_those_that_exist(self):
+    def test_unknown_data_set_lists_the_known_ones(self):
         with self.assertRaisesRegex(UserError, "celeba, helen, gopro"):
             sources.create("tfds:mnist", "train")
 
-    def test_a_split_that_is_official_is_not_divided_again(self):
+    def test_official_splits_cannot_be_divided_again(self):
         layouts.celeba(self.origin)
         self._prepare("celeba")
-        with self.assertRaisesRegex(UserError, "CelebA is divided by its own"):
+        with self.assertRaisesRegex(UserError, "CelebA is already divided into"):
             sources.create("tfds:celeba?split=80/20", "train")
 
-    def test_prepared_twice_is_prepared_once(self):
+    def test_preparing_again_does_nothing(self):
         layouts.celeba(self.origin)
         self._prepare("celeba")
         index = self.data / "celeba/1.0.0" / originals.INDEX
@@ -210,12 +212,12 @@ class BuildersTest(parameterized.TestCase):
         self._prepare("celeba")
         self.assertEqual(index.stat(), before)
 
-    def test_a_full_disk_is_told_and_nothing_of_it_stays(self):
+    def test_full_disk_is_reported_and_leaves_no_files(self):
         layouts.celeba(self.origin)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
         try:
-            with self.assertRaisesRegex(OSError, "Cannot write .*too large"):
+            with self.assertRaisesRegex(OSError, "cannot write .*too large"):
                 self._prepare("celeba")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -223,11 +225,11 @@ class BuildersTest(parameterized.TestCase):
         self.assertEqual(kept, ["lock"])
         self.assertLen(self._prepare("celeba").places, 12)
 
-    def test_two_at_once_are_not_allowed(self):
+    def test_concurrent_preparation_is_a_user_error(self):
         layouts.celeba(self.origin)
         folder = self.data / "celeba/preparing-1.0.0"
         with (
-            workers.only_one(folder),
+            workers.exclusive_folder(folder),
             self.assertRaisesRegex(UserError, "another process"),
         ):
             self._prepare("celeba")
@@ -235,7 +237,7 @@ class BuildersTest(parameterized.TestCase):
 
 
 class DamageTest(absltest.TestCase):
-    """What is damaged after it was prepared, or was prepared by others."""
+    """Data sets that were damaged after preparation, or prepared by tfds itself."""
 
     def setUp(self):
         super().setUp()
@@ -245,7 +247,7 @@ class DamageTest(absltest.TestCase):
     def _prepared(self, truncated: set[str]) -> prepared.Contents:
         folder = self.root / "origin/img_align_celeba"
         read = prepared.decoding.read
-        # Preparation finds every file good, as if it was damaged afterwards.
+        # Preparation does not decode, as if files were damaged afterwards.
         prepared.decoding.read = lambda file: np.zeros((218, 178, 3), np.uint8)
         try:
             for name in truncated:
@@ -257,9 +259,9 @@ class DamageTest(absltest.TestCase):
             prepared.decoding.read = read
 
     def _open(self, split: str = "train") -> prepared.PreparedSource:
-        return prepared.open_data("celeba", split, data_dir=self.root / "data")
+        return prepared.open_split("celeba", split, data_dir=self.root / "data")
 
-    def test_a_truncated_record_is_named_once_and_the_next_serves(self):
+    def test_truncated_record_is_logged_once_and_replaced_by_the_next(self):
         self._prepared({"000003.jpg", "000008.jpg"})
         source = self._open()
         self.assertLen(source, 8)
@@ -270,7 +272,7 @@ class DamageTest(absltest.TestCase):
         self.assertLen(logs.output, 2)
         self.assertEqual(source.skipped, ["train/000003.jpg", "train/000008.jpg"])
 
-    def test_many_threads_and_copies_read_the_same(self):
+    def test_threads_and_pickled_copies_read_the_same(self):
         self._prepared(set())
         source = pickle.loads(pickle.dumps(self._open()))
         expected = [record["sharp"] for record in self._open()]
@@ -294,7 +296,7 @@ class DamageTest(absltest.TestCase):
         self.addCleanup(batches.close)
         return list(itertools.islice(batches, count))
 
-    def test_hosts_share_out_its_batches(self):
+    def test_hosts_partition_the_batches(self):
         self._prepared(set())
         shares = [self._take(4, host_index=host, host_count=2) for host in range(2)]
         for whole, first, second in zip(self._take(4), *shares, strict=True):
@@ -314,23 +316,23 @@ class DamageTest(absltest.TestCase):
         (shard,) = (self.root / "data/celeba/1.0.0").glob("celeba-train*")
         return shard
 
-    def test_a_shard_that_is_cut_says_what_to_do(self):
+    def test_truncated_shard_says_what_to_do(self):
         self._prepared(set())
         shard = self._shard()
         shard.write_bytes(shard.read_bytes()[:-1000])
-        with self.assertRaisesRegex(UserError, "prepare it anew"):
+        with self.assertRaisesRegex(UserError, "prepare it again"):
             self._open()[0]
 
-    def test_a_shard_that_is_lost_is_named_at_once(self):
+    def test_missing_shard_is_reported_on_opening(self):
         self._prepared(set())
         self._shard().unlink()
-        with self.assertRaisesRegex(UserError, "celeba-train.*prepare it anew"):
+        with self.assertRaisesRegex(UserError, "celeba-train.*prepare it again"):
             self._open()
 
-    def test_celeba_as_tfds_prepares_it_is_read(self):
+    def test_celeba_prepared_by_tfds_is_read(self):
         folder = self.root / "origin/img_align_celeba"
-        _OfTfds.pictures = sorted(folder.iterdir())
-        builder = _OfTfds(data_dir=self.root / "data", file_format="array_record")
+        _TfdsCeleba.pictures = sorted(folder.iterdir())
+        builder = _TfdsCeleba(data_dir=self.root / "data", file_format="array_record")
         builder.download_and_prepare()
         for split, numbers in (("train", range(1, 9)), ("test", (11, 12))):
             source = self._open(split)
@@ -339,16 +341,18 @@ class DamageTest(absltest.TestCase):
                 expected = layouts.read(folder / f"{number:06d}.jpg")
                 np.testing.assert_array_equal(record["sharp"], expected)
 
-    def test_celeba_as_tfrecords_says_what_to_do(self):
+    def test_celeba_as_tfrecord_files_says_what_to_do(self):
         folder = self.root / "data/celeb_a/2.1.0"
         folder.mkdir(parents=True)
         (folder / "celeb_a-train.tfrecord-00000-of-00012").touch()
-        with self.assertRaisesRegex(UserError, "2.1.0 are TFRecord files.* TensorFlow"):
+        with self.assertRaisesRegex(
+            UserError, "TFRecord files in .*2.1.0, which only TensorFlow"
+        ):
             self._open()
 
 
-class _OfTfds(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """As tfds' own builder of that name, as far as it matters here."""
+class _TfdsCeleba(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """A minimal version of tfds' own builder."""
 
     VERSION = tfds.core.Version("2.1.0")
     name = "celeb_a"
@@ -378,7 +382,7 @@ class _OfTfds(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield i, {"image": path, "attributes": {"Smiling": True}}
 
 
-# Prepares with a shard a picture, so that there is something to interrupt.
+# Prepares with one picture per shard, so that preparation can be interrupted.
 _PREPARE = """
 import sys
 from kdsharp.data import builders, prepared, sources
@@ -387,7 +391,7 @@ if __name__ == "__main__":
     origin, data, processes = sys.argv[1:]
     builders.load("celeba").SHARD = 1
     held = prepared.prepare("celeba", origin, data_dir=data, processes=int(processes))
-    source = prepared.open_data("celeba", "train", data_dir=data)
+    source = prepared.open_split("celeba", "train", data_dir=data)
     print(len(held.places), source[len(source) - 1]["sharp"].shape)
     assert "tensorflow" not in sys.modules
 """
@@ -396,7 +400,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 class KillTest(parameterized.TestCase):
     @parameterized.parameters(1, 2)
-    def test_killed_and_started_again_it_goes_on_where_it_was(self, processes):
+    def test_preparation_continues_after_a_kill(self, processes):
         root = pathlib.Path(self.create_tempdir().full_path)
         layouts.celeba(root / "origin")
         folder = root / "origin/img_align_celeba"
@@ -407,7 +411,7 @@ class KillTest(parameterized.TestCase):
                 os.link(folder / f"{number % 12 + 1:06d}.jpg", path)
             lines.append(f"{path.name} {0 if number <= 298 else number - 298}\n")
         (root / "origin/list_eval_partition.txt").write_text("".join(lines))
-        # A pipe that nobody writes to: whoever comes to it waits, however fast.
+        # Reading a pipe without a writer blocks, so the process can be killed there.
         waits = folder / "000150.jpg"
         waits.unlink()
         os.mkfifo(waits)
@@ -442,9 +446,9 @@ class KillTest(parameterized.TestCase):
             )
             killed.send_signal(signal.SIGKILL)
             kept = {path.stat().st_ino for path in _shards(staged)}
-            with contextlib.suppress(OSError):  # Nobody waits at the pipe any more.
+            with contextlib.suppress(OSError):  # No reader at the pipe any more.
                 os.close(os.open(waits, os.O_WRONLY | os.O_NONBLOCK))
-            # The pipes close when the last process of it has ended.
+            # The pipes close when the last of its processes has ended.
             killed.communicate(timeout=waiting.PATIENCE)
         self.assertEqual(killed.returncode, -signal.SIGKILL)
         self.assertBetween(len(kept), 5, 299)

@@ -1,4 +1,4 @@
-"""Crops that are cut on the device, against NumPy's slices and Pillow's sizes."""
+"""The atlas and crops on the device, against NumPy slices and Pillow."""
 
 import itertools
 
@@ -7,14 +7,14 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import crops, pipeline, sheets
+from kdsharp.data import atlas, crops, pipeline
 from kdsharp.errors import UserError
 
 _SIZES = ((48, 64), (80, 50), (33, 90), (70, 70))
 
 
 class Coded:
-    """Pictures whose red, green and blue tell the row, the column and the picture."""
+    """Pictures whose red, green and blue encode the row, the column and the picture."""
 
     skipped: tuple = ()
     smallest = None
@@ -36,14 +36,14 @@ class Coded:
 
 
 class Damaged(Coded):
-    """The second picture is damaged: the third takes its place."""
+    """The second picture is damaged, so its index gives the third."""
 
     def __getitem__(self, index):
         return super().__getitem__(2 if index == 1 else index)
 
 
 class Noise(Coded):
-    """Pictures of which no two places are alike."""
+    """Pictures of noise."""
 
     def __getitem__(self, index):
         size = *self.sizes[index], 3
@@ -52,9 +52,9 @@ class Noise(Coded):
 
 
 def _cut(source, count: int, patch: int = 16, seed: int = 0, **options):
-    """Returns so many crops of each picture, and the pictures' numbers."""
+    """Cuts `count` crops of each picture; also returns the pictures' numbers."""
     options = {"augment": "none", "shrink": 0.0, "extremes": 0.0} | options
-    held = sheets.load(source, patch, crops.margin(patch, options["shrink"]))
+    held = atlas.load(source, patch, crops.margin(patch, options["shrink"]))
     cut = crops.create(held, patch_size=patch, **options)
     pictures = np.arange(len(source)).repeat(count)
     keys = jax.random.split(jax.random.key(seed), len(pictures))
@@ -62,11 +62,11 @@ def _cut(source, count: int, patch: int = 16, seed: int = 0, **options):
     return {name: np.asarray(value) for name, value in found.items()}, pictures
 
 
-class SheetsTest(parameterized.TestCase):
-    def test_a_sheet_holds_every_picture_once_and_whole(self):
+class AtlasTest(parameterized.TestCase):
+    def test_atlas_holds_every_picture_once(self):
         rng = np.random.default_rng(0)
         sizes = [tuple(map(int, rng.integers(20, 400, 2))) for _ in range(300)]
-        places, height, width = sheets.lay_out(sizes)
+        places, height, width = atlas.pack(sizes)
         taken = np.zeros((height, width), int)
         for (top, left, *size), expected in zip(places, sizes, strict=True):
             self.assertEqual(tuple(size), expected)
@@ -75,25 +75,25 @@ class SheetsTest(parameterized.TestCase):
         self.assertEqual(taken.sum(), sum(h * w for h, w in sizes))
         self.assertLess(taken.size, 1.1 * taken.sum())
 
-    def test_pictures_of_one_size_leave_no_gap(self):
-        _, height, width = sheets.lay_out([(192, 320)] * 24)
+    def test_pictures_of_one_size_leave_no_gaps(self):
+        _, height, width = atlas.pack([(192, 320)] * 24)
         self.assertEqual(height * width, 24 * 192 * 320)
 
-    def test_a_damaged_picture_is_held_as_the_one_that_takes_its_place(self):
-        held = sheets.load(Damaged(), 16)
+    def test_damaged_picture_is_replaced_by_the_next(self):
+        held = atlas.load(Damaged(), 16)
         np.testing.assert_array_equal(held.places[1], held.places[2])
         self.assertLen(np.unique(held.places, axis=0), 3)
 
-    def test_the_memory_is_told_before_all_is_loaded(self):
+    def test_memory_is_estimated_without_loading_everything(self):
         source = Coded(sizes=[(30, 40)] * 1000)
-        self.assertEqual(sheets.estimate(source), 1000 * 30 * 40 * 3)
+        self.assertEqual(atlas.estimate(source), 1000 * 30 * 40 * 3)
         paired = Coded(paired=True)
         total = 2 * 3 * sum(h * w for h, w in _SIZES)
-        self.assertEqual(sheets.estimate(paired), total)
+        self.assertEqual(atlas.estimate(paired), total)
 
-    def test_a_picture_smaller_than_the_patch_is_told(self):
+    def test_picture_smaller_than_the_patch_is_a_user_error(self):
         with self.assertRaisesRegex(UserError, "40 pixels does not fit.* 2, .* 90x33"):
-            sheets.load(Coded(), 40)
+            atlas.load(Coded(), 40)
 
 
 class CropsTest(parameterized.TestCase):
@@ -117,7 +117,7 @@ class CropsTest(parameterized.TestCase):
             seen.add(fits[0])
         self.assertLen(seen, len(allowed))
 
-    def test_crops_come_from_everywhere_alike(self):
+    def test_crop_positions_are_uniform(self):
         (height, width), count = (33, 90), 4000
         found, _ = _cut(Coded(sizes=[(height, width)]), count)
         corners = found["sharp"][:, 0, 0, :2]
@@ -125,18 +125,18 @@ class CropsTest(parameterized.TestCase):
             drawn = np.bincount(corners[:, axis], minlength=places)
             self.assertLen(drawn, places)
             expected = count / places
-            # The mean of chi squared is its degrees of freedom.
+            # The mean of chi-squared is its degrees of freedom.
             chi = np.sum((drawn - expected) ** 2 / expected) / (places - 1)
             self.assertBetween(chi, 0.4, 1.8)
 
-    def test_a_pair_is_cut_at_one_place_and_keeps_its_pixels(self):
+    def test_pairs_are_cut_at_one_place_and_not_changed(self):
         found, _ = _cut(
             Coded(paired=True), 10, augment="dihedral", shrink=1.0, extremes=1.0
         )
         np.testing.assert_array_equal(found["sharp"], 255 - found["blurred"])
         self.assertEqual(found["sharp"].shape[1:], (16, 16, 3))
 
-    def test_shrunk_crops_are_reduced_as_pillow_reduces(self):
+    def test_shrunk_crops_equal_pillow(self):
         ramps, noise = Coded(sizes=[(60, 70)]), Noise(sizes=[(60, 70)])
         picture = Image.fromarray(noise[0]["sharp"])
         places, _ = _cut(ramps, 200, shrink=1.0)
@@ -145,7 +145,7 @@ class CropsTest(parameterized.TestCase):
         for ramp, crop in zip(
             places["sharp"].astype(float), found["sharp"], strict=True
         ):
-            # Of equal keys the same square: ramps tell which.
+            # Equal keys cut the same square; the ramps show which.
             inner = ramp[4:12, 4:12]
             size = round(16 * np.mean(inner[-1, :, 0] - inner[0, :, 0]) / 7)
             middle = inner.mean((0, 1))[:2] + 0.5
@@ -158,12 +158,12 @@ class CropsTest(parameterized.TestCase):
             away = [np.abs(other - crop.astype(int)).max() for other in nearby]
             self.assertLessEqual(min(away), 1)
             sizes.append(size)
-        # Up to three times the patch, equal ratios alike.
+        # Log-uniform up to three times the patch.
         self.assertBetween(np.mean(np.log(np.divide(sizes, 16))), 0.45, 0.65)
         self.assertGreater(max(sizes), 44)
         self.assertLess(min(sizes), 19)
 
-    def test_a_share_of_crops_is_shrunk_or_stretched(self):
+    def test_fractions_of_crops_are_shrunk_or_stretched(self):
         source = Coded(sizes=[(200, 200)])
         found, _ = _cut(source, 1000, shrink=0.3)
         step = np.diff(found["sharp"][:, :, 8, 0].astype(int), axis=1).mean(1)
@@ -172,7 +172,7 @@ class CropsTest(parameterized.TestCase):
         whole = np.ptp(found["sharp"][..., 0].reshape(1000, -1).astype(int), axis=1)
         self.assertBetween(np.mean(whole > 15), 0.16, 0.24)
 
-    def test_they_are_like_those_of_the_host(self):
+    def test_crops_are_distributed_as_in_the_pipeline(self):
         source = Coded(sizes=[(64, 64)] * 3)
         options = {"augment": "dihedral", "shrink": 0.5, "extremes": 0.5}
         ours, _ = _cut(source, 300, **options)

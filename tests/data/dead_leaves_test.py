@@ -1,4 +1,4 @@
-"""Rendered pictures share what photographs have in common."""
+"""Dead-leaves pictures have the statistics of photographs."""
 
 import functools
 import pathlib
@@ -11,7 +11,7 @@ from PIL import Image
 
 from kdsharp.data import dead_leaves
 
-# Photographs that scikit-image carries, cut to squares.
+# Photographs in scikit-image, cropped to squares.
 _PHOTOGRAPHS = ("astronaut.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -32,7 +32,7 @@ def _photographs() -> np.ndarray:
 
 
 def _spectral_slope(pictures: np.ndarray) -> float:
-    """Exponent of the mean power spectrum of luma over frequency."""
+    """Slope of the mean power spectrum of luma, in log-log scale."""
     luma = pictures @ _LUMA
     luma = luma - luma.mean((1, 2), keepdims=True)
     window = np.hanning(256)
@@ -60,14 +60,14 @@ class DeadLeavesTest(parameterized.TestCase):
         self.assertLen(flat, 17)
 
     @parameterized.parameters(dead_leaves.MIN_SIZE, 50, 101)
-    def test_any_size_is_rendered(self, size):
+    def test_sizes_need_not_be_multiples(self, size):
         picture = dead_leaves.render(0, size=size, seed=0)
         self.assertEqual(picture.shape, (size, size, 3))
         self.assertEqual(picture.dtype, np.uint8)
 
     def test_power_falls_with_frequency_as_in_photographs(self):
-        # Single photographs lie between -3.0 and -1.7; a handful, soft ones among
-        # them, is a reference within two thirds of an exponent.
+        # Single photographs have slopes from -3.0 to -1.7; the mean of a few is a
+        # reference within 2/3.
         slope = _spectral_slope(_leaves())
         self.assertBetween(slope, -2.9, -1.9)
         self.assertAlmostEqual(slope, _spectral_slope(_photographs()), delta=0.66)
@@ -86,7 +86,7 @@ class DeadLeavesTest(parameterized.TestCase):
         coloured = (gradient - grey[..., None]).std()
         self.assertLess(coloured, 0.3 * grey.std())
 
-    def test_pictures_use_the_range_and_are_seldom_clipped(self):
+    def test_pictures_use_the_full_range_and_rarely_clip(self):
         leaves = _leaves()
         low, high = np.quantile(leaves, (0.05, 0.95))
         self.assertLess(low, 0.2)

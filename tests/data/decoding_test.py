@@ -1,4 +1,4 @@
-"""Picture files of every kind become upright uint8 RGB."""
+"""Decoding picture files of every format and mode to upright uint8 RGB."""
 
 import pathlib
 import tempfile
@@ -21,20 +21,20 @@ class PicturesTest(parameterized.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     @parameterized.parameters("png", "bmp", "tif", "ppm", "tga")
-    def test_lossless_files_come_back_as_written(self, suffix):
+    def test_lossless_files_are_decoded_exactly(self, suffix):
         path = self.folder / f"picture.{suffix}"
         Image.fromarray(_ramp()).save(path)
         np.testing.assert_array_equal(decoding.read(path), _ramp())
 
     @parameterized.parameters(("RGB", 1), ("L", 1), ("RGB", 6))
-    def test_a_cut_is_the_same_as_of_the_whole(self, mode, orientation):
+    def test_slice_of_decoded_equals_slice_of_the_array(self, mode, orientation):
         path = self.folder / "picture.png"
         image = Image.fromarray(_ramp()).convert(mode)
         exif = Image.Exif()
         exif[0x0112] = orientation
         image.save(path, exif=exif)
         upright = np.asarray(image.convert("RGB"))
-        if orientation == 6:  # The camera's right side is up.
+        if orientation == 6:  # Rotated by 90 degrees.
             upright = np.rot90(upright, -1)
         decoded = decoding.decode(path)
         self.assertEqual(decoded.shape, upright.shape)
@@ -48,7 +48,7 @@ class PicturesTest(parameterized.TestCase):
         for channel in range(3):
             np.testing.assert_array_equal(decoding.read(path)[..., channel], grey)
 
-    def test_palette_gives_its_colours(self):
+    def test_palette_is_applied(self):
         path = self.folder / "palette.gif"
         image = Image.new("P", (4, 3))
         image.putpalette([10, 20, 30, 200, 100, 50])
@@ -58,12 +58,12 @@ class PicturesTest(parameterized.TestCase):
         expected[2, 1] = (200, 100, 50)
         np.testing.assert_array_equal(decoding.read(path), expected)
 
-    def test_transparent_pixels_lie_on_white(self):
+    def test_transparency_is_composited_onto_white(self):
         path = self.folder / "alpha.png"
         pixels = np.zeros((1, 3, 4), np.uint8)
         pixels[0, :, 3] = (0, 51, 255)
         Image.fromarray(pixels, "RGBA").save(path)
-        # A fifth of black over white leaves four fifths of 255.
+        # 20% black over white is 80% of 255.
         np.testing.assert_array_equal(decoding.read(path)[0, :, 0], (255, 204, 0))
 
     def test_sixteen_bits_are_scaled_to_eight(self):
@@ -77,7 +77,7 @@ class PicturesTest(parameterized.TestCase):
         Image.fromarray(np.array([[0, 0.2, 1, 1.5]], np.float32)).save(path)
         np.testing.assert_array_equal(decoding.read(path)[0, :, 2], (0, 51, 255, 255))
 
-    # How each orientation tag says that the stored rows and columns lie.
+    # What each orientation tag says about the stored rows and columns.
     @parameterized.parameters(
         (1, lambda p: p),
         (2, np.fliplr),
@@ -99,7 +99,7 @@ class PicturesTest(parameterized.TestCase):
         self.assertEqual(decoding.size(path), expected.shape[:2])
         self.assertLess(np.abs(decoding.read(path) - expected.astype(int)).max(), 20)
 
-    def test_size_needs_only_the_head_of_the_file(self):
+    def test_size_reads_only_the_header(self):
         path = self.folder / "cut.png"
         Image.fromarray(_ramp(64, 48)).save(path)
         path.write_bytes(path.read_bytes()[:200])
@@ -108,7 +108,7 @@ class PicturesTest(parameterized.TestCase):
             decoding.read(path)
 
     @parameterized.parameters(b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
-    def test_what_is_no_picture_is_refused(self, content):
+    def test_other_files_raise_bad_picture_error(self, content):
         path = self.folder / "bad.png"
         path.write_bytes(content)
         for function in (decoding.size, decoding.read):
@@ -124,7 +124,7 @@ class PicturesTest(parameterized.TestCase):
         ("a.mpg", False),
         ("jpg", False),
     )
-    def test_suffix_tells_a_picture(self, name, expected):
+    def test_picture_suffixes_are_recognised(self, name, expected):
         self.assertEqual(decoding.has_picture_suffix(name), expected)
 
 

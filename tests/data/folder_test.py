@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and which split each belongs to."""
+"""Finding pictures in folders, and their splits."""
 
 import collections
 import contextlib
@@ -17,7 +17,7 @@ _NOBODY = 65534
 
 @contextlib.contextmanager
 def _not_as_root(root: pathlib.Path):
-    """Nobody looks at what is below the folder, if root does, whom nothing stops."""
+    """Makes a folder unreadable, even when the tests run as root."""
     if os.geteuid():
         yield
         return
@@ -41,25 +41,25 @@ class FolderTest(parameterized.TestCase):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
 
-    def test_order_is_natural_and_other_files_are_left_alone(self):
+    def test_order_is_natural_and_other_files_are_ignored(self):
         self._touch("p10.jpg", "p9.jpg", "b/P1.PNG", "notes.txt", ".hidden.jpg")
         self._touch(".cache/x.jpg", "labels.json", "a.jpeg")
         self.assertEqual(
             folder.find_pictures(self.root), ["a.jpeg", "b/P1.PNG", "p9.jpg", "p10.jpg"]
         )
 
-    def test_a_link_to_a_parent_ends(self):
+    def test_symlink_to_a_parent_does_not_recurse(self):
         self._touch("sub/a.jpg")
         os.symlink(self.root, self.root / "sub" / "loop")
         self.assertEqual(folder.find_pictures(self.root), ["sub/a.jpg"])
 
-    def test_a_link_to_another_folder_is_followed(self):
+    def test_symlink_to_another_folder_is_followed(self):
         other = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         (other / "a.jpg").touch()
         os.symlink(other, self.root / "linked")
         self.assertEqual(folder.find_pictures(self.root), ["linked/a.jpg"])
 
-    def test_splits_share_the_pictures_8_1_1(self):
+    def test_default_split_is_80_10_10(self):
         names = [f"picture{i}.jpg" for i in range(5000)]
         counts = collections.Counter(map(splits.hashed_split, names))
         # Four standard deviations of the binomial.
@@ -67,7 +67,7 @@ class FolderTest(parameterized.TestCase):
         self.assertAlmostEqual(counts["valid"] / 5000, 0.1, delta=0.017)
         self.assertAlmostEqual(counts["test"] / 5000, 0.1, delta=0.017)
 
-    def test_a_picture_keeps_its_split_when_others_join(self):
+    def test_picture_keeps_its_split_when_others_are_added(self):
         self._touch(*(f"old{i}.jpg" for i in range(60)))
         before = {s: folder.names_of_split(self.root, s) for s in splits.SUBFOLDERS}
         self.assertEqual(sum(map(len, before.values())), 60)
@@ -77,7 +77,7 @@ class FolderTest(parameterized.TestCase):
             self.assertEqual([n for n in after if n.startswith("old")], names)
 
     @parameterized.parameters("valid", "val", "validation")
-    def test_subfolders_decide_where_they_exist(self, valid):
+    def test_subfolders_define_the_splits(self, valid):
         trained = [f"train/{i}.jpg" for i in range(30)]
         self._touch(*trained, f"{valid}/x.jpg", "outside.jpg")
         self.assertEqual(folder.names_of_split(self.root, "train"), trained)
@@ -86,11 +86,11 @@ class FolderTest(parameterized.TestCase):
             names = folder.names_of_split(self.root, "test")
         self.assertEqual(names, [f"{valid}/x.jpg"])
         self.assertLen(logs.output, 1)
-        self.assertIn("also chose the best step", logs.output[0])
+        self.assertIn("also chose the best checkpoint", logs.output[0])
         self._touch("test/y.jpg")
         self.assertEqual(folder.names_of_split(self.root, "test"), ["test/y.jpg"])
 
-    def test_a_test_subfolder_alone_is_never_trained_on(self):
+    def test_test_subfolder_is_never_used_for_training(self):
         self._touch(*(f"train/{i}.jpg" for i in range(50)), "test/1.jpg")
         train = folder.names_of_split(self.root, "train")
         valid = folder.names_of_split(self.root, "valid")
@@ -99,16 +99,16 @@ class FolderTest(parameterized.TestCase):
         self.assertNotEmpty(valid)
         self.assertNotIn("test/1.jpg", train + valid)
 
-    def test_a_missing_folder_is_named(self):
+    def test_missing_folder_is_a_user_error(self):
         with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
             folder.names_of_split(self.root / "nowhere", "train")
 
-    def test_a_file_is_no_folder(self):
+    def test_file_instead_of_a_folder_is_a_user_error(self):
         self._touch("photos.zip")
         with self.assertRaisesRegex(UserError, "photos.zip is a file.*unpack it"):
             folder.names_of_split(self.root / "photos.zip", "train")
 
-    def test_a_folder_that_nobody_may_read_is_named_and_stepped_over(self):
+    def test_unreadable_subfolder_is_logged_and_skipped(self):
         self._touch("a.jpg", "locked/b.jpg")
         self.assertLen(folder.find_pictures(self.root), 2)
         (self.root / "locked").chmod(0)
@@ -117,20 +117,20 @@ class FolderTest(parameterized.TestCase):
             self.assertEqual(folder.find_pictures(self.root), ["a.jpg"])
         self.assertRegex(logs.output[0], "locked: Permission denied")
 
-    def test_a_folder_without_pictures_is_named(self):
+    def test_folder_without_pictures_is_a_user_error(self):
         self._touch("notes.txt")
         with self.assertRaisesRegex(UserError, "holds no picture"):
             folder.names_of_split(self.root, "train")
 
-    def test_a_split_that_gets_nothing_says_what_to_do(self):
+    def test_empty_split_says_what_to_do(self):
         self._touch("a.jpg")
         empty = {"train", "valid", "test"} - {splits.hashed_split("a.jpg")}
         for split in empty:
-            with self.assertRaisesRegex(UserError, f"none for the split '{split}'"):
+            with self.assertRaisesRegex(UserError, f"none in the split '{split}'"):
                 folder.names_of_split(self.root, split)
 
     @parameterized.parameters(2, 3, 4)
-    def test_the_advice_for_few_pictures_works_when_it_is_followed(self, count):
+    def test_suggested_scheme_for_few_pictures_works(self, count):
         found = 0
         for attempt in range(20):
             root = pathlib.Path(self.create_tempdir().full_path)
@@ -150,14 +150,14 @@ class FolderTest(parameterized.TestCase):
         self.assertGreater(found, 0)
 
     def _advice(self, root: pathlib.Path, scheme: str | None = None) -> str | None:
-        """The scheme that is told to use where a split gets nothing."""
+        """The scheme that the message for an empty split suggests."""
         try:
             for split in ("train", "valid", "test"):
                 folder.names_of_split(root, split, scheme)
         except UserError as error:
             return re.search(r"'\?split=([\d/]+)'", str(error))[1]
 
-    def test_an_empty_subfolder_is_named(self):
+    def test_empty_subfolder_is_a_user_error(self):
         self._touch("train/a.jpg")
         (self.root / "valid").mkdir()
         with self.assertRaisesRegex(UserError, "'valid': put some into valid/"):

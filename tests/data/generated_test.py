@@ -1,4 +1,4 @@
-"""Generated pictures are rendered once and kept, whatever happens to the files."""
+"""Generated pictures are cached on disk, and rendered again if the file is bad."""
 
 import os
 import pathlib
@@ -40,7 +40,7 @@ class GeneratedTest(parameterized.TestCase):
     def _create(self, **options):
         return generated.DeadLeaves(**{"count": 3, "size": _SIZE, "seed": 7} | options)
 
-    def test_two_programs_at_once_agree_and_leave_one_whole_file(self):
+    def test_concurrent_programs_agree_and_leave_one_file(self):
         programs = [
             subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM], stdout=subprocess.PIPE, text=True
@@ -53,14 +53,14 @@ class GeneratedTest(parameterized.TestCase):
         self.assertEqual([program.returncode for program in programs], [0, 0])
         self.assertEqual(printed[0], printed[1])
         self.assertLen(list(self.cache.iterdir()), 1)
-        # A single thread of this process renders the same.
+        # Rendering in this process gives the same.
         pixels = np.load(next(self.cache.iterdir()))
         self.assertEqual(pixels.shape, (_COUNT, _SIZE, _SIZE, 3))
         for index in (0, 1, _COUNT - 1):
             alone = dead_leaves.render(index, size=_SIZE, seed=7)
             np.testing.assert_array_equal(pixels[index], alone)
 
-    def test_what_is_kept_is_not_rendered_again(self):
+    def test_cached_pictures_are_not_rendered_again(self):
         first = [record["sharp"].copy() for record in self._create()]
         with mock.patch.object(dead_leaves, "render", side_effect=AssertionError):
             again = [record["sharp"] for record in self._create()]
@@ -69,7 +69,7 @@ class GeneratedTest(parameterized.TestCase):
     @parameterized.parameters(
         {"count": 4}, {"size": 64}, {"seed": 8}, {"version": dead_leaves.VERSION + 1}
     )
-    def test_every_parameter_has_a_file_of_its_own(self, version=None, **options):
+    def test_cache_file_depends_on_every_parameter(self, version=None, **options):
         before = self._create().path
         version = version or dead_leaves.VERSION
         with mock.patch.object(dead_leaves, "VERSION", version):
@@ -78,7 +78,7 @@ class GeneratedTest(parameterized.TestCase):
         self.assertTrue(before.exists() and after.exists())
 
     @parameterized.parameters(0, 60, 2000)
-    def test_a_truncated_file_is_noticed_and_rendered_again(self, left):
+    def test_truncated_file_is_rendered_again(self, left):
         source = self._create()
         expected = [record["sharp"].copy() for record in source]
         path = source.path
@@ -89,13 +89,13 @@ class GeneratedTest(parameterized.TestCase):
         self.assertIn(path.name, logs.output[0])
         np.testing.assert_array_equal(repaired, expected)
 
-    def test_a_file_of_something_else_is_noticed(self):
+    def test_file_of_another_kind_is_rendered_again(self):
         path = self._create().path
         np.save(path, np.zeros((3, 5, 5, 3), np.uint8))
         with self.assertLogs("kdsharp", "WARNING"):
             self.assertEqual(self._create()[2]["sharp"].shape, (_SIZE, _SIZE, 3))
 
-    def test_without_a_place_to_keep_them_they_stay_in_memory(self):
+    def test_without_a_writable_cache_pictures_stay_in_memory(self):
         expected = [record["sharp"].copy() for record in self._create()]
         self.cache.rename(self.cache.with_name("away"))
         self.cache.write_text("a file where the folder should be")
@@ -106,14 +106,14 @@ class GeneratedTest(parameterized.TestCase):
         copy = pickle.loads(pickle.dumps(source))
         np.testing.assert_array_equal([r["sharp"] for r in copy], expected)
 
-    def test_a_copy_for_another_process_carries_no_pixels(self):
+    def test_pickle_holds_no_pixels(self):
         source = self._create()
         self.assertLess(len(pickle.dumps(source)), 1000)
         copy = pickle.loads(pickle.dumps(source))
         np.testing.assert_array_equal(copy[1]["sharp"], source[1]["sharp"])
 
     @parameterized.parameters({"count": 0}, {"size": 15})
-    def test_what_cannot_be_generated_is_refused(self, **options):
+    def test_invalid_count_or_size_is_a_user_error(self, **options):
         with self.assertRaisesRegex(UserError, "at least 16 pixels"):
             self._create(**options)
 

@@ -1,4 +1,4 @@
-"""Small data sets in the layouts of their publishers, made with Pillow."""
+"""Writes small data sets in the layouts of their publishers."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 
 def picture(seed: int, height: int, width: int) -> Image.Image:
-    """A picture of its own for every seed: soft enough for JPEG."""
+    """A smooth random picture, which JPEG preserves well."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
@@ -36,7 +36,7 @@ def read(path: pathlib.Path) -> np.ndarray:
 
 
 def celeba(root: pathlib.Path) -> None:
-    """Twelve aligned faces: eight to train on, two to validate, two to test."""
+    """Writes eight pictures for training, two for validation and two for testing."""
     lines = []
     for number in range(1, 13):
         name = f"{number:06d}.jpg"
@@ -52,7 +52,7 @@ def helen(root: pathlib.Path, count: int = 40) -> None:
 
 
 def gopro(root: pathlib.Path) -> None:
-    """Frames of five sequences, a tenth of their size in either direction."""
+    """Writes frames of five sequences, at a tenth of their size."""
     sequences = {
         "train": ("GOPR0372_07_00", "GOPR0374_11_00", "GOPR0384_11_01"),
         "test": ("GOPR0384_11_00", "GOPR0385_11_01"),

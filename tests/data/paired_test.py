@@ -1,4 +1,4 @@
-"""Pairs are found under any usual name; what has no partner is named and skipped."""
+"""Pairs in folders of the usual names; pictures without partner are skipped."""
 
 import pathlib
 import pickle
@@ -32,12 +32,12 @@ class PairedTest(parameterized.TestCase):
         ("B/1.png", "A/1.png", "1"),
         ("a/sharp/1.png", "a/blur/1.png", "a/1"),
     )
-    def test_folders_say_which_is_which(self, sharp, blurred, key):
+    def test_roles_by_folder_name(self, sharp, blurred, key):
         self._pair(sharp, blurred)
         pairs = paired.find_pairs(self.root)
         self.assertEqual(pairs, {key: {"sharp": sharp, "blurred": blurred}})
 
-    def test_folders_of_neither_kind_are_left_alone(self):
+    def test_folders_of_other_names_are_ignored(self):
         self._pair("s1/sharp/1.png", "s1/blur/1.png")
         self._pair("s1/blur_gamma/1.png", "notes/2.png")
         self.assertEqual(list(paired.find_pairs(self.root)), ["s1/1"])
@@ -52,7 +52,7 @@ class PairedTest(parameterized.TestCase):
                 expected = layouts.read(self.root / folder / f"{key}.png")
                 np.testing.assert_array_equal(record[role], expected)
 
-    def test_the_splits_are_disjoint_and_whole(self):
+    def test_splits_partition_the_pairs(self):
         self._helen()
         keys = []
         for split in ("train", "valid", "test"):
@@ -60,14 +60,14 @@ class PairedTest(parameterized.TestCase):
             keys += [record["key"] for record in sources.create(spec, split)]
         self.assertCountEqual(keys, [str(i) for i in range(30)])
 
-    def test_subfolders_train_and_valid_decide(self):
+    def test_subfolders_train_and_valid_define_the_splits(self):
         for split in ("train", "valid"):
             self._pair(f"{split}/sharp/1.png", f"{split}/blur/1.png")
         for split in ("train", "valid"):
             source = sources.create(f"paired:{self.root}", split)
             self.assertEqual([r["key"] for r in source], [f"{split}/1"])
 
-    def test_the_pipeline_cuts_both_alike(self):
+    def test_pipeline_crops_both_alike(self):
         for i in range(8):
             image = layouts.picture(i, 40, 56)
             layouts.save(self.root / f"train/sharp/{i}.png", image)
@@ -81,7 +81,7 @@ class PairedTest(parameterized.TestCase):
         batch = next(batches)
         np.testing.assert_array_equal(batch["blurred"], 255 - batch["sharp"])
 
-    def test_bad_pairs_are_named_once_skipped_and_counted(self):
+    def test_bad_pairs_are_logged_once_and_skipped(self):
         self._helen()
         spec = f"paired:{self.root}"
         good = [record["key"] for record in sources.create(spec, "train")]
@@ -98,10 +98,10 @@ class PairedTest(parameterized.TestCase):
         self.assertIn(f"sharp/{alone}.png has no blurred partner", logs.output[0])
         self.assertIn("sharp picture is 56x40, the blurred one 55x40", logs.output[1])
         self.assertCountEqual(source.skipped, [alone, unequal, broken, late])
-        # The place of what proved damaged later is taken by the next.
+        # Pairs found damaged later are replaced by the next.
         self.assertEqual(keys, [good[4], *good[4:]])
 
-    def test_nothing_but_bad_pairs_is_refused(self):
+    def test_only_bad_pairs_are_a_user_error(self):
         self._pair("train/sharp/1.png", "valid/blur/2.png")
         self._pair("valid/sharp/2.png", "other/3.png")
         with self.assertRaisesRegex(
@@ -116,7 +116,7 @@ class PairedTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "no folder .*nowhere"):
             sources.create(f"paired:{self.root}/nowhere", "train")
 
-    def test_a_copy_for_another_process_reads_the_same(self):
+    def test_pickled_copy_reads_the_same(self):
         self._helen()
         source = sources.create(f"paired:{self.root}", "train")
         copy = pickle.loads(pickle.dumps(source))
@@ -125,15 +125,15 @@ class PairedTest(parameterized.TestCase):
 
 class SpecTest(parameterized.TestCase):
     @parameterized.parameters("paired:", "tfds:", "folder:?split=80/20")
-    def test_a_source_without_its_name_is_refused(self, spec):
-        with self.assertRaisesRegex(UserError, "names no"):
+    def test_source_without_path_is_a_user_error(self, spec):
+        with self.assertRaisesRegex(UserError, "lacks the name"):
             sources.create(spec, "train")
 
-    def test_a_wrong_scheme_is_told_before_the_folder_is_read(self):
+    def test_invalid_scheme_is_reported_before_reading_the_folder(self):
         with self.assertRaisesRegex(UserError, "80/30"):
             sources.create("folder:/nowhere?split=80/30", "train")
 
-    def test_what_is_embedded_cannot_be_divided(self):
+    def test_embedded_source_takes_no_scheme(self):
         with self.assertRaisesRegex(UserError, "no source"):
             sources.create("embedded?split=80/20", "train")
 

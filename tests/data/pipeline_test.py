@@ -1,4 +1,4 @@
-"""Batches depend on the seed and their number alone, and hold what they should."""
+"""The pipeline: contents of batches, which depend on seed and number alone."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Mapped:
-    """Pictures whose red, green and blue tell the row, the column and the picture."""
+    """Pictures whose red, green and blue encode the row, the column and the picture."""
 
     skipped: tuple = ()
     smallest = ("small", 48, 64)
@@ -53,7 +53,7 @@ def _assert_same(ours, theirs):
 
 
 class PipelineTest(parameterized.TestCase):
-    def test_a_batch_is_uint8_of_the_shape_asked_for(self):
+    def test_batches_are_uint8_of_the_given_shape(self):
         (batch,) = _take(1, batch_size=6, patch_size=20)
         self.assertEqual(list(batch), ["sharp"])
         self.assertEqual(batch["sharp"].shape, (6, 20, 20, 3))
@@ -77,7 +77,7 @@ class PipelineTest(parameterized.TestCase):
                 }[augment]
                 self.assertTrue(any((crop == p).all() for p in allowed))
 
-    def test_a_share_of_crops_is_stretched_until_it_clips(self):
+    def test_fraction_of_crops_is_contrast_stretched(self):
         rng = np.random.default_rng(0)
         source = Mapped()
         smooth = rng.integers(96, 160, (48, 64, 3)).astype(np.uint8)
@@ -91,8 +91,8 @@ class PipelineTest(parameterized.TestCase):
         clipped = (crops[stretched] % 255 == 0).mean()
         self.assertGreater(clipped, 0.3)
 
-    def test_a_share_of_crops_is_cut_larger_and_reduced(self):
-        # Rows and columns are told by red and green: so is how far apart two lie.
+    def test_fraction_of_crops_is_shrunk(self):
+        # Red and green encode rows and columns, and so the spacing of pixels.
         crops = [b["sharp"] for b in _take(100, shrink=0.5, augment="none")]
         crops = np.concatenate(crops).astype(int)
         for channel, axis in ((0, 1), (1, 2)):
@@ -100,20 +100,20 @@ class PipelineTest(parameterized.TestCase):
             self.assertAlmostEqual((step > 1).mean(), 0.5, delta=0.1)
             self.assertBetween(step.max(), 2.6, 3.01)
 
-    def test_a_crop_is_reduced_as_pillow_does_it(self):
+    def test_shrunk_crop_equals_pillow(self):
         rng = np.random.default_rng(0)
         picture = rng.integers(256, size=(32, 32, 3), dtype=np.uint8)
-        found = pipeline._reduced(picture, 16)
+        found = pipeline._downscale(picture, 16)
         expected = Image.fromarray(picture).resize((16, 16), Image.Resampling.BICUBIC)
         np.testing.assert_array_equal(found, np.asarray(expected))
 
-    def test_a_picture_no_larger_than_the_patch_is_not_reduced(self):
+    def test_picture_of_patch_size_is_not_shrunk(self):
         for batch in _take(5, patch_size=48, shrink=1.0, augment="none"):
             np.testing.assert_array_equal(
                 batch["sharp"][:, :, 0, 0], np.tile(np.arange(48), (4, 1))
             )
 
-    def test_pairs_are_neither_reduced_nor_stretched(self):
+    def test_pairs_are_neither_shrunk_nor_stretched(self):
         for batch in _take(5, Mapped(paired=True), shrink=1.0, extremes=1.0):
             np.testing.assert_array_equal(batch["blurred"], 255 - batch["sharp"])
             rows = np.diff(batch["sharp"][..., 0].astype(int), axis=1)
@@ -121,7 +121,7 @@ class PipelineTest(parameterized.TestCase):
             self.assertEqual(max(np.abs(rows).max(), np.abs(columns).max()), 1)
 
     @parameterized.parameters("shrink", "extremes")
-    def test_an_impossible_share_is_told(self, name):
+    def test_fraction_out_of_range_is_a_user_error(self, name):
         with self.assertRaisesRegex(UserError, f"{name} must be from 0 to 1, not 2"):
             _take(1, **{name: 2})
 
@@ -131,7 +131,7 @@ class PipelineTest(parameterized.TestCase):
         )
         np.testing.assert_array_equal(corners.min(0), (0, 0))
         np.testing.assert_array_equal(corners.max(0), (48 - 16, 64 - 16))
-        # A uniform choice among 0..32 and among 0..48: mean within four deviations.
+        # Uniform over 0..32 and 0..48: means within four standard deviations.
         deviation = np.sqrt((np.array([33, 49]) ** 2 - 1) / 12 / len(corners))
         error = np.abs(corners.mean(0) - (16, 24))
         np.testing.assert_array_less(error, 4 * deviation)
@@ -139,11 +139,11 @@ class PipelineTest(parameterized.TestCase):
     def test_half_of_the_crops_are_flipped(self):
         crops = np.concatenate([b["sharp"] for b in _take(100, batch_size=16)])
         flipped = (crops[:, 0, 0, 1] > crops[:, 0, -1, 1]).mean()
-        # Four deviations of 1600 tosses of a coin.
+        # Four standard deviations of 1600 coin tosses.
         self.assertAlmostEqual(flipped, 0.5, delta=0.05)
         self.assertTrue((crops[:, 0, 0, 0] < crops[:, -1, 0, 0]).all())
 
-    def test_all_eight_positions_are_equally_likely(self):
+    def test_all_eight_dihedral_transforms_are_equally_likely(self):
         batches = _take(100, batch_size=16, augment="dihedral")
         crops = np.concatenate([b["sharp"] for b in batches]).astype(int)
         right = crops[:, 0, -1, :2] - crops[:, 0, 0, :2]
@@ -172,7 +172,7 @@ class PipelineTest(parameterized.TestCase):
         self.assertFalse((by_picture[0] == by_picture[1]).all(1).any())
 
     @parameterized.parameters(7, 20)
-    def test_what_memory_does_not_hold_is_visited_in_windows(self, window):
+    def test_sources_with_a_window_are_visited_window_by_window(self, window):
         source = Mapped(count=20, window=window)
         batches = _take(40, source, crops_per_picture=4)
         pictures = np.concatenate([b["sharp"][:, 0, 0, 2] for b in batches])
@@ -205,16 +205,16 @@ class PipelineTest(parameterized.TestCase):
         rest = list(itertools.islice(straight, step, step + 3))
         _assert_same(_take(3, start_step=step), rest)
 
-    def test_resuming_far_away_reads_no_skipped_picture(self):
+    def test_resuming_does_not_read_skipped_pictures(self):
         source = Mapped()
         _take(1, source, start_step=10**9, buffered=1)
         self.assertLess(len(source.asked), 20)
 
     @parameterized.parameters((1, 1), (4, 16))
-    def test_threads_change_nothing(self, threads, buffered):
+    def test_batches_do_not_depend_on_threads(self, threads, buffered):
         _assert_same(_take(12, threads=threads, buffered=buffered), _take(12))
 
-    def test_what_is_closed_gives_no_more(self):
+    def test_closed_iterator_is_exhausted(self):
         batches = pipeline.batches(Mapped(), batch_size=4, patch_size=16, seed=3)
         next(batches)
         batches.close()
@@ -244,18 +244,18 @@ class PipelineTest(parameterized.TestCase):
         ({"host_count": 3}, "4 cannot be shared by 3"),
         ({"patch_size": 49}, "49 pixels .* small, which is 64x48"),
     )
-    def test_a_wrong_option_is_told_at_once(self, options, message):
+    def test_invalid_option_is_reported_at_once(self, options, message):
         with self.assertRaisesRegex(UserError, message):
             _take(0, **options)
 
-    def test_a_picture_found_too_small_later_is_named(self):
+    def test_too_small_a_picture_found_later_is_a_user_error(self):
         source = Mapped()
         source.smallest = None
         with self.assertRaisesRegex(UserError, "49 pixels .* which is 64x48"):
             _take(1, source, patch_size=49)
 
 
-# As `python -m package.main` of an absl program, which workers import once more.
+# A main module of an absl program, which worker processes import again.
 _ABSL_PROGRAM = """
 from absl import app, flags
 from program import common

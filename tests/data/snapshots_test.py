@@ -1,4 +1,4 @@
-"""Snapshots: what is done to them moves nothing, and files are Pillow's."""
+"""Snapshots: no step shifts the picture, and compression equals Pillow's."""
 
 import io
 import json
@@ -36,20 +36,20 @@ def _render(*steps: list) -> tuple[np.ndarray, np.ndarray]:
 
 
 class DrawTest(absltest.TestCase):
-    def test_a_seed_and_a_number_decide_a_snapshot(self):
+    def test_recipe_depends_on_seed_and_number(self):
         drawn = [snapshots.draw(1, i, _NAMES) for i in range(50)]
         self.assertEqual(drawn, [snapshots.draw(1, i, _NAMES) for i in range(50)])
         self.assertLen({recipe["seed"] for recipe in drawn}, 50)
         self.assertNotEqual(drawn, [snapshots.draw(2, i, _NAMES) for i in range(50)])
         self.assertEqual(drawn, json.loads(json.dumps(drawn)))
 
-    def test_the_photograph_decides_the_split(self):
+    def test_split_depends_on_the_photograph(self):
         for index in range(200):
             recipe = snapshots.draw(0, index, _NAMES)
             expected = splits.hashed_split(recipe["file"], recipes.SPLIT)
             self.assertEqual(recipe["split"], expected)
 
-    def test_every_step_comes_up_and_some_pictures_are_left_alone(self):
+    def test_every_step_is_sampled_and_some_pictures_are_unchanged(self):
         drawn = [snapshots.draw(0, index, _NAMES) for index in range(500)]
         names = {step[0] for recipe in drawn for step in recipe["steps"]}
         lenses = {"gaussian", "disc", "line", "shake"}
@@ -82,7 +82,7 @@ class RenderTest(parameterized.TestCase):
         (["jpeg", 40, 2],),
         (["webp", 40],),
     )
-    def test_a_step_changes_the_picture_and_moves_nothing(self, step):
+    def test_step_changes_the_picture_without_shifting_it(self, step):
         sharp, poor = (pixels.astype(float).mean(-1) for pixels in _render(step))
         self.assertGreater(np.abs(sharp - poor).mean(), 0.5)
         self.assertLess(np.abs(sharp - poor).mean(), 20)
@@ -91,7 +91,7 @@ class RenderTest(parameterized.TestCase):
         )
         self.assertLess(np.abs(shift).max(), 0.11)
 
-    def test_a_shaken_picture_stays_where_it_was_on_average(self):
+    def test_shake_does_not_shift_on_average(self):
         sharp, poor = (
             pixels.astype(float).mean(-1)
             for pixels in _render(["shake", 9.0, 1.0, False])
@@ -102,7 +102,7 @@ class RenderTest(parameterized.TestCase):
         self.assertEqual(np.abs(shift).max(), 0)
 
     @parameterized.parameters((["jpeg", 30, 2],), (["jpeg", 90, 0],), (["webp", 60],))
-    def test_files_are_as_pillow_writes_them(self, step):
+    def test_compression_equals_pillow(self, step):
         sharp, poor = _render(step)
         options = {"subsampling": step[2]} if step[0] == "jpeg" else {}
         file = io.BytesIO()
@@ -112,7 +112,7 @@ class RenderTest(parameterized.TestCase):
     @parameterized.parameters(
         (["gaussian", 2.0, True],), (["disc", 2.5, True],), (["line", 9.0, 1.0, False],)
     )
-    def test_a_lens_keeps_the_light(self, step):
+    def test_lenses_preserve_brightness(self, step):
         flat = Image.new("RGB", (512, 512), (180, 90, 20))
         _, poor = snapshots.render(_recipe(step), lambda name: flat)
         self.assertLessEqual(np.abs(poor.astype(int) - (180, 90, 20)).max(), 1)
@@ -130,7 +130,7 @@ class SourceTest(absltest.TestCase):
     def _open(self, split: str, **options) -> sources.Source:
         return sources.create(f"snapshots:{self.root}?count=60", split, **options)
 
-    def test_splits_hold_pairs_of_different_photographs(self):
+    def test_splits_have_different_photographs(self):
         files, total = {}, 0
         names = [f"p{i}.jpg" for i in range(24)]
         for split in ("train", "test"):
@@ -148,7 +148,7 @@ class SourceTest(absltest.TestCase):
         self.assertLessEqual(total, 60)
         self.assertEmpty(files["train"] & files["test"])
 
-    def test_the_same_index_is_the_same_pair(self):
+    def test_index_always_gives_the_same_pair(self):
         held = self._open("train")
         copy = pickle.loads(pickle.dumps(self._open("train")))
         for index in (3, 0, -1):
@@ -161,7 +161,7 @@ class SourceTest(absltest.TestCase):
         with self.assertRaises(IndexError):
             held[len(held)]
 
-    def test_what_cannot_be_used_is_skipped_or_told(self):
+    def test_unusable_photographs_are_skipped_or_reported(self):
         with self.assertLogs("kdsharp", "WARNING") as logs:
             held = self._open("train")
         self.assertEqual(held.skipped, ["broken.jpg"])

@@ -1,4 +1,4 @@
-"""Sources by name, and how they bear damaged files."""
+"""Creating sources from specs, and sources with damaged files."""
 
 import pathlib
 import pickle
@@ -21,20 +21,20 @@ def _picture(seed: int, height: int = 40, width: int = 50) -> np.ndarray:
 
 
 class CreateTest(parameterized.TestCase):
-    def test_an_unknown_source_names_those_that_exist(self):
+    def test_unknown_source_lists_the_known_ones(self):
         for spec in ("photos", "embedded:3", ""):
             with self.assertRaisesRegex(UserError, "'embedded', 'folder:PATH'"):
                 sources.create(spec, "train")
 
-    def test_an_unknown_split_names_those_that_exist(self):
+    def test_unknown_split_lists_the_known_ones(self):
         with self.assertRaisesRegex(UserError, "train, valid, test"):
             sources.create("embedded", "dev")
 
-    def test_a_folder_without_a_path_is_refused(self):
-        with self.assertRaisesRegex(UserError, "names no folder"):
+    def test_folder_without_path_is_a_user_error(self):
+        with self.assertRaisesRegex(UserError, "lacks the name of a folder"):
             sources.create("folder:", "train")
 
-    def test_embedded_splits_hold_different_photographs(self):
+    def test_embedded_splits_have_different_photographs(self):
         keys = {}
         for split in ("valid", "test"):
             source = sources.create("embedded", split)
@@ -46,7 +46,7 @@ class CreateTest(parameterized.TestCase):
                     np.testing.assert_array_equal(record["sharp"], np.asarray(image))
         self.assertEmpty(keys["valid"] & keys["test"])
 
-    def test_a_folder_serves_its_split(self):
+    def test_folder_gives_the_pictures_of_its_split(self):
         root = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         for split in ("train", "valid"):
             (root / split).mkdir()
@@ -69,18 +69,18 @@ class FilesTest(parameterized.TestCase):
         path = self.root / name
         path.write_bytes(path.read_bytes()[:-2000])
 
-    def test_an_unreadable_file_is_left_out_named_and_counted(self):
+    def test_unreadable_file_is_left_out_and_logged(self):
         (self.root / "1.png").write_text("no picture")
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source = files.Files(self.root, self.names)
+            source = files.PictureFiles(self.root, self.names)
         self.assertLen(logs.output, 1)
         self.assertIn("1.png", logs.output[0])
         self.assertEqual(source.skipped, ["1.png"])
         self.assertEqual([r["key"] for r in source], ["0.png", "2.png", "3.png"])
 
-    def test_a_truncated_file_is_named_once_and_the_next_serves(self):
+    def test_truncated_file_is_logged_once_and_replaced_by_the_next(self):
         self._truncate("3.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         self.assertEmpty(source.skipped)
         with self.assertLogs("kdsharp", "WARNING") as logs:
             for _ in range(3):
@@ -89,9 +89,9 @@ class FilesTest(parameterized.TestCase):
         self.assertLen(logs.output, 1)
         self.assertEqual(source.skipped, ["3.png"])
 
-    def test_a_truncated_file_named_by_many_threads_is_named_once(self):
+    def test_truncated_file_read_by_many_threads_is_logged_once(self):
         self._truncate("2.png")
-        source = files.Files(self.root, self.names, cache_bytes=0)
+        source = files.PictureFiles(self.root, self.names, cache_bytes=0)
         with self.assertLogs("kdsharp", "WARNING") as logs:
             threads = [threading.Thread(target=lambda: source[2]) for _ in range(8)]
             for thread in threads:
@@ -101,28 +101,28 @@ class FilesTest(parameterized.TestCase):
         self.assertLen(logs.output, 1)
         self.assertEqual(source.skipped, ["2.png"])
 
-    def test_whole_pictures_come_once_although_one_is_truncated(self):
+    def test_whole_pictures_has_no_duplicates_despite_a_truncated_file(self):
         self._truncate("1.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         keys = [record["key"] for record in pipeline.whole_pictures(source)]
         self.assertEqual(keys, ["0.png", "2.png", "3.png"])
         keys = [record["key"] for record in pipeline.whole_pictures(source, 2)]
         self.assertEqual(keys, ["0.png", "2.png"])
 
-    def test_nothing_but_bad_files_is_refused(self):
+    def test_only_unreadable_files_are_a_user_error(self):
         for name in self.names:
             (self.root / name).write_text("no picture")
         with self.assertRaisesRegex(UserError, "none of the 4"):
-            files.Files(self.root, self.names)
+            files.PictureFiles(self.root, self.names)
 
-    def test_nothing_but_truncated_files_is_refused(self):
+    def test_only_truncated_files_are_a_user_error(self):
         for name in self.names:
             self._truncate(name)
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         with self.assertRaisesRegex(UserError, "none of the 4"):
             source[0]
 
-    def test_a_picture_below_the_least_side_is_left_out_by_name(self):
+    def test_pictures_below_min_side_are_left_out_and_logged(self):
         train = self.root / "train"
         train.mkdir()
         (self.root / "valid").mkdir()
@@ -130,9 +130,13 @@ class FilesTest(parameterized.TestCase):
         for name, size in sizes.items():
             Image.fromarray(_picture(0, *size)).save(train / name)
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source = sources.create(f"folder:{self.root}", "train", least_side=32)
-        self.assertRegex(logs.output[0], "a.png: 16x16 holds no patch of 32 pixels")
-        self.assertRegex(logs.output[1], "c.png: 64x31 holds no patch of 32 pixels")
+            source = sources.create(f"folder:{self.root}", "train", min_side=32)
+        self.assertRegex(
+            logs.output[0], "a.png: 16x16 is smaller than a patch of 32 pixels"
+        )
+        self.assertRegex(
+            logs.output[1], "c.png: 64x31 is smaller than a patch of 32 pixels"
+        )
         self.assertEqual([record["key"] for record in source], ["train/b.png"])
         self.assertEqual(source.smallest, ("train/b.png", 40, 50))
         self.assertEqual(source.skipped, ["train/a.png", "train/c.png"])
@@ -140,43 +144,43 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(
             UserError, "none of the 3 .* at most 40, or larger"
         ):
-            sources.create(f"folder:{self.root}", "train", least_side=64)
+            sources.create(f"folder:{self.root}", "train", min_side=64)
 
-    def test_many_small_pictures_take_few_lines(self):
+    def test_log_of_many_small_pictures_is_short(self):
         for index in range(30):
             Image.fromarray(_picture(index, 8, 8)).save(self.root / f"s{index}.png")
             self.names.append(f"s{index}.png")
-        source = files.Files(self.root, self.names)
+        source = files.PictureFiles(self.root, self.names)
         with self.assertLogs("kdsharp", "WARNING") as logs:
-            source.leave_out_smaller(32)
+            source.drop_smaller(32)
         self.assertLen(logs.output, 11)
         self.assertIn("20 more", logs.output[-1])
         self.assertLen(source, 4)
 
     def test_smallest_is_known_before_anything_is_decoded(self):
-        source = files.Files(self.root, reversed(self.names))
+        source = files.PictureFiles(self.root, reversed(self.names))
         self.assertEqual(source.smallest, ("0.png", 40, 50))
 
     @parameterized.parameters(
-        # Each of the four takes 6,000 bytes or somewhat more.
+        # Each of the four takes 6,000 bytes or slightly more.
         (0, 1, 1),
         (13_000, 1, 3),
         (0, 14_500, 2),
         (1 << 20, 1, 4),
         (0, 1 << 20, 4),
     )
-    def test_memory_is_bounded(self, cache_bytes, recent_bytes, kept):
-        source = files.Files(self.root, self.names, cache_bytes=cache_bytes)
+    def test_cache_is_bounded(self, cache_bytes, recent_bytes, kept):
+        source = files.PictureFiles(self.root, self.names, cache_bytes=cache_bytes)
         with mock.patch.object(files, "_RECENT_BYTES", recent_bytes):
             list(source)
             for name in self.names:
                 (self.root / name).unlink()
-            # Only what is in memory can still be served.
+            # Only cached pictures can still be read.
             keys = {record["key"] for record in pipeline.whole_pictures(source)}
         self.assertLen(keys, kept)
 
     def test_a_window_of_pictures_is_decoded_once(self):
-        source = files.Files(self.root, self.names, cache_bytes=0)
+        source = files.PictureFiles(self.root, self.names, cache_bytes=0)
         read, asked = source._read, []
         with (
             mock.patch.object(files, "_RECENT_BYTES", 14_500),
@@ -187,16 +191,16 @@ class FilesTest(parameterized.TestCase):
             self.assertEqual(source.window, 2)
             for pair in ((0, 1), (2, 3)):
                 for index in 4 * pair:
-                    source.glance(index)
+                    source.lazy_record(index)
         self.assertEqual(asked, self.names)
 
-    def test_pixels_cannot_be_changed_by_a_reader(self):
-        source = files.Files(self.root, self.names)
+    def test_pixels_are_read_only(self):
+        source = files.PictureFiles(self.root, self.names)
         with self.assertRaises(ValueError):
             source[0]["sharp"][0, 0] = 0
 
-    def test_a_copy_for_another_process_carries_no_pixels(self):
-        source = files.Files(self.root, self.names)
+    def test_pickle_holds_no_pixels(self):
+        source = files.PictureFiles(self.root, self.names)
         before = len(pickle.dumps(source))
         list(source)
         self.assertEqual(len(pickle.dumps(source)), before)

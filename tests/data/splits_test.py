@@ -1,4 +1,4 @@
-"""Schemes divide as they say, and no name changes sides."""
+"""Split schemes, and the stability of splits."""
 
 import collections
 import hashlib
@@ -19,8 +19,8 @@ class SplitsTest(parameterized.TestCase):
         ("90/10", 90, 10, 0),
         ("80/20+10", 72, 18, 10),
     )
-    def test_names_are_shared_out_as_the_scheme_says(self, scheme, *percents):
-        self.assertEqual(splits.shares(scheme), tuple(percents))
+    def test_splits_have_the_percentages_of_the_scheme(self, scheme, *percents):
+        self.assertEqual(splits.percentages(scheme), tuple(percents))
         counts = collections.Counter(splits.hashed_split(n, scheme) for n in _NAMES)
         for split, percent in zip(("train", "valid", "test"), percents, strict=True):
             # Four standard deviations of the binomial.
@@ -28,7 +28,7 @@ class SplitsTest(parameterized.TestCase):
             share = counts[split] / len(_NAMES)
             self.assertAlmostEqual(share, percent / 100, delta=4 * deviation)
 
-    def test_the_default_goes_by_the_last_digit_of_the_hash(self):
+    def test_default_scheme_uses_the_last_digit_of_the_hash(self):
         for name in _NAMES[:500]:
             digest = hashlib.sha256(name.encode()).hexdigest()
             tenth = int(digest[:16], 16) % 10
@@ -38,18 +38,18 @@ class SplitsTest(parameterized.TestCase):
     @parameterized.parameters(
         "", "80", "80/30", "80/10/20", "100/0", "0/100", "80/20+100", "a/b", "-80/180"
     )
-    def test_a_scheme_that_makes_no_sense_is_refused(self, scheme):
-        with self.assertRaisesRegex(UserError, "make 100"):
-            splits.shares(scheme)
+    def test_invalid_scheme_is_a_user_error(self, scheme):
+        with self.assertRaisesRegex(UserError, "sum to 100"):
+            splits.percentages(scheme)
 
-    def test_a_group_stays_together(self):
+    def test_groups_stay_together(self):
         names = [f"clip{i}/frame{j}" for i in range(50) for j in range(5)]
         sides = collections.defaultdict(set)
         for split in ("train", "valid", "test"):
             for name in splits.choose(
                 names,
                 split,
-                own={},
+                subfolders={},
                 scheme="70/15/15",
                 where="here",
                 group=lambda name: name.split("/")[0],
@@ -58,10 +58,10 @@ class SplitsTest(parameterized.TestCase):
         self.assertLen(sides, 50)
         self.assertEqual({len(found) for found in sides.values()}, {1})
 
-    def test_without_a_share_the_test_is_the_validation_with_a_warning(self):
+    def test_without_test_split_the_validation_split_is_used_with_a_warning(self):
         def choose(split):
             return splits.choose(
-                _NAMES, split, own={}, scheme="80/20", where="The folder x"
+                _NAMES, split, subfolders={}, scheme="80/20", where="The folder x"
             )
 
         with self.assertLogs("kdsharp", "WARNING") as logs:
@@ -69,16 +69,16 @@ class SplitsTest(parameterized.TestCase):
         self.assertEqual(test, choose("valid"))
         self.assertLen(logs.output, 1)
         self.assertIn("The folder x", logs.output[0])
-        self.assertIn("also chose the best step", logs.output[0])
+        self.assertIn("also chose the best checkpoint", logs.output[0])
 
-    def test_what_divides_itself_is_not_divided_again(self):
+    def test_scheme_for_existing_splits_is_a_user_error(self):
         with self.assertRaisesRegex(
-            UserError, r"its own train/ and val/.*\?split=80/20"
+            UserError, r"already divided into train/ and val/: .*\?split=80/20"
         ):
             splits.choose(
                 ["train/a", "val/b"],
                 "train",
-                own={"train": "train", "valid": "val"},
+                subfolders={"train": "train", "valid": "val"},
                 scheme="80/20",
                 where="The folder x",
             )

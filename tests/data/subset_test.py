@@ -1,4 +1,4 @@
-"""Less of a source: fewer pictures, and the middles of them."""
+"""Subsets of a source: fewer pictures, downscaled and centre-cropped."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ from kdsharp.errors import UserError
 from tests.data import layouts
 
 
-class PartTest(parameterized.TestCase):
+class SubsetTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.root = pathlib.Path(self.create_tempdir().full_path)
@@ -32,7 +32,7 @@ class PartTest(parameterized.TestCase):
         self.assertEqual(source[-1]["key"], "train/1.png")
         self.assertLen(self._create("?first=99"), 3)
 
-    def test_the_middle_of_a_picture_is_taken(self):
+    def test_pictures_are_centre_cropped(self):
         source = self._create("?crop=32")
         wanted = (
             layouts.picture(0, 41, 60).crop((14, 4, 46, 36)),
@@ -43,13 +43,13 @@ class PartTest(parameterized.TestCase):
             np.testing.assert_array_equal(record["sharp"], np.asarray(picture))
         self.assertEqual(source.smallest, ("train/2.png", 24, 32))
 
-    def test_a_picture_is_reduced_before_its_middle_is_taken(self):
+    def test_pictures_are_downscaled_before_cropping(self):
         source = self._create("?short=28&crop=20")
         whole = layouts.picture(0, 41, 60).resize((41, 28), Image.Resampling.LANCZOS)
         np.testing.assert_array_equal(
             source[0]["sharp"], np.asarray(whole.crop((10, 4, 30, 24)))
         )
-        # Smaller than that already: its own pixels.
+        # Already smaller, so unchanged.
         np.testing.assert_array_equal(
             source[2]["sharp"],
             np.asarray(layouts.picture(2, 24, 80).crop((30, 2, 50, 22))),
@@ -59,7 +59,7 @@ class PartTest(parameterized.TestCase):
         for picture in self._create("?short=20"):
             self.assertEqual(min(picture["sharp"].shape[:2]), 20)
 
-    def test_pairs_are_cut_alike(self):
+    def test_pairs_are_cropped_alike(self):
         for i in range(3):
             for split in ("train", "valid"):
                 folder = self.root / "pairs" / split
@@ -76,7 +76,7 @@ class PartTest(parameterized.TestCase):
                     part[i][name], whole[i][name][12:28, 12:28]
                 )
 
-    def test_a_split_may_be_asked_for_besides(self):
+    def test_split_is_another_option(self):
         for i in range(40):
             path = self.root / f"many/{i}.png"
             layouts.save(path, layouts.picture(i, 24, 24))
@@ -85,7 +85,7 @@ class PartTest(parameterized.TestCase):
         part = sources.create(f"{spec}&first=3&crop=8", "valid")
         self.assertEqual([r["key"] for r in part], [whole[i]["key"] for i in range(3)])
 
-    def test_no_more_is_generated_than_is_taken(self):
+    def test_only_the_pictures_taken_are_generated(self):
         cache = self.create_tempdir().full_path
         self.enter_context(mock.patch.dict(os.environ, KDSHARP_CACHE=cache))
         source = sources.create("embedded?first=2&crop=48", "train")
@@ -94,7 +94,7 @@ class PartTest(parameterized.TestCase):
         (file,) = pathlib.Path(cache).glob("*.npy")
         self.assertIn("-2x", file.name)
 
-    def test_batches_are_cut_from_the_part(self):
+    def test_batches_are_cut_from_the_subset(self):
         batch = next(
             pipeline.batches(
                 self._create("?crop=24"), batch_size=4, patch_size=24, seed=0
@@ -108,20 +108,23 @@ class PartTest(parameterized.TestCase):
                 )
             )
 
-    def test_a_question_mark_may_be_the_folders_own(self):
+    def test_folder_names_may_contain_a_question_mark(self):
         path = self.root / "what?/train/a.png"
         layouts.save(path, layouts.picture(0, 24, 24))
         source = sources.create(f"folder:{self.root}/what??first=1", "train")
         self.assertLen(source, 1)
 
     @parameterized.parameters(
-        ("?first=0", "first=0: write a whole number"),
-        ("?crop=-3", "crop=-3: write a whole number"),
-        ("?first=", "first=: write a whole number"),
-        ("?first=3&last=3", "no option 'last': there are split, first, short"),
-        ("?crop=8&split=80/30", "no way to split by '80/30'"),
+        ("?first=0", "first in .* must be a whole number of at least 1, not '0'"),
+        ("?crop=-3", "crop in .* must be a whole number of at least 1, not '-3'"),
+        ("?first=", "first in .* must be a whole number of at least 1, not ''"),
+        (
+            "?first=3&last=3",
+            "unknown option 'last' .*; choose one of: split, first, short",
+        ),
+        ("?crop=8&split=80/30", "invalid split '80/30'"),
     )
-    def test_an_option_that_cannot_be_is_told(self, options, message):
+    def test_invalid_option_is_a_user_error(self, options, message):
         with self.assertRaisesRegex(UserError, message):
             self._create(options)
 

@@ -1,4 +1,4 @@
-"""Small networks as files, for what reads them by name."""
+"""Writes weights of small networks for tests."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def save(folder: Path, name: str, *, channels: int = 3, gain: float = 0.0) -> Pa
     variables = jax.tree.map(np.zeros_like, dict(variables))
     first, second = sorted(variables["params"])
     for channel in range(channels):
-        # What is bright and what is dark beside its neighbours: ReLU lets one pass.
+        # Positive and negative second derivatives in separate filters, because of ReLU.
         for half, sign in enumerate((1, -1)):
             kernel = variables["params"][first]["kernel"]
             kernel[1, 1, channel, 2 * channel + half] = sign

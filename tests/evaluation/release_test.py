@@ -1,4 +1,4 @@
-"""What a release writes, against Pillow's blur and a network that does nothing."""
+"""Releases: scores on the card, against Pillow's blur and an identity network."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def _blurred_luma_psnr(exact: bool = False) -> float:
 
 
 def _sharpened(blurred: np.ndarray, gain: float) -> np.ndarray:
-    """Returns what the network of `networks.save` makes of a picture."""
+    """The output of the network of `networks.save`."""
     beside = np.pad(blurred, ((0, 0), (1, 1), (0, 0)))
     mean = (beside[:, 2:] + beside[:, :-2]) / 2
     return np.clip(blurred + gain * (blurred - mean), 0, 1)
@@ -84,7 +84,7 @@ class ReleaseTest(absltest.TestCase):
             np.testing.assert_array_equal(value["kernel"], before["kernel"])
         return json.loads(file.with_suffix(".json").read_text())
 
-    def test_published_scores_are_those_of_pillow_and_scikit_image(self):
+    def test_published_scores_equal_pillow_and_scikit_image(self):
         card = self._release("dncnn8-bicubic2", "bicubic:2", hardware="a laptop")
         self.assertEqual(card["hardware"], "a laptop")
         self.assertIn("configs/zoo/dncnn.py:dncnn8-bicubic2", card["command"])
@@ -103,7 +103,7 @@ class ReleaseTest(absltest.TestCase):
         off_grid = card["scores"]["Set14 (the same, the blur's grid off by one)"]
         self.assertNotEqual(off_grid["input"], found["input"])
 
-    def test_the_validation_is_measured_on_the_middles(self):
+    def test_validation_uses_centre_crops(self):
         card = self._release("dncnn8-bicubic2", "bicubic:2", gain=0.25)
         found = card["scores"]["validation"]
         sharp = _photograph()[8:40, 16:48]
@@ -117,7 +117,7 @@ class ReleaseTest(absltest.TestCase):
             )
             self.assertAlmostEqual(found[row]["psnr"], expected, delta=0.01, msg=row)
 
-    def test_facts_are_laid_over_the_card_of_weights_from_elsewhere(self):
+    def test_facts_are_merged_into_the_card(self):
         facts = self.root / "facts.json"
         facts.write_text(
             json.dumps(
@@ -146,19 +146,19 @@ class ReleaseTest(absltest.TestCase):
             "--config.data.source=folder:ALL",
         )
 
-    def test_facts_that_are_none_are_told(self):
+    def test_invalid_facts_are_a_user_error(self):
         file = self.root / "facts.json"
         for content, message in (
-            (None, "facts.json is no JSON file that can be read$"),
-            ("{", "facts.json is no JSON file that can be read$"),
-            ("[1]", "facts.json holds no JSON object"),
+            (None, "facts.json is not a readable JSON file$"),
+            ("{", "facts.json is not a readable JSON file$"),
+            ("[1]", "facts.json does not hold a JSON object"),
         ):
             if content:
                 file.write_text(content)
             with self.assertRaisesRegex(UserError, message):
                 release.read_facts(file)
 
-    def test_weights_for_calls_keep_sharp_pictures(self):
+    def test_weights_for_calls_have_scores_of_sharp_pictures(self):
         card = self._release("rt-s-call", "video_call@0.9")
         self.assertIn("configs/zoo/calls.py:rt-s-call", card["command"])
         told = "3 sharp pictures, how far they stay what they are (RGB)"

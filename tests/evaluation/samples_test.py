@@ -1,4 +1,4 @@
-"""What the report draws: crops where something happens, grids, curves."""
+"""Drawings of reports: crops, grids and curves."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from kdsharp.evaluation.plots import candidates, curves
 
 class SamplesTest(parameterized.TestCase):
     @parameterized.parameters((0, 0), (40, 70), (59, 99))
-    def test_the_busiest_crop_holds_the_noise(self, top, left):
+    def test_busiest_crop_is_where_the_noise_is(self, top, left):
         picture = np.full((80, 120, 3), 0.5, np.float32)
         noise = np.random.default_rng(0).random((20, 20, 3), np.float32)
         picture[top : top + 20, left : left + 20] = noise
@@ -26,7 +26,7 @@ class SamplesTest(parameterized.TestCase):
         rows, columns = samples.busiest_crop(np.zeros((10, 30, 3)), 24)
         self.assertEqual((rows, columns), (slice(0, 10), slice(0, 10)))
 
-    def test_the_grid_shows_every_picture_as_it_is(self):
+    def test_grid_shows_every_picture_unchanged(self):
         rng = np.random.default_rng(0)
         rows = [
             {name: rng.random((16, 16, channels)) for name in ("input", "sharp")}
@@ -42,7 +42,7 @@ class SamplesTest(parameterized.TestCase):
 
 
 class CandidatesTest(absltest.TestCase):
-    def test_each_network_has_a_mark_where_it_stands(self):
+    def test_each_network_has_a_point(self):
         path = Path(self.create_tempdir().full_path) / "candidates.png"
         found = {
             "cheap": candidates.Candidate(1.0, [1.0]),
@@ -51,7 +51,7 @@ class CandidatesTest(absltest.TestCase):
         candidates.plot(found, path)
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGB")).astype(int)
-        # Matplotlib's first blue.
+        # The first colour of Matplotlib.
         blue = np.abs(pixels - (31, 119, 180)).max(-1) < 20
         down, across = np.nonzero(blue)
         left = across < pixels.shape[1] / 2
@@ -61,7 +61,7 @@ class CandidatesTest(absltest.TestCase):
 
 
 class CurvesTest(absltest.TestCase):
-    def test_a_run_becomes_a_picture(self):
+    def test_curves_of_a_run_are_drawn(self):
         path = Path(self.create_tempdir().full_path) / "curves.png"
         records = [{"step": s, "train/loss": 1 / s, "train/mse": 1 / s} for s in (1, 2)]
         records += [{"step": 2, "valid/psnr": 30.0}]

@@ -1,4 +1,4 @@
-"""The table's numbers against Pillow's blur and scikit-image's scores."""
+"""Scores of the table against Pillow and scikit-image."""
 
 import numpy as np
 import skimage.data
@@ -15,7 +15,7 @@ def _photographs() -> list[np.ndarray]:
 
 
 def _cut(picture: np.ndarray) -> np.ndarray:
-    """Returns the picture to a multiple of the factor, as published scores have it."""
+    """Crops a picture to a multiple of the factor, as in published tests."""
     return picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
 
 
@@ -34,14 +34,14 @@ class TableTest(absltest.TestCase):
             degradations.create("bicubic:2"),
         )
 
-    def test_the_input_scores_as_with_pillow_and_scikit_image(self):
+    def test_scores_of_the_input_equal_pillow_and_scikit_image(self):
         for row, picture in zip(self.rows, map(_cut, _photographs()), strict=True):
             expected = skimage.metrics.peak_signal_noise_ratio(
                 picture, _blur_with_pillow(picture)
             )
             self.assertAlmostEqual(row["input"]["psnr"], expected, delta=0.01)
 
-    def test_a_restorer_is_scored_on_its_own_output(self):
+    def test_restorer_is_scored_on_its_own_output(self):
         for row, picture in zip(self.rows, map(_cut, _photographs()), strict=True):
             restored = np.clip(_blur_with_pillow(picture) / 255 + 0.1, 0, 1)
             expected = skimage.metrics.mean_squared_error(picture / 255, restored)
@@ -53,7 +53,7 @@ class TableTest(absltest.TestCase):
             table.means(self.rows)["input"]["ssim"], sum(scores) / 2, places=6
         )
 
-    def test_the_table_shows_gain_and_parameters(self):
+    def test_table_shows_gain_and_parameters(self):
         means = table.means(self.rows)
         lines = table.markdown(means, {"brighter": 12345}).splitlines()
         self.assertLen(lines, 4)

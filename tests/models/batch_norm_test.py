@@ -1,4 +1,4 @@
-"""Batch norm and its gradients, against Flax's own."""
+"""Batch norm and its gradients, against Flax."""
 
 import flax.linen as nn
 import jax
@@ -34,7 +34,7 @@ def _ours(variables, x, train, axis_name=None):
 
 
 def _gradients(apply, variables, x, weights):
-    """Returns those of a weighted sum, of the parameters and of the input."""
+    """Gradients of a weighted sum, to the parameters and to the input."""
 
     def total(params, x):
         result, _ = apply(variables | {"params": params}, x, True)
@@ -53,7 +53,7 @@ class BatchNormTest(parameterized.TestCase):
     @parameterized.product(
         kind=((jnp.float32, 1e-5), (jnp.bfloat16, 1e-2)), train=(True, False)
     )
-    def test_result_and_statistics_are_flaxs(self, kind, train):
+    def test_result_and_statistics_equal_flax(self, kind, train):
         dtype, tolerance = kind
         variables, x, _ = _inputs(dtype)
         ours, theirs = _ours(variables, x, train), _flax(variables, x, train)
@@ -62,13 +62,13 @@ class BatchNormTest(parameterized.TestCase):
         _assert_close(ours[1], theirs[1], 1e-5)
 
     @parameterized.parameters((jnp.float32, 1e-4), (jnp.bfloat16, 5e-2))
-    def test_gradients_are_flaxs(self, dtype, tolerance):
+    def test_gradients_equal_flax(self, dtype, tolerance):
         variables, x, weights = _inputs(dtype)
         ours = _gradients(_ours, variables, x, weights)
         self.assertEqual(ours[1].dtype, dtype)
         _assert_close(ours, _gradients(_flax, variables, x, weights), tolerance)
 
-    def test_over_devices_it_is_that_of_one(self):
+    def test_sharded_batch_equals_one_device(self):
         variables, x, weights = _inputs(jnp.float32)
         whole = _gradients(_ours, variables, x, weights)
 
@@ -84,7 +84,7 @@ class BatchNormTest(parameterized.TestCase):
         _assert_close(jax.tree.map(lambda p: p[0], params), whole[0], 1e-4)
         _assert_close(pixels.reshape(_SHAPE), whole[1], 1e-4)
 
-    def test_it_begins_as_flaxs(self):
+    def test_initial_variables_equal_flax(self):
         _, x, _ = _inputs(jnp.float32)
         ours = BatchNorm(0.9).init(jax.random.key(0), x, train=True)
         theirs = nn.BatchNorm(use_running_average=False).init(jax.random.key(0), x)

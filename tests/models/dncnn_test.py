@@ -1,4 +1,4 @@
-"""DnCNN: its size, its shape, its residual."""
+"""DnCNN: parameter counts, shapes and the residual."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ def _init(model, channels=3):
 
 class DnCNNTest(parameterized.TestCase):
     @parameterized.parameters((_TEACHER, 556_416), (_STUDENT, 57_024))
-    def test_convolution_weights_are_those_of_the_report(self, arguments, expected):
+    def test_weight_count_equals_the_report(self, arguments, expected):
         params = _init(models.create("dncnn", **arguments))["params"]
         kernels = [p["kernel"] for n, p in params.items() if n.startswith("conv")]
         self.assertEqual(sum(k.size for k in kernels), expected)
@@ -37,7 +37,7 @@ class DnCNNTest(parameterized.TestCase):
         self.assertEqual(biases, convs - without)
 
     @parameterized.product(channels=(1, 3), size=((16, 16), (7, 13), (1, 1)))
-    def test_takes_any_size_in_colour_and_luma(self, channels, size):
+    def test_any_size_in_colour_and_luma(self, channels, size):
         model = models.create("dncnn", **_STUDENT, channels=channels)
         x = np.random.default_rng(0).random((2, *size, channels), np.float32)
         y = model.apply(_init(model, channels), x)
@@ -48,7 +48,7 @@ class DnCNNTest(parameterized.TestCase):
         x = np.random.default_rng(0).random((1, 12, 12, 3), np.float32)
         np.testing.assert_array_equal(model.apply(_init(model), x), np.zeros_like(x))
 
-    def test_its_mean_is_subtracted_inside(self):
+    def test_mean_is_subtracted_inside(self):
         arguments = {"depth": 3, "width": 4, "norm_after": ()}
         plain = models.create("dncnn", **arguments)
         shifted = models.create("dncnn", **arguments, mean=(0.1, 0.2, 0.3))
@@ -88,11 +88,11 @@ class DnCNNTest(parameterized.TestCase):
 
 
 class CreateTest(absltest.TestCase):
-    def test_an_unknown_model_names_those_that_exist(self):
+    def test_unknown_model_lists_the_known_ones(self):
         with self.assertRaisesRegex(UserError, "'dncn'; choose one of: .*dncnn"):
             models.create("dncn")
 
-    def test_an_unknown_argument_names_those_that_exist(self):
+    def test_unknown_argument_lists_the_known_ones(self):
         with self.assertRaisesRegex(UserError, "no argument 'widht'.*width"):
             models.create("dncnn", widht=3)
 

@@ -1,4 +1,4 @@
-"""For tests: most of a small network's time goes into making its code fast."""
+"""`jit` for tests, where compilation takes longer than running."""
 
 import jax
 
@@ -9,5 +9,5 @@ _PLAIN = {
 
 
 def jit(function):
-    """Returns what `jax.jit` does, compiled in less time to slower code."""
+    """`jax.jit` with fewer optimisations, for faster compilation."""
     return jax.jit(function, compiler_options=_PLAIN)

@@ -1,4 +1,4 @@
-"""Drawing networks begin as the identity, of the size they always have, and learn."""
+"""Identity initialisation: networks return their input, and still train."""
 
 import functools
 
@@ -14,9 +14,9 @@ from kdsharp.models import identity
 from tests.models import fast
 
 _EXACT = 1e-5
-# Straight pieces for a logit: less than four grey levels of 255.
+# The error of the piecewise linear logit, less than four grey levels of 255.
 _BENT = 3.5 / 255
-# Each drawing network of the reports, as it stands there, and how near it begins.
+# Networks of the reports that predict the picture, and tolerances.
 _DRAWING = (
     (dict(name="plain_cnn", depth=3, width=32), _EXACT),
     (dict(name="plain_cnn", depth=4, width=16), _EXACT),
@@ -26,7 +26,7 @@ _DRAWING = (
     (dict(name="separable_unet"), _BENT),
     (dict(name="encoder_decoder"), _BENT),
 )
-# The same, as small as they can begin that way.
+# The same families, as small as identity initialisation allows.
 _SMALL = (
     dict(name="plain_cnn", depth=3, width=8),
     dict(name="unet", widths=(8, 8), dropout=0.0),
@@ -46,28 +46,28 @@ def _plain(model, channels: int = 3) -> dict:
 
 class IdentityTest(parameterized.TestCase):
     @parameterized.product(network=_DRAWING, channels=(1, 3))
-    def test_returns_its_input(self, network, channels):
+    def test_network_returns_its_input(self, network, channels):
         arguments, tolerance = network
         model = models.create(**arguments, channels=channels)
-        variables = identity.begin(model, _plain(model, channels))
-        # Of a size that has to be padded, black and white among its pixels.
+        variables = identity.initialise(model, _plain(model, channels))
+        # A size that needs padding, with black and white among the pixels.
         x = _pictures(1, 13, 10, channels)
         residual = fast.jit(model.apply)(variables, x)
         np.testing.assert_allclose(residual, 0, atol=tolerance)
 
     @parameterized.parameters(*_DRAWING)
-    def test_neither_layout_nor_size_changes(self, arguments, _):
+    def test_tree_and_shapes_do_not_change(self, arguments, _):
         model = models.create(**arguments)
         before = _plain(model)
-        after = identity.begin(model, before)
+        after = identity.initialise(model, before)
         shapes = jax.tree.map(np.shape, before), jax.tree.map(np.shape, after)
         self.assertEqual(*shapes)
         changed = jax.tree.map(lambda a, b: np.any(a != b), before, after)
         self.assertTrue(any(jax.tree.leaves(changed)))
 
-    def test_in_training_a_batch_like_photographs_returns_too(self):
+    def test_training_mode_returns_photograph_like_batches(self):
         model = models.create("unet", widths=(8, 8, 8))
-        variables = identity.begin(model, _plain(model))
+        variables = identity.initialise(model, _plain(model))
         x = _pictures(4, 16, 16, 3)
         x = (x - x.mean((0, 1, 2))) / x.std((0, 1, 2)) * np.sqrt(0.07) + 0.45
         train = functools.partial(model.apply, train=True, mutable=["batch_stats"])
@@ -75,12 +75,12 @@ class IdentityTest(parameterized.TestCase):
         np.testing.assert_allclose(residual, 0, atol=1e-3)
 
     @parameterized.parameters(*_SMALL)
-    def test_learns_from_there_with_every_kernel(self, **arguments):
+    def test_training_changes_every_kernel_and_reduces_the_loss(self, **arguments):
         model = models.create(**arguments)
         sharp = _pictures(2, 16, 16, 3)
-        # Each pixel also sees the one beside it.
+        # The target mixes each pixel with its neighbour.
         blurred = 0.6 * sharp + 0.4 * np.roll(sharp, 1, axis=2)
-        first = identity.begin(model, _plain(model))
+        first = identity.initialise(model, _plain(model))
         optimizer = optax.adam(1e-3)
 
         def loss_of(params):
@@ -105,24 +105,24 @@ class IdentityTest(parameterized.TestCase):
         self.assertLess(losses[-1], 0.8 * begin)
         for path, gradient in jax.tree.leaves_with_path(grads):
             if path[-1].key == "kernel":
-                # Filters that hand nothing on yet learn from the second step on.
+                # Filters with zero output weights change from the second step on.
                 learning = np.any(gradient, axis=tuple(range(gradient.ndim - 1)))
                 self.assertGreater(np.mean(learning), 0.6, path)
 
     @parameterized.parameters("dncnn", "light_cnn", "swinir", "real_time")
-    def test_networks_of_residuals_stay_as_they_are(self, name):
+    def test_residual_networks_are_not_changed(self, name):
         variables = {"params": {"conv1": {"kernel": np.ones((3, 3, 3, 8))}}}
-        self.assertIs(identity.begin(models.create(name), variables), variables)
+        self.assertIs(identity.initialise(models.create(name), variables), variables)
 
     @parameterized.parameters(
         (dict(name="plain_cnn", width=2), "PlainCNN of 2 filters.* it needs 3"),
         (dict(name="separable_unet", widths=(8, 8)), "of 8 filters.* it needs 21"),
         (dict(name="encoder_decoder", width=8), "of 8 filters.* it needs 21"),
     )
-    def test_too_few_filters_are_told(self, arguments, said):
+    def test_too_few_filters_are_a_user_error(self, arguments, said):
         model = models.create(**arguments)
         with self.assertRaisesRegex(UserError, said):
-            identity.begin(model, _plain(model))
+            identity.initialise(model, _plain(model))
 
 
 if __name__ == "__main__":

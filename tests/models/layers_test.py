@@ -1,4 +1,4 @@
-"""Pieces of networks, against NumPy and what they promise."""
+"""Shared layers, against NumPy and Flax."""
 
 import flax.linen as nn
 import jax
@@ -10,7 +10,7 @@ from kdsharp.models import layers
 
 class PadTest(parameterized.TestCase):
     @parameterized.parameters((8, 12), (9, 15), (5, 1))
-    def test_mirrors_below_and_right(self, height, width):
+    def test_padding_mirrors_below_and_right(self, height, width):
         x = np.random.default_rng(0).random((1, height, width, 2), np.float32)
         padded = np.asarray(layers.pad_to_multiple(x, 4))
         self.assertEqual(padded.shape, (1, -(-height // 4) * 4, -(-width // 4) * 4, 2))
@@ -42,14 +42,14 @@ class BatchRenormTest(absltest.TestCase):
         variables = {"params": params, "batch_stats": stats}
         return layer.apply(variables, x, mutable=["batch_stats"])
 
-    def test_later_is_batch_norm(self):
+    def test_inference_equals_batch_norm(self):
         outputs = [
             self._apply(kind, self.x, self.params, self.stats, train=False)[0]
             for kind in (nn.BatchNorm, layers.BatchRenorm)
         ]
         np.testing.assert_allclose(*outputs, atol=1e-5)
 
-    def test_in_training_gives_the_same_and_follows_the_batch(self):
+    def test_training_uses_and_updates_running_statistics(self):
         later, _ = self._apply(
             nn.BatchNorm, self.x, self.params, self.stats, train=False
         )
@@ -67,8 +67,8 @@ class BatchRenormTest(absltest.TestCase):
                 rtol=1e-5,
             )
 
-    def test_gradients_know_of_the_batch(self):
-        # Where the running statistics are the batch's own, they are batch norm's.
+    def test_gradients_flow_through_batch_statistics(self):
+        # If running and batch statistics are equal, gradients equal batch norm's.
         own = {"mean": self.x.mean((0, 1, 2)), "var": self.x.var((0, 1, 2))}
 
         def gradients(kind):
@@ -84,7 +84,7 @@ class BatchRenormTest(absltest.TestCase):
             gradients(nn.BatchNorm),
         )
 
-    def test_spans_the_devices_of_its_axis(self):
+    def test_statistics_span_the_devices_of_the_axis(self):
         layer = layers.BatchRenorm(
             use_running_average=False, momentum=0.9, dtype=np.float32, axis_name="d"
         )
@@ -106,17 +106,17 @@ class DropoutTest(absltest.TestCase):
         self.x = np.ones((4, 16, 16, 8), np.float32)
         self.key = {"dropout": jax.random.key(0)}
 
-    def test_nothing_is_dropped_at_rest(self):
+    def test_inference_drops_nothing(self):
         y = layers.Dropout(0.3).apply({}, self.x)
         np.testing.assert_array_equal(y, self.x)
 
-    def test_drops_the_share_it_is_told_and_keeps_the_mean(self):
+    def test_drops_at_the_given_rate_and_keeps_the_mean(self):
         y = layers.Dropout(0.3).apply({}, self.x, train=True, rngs=self.key)
         self.assertAlmostEqual(np.mean(y == 0), 0.3, delta=0.03)
         self.assertAlmostEqual(np.mean(y), 1.0, delta=0.05)
         self.assertFalse(np.array_equal(y[0], y[1]))
 
-    def test_is_the_same_on_one_device_and_on_many(self):
+    def test_masks_do_not_depend_on_the_number_of_devices(self):
         alone = layers.Dropout(0.3).apply({}, self.x, train=True, rngs=self.key)
         shared = layers.Dropout(0.3, axis_name="devices")
         many = jax.pmap(

@@ -1,4 +1,4 @@
-"""Every network: its size, its shape, and that it learns."""
+"""All networks: parameter counts, shapes, dtypes and training."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from kdsharp.models import swinir
 from kdsharp.models.vgg import VGG16Features
 from tests.models import fast
 
-# Each family, as small as it still is itself.
+# Each family at its smallest sensible size.
 _SMALL = (
     dict(name="dncnn", depth=4, width=8),
     dict(name="plain_cnn", depth=3, width=8),
@@ -39,7 +39,7 @@ def _pictures(*shape: int) -> np.ndarray:
 
 
 class CountTest(parameterized.TestCase):
-    """The counts are the reports', or their layers' by hand."""
+    """Parameter counts from the reports, or computed by hand from the layers."""
 
     @parameterized.parameters(
         (dict(name="plain_cnn"), 896 + 9_248 + 867),
@@ -70,7 +70,7 @@ class CountTest(parameterized.TestCase):
 
 class ContractTest(parameterized.TestCase):
     @parameterized.product(arguments=_SMALL, channels=(1, 3))
-    def test_takes_any_size_in_colour_and_luma(self, arguments, channels):
+    def test_any_size_in_colour_and_luma(self, arguments, channels):
         model = models.create(**arguments, channels=channels)
         variables = _shapes(model, channels)
         for size in ((16, 16), (13, 22), (1, 3)):
@@ -94,9 +94,9 @@ class ContractTest(parameterized.TestCase):
         dict(name="separable_unet"),
         dict(name="encoder_decoder"),
     )
-    def test_of_a_drawn_picture_the_input_is_taken_away(self, name):
+    def test_residual_is_the_predicted_picture_minus_the_input(self, name):
         model = models.create(name)
-        # Without weights a network draws one colour: its last bias.
+        # With zero weights, the predicted picture is the last bias.
         variables = jax.tree.map(lambda leaf: np.zeros(leaf.shape), _shapes(model))
         drawn = 0.5 if name in ("separable_unet", "encoder_decoder") else 0.0
         x = _pictures(1, 6, 7, 3)
@@ -104,7 +104,7 @@ class ContractTest(parameterized.TestCase):
         np.testing.assert_allclose(y, drawn - x, atol=1e-6)
 
     @parameterized.parameters(*_SMALL)
-    def test_learns(self, **arguments):
+    def test_training_reduces_the_loss(self, **arguments):
         model = models.create(**arguments)
         sharp = 0.3 * _pictures(2, 8, 8, 3)
         blurred = 0.3 + 0.5 * sharp
@@ -142,13 +142,13 @@ class ContractTest(parameterized.TestCase):
             self.assertTrue(finite)
         self.assertLess(losses[-1], 0.6 * losses[0])
         if arguments["name"] in ("dncnn", "light_cnn", "swinir"):
-            # Networks of residuals start as the identity.
+            # Residual networks start as the identity.
             begin = np.mean(np.square(blurred - sharp))
             np.testing.assert_allclose(losses[0], begin, rtol=1e-6)
 
 
 class SwinIRTest(absltest.TestCase):
-    def test_rematerialisation_changes_no_gradient(self):
+    def test_rematerialisation_does_not_change_gradients(self):
         arguments = dict(_SMALL[-2])
         x = _pictures(1, 8, 8, 3)
 
@@ -170,11 +170,11 @@ class SwinIRTest(absltest.TestCase):
             gradient(True),
         )
 
-    def test_heads_without_depths_are_refused(self):
-        with self.assertRaisesRegex(UserError, "6 groups by its depths and 4"):
+    def test_unequal_numbers_of_depths_and_heads_are_a_user_error(self):
+        with self.assertRaisesRegex(UserError, "6 depths but 4 heads"):
             _shapes(models.create("swinir", heads=(6,) * 4))
 
-    def test_windows_are_cut_row_by_row_and_joined_again(self):
+    def test_windows_are_row_by_row_and_invertible(self):
         x = np.arange(4 * 6.0).reshape(1, 4, 6, 1)
         windows = swinir.to_windows(x, 2)
         np.testing.assert_array_equal(windows[0, 0, :, 0], [0, 1, 6, 7])

@@ -1,4 +1,4 @@
-"""Networks for video, against PyTorch's pixel shuffles and convolutions."""
+"""Real-time networks, against PyTorch's pixel shuffle and convolutions."""
 
 import unittest
 
@@ -19,7 +19,7 @@ except ImportError:
 class FoldTest(parameterized.TestCase):
     @parameterized.parameters(2, 3, 4)
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_folding_is_pytorchs_pixel_unshuffle(self, factor):
+    def test_fold_equals_pytorch_s_pixel_unshuffle(self, factor):
         x = np.random.default_rng(0).random((2, 12, 24, 1), np.float32)
         expected = torch.nn.functional.pixel_unshuffle(
             torch.tensor(x).permute(0, 3, 1, 2), factor
@@ -27,7 +27,7 @@ class FoldTest(parameterized.TestCase):
         np.testing.assert_array_equal(real_time.fold(x, factor), expected)
 
     @parameterized.parameters((2, 1), (2, 3), (4, 3))
-    def test_unfolding_undoes_it(self, factor, channels):
+    def test_unfold_is_the_inverse(self, factor, channels):
         x = np.random.default_rng(0).random((2, 8, 12, channels), np.float32)
         folded = real_time.fold(x, factor)
         self.assertEqual(
@@ -44,15 +44,15 @@ class NetworkTest(parameterized.TestCase):
         {"convolution": "separable"},
         {"convolution": "expanded"},
     )
-    def test_any_size_comes_back_as_it_came(self, **arguments):
+    def test_any_size_starts_as_the_identity(self, **arguments):
         network = models.create("real_time", channels=1, width=8, **arguments)
         x = np.random.default_rng(0).random((2, 13, 10, 1), np.float32)
         variables = network.init(jax.random.key(0), x)
-        # Untrained, the residual is nothing.
+        # Untrained, the residual is zero.
         np.testing.assert_array_equal(network.apply(variables, x), np.zeros_like(x))
 
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_an_expanded_convolution_is_its_parts_one_after_another(self):
+    def test_expanded_convolution_equals_its_parts_in_sequence(self):
         random = np.random.default_rng(0)
         wide = random.normal(size=(3, 3, 4, 7)).astype(np.float32)
         narrow = random.normal(size=(7, 4)).astype(np.float32)
@@ -60,11 +60,11 @@ class NetworkTest(parameterized.TestCase):
         convolve = torch.nn.functional.conv2d
         inner = convolve(x, torch.tensor(wide).permute(3, 2, 0, 1), padding=1)
         expected = x + convolve(inner, torch.tensor(narrow.T)[:, :, None, None])
-        kernel = torch.tensor(np.array(real_time.collapsed(wide, narrow)))
+        kernel = torch.tensor(np.array(real_time.collapse_kernel(wide, narrow)))
         found = convolve(x, kernel.permute(3, 2, 0, 1), padding=1)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
-    def test_an_unknown_convolution_is_told(self):
+    def test_unknown_convolution_is_a_user_error(self):
         network = models.create("real_time", convolution="deep")
         with self.assertRaisesRegex(UserError, "unknown convolution 'deep'.*expanded"):
             network.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))

@@ -1,4 +1,4 @@
-"""How far networks look, by poking pixels."""
+"""Receptive fields, against the effect of changing single pixels."""
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ NETWORKS = (
 
 
 def _positive(variables):
-    """Returns variables under which nothing that is looked at is lost on the way."""
+    """Makes all weights positive, so that no contributions cancel."""
     leaves, tree = jax.tree.flatten(variables)
     rng = np.random.default_rng(0)
     return jax.tree.unflatten(
@@ -35,12 +35,14 @@ def _positive(variables):
     )
 
 
-class ReachTest(parameterized.TestCase):
-    def test_every_network_has_one(self):
+class ReceptiveFieldTest(parameterized.TestCase):
+    def test_every_network_has_a_receptive_field(self):
         self.assertEqual({name for name, _ in NETWORKS}, set(models.FAMILIES))
 
     @parameterized.parameters(*NETWORKS)
-    def test_a_poke_is_felt_as_far_as_that(self, name, arguments):
+    def test_changed_pixels_have_effect_exactly_within_the_radius(
+        self, name, arguments
+    ):
         model = models.create(name, **arguments)
         looks = models.receptive_field(model)
         step = looks.multiple
@@ -50,7 +52,7 @@ class ReachTest(parameterized.TestCase):
         variables = _positive(model.init(jax.random.key(0), blurred[:, :32, :32]))
         restore = fast.jit(lambda x: x + model.apply(variables, x))
         before, farthest = restore(blurred), 0
-        # Which pixel of a square looks farthest differs from network to network.
+        # The pixel of a square with the largest radius depends on the network.
         for place in range(middle, middle + step):
             poked = blurred.copy()
             poked[:, place, place] = 1e4

@@ -1,4 +1,4 @@
-"""Networks without published weights, against the same layers of PyTorch."""
+"""Networks without published weights, against the same layers in PyTorch."""
 
 import jax
 import numpy as np
@@ -35,7 +35,7 @@ def _random_variables(model) -> dict:
 
 
 class _Torch:
-    """The layers of PyTorch, with the numbers of Flax."""
+    """PyTorch layers with the weights of Flax."""
 
     def __init__(self, variables):
         self.params = variables["params"]
@@ -91,7 +91,7 @@ class _Torch:
     def encoder_decoder(self, x):
         x = self.conv(self.conv(x, "conv1").relu(), "conv2", stride=2).relu()
         y = self.conv(self.conv(x, "block_conv1").relu(), "block_conv2")
-        # PyTorch lays such a kernel out as input, output, height, width, mirrored.
+        # PyTorch's layout is input, output, height, width, with flipped kernels.
         kernel = self.params["up"]["kernel"][::-1, ::-1].transpose(2, 3, 0, 1)
         x = functional.conv_transpose2d(
             (x + y).relu(),
@@ -108,13 +108,13 @@ class ParityTest(parameterized.TestCase):
         name=("plain_cnn", "light_cnn", "separable_unet", "encoder_decoder"),
         size=((16, 12), (13, 7)),
     )
-    def test_restores_as_in_pytorch(self, name, size):
+    def test_restored_equals_pytorch(self, name, size):
         model = models.create(name)
         variables = _random_variables(model)
         x = np.random.default_rng(1).random((2, *size, 3), np.float32)
         h, w = size
         padded = np.pad(x, ((0, 0), (0, -h % 4), (0, -w % 4), (0, 0)), mode="symmetric")
-        # Those that keep to full size see zeros past the border, not a mirror image.
+        # Networks without downsampling pad with zeros, not by mirroring.
         if name in ("plain_cnn", "light_cnn"):
             padded = x
         elif name == "encoder_decoder":
@@ -129,7 +129,7 @@ class ParityTest(parameterized.TestCase):
 
 
 class BilinearTest(absltest.TestCase):
-    def test_doubles_as_pytorch_does(self):
+    def test_double_bilinear_equals_pytorch(self):
         x = np.random.default_rng(0).random((2, 5, 3, 4), np.float32)
         wanted = functional.interpolate(
             torch.from_numpy(x).permute(0, 3, 1, 2), scale_factor=2, mode="bilinear"

@@ -66,7 +66,7 @@ class Server:
         self.process.stdout.close()
 
     def ask(self, method: str, path: str, body: bytes | None = None):
-        """Returns status and content, None where nobody answered."""
+        """Sends a request; returns (status, content), or None without an answer."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=waiting.PATIENCE
         )

@@ -11,7 +11,7 @@ MODELS = ("input", "rt-s-call", "reference")
 
 
 def pictures(folder: pathlib.Path) -> pathlib.Path:
-    """Returns a folder of three photographs."""
+    """Creates a folder of three photographs."""
     folder.mkdir()
     for name in ("astronaut", "chelsea", "coffee"):
         picture = Image.fromarray(getattr(data, name)())
@@ -20,7 +20,7 @@ def pictures(folder: pathlib.Path) -> pathlib.Path:
 
 
 def make(folder: pathlib.Path, *options: object, models=MODELS) -> pathlib.Path:
-    """Returns the folder of a study: two photographs to rate, one to learn by."""
+    """Creates a study of two photographs to rate and one for training."""
     study = folder / "study"
     images = pictures(folder / "photographs")
     arguments = ("--images", images, "--models", *models)

@@ -1,4 +1,4 @@
-"""Time that ends a run, by a clock that the tests turn."""
+"""The time budget of runs, with a fake clock."""
 
 import math
 import signal
@@ -18,7 +18,7 @@ _PEAK = 1e-3
 
 
 class Clock:
-    """Ten milliseconds a look."""
+    """A fake clock that advances 10 ms per reading."""
 
     def __init__(self):
         self.now = 100.0
@@ -32,41 +32,43 @@ class BudgetTest(parameterized.TestCase):
     @parameterized.parameters(
         ("90s", 90), ("20m", 1200), ("1h", 3600), ("1h30m", 5400), ("0.5h", 1800)
     )
-    def test_a_time_is_read(self, spec, seconds):
+    def test_durations_are_parsed(self, spec, seconds):
         self.assertEqual(budget.parse(spec), seconds)
 
     @parameterized.parameters("soon", "20", "m", "-5m", "0s", "20 minutes", "5m1h")
-    def test_what_is_no_time_is_told(self, spec):
-        with self.assertRaisesRegex(UserError, f"config.budget '{spec}' is no time"):
+    def test_invalid_duration_is_a_user_error(self, spec):
+        with self.assertRaisesRegex(
+            UserError, f"config.budget '{spec}' is not a duration"
+        ):
             budget.Budget(spec)
 
-    def test_what_was_used_before_counts_and_compiling_does_not(self):
+    def test_previous_time_counts_but_compilation_does_not(self):
         clock = Clock()
         with mock.patch.object(budget, "time", clock):
             held = budget.Budget("100s")
             held.resume(40.0)
             clock.now += 1000
-            held.look()
-            self.assertAlmostEqual(held.share, 0.4)
-            held.begin()
+            held.update()
+            self.assertAlmostEqual(held.fraction, 0.4)
+            held.start()
             clock.now += 50
-            held.look()
-            self.assertAlmostEqual(held.left, 10, delta=0.1)
-            self.assertFalse(held.over)
+            held.update()
+            self.assertAlmostEqual(held.remaining, 10, delta=0.1)
+            self.assertFalse(held.exhausted)
             clock.now += 20
-            held.look()
-            self.assertTrue(held.over)
-            self.assertEqual(held.share, 1.0)
+            held.update()
+            self.assertTrue(held.exhausted)
+            self.assertEqual(held.fraction, 1.0)
 
-    def test_without_a_budget_seconds_are_counted_all_the_same(self):
+    def test_time_is_measured_without_a_limit(self):
         clock = Clock()
         with mock.patch.object(budget, "time", clock):
             held = budget.Budget("")
-            held.begin()
+            held.start()
             clock.now += 30
-            held.look()
-            self.assertFalse(held.limits)
-            self.assertFalse(held.over)
+            held.update()
+            self.assertFalse(held.limited)
+            self.assertFalse(held.exhausted)
             self.assertAlmostEqual(held.used, 30, delta=0.1)
 
 
@@ -96,9 +98,9 @@ class BudgetedRunTest(absltest.TestCase):
         run._train_on = slowly
         return run
 
-    def test_the_rate_is_a_cosine_over_time_and_the_end_is_scored(self):
+    def test_learning_rate_is_a_cosine_over_time_and_the_last_step_is_scored(self):
         result = self._run(2.0).train()
-        # What two seconds hold beside the clock's own ticks.
+        # Steps of two seconds, less the ticks of the clock.
         self.assertBetween(result.steps, 28, 31)
         self.assertBetween(result.seconds, 60, 63)
         curve = runs.curve(self.workdir)
@@ -108,7 +110,7 @@ class BudgetedRunTest(absltest.TestCase):
         scored = [r["step"] for r in curve if "valid/psnr" in r]
         self.assertEqual(scored[-1], result.steps)
 
-    def test_a_resumed_run_uses_the_rest(self):
+    def test_resumed_run_uses_the_remaining_time(self):
         told = iter([0] * 9 + [signal.SIGTERM] * 9)
         with (
             mock.patch.object(loop.Run, "_signal", property(lambda _: next(told))),
@@ -118,7 +120,7 @@ class BudgetedRunTest(absltest.TestCase):
         self.clock.now += 10_000
         result = self._run(4.0).train()
         self.assertBetween(result.seconds, 60, 65)
-        # Ten steps took twenty seconds, ten more forty.
+        # The first ten steps took 20 seconds, the others 40.
         self.assertBetween(result.steps, 18, 21)
         curve = runs.curve(self.workdir)
         rates = {
@@ -126,7 +128,7 @@ class BudgetedRunTest(absltest.TestCase):
         }
         third = _PEAK * (0.5 + 0.5 * math.cos(math.pi / 3))
         self.assertAlmostEqual(rates[11], third, delta=0.05 * _PEAK)
-        # It is over: nothing is left to train.
+        # The budget is used up, so nothing is trained.
         again = self._run(1.0).train()
         self.assertEqual(again.steps, result.steps)
 

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, damaged in every way, or too new."""
+"""Checkpoints: saving, restoring, and every kind of damage."""
 
 import json
 import sys
@@ -42,7 +42,7 @@ def _empty(checkpoint: Path) -> None:
 
 
 def _other_numbers(checkpoint: Path) -> None:
-    """What no file format notices: a sound file with other numbers."""
+    """Replaces the checkpoint by a valid one with other values."""
     progress = checkpoint / "progress" / "metadata"
     content = json.loads(progress.read_text())
     content["checksum"] ^= 1
@@ -57,7 +57,7 @@ _DAMAGES = {
 }
 
 
-# In a process of its own, whose files must stay small after the first checkpoint.
+# Run in a subprocess whose file size is limited after the first checkpoint.
 _FILL_THE_DISK = """
 import pathlib, resource, sys
 from kdsharp.base import terminal
@@ -84,13 +84,13 @@ class CheckpointsTest(parameterized.TestCase):
         self.folder = Path(self.create_tempdir().full_path)
 
     @pytest.mark.slow
-    def test_a_full_disk_is_a_sentence_and_keeps_what_was_saved(self):
+    def test_full_disk_is_a_short_error_and_keeps_earlier_checkpoints(self):
         finished = runs.run([sys.executable, "-c", _FILL_THE_DISK, str(self.folder)])
         self.assertEqual(
             (finished.returncode, finished.stdout, finished.stderr),
             (
                 0,
-                f"cannot write a checkpoint into {self.folder / 'latest'} "
+                f"cannot write a checkpoint to {self.folder / 'latest'} "
                 "(File too large)\n",
                 "",
             ),
@@ -114,10 +114,10 @@ class CheckpointsTest(parameterized.TestCase):
         checkpoints.close()
         return restored
 
-    def test_there_is_nothing_to_restore_at_first(self):
+    def test_restoring_without_checkpoints_gives_none(self):
         self.assertIsNone(self._restored())
 
-    def test_the_newest_comes_back_bit_by_bit(self):
+    def test_newest_checkpoint_is_restored_bit_identical(self):
         self._saved(10, 20)
         restored = self._restored()
         self.assertEqual(restored.step, 20)
@@ -127,7 +127,7 @@ class CheckpointsTest(parameterized.TestCase):
         )
 
     @parameterized.named_parameters(*((n, d) for n, d in _DAMAGES.items()))
-    def test_a_damaged_newest_falls_back_and_says_so(self, damage):
+    def test_damaged_checkpoint_falls_back_with_a_warning(self, damage):
         self._saved(10, 20)
         damage(self.folder / "latest" / "20")
         with self.assertLogs("kdsharp", "WARNING") as logs:
@@ -140,7 +140,7 @@ class CheckpointsTest(parameterized.TestCase):
         self.assertRegex(logs.output[0], r"latest/20 is damaged \(.*\): set aside")
         self.assertTrue((self.folder / "damaged" / "latest-20").is_dir())
 
-    def test_after_a_fall_the_same_step_can_be_saved_again(self):
+    def test_step_can_be_saved_again_after_a_fallback(self):
         self._saved(10, 20)
         _truncate(self.folder / "latest" / "20")
         checkpoints = Checkpoints(self.folder)
@@ -152,7 +152,7 @@ class CheckpointsTest(parameterized.TestCase):
             self._restored().tree["params"]["kernel"], _tree(21)["params"]["kernel"]
         )
 
-    def test_when_all_are_damaged_it_is_told_and_nothing_is_lost(self):
+    def test_only_damaged_checkpoints_are_an_error_and_are_kept(self):
         self._saved(10, 20)
         for step in ("10", "20"):
             _truncate(self.folder / "latest" / step)
@@ -163,12 +163,12 @@ class CheckpointsTest(parameterized.TestCase):
             self._restored()
         self.assertLen(list((self.folder / "damaged").iterdir()), 2)
 
-    def test_only_the_newest_are_kept(self):
+    def test_old_checkpoints_are_deleted(self):
         self._saved(*range(1, 9))
         kept = {p.name for p in (self.folder / "latest").iterdir() if p.name.isdigit()}
         self.assertEqual(kept, {"6", "7", "8"})
 
-    def test_a_best_from_after_the_restored_step_is_forgotten(self):
+    def test_best_checkpoint_after_the_restored_step_is_deleted(self):
         checkpoints = Checkpoints(self.folder)
         checkpoints.save_best(10, _tree(10), {})
         checkpoints.save(10, _tree(10), {})

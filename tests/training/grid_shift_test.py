@@ -1,4 +1,4 @@
-"""Blur whose grid lies anywhere: cut from what was blurred as a whole."""
+"""`grid_shift`: random crops after the degradation."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ class GridShiftTest(absltest.TestCase):
         self.degrade = degradations.create("bicubic:2")
 
     def _places(self, shift: int) -> list[list[tuple[int, int]]]:
-        """Returns where, in the whole picture and its blur, each cut is found."""
+        """The places in the sharp and blurred pictures where each crop is found."""
         whole = step.sharp_and_blurred(self.batch, self.keys, self.degrade, 1)
         cut = step.sharp_and_blurred(self.batch, self.keys, self.degrade, 1, shift)
         found = []
@@ -37,14 +37,14 @@ class GridShiftTest(absltest.TestCase):
             )
         return found
 
-    def test_sharp_and_blurred_are_cut_at_one_place_each_picture_at_its_own(self):
+    def test_sharp_and_blurred_are_cropped_alike_at_random_places(self):
         places = self._places(2)
         for found in places:
             self.assertLen(found, 1)
-        # Of nine places, 24 pictures take more than a few.
+        # 24 pictures use most of the nine possible places.
         self.assertGreater(len({found[0] for found in places}), 5)
 
-    def test_without_a_shift_nothing_is_cut(self):
+    def test_without_shift_nothing_is_cropped(self):
         self.assertEqual(self._places(0), [[(0, 0)]] * 24)
 
 

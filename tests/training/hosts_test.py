@@ -1,4 +1,4 @@
-"""Real processes train as one: two, four, killed, told to stop, again as others."""
+"""Training on several hosts (real processes): killed, stopped, and resumed."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from kdsharp.training import loop
 from tests import waiting
 from tests.training import runs
 
-# Seconds: several processes, one after another, on a machine that others use.
+# Generous, in seconds: several processes in sequence on a shared machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 _EPOCHS = 2
@@ -42,7 +42,7 @@ def _launch(test, count: int, photographs: Path, workdir: Path, log: Path, **cha
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Lets none outlive a test that failed: it passes SIGTERM on."""
+    """Ends the launcher, which passes SIGTERM on to its hosts."""
     for _ in range(2):
         if process.poll() is None:
             process.terminate()
@@ -85,7 +85,7 @@ class HostsTest(absltest.TestCase):
                     record[name], value, rtol=1e-3, err_msg=f"{name} {record['step']}"
                 )
 
-    def _assert_cores_are_shared_out(self, launcher: subprocess.Popen):
+    def _assert_cores_are_divided(self, launcher: subprocess.Popen):
         cores = os.sched_getaffinity(0)
         self.assertEqual(os.sched_getaffinity(launcher.pid), cores)
         held = [os.sched_getaffinity(host) for host in _hosts(launcher)]
@@ -93,29 +93,31 @@ class HostsTest(absltest.TestCase):
         if len(cores) >= len(held):
             self.assertEqual(sum(map(len, held)), len(cores))
 
-    def test_killed_with_two_hosts_it_ends_with_four_as_with_one(self):
+    def test_killed_on_two_hosts_and_resumed_on_four_equals_one_host(self):
         workdir, log = self.root / "killed", self.root / "killed.log"
         process = _launch(self, 2, self.photographs, workdir, log)
         runs.wait_for_steps(workdir, 8, process)
-        self._assert_cores_are_shared_out(process)
+        self._assert_cores_are_divided(process)
         os.kill(_hosts(process)[1], signal.SIGKILL)
         self.assertEqual(process.wait(waiting.PATIENCE), 128 + signal.SIGKILL)
         words = log.read_text()
-        self.assertRegex(words, r"kdsharp: host 0 of 2: .* is gone.*: all stop; the ")
+        self.assertRegex(
+            words, r"kdsharp: host 0 of 2: .* is gone.*: all hosts stop; run"
+        )
         self.assertNotIn("Traceback", words)
 
         process = _launch(self, 4, self.photographs, workdir, self.root / "four.log")
         status = process.wait(waiting.PATIENCE)
         words = (self.root / "four.log").read_text()
         self.assertEqual(status, 0, words)
-        self.assertRegex(words, r"goes on from step \d+ of 24")
-        # The first of the four tells it, once each: after 12 steps, after all.
+        self.assertRegex(words, r"resuming from step \d+ of 24")
+        # Only the primary host logs the evaluations: after 12 steps and at the end.
         told = words.count(f"/{_STEPS}: validation PSNR")
         self.assertBetween(told, 1, _EPOCHS)
         self.assertEqual(words.count("validation PSNR"), told)
         self.assertEqual(words.count("weights   "), 1)
         self.assert_same_curve(workdir)
-        # All four wrote a part of the newest checkpoint.
+        # All four hosts wrote a part of the newest checkpoint.
         parts = (workdir / f"checkpoints/latest/{_STEPS}/state").glob("ocdbt.process_*")
         self.assertLen(list(parts), 4)
         kept = safetensors.numpy.load_file(workdir / "student.safetensors")
@@ -124,7 +126,7 @@ class HostsTest(absltest.TestCase):
             sum(np.size(x) for x in self._leaves(self.one.variables)),
         )
 
-    def test_sigterm_to_one_of_two_hosts_saves_all_and_one_goes_on(self):
+    def test_sigterm_to_one_host_stops_both_and_one_host_resumes(self):
         workdir, log = self.root / "told", self.root / "told.log"
         process = _launch(self, 2, self.photographs, workdir, log, parallel="pmap")
         runs.wait_for_steps(workdir, 3, process)
@@ -135,10 +137,10 @@ class HostsTest(absltest.TestCase):
             runs.command(self.photographs, workdir, **_CHANGES, parallel="pmap")
         )
         self.assertEqual(finished.returncode, 0, finished.stderr)
-        self.assertRegex(finished.stderr, r"goes on from step \d+ of 24")
+        self.assertRegex(finished.stderr, r"resuming from step \d+ of 24")
         self.assert_same_curve(workdir)
 
-    def test_with_pictures_on_the_devices_two_hosts_train_as_one(self):
+    def test_two_hosts_with_pictures_on_the_devices_equal_one(self):
         changes = {"data.placement": "device", "steps_per_call": 5, "log_every": 4}
         config = runs.small_config(self.photographs, **{**_CHANGES, **changes})
         source = f"folder:{self.photographs}"
@@ -151,7 +153,7 @@ class HostsTest(absltest.TestCase):
         self.assertEqual(process.wait(waiting.PATIENCE), 0, log.read_text())
         self.assert_same_curve(workdir, runs.curve(alone))
 
-    def test_what_a_person_did_wrong_is_a_sentence(self):
+    def test_user_errors_are_one_sentence(self):
         log = self.root / "wrong.log"
         process = _launch(
             self, 2, self.photographs, self.root / "wrong", log, batch_size=9, devices=1
@@ -159,12 +161,12 @@ class HostsTest(absltest.TestCase):
         self.assertEqual(process.wait(waiting.PATIENCE), 2)
         self.assertRegex(log.read_text(), "batch_size 9 does not divide by 2 devices")
 
-    def test_without_hosts_it_says_how_to_get_them(self):
+    def test_distributed_without_hosts_says_what_to_set(self):
         command = runs.command(self.photographs, self.root / "alone")
         environment = {k: v for k, v in os.environ.items() if "SLURM" not in k}
         finished = runs.run([*command, "--distributed"], env=environment)
         self.assertEqual(finished.returncode, 2, finished.stderr)
-        self.assertRegex(finished.stderr, "^kdsharp: --distributed finds no hosts")
+        self.assertRegex(finished.stderr, "^kdsharp: --distributed found no hosts")
 
     @staticmethod
     def _leaves(tree):

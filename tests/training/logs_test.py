@@ -1,4 +1,4 @@
-"""What a run leaves to read: lines that outlive a kill, events TensorBoard opens."""
+"""Metrics of a run: `metrics.jsonl` after a kill, and TensorBoard's events."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ class MetricsLogTest(absltest.TestCase):
             [(1, 0.5), (2, 1.0), (3, 1.5)],
         )
 
-    def test_a_resumed_run_takes_back_what_came_after(self):
+    def test_resumed_run_discards_later_steps(self):
         self._write(0, 1, 2, 3, 4)
         self._write(2, 3, 4, 5, factor=2.0)
         self.assertEqual(
@@ -46,7 +46,7 @@ class MetricsLogTest(absltest.TestCase):
             [(1, 0.5), (2, 1.0), (3, 6.0), (4, 8.0), (5, 10.0)],
         )
 
-    def test_a_line_cut_short_is_left_out(self):
+    def test_truncated_line_is_ignored(self):
         self._write(0, 1, 2)
         with (self.folder / METRICS_FILE).open("a") as file:
             file.write('{"step": 3, "train/lo')

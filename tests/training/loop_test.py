@@ -1,4 +1,4 @@
-"""Runs that learn, that cannot begin, that go wrong."""
+"""Runs: training, invalid settings and failures."""
 
 import os
 from pathlib import Path
@@ -68,7 +68,7 @@ class LoopTest(parameterized.TestCase):
         weights = store.load(str(self.workdir))
         self.assertEqual(weights.variables["params"]["conv1"]["kernel"].shape[2], 1)
 
-    def test_patience_ends_a_run_that_improves_no_more(self):
+    def test_early_stopping_ends_a_run(self):
         self._run(
             **{
                 "optimizer.learning_rate": 0.0,
@@ -79,7 +79,7 @@ class LoopTest(parameterized.TestCase):
         scored = [r["step"] for r in runs.curve(self.workdir) if "valid/psnr" in r]
         self.assertEqual(scored, [6, 12, 18])
 
-    def test_a_network_that_returns_its_input_is_told(self):
+    def test_network_without_gain_is_reported(self):
         with self.assertLogs("kdsharp", "WARNING") as logs:
             self._run(
                 **{
@@ -88,13 +88,13 @@ class LoopTest(parameterized.TestCase):
                     "epochs": 1,
                 }
             )
-        self.assertRegex(logs.output[0], "no better than to return its input")
+        self.assertRegex(logs.output[0], "no better than its input")
         self.assertIn(
-            "**The network does no better than to return its input.**",
+            "**The network is no better than its input.**",
             (self.workdir / "report.md").read_text(),
         )
 
-    def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(self):
+    def test_non_finite_loss_stops_the_run_and_names_the_step(self):
         with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
             self._run(
                 **{
@@ -126,9 +126,9 @@ class LoopTest(parameterized.TestCase):
         ("parallel", {"parallel": "tpu"}, "'tpu'; choose one of: jit, pmap"),
         ("dtype", {"dtype": "float8"}, "'float8'; choose one of: float32, bfloat16"),
         ("batch", {"batch_size": 12, "devices": 8}, "12 does not divide by 8 devices"),
-        ("devices", {"devices": 9}, "9 devices asked for"),
+        ("devices", {"devices": 9}, "9 devices requested"),
         ("epochs", {"epochs": 0}, "epochs"),
-        ("budget", {"budget": "soon"}, "config.budget 'soon' is no time"),
+        ("budget", {"budget": "soon"}, "config.budget 'soon' is not a duration"),
         ("placement", {"data.placement": "moon"}, "'moon'; choose one of: host, dev"),
         (
             "steps_per_call",
@@ -136,12 +136,12 @@ class LoopTest(parameterized.TestCase):
             "steps_per_call must be at least 0, not -1",
         ),
     )
-    def test_what_cannot_begin_is_told_and_writes_nothing(self, changes, message):
+    def test_invalid_config_is_a_user_error_and_writes_nothing(self, changes, message):
         with self.assertRaisesRegex(UserError, message):
             self._run(**changes)
         self.assertFalse(self.workdir.exists())
 
-    def test_an_empty_folder_is_told(self):
+    def test_empty_folder_is_a_user_error(self):
         (self.root / "empty").mkdir()
         with self.assertRaisesRegex(UserError, "empty"):
             self._run(**{"data.source": f"folder:{self.root / 'empty'}"})
@@ -157,26 +157,26 @@ class LoopTest(parameterized.TestCase):
             self._run(**{"teacher.weights": str(path)})
         self.assertFalse(self.workdir.exists())
 
-    def test_a_teacher_of_other_channels_is_told(self):
+    def test_teacher_of_other_channels_is_a_user_error(self):
         teacher = self._teacher(**{"model.channels": 1, "model.mean": (0.4,)})
         with self.assertRaisesRegex(UserError, "works on 1 channels, .* on 3"):
             self._run(**{"teacher.weights": teacher})
 
-    def test_a_work_folder_that_cannot_be_written_is_told(self):
+    def test_unwritable_work_folder_is_a_user_error(self):
         blocker = self.root / "file"
         blocker.write_text("")
         self.workdir = blocker / "run"
-        with self.assertRaisesRegex(UserError, "cannot write into the work folder"):
+        with self.assertRaisesRegex(UserError, "cannot write to the work folder"):
             self._run()
 
-    def test_bad_pictures_are_named_and_skipped(self):
+    def test_bad_pictures_are_logged_and_skipped(self):
         (self.photographs / "train" / "broken.jpg").write_bytes(os.urandom(100))
         with self.assertLogs(level="WARNING") as logs:
             self._run(epochs=1)
         self.assertTrue(any("broken.jpg" in line for line in logs.output))
         self.assertTrue((self.workdir / "student.safetensors").exists())
 
-    def test_what_cannot_be_scored_is_kept_and_scored_by_the_same_command(self):
+    def test_run_whose_scoring_failed_is_scored_by_the_same_command(self):
         test = {path: path.read_bytes() for path in self.photographs.glob("test/*")}
         for path, content in test.items():
             path.write_bytes(content[: len(content) // 2])
@@ -200,14 +200,14 @@ class LoopTest(parameterized.TestCase):
         scores = store.load(str(self.workdir)).card["scores"]
         self.assertEqual(set(scores["held-out pictures"]), {"input", "student"})
         self.assertIn("| student |", (self.workdir / "report.md").read_text())
-        # What was scored once keeps its scores, whatever comes later.
+        # Later runs of the command do not change the scores.
         for path, content in test.items():
             path.write_bytes(content[: len(content) // 2])
         with self.assertRaisesRegex(UserError, "can be decoded"):
             self._run(epochs=1)
         self.assertEqual(store.load(str(self.workdir)).card["scores"], scores)
 
-    def test_a_run_can_begin_from_weights(self):
+    def test_run_starts_from_given_weights(self):
         self._run(epochs=1)
         first = store.load(str(self.workdir))
         begun, self.workdir = self.workdir, self.root / "second"
@@ -222,7 +222,7 @@ class LoopTest(parameterized.TestCase):
             self._run(**{"init": str(begun), "model.width": 16})
 
     @parameterized.parameters("host", "device")
-    def test_pairs_are_learned_from_as_they_are_given(self, placement):
+    def test_paired_sources_are_not_degraded(self, placement):
         pairs = self.root / "pairs"
         for index, path in enumerate(sorted(self.photographs.rglob("*.png"))):
             for side, shade in (("sharp", 1.0), ("blur", 0.5)):
@@ -235,7 +235,7 @@ class LoopTest(parameterized.TestCase):
         self._run(**source, epochs=3)
         card = store.load(str(self.workdir)).card
         self.assertEqual(card["degradation"], "given with the pictures")
-        # Half as bright: the error is half of the pictures' own mean square.
+        # The blurred pictures are half as bright, which determines the initial error.
         squares = []
         for path in (pairs / "sharp").iterdir():
             with Image.open(path) as picture:

@@ -1,4 +1,4 @@
-"""Optimisers and learning rates, against PyTorch and closed forms."""
+"""Optimizers and schedules, against PyTorch and closed forms."""
 
 import unittest
 
@@ -38,7 +38,7 @@ def _rates(steps=12, steps_per_epoch=2, **changes) -> list[float]:
 
 
 def _descend(gradients, **changes) -> np.ndarray:
-    """Returns where gradients lead from one."""
+    """The parameter after a sequence of gradients, starting from one."""
     optimizer = optimizers.create(_config(**changes), len(gradients), 2)
     params = np.ones(gradients.shape[1:], np.float32)
     state = optimizer.init(params)
@@ -66,7 +66,7 @@ def _gradients(count: int) -> np.ndarray:
 
 class OptimizersTest(parameterized.TestCase):
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_adam_is_pytorchs(self):
+    def test_adam_equals_pytorch(self):
         gradients = _gradients(5)
         np.testing.assert_allclose(
             _descend(gradients, weight_decay=0.1),
@@ -74,7 +74,7 @@ class OptimizersTest(parameterized.TestCase):
             rtol=1e-5,
         )
 
-    def test_gradients_are_clipped_by_their_norm(self):
+    def test_gradients_are_clipped_by_norm(self):
         gradients = _gradients(5) * np.asarray([[9], [1], [0.1], [5], [1]], np.float32)
         np.testing.assert_allclose(
             _descend(gradients, clip_norm=0.5),
@@ -90,37 +90,37 @@ class OptimizersTest(parameterized.TestCase):
             rtol=1e-5,
         )
 
-    def test_cosine_rises_and_falls(self):
+    def test_cosine_schedule_with_warmup(self):
         rates = _rates(schedule="cosine", warmup_steps=4)
         np.testing.assert_allclose(rates[:5], [0, 0.025, 0.05, 0.075, 0.1], rtol=1e-6)
         falling = [0.05 * (1 + np.cos(np.pi * k / 8)) for k in range(8)]
         np.testing.assert_allclose(rates[4:], falling, rtol=1e-5)
 
-    def test_step_falls_every_few_epochs(self):
+    def test_step_schedule_decays_every_few_epochs(self):
         rates = _rates(schedule="step:2,0.5")
         np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025], 4), rtol=1e-6)
 
-    def test_warmup_goes_before_any_schedule(self):
+    def test_warmup_precedes_any_schedule(self):
         rates = _rates(schedule="constant", warmup_steps=2)
         np.testing.assert_allclose(rates, [0, 0.05] + [0.1] * 10, rtol=1e-6)
 
-    def test_accumulation_does_not_stretch_a_schedule(self):
+    def test_schedule_does_not_depend_on_accumulation(self):
         rates = _rates(schedule="step:2,0.5", accumulate=2)
         np.testing.assert_allclose(rates, np.repeat([0.1, 0.05, 0.025], 4), rtol=1e-6)
 
     @parameterized.parameters("linear", "step:3", "step:a,b", "plateau", "constant:1,2")
-    def test_an_unknown_schedule_is_told(self, schedule):
+    def test_unknown_schedule_is_a_user_error(self, schedule):
         with self.assertRaisesRegex(
             UserError, f"'{schedule}'; choose one of: constant"
         ):
             _rates(schedule=schedule)
 
     @parameterized.parameters("step:0,0.5", "plateau:2,1.5")
-    def test_an_impossible_schedule_is_told(self, schedule):
+    def test_schedule_with_invalid_numbers_is_a_user_error(self, schedule):
         with self.assertRaisesRegex(UserError, "between 0 and 1"):
             _rates(schedule=schedule)
 
-    def test_accumulating_nothing_is_told(self):
+    def test_accumulate_0_is_a_user_error(self):
         with self.assertRaisesRegex(UserError, "accumulate must be at least 1, not 0"):
             _rates(accumulate=0)
 
@@ -128,7 +128,7 @@ class OptimizersTest(parameterized.TestCase):
 class MuonTest(parameterized.TestCase):
     @parameterized.parameters(0.0, 0.5)
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_a_matrix_goes_where_pytorchs_goes(self, decay):
+    def test_muon_equals_pytorch(self, decay):
         gradients = np.random.default_rng(0).normal(size=(8, 48, 12))
         gradients = np.asarray(gradients + gradients[:1], np.float32)
         ours = _descend(gradients, rule="muon", weight_decay=decay) - 1
@@ -140,11 +140,11 @@ class MuonTest(parameterized.TestCase):
             params.grad = torch.tensor(gradient)
             optimizer.step()
         theirs = params.detach().numpy() - 1
-        # PyTorch's iterates in bfloat16, and its momentum is not corrected at first.
+        # PyTorch's iterates in bfloat16, without bias correction of the momentum.
         apart = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
         self.assertLess(apart, 0.08)
 
-    def test_a_kernels_step_has_singular_values_alike(self):
+    def test_singular_values_of_an_update_are_similar(self):
         gradient = np.random.default_rng(0).normal(size=(3, 3, 16, 24))
         gradient = np.asarray(gradient * np.geomspace(0.01, 1, 24), np.float32)
         step = _descend(gradient[None], rule="muon").reshape(-1, 24) - 1
@@ -153,7 +153,7 @@ class MuonTest(parameterized.TestCase):
         self.assertBetween(values.max(), 1, 1.3)
 
     @parameterized.parameters(((16,),), ((3, 3, 4, 16),), ((3, 3, 16, 4),))
-    def test_the_rest_goes_as_adam_goes_at_a_third_of_the_rate_without_decay(
+    def test_other_parameters_use_adam_at_a_third_of_the_rate_without_decay(
         self, shape
     ):
         gradients = np.random.default_rng(0).normal(size=(5, *shape)).astype(np.float32)
@@ -170,7 +170,7 @@ class MuonTest(parameterized.TestCase):
             atol=1e-6,
         )
 
-    def test_many_arrays_go_as_each_would_alone(self):
+    def test_packing_does_not_change_updates(self):
         rng = np.random.default_rng(0)
         shapes = [(3, 3, 16, 16)] * 3 + [(16,)] * 3 + [(3, 3, 8, 16), (3, 3, 16, 3)]
         gradients = [rng.normal(size=(3, *s)).astype(np.float32) for s in shapes]
@@ -186,7 +186,7 @@ class MuonTest(parameterized.TestCase):
             alone = _descend(gradient, rule="muon", weight_decay=0.1)
             np.testing.assert_allclose(ours, alone, rtol=1e-4, atol=1e-5)
 
-    def test_an_unknown_rule_is_told(self):
+    def test_unknown_rule_is_a_user_error(self):
         with self.assertRaisesRegex(
             UserError, "unknown optimizer rule 'sgd'; choose one of: a"
         ):
@@ -194,13 +194,13 @@ class MuonTest(parameterized.TestCase):
 
 
 class PlateauTest(parameterized.TestCase):
-    # PyTorch waits for one evaluation more than its patience says.
+    # PyTorch waits for one evaluation more than its patience.
     @parameterized.parameters(
         ("psnr", "max", [30, 31, 31, 30.5, 32, 31, 31, 31, 31, 33]),
         ("mse", "min", [0.3, 0.2, 0.3, 0.3, 0.1, 0.1, 0.1, 0.05, 0.06, 0.07]),
     )
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_as_pytorch(self, metric, mode, scores):
+    def test_plateau_equals_pytorch(self, metric, mode, scores):
         plateau = optimizers.Plateau(_config(schedule="plateau:2,0.5"), metric)
         theirs = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
         reference = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -212,7 +212,7 @@ class PlateauTest(parameterized.TestCase):
             self.assertAlmostEqual(scale, theirs.param_groups[0]["lr"])
         self.assertLess(scale, 1)
 
-    def test_it_goes_on_where_it_was(self):
+    def test_plateau_continues_from_its_state_dict(self):
         config, scores = _config(schedule="plateau:2,0.5"), [3, 2, 2, 1, 1, 4, 3, 3]
         whole = optimizers.Plateau(config, "psnr")
         scales = [whole.update({"psnr": score}) for score in scores]
@@ -223,7 +223,7 @@ class PlateauTest(parameterized.TestCase):
         rest = [halves[1].update({"psnr": score}) for score in scores[3:]]
         self.assertEqual(rest, scales[3:])
 
-    def test_other_schedules_have_none(self):
+    def test_other_schedules_have_no_plateau(self):
         plateau = optimizers.Plateau(_config(), "psnr")
         self.assertEqual([plateau.update({"psnr": 1.0}) for _ in range(5)], [1.0] * 5)
         plateau.load_state_dict(plateau.state_dict())

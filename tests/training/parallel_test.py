@@ -1,4 +1,4 @@
-"""One device and eight give the same run, under `jit` and under `pmap`."""
+"""Results on one device and on eight are equal, under `jit` and `pmap`."""
 
 from functools import partial
 
@@ -34,7 +34,7 @@ def _noise(keys, sharp):
 
 
 def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
-    """Returns the losses of some distilling steps and the state they lead to."""
+    """Runs some distillation steps; returns the losses and the final state."""
     devices = parallel.create(way, _BATCH, device_count)
     teacher = models.create("dncnn", **_NETWORK, dtype=dtype)
     task = Task(
@@ -44,8 +44,8 @@ def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
         channels=3,
         objective=objectives.create({"mse": 0.5, "residual_kd": 1.0}, [1.0]),
         degrade=degrade or degradations.create("bicubic:2"),
-        # Adam's first steps are the sign of the gradient alone, which turns the
-        # rounding of a gradient near zero into a whole step; these are not.
+        # Not Adam, whose first steps depend only on the sign of the gradient, so that
+        # rounding errors of near-zero gradients would make full steps.
         optimizer=optax.sgd(rate, momentum=0.9),
         teaching=Teaching((teacher,)),
         seed=0,
@@ -76,8 +76,10 @@ class ParallelTest(parameterized.TestCase):
             )
 
     @parameterized.parameters(("jit", 8), ("pmap", 8))
-    def test_a_picture_has_the_same_fate_on_any_device(self, way, device_count):
-        # Without learning the network gives back its input: the loss is the noise's.
+    def test_degradation_of_a_picture_does_not_depend_on_its_device(
+        self, way, device_count
+    ):
+        # At rate 0 the network returns its input, so the loss is that of the noise.
         losses, _ = _train("jit", 1, degrade=_noise, rate=0.0)
         np.testing.assert_allclose(losses, 1.0, rtol=0.05)
         self.assertLen(set(losses), _STEPS)
@@ -95,9 +97,9 @@ class ParallelTest(parameterized.TestCase):
     @parameterized.parameters(
         ("jit", 12, 8, "batch_size 12 does not divide by 8 devices"),
         ("pmap", 12, 8, "batch_size 12 does not divide by 8 devices"),
-        ("jit", 90, 9, "9 devices asked for, but there are 8"),
+        ("jit", 90, 9, "9 devices requested, but there are 8"),
         ("tpu", 8, 8, "unknown parallel 'tpu'; choose one of: jit, pmap"),
     )
-    def test_what_cannot_be_is_told(self, way, batch, count, message):
+    def test_invalid_devices_are_a_user_error(self, way, batch, count, message):
         with self.assertRaisesRegex(UserError, message):
             parallel.create(way, batch, count)

@@ -1,4 +1,4 @@
-"""Runs whose pictures lie on the devices, and calls of several steps."""
+"""Runs with pictures in device memory, and calls of several steps."""
 
 import signal
 import tempfile
@@ -52,18 +52,18 @@ class PlacementTest(parameterized.TestCase):
         return runs.losses(workdir)
 
     @parameterized.parameters(
-        # As one program without a loop, whose rounding is another.
+        # A single step per call is a program without a loop, which rounds differently.
         {"steps_per_call": 1},
         {"steps_per_call": 8, "devices": 8},
         {"steps_per_call": 8, "devices": 8, "parallel": "pmap"},
         {"steps_per_call": 1, "devices": 4, "parallel": "pmap"},
     )
-    def test_neither_devices_nor_calls_change_the_curve(self, **changes):
+    def test_loss_curve_does_not_depend_on_devices_or_calls(self, **changes):
         losses = self._losses(**changes)
         self.assertLen(losses, _STEPS)
         np.testing.assert_allclose(losses, runs.losses(self.one), rtol=2e-3)
 
-    def test_where_calls_end_changes_no_bit(self):
+    def test_results_do_not_depend_on_where_calls_end(self):
         ended_often = self._folder_for_a_run()
         seldom = self._folder_for_a_run()
         common = {**_DEVICE, "checkpoint_every": 1000}
@@ -78,7 +78,7 @@ class PlacementTest(parameterized.TestCase):
         ):
             np.testing.assert_array_equal(one, other)
 
-    def test_pictures_on_the_host_can_be_taken_in_calls_too(self):
+    def test_calls_of_several_steps_with_pictures_on_the_host(self):
         folders = [self._folder_for_a_run() for _ in range(2)]
         for folder, steps in zip(folders, (1, 8), strict=True):
             changes = {**_DEVICE, "data.placement": "host", "log_every": 4}
@@ -104,7 +104,7 @@ class PlacementTest(parameterized.TestCase):
             self.assertLess(np.mean(losses[-50:]), 0.9 * np.mean(losses[:10]))
             last[placement] = losses[-100:]
         host, device = last["host"], last["device"]
-        # Of two independent means; other crops, so never the same.
+        # The crops differ, so the means are close but not equal.
         error = np.hypot(*(np.std(x) / np.sqrt(len(x)) for x in (host, device)))
         self.assertLess(abs(np.mean(host) - np.mean(device)), 3 * error)
         self.assertFalse(np.array_equal(host, device))
@@ -123,7 +123,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertTrue(np.isfinite(losses).all())
         self.assertFalse(np.allclose(losses, runs.losses(self.one)))
 
-    def test_an_interrupted_run_ends_bit_identical(self):
+    def test_resume_after_interruption_is_bit_identical(self):
         workdir = self._folder_for_a_run()
         config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)
         source = config.data.source
@@ -139,7 +139,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertEqual(runs.curve(workdir), runs.curve(self.one))
         self.assertEqual(result.steps, _STEPS)
 
-    def test_a_loss_that_is_no_number_is_caught_within_a_call(self):
+    def test_non_finite_loss_within_a_call_is_caught(self):
         workdir = self._folder_for_a_run()
         with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
             _train(
@@ -158,7 +158,7 @@ class PlacementTest(parameterized.TestCase):
         kept = (workdir / "checkpoints" / "latest").iterdir()
         self.assertEqual(max(int(p.name) for p in kept if p.name.isdigit()), step - 1)
 
-    def test_a_card_and_a_report_tell_how_it_was_trained(self):
+    def test_card_and_report_describe_the_training(self):
         workdir = self._folder_for_a_run()
         config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)
         experiment.run(config, workdir)
@@ -167,7 +167,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertEqual(told["steps"], _STEPS)
         self.assertEqual(told["steps_per_call"], 8)
         report = (workdir / "report.md").read_text()
-        self.assertIn("8 a call, with the pictures on the device", report)
+        self.assertIn("8 per call, with the pictures on the device", report)
 
 
 class FeedTest(parameterized.TestCase):
@@ -182,10 +182,12 @@ class FeedTest(parameterized.TestCase):
         config = runs.small_config(self.photographs, **changes)
         return feeding.create(config, self.source, self.devices)
 
-    def test_too_little_memory_is_told_with_what_would_fit(self):
-        # Six pictures of 48 x 48.
+    def test_error_for_too_little_memory_says_what_fits(self):
+        # There are six pictures of 48x48.
         with (
-            mock.patch.object(feeding, "room", return_value=2.5 * 48 * 48 * 3),
+            mock.patch.object(
+                feeding, "available_memory", return_value=2.5 * 48 * 48 * 3
+            ),
             self.assertRaisesRegex(
                 UserError, r"^the 6 pictures take .*: 2 would fit; .*first=2"
             ),
@@ -195,20 +197,20 @@ class FeedTest(parameterized.TestCase):
     @parameterized.parameters(
         ("cpu", 1e9, "host"), ("gpu", 1e9, "device"), ("gpu", 1e3, "host")
     )
-    def test_auto_is_the_device_where_it_helps_and_fits(self, platform, free, told):
+    def test_auto_chooses_accelerators_with_enough_memory(self, platform, free, told):
         with (
             mock.patch.object(type(self.devices), "platform", platform),
-            mock.patch.object(feeding, "room", return_value=free),
+            mock.patch.object(feeding, "available_memory", return_value=free),
         ):
             self.assertEqual(self._feed().placement, told)
 
-    def test_an_unknown_placement_is_told(self):
+    def test_unknown_placement_is_a_user_error(self):
         with self.assertRaisesRegex(
             UserError, "'moon'; choose one of: host, device, auto"
         ):
             self._feed(**{"data.placement": "moon"})
 
-    def test_every_picture_has_its_turn_on_the_device_as_on_the_host(self):
+    def test_device_and_host_feed_visit_pictures_in_the_same_order(self):
         feed = self._feed(**{"data.placement": "device", "batch_size": 4})
         batches = feed.batches(0)
         visits = [int(i) for _ in range(6) for i in next(batches)["picture"]]
@@ -217,7 +219,7 @@ class FeedTest(parameterized.TestCase):
         later = feed.batches(4)
         self.assertEqual(list(next(later)["picture"]), visits[16:20])
 
-    def test_memory_is_that_of_the_fullest_device(self):
+    def test_available_memory_is_that_of_the_fullest_device(self):
         def device(**stats):
             return mock.Mock(memory_stats=mock.Mock(return_value=stats))
 
@@ -225,14 +227,14 @@ class FeedTest(parameterized.TestCase):
             device(bytes_limit=1000, bytes_in_use=200),
             device(bytes_limit=1000, bytes_in_use=700),
         ]
-        self.assertEqual(feeding.room(held), 150)
-        self.assertGreater(feeding.room(self.devices.local), 1 << 20)
+        self.assertEqual(feeding.available_memory(held), 150)
+        self.assertGreater(feeding.available_memory(self.devices.local), 1 << 20)
 
 
 class MemoryTest(absltest.TestCase):
-    def test_a_step_that_does_not_fit_is_told(self):
+    def test_out_of_memory_is_a_user_error(self):
         with (
-            self.assertRaisesRegex(UserError, "does not hold a step: lower"),
+            self.assertRaisesRegex(UserError, "out of memory: lower"),
             loop._explain_memory(),
         ):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory")

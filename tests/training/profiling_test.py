@@ -1,4 +1,4 @@
-"""A profile of a run, as its readers read it."""
+"""Profiles of runs, read as TensorBoard and Perfetto do."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from tests.training import runs
 
 
 class ProfilingTest(parameterized.TestCase):
-    def test_the_steps_asked_for_are_in_the_trace(self):
+    def test_requested_steps_are_in_the_trace(self):
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)
             photographs = runs.write_photographs(root / "photographs")
@@ -25,7 +25,7 @@ class ProfilingTest(parameterized.TestCase):
             pictures = {s: sources.create(source, s) for s in ("train", "valid")}
             (root / "run").mkdir()
             loop.Run(config, root / "run", sources=pictures).train()
-            # What TensorBoard reads, by JAX's own reader.
+            # The file for TensorBoard, read with JAX.
             (file,) = (root / "run" / "profile").rglob("*.xplane.pb")
             planes = jax.profiler.ProfileData.from_file(str(file)).planes
             steps = [
@@ -36,14 +36,14 @@ class ProfilingTest(parameterized.TestCase):
                 if event.name == "train"
             ]
             self.assertEqual(sorted(steps), [2, 3, 4])
-            # What Perfetto opens.
+            # The file for Perfetto.
             (file,) = (root / "run" / "profile").rglob("perfetto_trace.json.gz")
             with gzip.open(file) as trace:
                 events = json.load(trace)["traceEvents"]
             self.assertLen([e for e in events if e.get("name") == "train"], 3)
 
     @parameterized.parameters("5", "a:b", "1:0", "-1:2", ":")
-    def test_what_is_no_profile_is_told(self, spec):
+    def test_invalid_profile_is_a_user_error(self, spec):
         with self.assertRaisesRegex(UserError, "config.profile .*as 10:5"):
             profiling.Profile(spec, Path("nowhere"))
 

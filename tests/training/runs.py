@@ -1,4 +1,4 @@
-"""What the tests of training share: a small run, in this process or in a real one."""
+"""Small runs for tests, in this process or as a subprocess."""
 
 import json
 import subprocess
@@ -13,12 +13,12 @@ from configs import student
 from tests import waiting
 
 ROOT = Path(__file__).parents[2]
-# In this process: of the eight devices that the tests see, one will do.
+# In this process, use one of the eight devices.
 _QUICK = {"devices": 1, "epochs": 4, "checkpoint_every": 100}
 
 
 def write_photographs(folder: Path, count: int = 6, size: int = 48) -> Path:
-    """Writes pictures with edges, so that there is something to sharpen."""
+    """Writes pictures with edges, for something to sharpen."""
     rng = np.random.default_rng(0)
     for split in ("train", "valid", "test"):
         (folder / split).mkdir(parents=True)
@@ -34,14 +34,14 @@ def write_photographs(folder: Path, count: int = 6, size: int = 48) -> Path:
 
 
 def small_config(photographs: Path, **changes) -> ConfigDict:
-    """Returns a run of a few seconds that exercises everything a long one does."""
+    """A config of a run of a few seconds with all features of a long one."""
     config = student.get_config()
     config.update_from_flattened_dict({**small(photographs), **_QUICK, **changes})
     return config
 
 
 def small(photographs: Path) -> dict:
-    """Returns what makes the student's config small."""
+    """The overrides that make the student's config small."""
     return {
         "teacher.weights": "",
         "objective.residual_kd": 0.0,
@@ -61,7 +61,7 @@ def small(photographs: Path) -> dict:
 
 
 def command(photographs: Path, workdir: Path, **changes) -> list[str]:
-    """Returns the command line of the same run."""
+    """The command line of the same run."""
     values = {**small(photographs), **changes}
     flags = [f"--config.{name}={value}" for name, value in values.items()]
     return [
@@ -75,7 +75,7 @@ def command(photographs: Path, workdir: Path, **changes) -> list[str]:
 
 
 def run(arguments: list[str], **options) -> subprocess.CompletedProcess:
-    """Returns the finished process, its output as text."""
+    """Runs a command to its end and captures its output as text."""
     return subprocess.run(
         arguments,
         cwd=ROOT,
@@ -88,7 +88,7 @@ def run(arguments: list[str], **options) -> subprocess.CompletedProcess:
 
 
 def curve(workdir: Path) -> list[dict]:
-    """Returns the lines of `metrics.jsonl`, without the times."""
+    """Reads the lines of `metrics.jsonl`, without the timings."""
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
     return [
         {k: v for k, v in json.loads(line).items() if not k.startswith("time/")}
@@ -97,12 +97,12 @@ def curve(workdir: Path) -> list[dict]:
 
 
 def losses(workdir: Path) -> np.ndarray:
-    """Returns the losses, as often as they were logged."""
+    """Reads the logged losses."""
     return np.array([r["train/loss"] for r in curve(workdir) if "train/loss" in r])
 
 
 def wait_for_steps(workdir: Path, steps: int, process: subprocess.Popen) -> None:
-    """Returns when that many lines of metrics stand in the folder."""
+    """Waits until `metrics.jsonl` has that many lines."""
     metrics = workdir / "metrics.jsonl"
     waiting.until(
         lambda: metrics.exists() and metrics.read_bytes().count(b"\n") >= steps,

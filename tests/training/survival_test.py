@@ -1,4 +1,4 @@
-"""Runs that are killed, told to stop, damaged: real processes, real signals."""
+"""Runs (real processes) that are killed or stopped, and resumed."""
 
 import os
 import random
@@ -14,10 +14,10 @@ from absl.testing import absltest
 from tests import waiting
 from tests.training import runs
 
-# Seconds: several processes, one after another, on a machine that others use.
+# Generous, in seconds: several processes in sequence on a shared machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-# All that a run carries: a moving average, which teaches; adapters; a falling rate.
+# With all kinds of state: a moving average that teaches, adapters, a schedule.
 _CARRIED = {
     "teacher.weights": "self",
     "objective.residual_kd": 0.1,
@@ -65,7 +65,7 @@ class SurvivalTest(absltest.TestCase):
             (whole / "student.safetensors").read_bytes(),
         )
 
-    def test_killed_at_random_moments_it_ends_bit_identical(self):
+    def test_resume_after_kills_is_bit_identical(self):
         workdir = self.root / "killed"
         command = _command(self.photographs, workdir)
         chance = random.Random(os.urandom(8))
@@ -79,7 +79,7 @@ class SurvivalTest(absltest.TestCase):
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assert_same_as_uninterrupted(workdir)
 
-    def test_sigterm_saves_and_says_so_and_the_rest_is_bit_identical(self):
+    def test_sigterm_saves_and_resume_is_bit_identical(self):
         workdir = self.root / "terminated"
         command = _command(self.photographs, workdir)
         log = self.root / "terminated.log"
@@ -88,14 +88,14 @@ class SurvivalTest(absltest.TestCase):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(waiting.PATIENCE), 128 + signal.SIGTERM)
         self.assertRegex(
-            log.read_text(), r"kdsharp: SIGTERM at step \d+: saved; the same command"
+            log.read_text(), r"kdsharp: SIGTERM at step \d+: saved; run the same"
         )
         finished = runs.run(command)
         self.assertEqual(finished.returncode, 0, finished.stderr)
-        self.assertRegex(finished.stderr, r"goes on from step \d+ of 180")
+        self.assertRegex(finished.stderr, r"resuming from step \d+ of 180")
         self.assert_same_as_uninterrupted(workdir)
 
-    def test_killed_with_pictures_on_the_device_it_ends_bit_identical(self):
+    def test_resume_with_pictures_on_the_device_is_bit_identical(self):
         changes = {
             "data.placement": "device",
             "steps_per_call": 7,
@@ -112,16 +112,16 @@ class SurvivalTest(absltest.TestCase):
         self.assertEqual(process.wait(), -signal.SIGKILL)
         finished = runs.run(command)
         self.assertEqual(finished.returncode, 0, finished.stderr)
-        self.assertRegex(finished.stderr, r"goes on from step \d+ of 72")
+        self.assertRegex(finished.stderr, r"resuming from step \d+ of 72")
         self.assert_same(workdir, whole)
 
-    def test_a_finished_run_trains_no_more_and_reports_again(self):
+    def test_finished_run_only_reports_again(self):
         finished = runs.run(_command(self.photographs, self.whole))
         self.assertEqual(finished.returncode, 0, finished.stderr)
         self.assertIn("| student |", finished.stdout)
         self.assertNotIn("images/s", finished.stderr)
 
-    def test_another_config_is_refused_with_the_difference(self):
+    def test_resume_with_another_config_is_an_error_that_shows_the_difference(self):
         finished = runs.run(
             _command(self.photographs, self.whole, **{"epochs": 5, "seed": 3})
         )
@@ -132,7 +132,7 @@ class SurvivalTest(absltest.TestCase):
             r"seed: 0 there, 3 now\); name another work folder with --workdir$",
         )
 
-    def test_two_processes_do_not_share_a_folder(self):
+    def test_work_folder_is_locked_against_a_second_process(self):
         workdir = self.root / "shared"
         command = _command(self.photographs, workdir, epochs=400)
         process = _start(command, self.root / "shared.log")

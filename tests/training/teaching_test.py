@@ -1,4 +1,4 @@
-"""Runs under teachers of every kind: what they show, and what that changes."""
+"""Runs with teachers: features, views, several teachers, self-distillation."""
 
 import unittest
 from pathlib import Path
@@ -35,7 +35,7 @@ def _save_teacher(path: Path, seed: int, **network) -> str:
 
 class CaptureTest(parameterized.TestCase):
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_features_are_what_a_layer_gives(self):
+    def test_captured_features_are_the_layer_s_output(self):
         model = models.create("dncnn", depth=3, width=4, norm_after=())
         x = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
         variables = model.init(jax.random.key(0), x)
@@ -55,12 +55,12 @@ class CaptureTest(parameterized.TestCase):
         expected = torch.nn.functional.conv2d(expected.relu(), tensors[1], padding=1)
         np.testing.assert_allclose(second, expected.permute(0, 2, 3, 1), atol=1e-5)
 
-    def test_pairs_of_layers_are_read(self):
+    def test_pairs_of_layers_are_parsed(self):
         self.assertEqual(
             teaching.parse_layers("conv1:conv2, conv3:up"),
             (("conv1", "conv2"), ("conv3", "up")),
         )
-        with self.assertRaisesRegex(UserError, "'conv1': a pair is"):
+        with self.assertRaisesRegex(UserError, "'conv1' must be pairs"):
             teaching.parse_layers("conv1")
 
 
@@ -109,7 +109,7 @@ class TeachingTest(parameterized.TestCase):
             {"1", "2"}, set(weights.card["scores"]["held-out pictures"])
         )
 
-    def test_shares_decide_whom_to_follow(self):
+    def test_student_follows_the_teacher_with_the_larger_share(self):
         teacher = _save_teacher(self.root / "1.safetensors", 1)
         both = f"{teacher},{_save_teacher(self.root / '2.safetensors', 2)}"
         alone = self._run(
@@ -127,7 +127,7 @@ class TeachingTest(parameterized.TestCase):
             self._losses(first, "l1_kd"), self._losses(alone, "l1_kd"), rtol=1e-5
         )
 
-    def test_a_student_may_follow_its_own_average(self):
+    def test_self_distillation_from_the_moving_average(self):
         curve = self._run(
             **{
                 "teacher.weights": "self",
@@ -137,21 +137,21 @@ class TeachingTest(parameterized.TestCase):
             }
         )
         losses = self._losses(curve, "residual_kd")
-        # It begins where its average does, and then runs ahead of it.
+        # The student starts at its average and then runs ahead of it.
         self.assertLess(losses[0], 1e-9)
         self.assertGreater(max(losses), 1e-8)
 
-    def test_the_average_is_what_is_kept(self):
+    def test_saved_weights_are_the_moving_average(self):
         settings = {"objective.mse": 1.0, "epochs": 1}
         kept = {}
         for name, decay in (("plain", 0.0), ("average", 0.9)):
             self._run(name, **settings, **{"optimizer.average": decay})
             kept[name] = store.load(str(self.root / name)).variables["params"]
-        # The last layer begins at zero: the average is still on its way.
+        # The last layer starts at zero, so the average lags behind.
         lengths = {n: np.linalg.norm(p["conv4"]["kernel"]) for n, p in kept.items()}
         self.assertBetween(lengths["average"] / lengths["plain"], 0.1, 0.95)
 
-    def test_what_vgg_sees_is_learned_from(self):
+    def test_perceptual_loss_trains(self):
         rng = np.random.default_rng(0)
         model = vgg.VGG16Features()
         shapes = jax.eval_shape(
@@ -180,7 +180,7 @@ class TeachingTest(parameterized.TestCase):
         losses = self._losses(curve, "perceptual")
         self.assertLess(np.mean(losses[-4:]), np.mean(losses[:4]))
 
-    def test_a_teacher_is_trained_first_where_the_config_describes_it(self):
+    def test_teacher_in_the_config_is_trained_first(self):
         teacher = runs.small_config(
             self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
         )
@@ -197,7 +197,7 @@ class TeachingTest(parameterized.TestCase):
         self._run(**changes)
         self.assertEqual(heavy.stat().st_mtime_ns, trained)
 
-    def test_a_teacher_that_was_not_scored_is_scored_before_the_student(self):
+    def test_teacher_whose_scoring_failed_is_scored_before_the_student(self):
         teacher = runs.small_config(
             self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
         )
@@ -206,7 +206,7 @@ class TeachingTest(parameterized.TestCase):
             "objective.residual_kd": 1.0,
             "epochs": 1,
         }
-        # Its report cannot be written.
+        # The teacher's report cannot be written.
         folder = self.root / "run" / "teacher"
         (folder / "samples.png").mkdir(parents=True)
         with self.assertRaises(IsADirectoryError):
@@ -219,7 +219,7 @@ class TeachingTest(parameterized.TestCase):
         self.assertTrue((folder / "report.md").exists())
         self.assertTrue((self.root / "run" / "report.md").exists())
 
-    def test_a_plateau_lowers_the_rate(self):
+    def test_plateau_lowers_the_learning_rate(self):
         settings = {
             "objective.mse": 1.0,
             "optimizer.learning_rate": 0.0,
@@ -227,10 +227,10 @@ class TeachingTest(parameterized.TestCase):
             "stopping.patience": 2,
             "epochs": 9,
         }
-        # Nothing is learned at a rate of zero, so every evaluation is a plateau.
+        # At rate 0 the scores do not change, so every evaluation is a plateau.
         with self.assertLogs("kdsharp", "INFO") as logs:
             self._run(**settings)
-        lowered = [line for line in logs.output if "rate is lowered" in line]
+        lowered = [line for line in logs.output if "rate lowered" in line]
         self.assertRegex(lowered[0], "lowered to 0.5 ")
         self.assertRegex(lowered[1], "lowered to 0.25 ")
 
@@ -262,7 +262,9 @@ class TeachingTest(parameterized.TestCase):
             "both weights and an experiment",
         ),
     )
-    def test_what_cannot_be_taught_is_told_and_trains_nothing(self, changes, message):
+    def test_invalid_teaching_is_a_user_error_and_trains_nothing(
+        self, changes, message
+    ):
         teacher = _save_teacher(self.root / "1.safetensors", 1)
         settings = {"teacher.weights": teacher, "objective.residual_kd": 1.0}
         with self.assertRaisesRegex(UserError, message):

@@ -1,4 +1,4 @@
-"""Every writer gets the same metrics, as its own format holds them."""
+"""Writers of metrics, read back from their own formats."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _NEEDS_WANDB = absltest.skipUnless(
 
 
 def _records(file: Path) -> Iterator[bytes]:
-    """The records of a W&B file: LevelDB's log format after a header of 7 bytes."""
+    """Yields the records of a W&B file: LevelDB's log format after a 7-byte header."""
     data, at, parts = file.read_bytes(), 7, b""
     assert data.startswith(b":W&B")
     while at < len(data):
@@ -34,13 +34,13 @@ def _records(file: Path) -> Iterator[bytes]:
         _, length, kind = struct.unpack_from("<IHB", data, at)
         parts += data[at + 7 : at + 7 + length]
         at += 7 + length
-        if kind in (1, 4):  # A whole record, or the last part of one.
+        if kind in (1, 4):  # A full record, or the last part of one.
             yield parts
             parts = b""
 
 
 class _Wandb:
-    """What the offline runs under a work folder hold, the oldest first."""
+    """The contents of the offline runs in a work folder, oldest first."""
 
     def __init__(self, workdir: Path):
         from wandb.proto import wandb_internal_pb2
@@ -85,10 +85,10 @@ class WandbTest(absltest.TestCase):
             "WANDB_CACHE_DIR": str(self.folder / "cache"),
         }
         self.enter_context(mock.patch.dict(os.environ, kept | own, clear=True))
-        wandb.teardown()  # Its variables are read anew.
+        wandb.teardown()  # Makes W&B read its environment again.
         self.addCleanup(wandb.teardown)
 
-    def test_an_offline_run_writes_the_same_to_all(self):
+    def test_offline_run_gets_the_same_metrics(self):
         photographs = runs.write_photographs(self.folder / "photographs")
         config = runs.small_config(
             photographs, epochs=2, log_every=2, writers="tensorboard,wandb"
@@ -118,7 +118,7 @@ class WandbTest(absltest.TestCase):
                 [(li["step"], np.float32(li[name])) for li in held.lines if name in li],
             )
 
-    def test_a_resumed_run_goes_on_in_the_same_wandb_run(self):
+    def test_resumed_run_continues_the_wandb_run(self):
         for after, steps in ((0, (1, 2, 3)), (2, (3, 4))):
             log = MetricsLog(
                 self.folder, after, writers.create("wandb", self.folder, after)
@@ -132,7 +132,7 @@ class WandbTest(absltest.TestCase):
         self.assertEqual([line["step"] for line in held.lines], [1, 2, 3, 3, 4])
         self.assertFalse((self.folder / "tensorboard").exists())
 
-    def test_a_run_that_wandb_refuses_is_a_sentence(self):
+    def test_wandb_error_is_a_user_error(self):
         import wandb
 
         error = wandb.errors.UsageError("no API key configured.\nUse wandb login")
@@ -146,20 +146,20 @@ class WandbTest(absltest.TestCase):
 
 
 class NamesTest(parameterized.TestCase):
-    def test_an_unknown_writer_is_told(self):
+    def test_unknown_writer_is_a_user_error(self):
         with self.assertRaisesRegex(
             UserError, "^unknown writer 'wandbb'; choose one of: tensorboard, wandb$"
         ):
             writers.check("tensorboard,wandbb")
 
-    def test_a_run_without_the_package_is_refused_first(self):
+    def test_missing_wandb_is_reported_before_training(self):
         with (
             mock.patch.object(optional, "installed", return_value=False),
             self.assertRaisesRegex(UserError, r"needs wandb.*'kdsharp\[wandb\]'"),
         ):
             writers.check("wandb")
 
-    def test_without_writers_the_file_has_all(self):
+    def test_without_writers_only_the_file_is_written(self):
         folder = Path(self.create_tempdir().full_path)
         log = MetricsLog(folder, 0, writers.create("", folder, 0))
         log.write(1, {"train/loss": 0.5})

@@ -1,4 +1,4 @@
-"""A real browser without a window, and a host that serves files and nothing more."""
+"""A real headless browser, and a plain file server."""
 
 import contextlib
 import functools
@@ -30,7 +30,7 @@ _LONGEST = 330
 
 
 class Host(http.server.SimpleHTTPRequestHandler):
-    """Files, and no header that a page of threads would want."""
+    """Serves files without the headers that threads need."""
 
     extensions_map = {  # noqa: RUF012
         **http.server.SimpleHTTPRequestHandler.extensions_map,
@@ -79,7 +79,7 @@ def chromium(*arguments: str) -> Iterator:
 
 
 def _children() -> set[int]:
-    """Returns the processes that this one began, where the system tells."""
+    """The child processes of this process, where the system tells."""
     files = pathlib.Path("/proc/self/task").glob("*/children")
     return {int(child) for file in files for child in file.read_text().split()}
 
@@ -103,7 +103,7 @@ def _ended_after(seconds: float, browser) -> Iterator[None]:
 
 @absltest.skipIf(not CAN, WHY_NOT)
 class PageTest(parameterized.TestCase):
-    """Opens pages of a browser that runs as long as the class."""
+    """Opens pages in a browser that is shared by the class."""
 
     ARGUMENTS: tuple[str, ...] = ()
 
@@ -119,12 +119,12 @@ class PageTest(parameterized.TestCase):
         self.enterContext(_ended_after(_LONGEST, self.browser))
 
     def open(self, address: str, *, until: str = "body[data-ready]", **wishes):
-        """Returns a page of the test's own once it shows what `until` selects."""
+        """Opens a page for the test and waits for the selector `until`."""
         return self._opened(self.addCleanup, address, until, wishes)
 
     @classmethod
     def open_for_all(cls, address: str):
-        """Returns a page that is open as long as the class."""
+        """Opens a page that is shared by the class."""
         return cls._opened(cls.addClassCleanup, address, "body[data-ready]", {})
 
     @classmethod
@@ -146,7 +146,7 @@ class PageTest(parameterized.TestCase):
         return page
 
     def wait(self, page, selector: str, pattern: str) -> str:
-        """Returns the text there once it matches; a page's policy lets it not wait."""
+        """Waits until the element's text matches, and returns the text."""
         end = time.monotonic() + _PATIENCE / 1000
         text = ""
         while time.monotonic() < end:
@@ -159,7 +159,7 @@ class PageTest(parameterized.TestCase):
         self.fail(f"{selector} still says {text!r}, not {pattern!r}")
 
     def wait_until_painted(self, page) -> None:
-        """Returns when all that was to be drawn by now is drawn."""
+        """Waits until everything has been drawn."""
         page.evaluate(
             """() => new Promise((done) =>
               requestAnimationFrame(() => requestAnimationFrame(() => done())))"""

@@ -60,7 +60,7 @@ _THROUGH = """async ([bytes, width, height, fullRange, options]) => {
 
 
 def _frame() -> tuple[np.ndarray, np.ndarray]:
-    """Returns a plane of luma, and a whole frame of it with random colour."""
+    """A luma plane, and a frame with it and random chroma."""
     luma = cameras.plane(_WIDTH, _HEIGHT)
     random = np.random.default_rng(0)
     colour = random.integers(16, 240, _WIDTH * _HEIGHT // 2, np.uint8)
@@ -68,7 +68,7 @@ def _frame() -> tuple[np.ndarray, np.ndarray]:
 
 
 class TrackTest(browser.PageTest):
-    """The module for pages of others: what goes in, and what comes out."""
+    """The module `sharpen.js` for other pages."""
 
     @classmethod
     def setUpClass(cls):
@@ -183,7 +183,7 @@ class CameraTest(browser.PageTest):
         self.assertEmpty(page.complaints)
 
     def _detail(self, page) -> float:
-        """Returns what the camera's picture has between neighbours, of some frames."""
+        """The mean difference of neighbouring pixels over some frames of the camera."""
         found = []
         for _ in range(3):
             # What is in work still shows what was asked for before.
@@ -204,7 +204,7 @@ class CameraTest(browser.PageTest):
         return float(np.mean(found))
 
     def _wait_for_frames(self, page, count: int) -> None:
-        """Returns when the page has shown that many more of the camera's frames."""
+        """Waits until the page has shown that many more frames of the camera."""
         shown = """() => {
           const video = document.querySelector("#live");
           return video.getVideoPlaybackQuality().totalVideoFrames;

@@ -23,7 +23,7 @@ def write(path: pathlib.Path, width: int, height: int, count: int = 24) -> None:
 
 
 def plane(width: int, height: int) -> np.ndarray:
-    """Returns luma of a blurred photograph in studio range."""
+    """Luma of a blurred photograph in studio range."""
     picture = Image.fromarray(data.astronaut()).convert("L").resize((width, height))
     picture = picture.filter(ImageFilter.GaussianBlur(1))
     return np.round(16 + np.asarray(picture) * (219 / 255)).astype(np.uint8)

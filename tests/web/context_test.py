@@ -111,7 +111,7 @@ fs.writeFileSync(given, Buffer.concat(found));
 )
 class ContextTest(parameterized.TestCase):
     def _run(self, arguments: dict, code: str, frames: bytes):
-        """Returns the network, what the code printed, and what is in the file then."""
+        """Runs code in Node.js; returns (network, output, resulting file)."""
         folder = pathlib.Path(self.create_tempdir().full_path)
         path = random_networks.save(folder, arguments)
         site = folder / "site"

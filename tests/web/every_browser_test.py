@@ -12,7 +12,7 @@ from skimage import data
 from kdsharp.base import optional
 from kdsharp.runtime import planes
 from kdsharp.web import build
-from tests.web import browser, firefox, sites, webkit
+from tests.web import browser, cameras, firefox, sites, webkit
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,31 @@ _SHARPEN = """
   }
 """
 
+# A frame as cameras give it, restored by what the worker restores frames with.
+_PLANES = """
+  const [bytes, width, height] = arguments;
+  const load = (file) => import(new URL(file, location).href);
+  const { Frames } = await load("camera/frames.js");
+  const { read } = await load("site.js");
+  const [network] = (await read()).networks;
+  const frames = new Frames(network, { by: "wasm", threads: 1 });
+  const frame = await frames.restore(new VideoFrame(new Uint8Array(bytes), {
+    format: "I420", codedWidth: width, codedHeight: height, timestamp: 5,
+    colorSpace: { primaries: "bt709", transfer: "bt709", matrix: "bt709",
+      fullRange: false },
+  }));
+  const told = [frame.format, frame.codedWidth, frame.codedHeight, frame.timestamp];
+  const out = new Uint8Array(frame.allocationSize());
+  const layout = await frame.copyTo(out);
+  frame.close();
+  const planes = layout.map(({ offset, stride }, n) => {
+    const [w, h] = n ? [width / 2, height / 2] : [width, height];
+    return Array.from({ length: h }, (_, y) =>
+      [...out.subarray(offset + y * stride, offset + y * stride + w)]);
+  });
+  return [told, planes];
+"""
+
 
 def _picture() -> np.ndarray:
     """A blurred photograph, RGBA."""
@@ -105,11 +130,26 @@ class _Sharpens:
         cls.address = f"{address}own.html"
 
     def _sharpened(self, **options) -> tuple[np.ndarray, dict]:
+        self.open()
         pixels = _picture().ravel().tolist()
         found = self.evaluate(_SHARPEN, pixels, _WIDTH, _HEIGHT, options)
         width, height = found["size"]
         shown = np.array(found["pixels"]).reshape(height, width, 4)
         return shown[..., :3], found
+
+    def test_planes_of_a_frame_are_restored(self):
+        self.open()
+        luma = cameras.plane(_WIDTH, _HEIGHT)
+        colour = np.random.default_rng(0).integers(16, 240, luma.size // 2, np.uint8)
+        frame = np.concatenate([luma.ravel(), colour])
+        told, found = self.evaluate(_PLANES, frame.tolist(), _WIDTH, _HEIGHT)
+        self.assertEqual(told, ["I420", _WIDTH, _HEIGHT, 5])
+        sharp, *rest = map(np.array, found)
+        wanted = planes.create(sites.STUDENT, _WIDTH, _HEIGHT)(luma).astype(int)
+        self.assertGreater(np.abs(wanted - luma).mean(), 0.5)
+        self.assertLessEqual(np.abs(sharp - wanted).max(), 1)
+        kept = np.concatenate([plane.ravel() for plane in rest])
+        np.testing.assert_array_equal(kept, colour)
 
     def _check(self, shown: np.ndarray, worst: int) -> None:
         self.assertEqual(shown.shape, (_HEIGHT, _WIDTH, 3))
@@ -125,8 +165,7 @@ class _Sharpens:
 @absltest.skipIf(not firefox.PROGRAM, firefox.WHY_NOT)
 @absltest.skipIf(not optional.installed("onnx"), "onnx is not installed")
 class FirefoxTest(_Sharpens, firefox.FirefoxTest):
-    def setUp(self):
-        super().setUp()
+    def open(self):
         self.firefox.open(self.address)
 
     def evaluate(self, script, *arguments):
@@ -167,12 +206,14 @@ class WebKitTest(_Sharpens, absltest.TestCase):
             webkit.webkit("--features=+MediaStreamTrackProcessing")
         )
 
+    def open(self):
+        self.webkit.open(self.address)
+
     def evaluate(self, script, *arguments):
         return self.webkit.evaluate(script, *arguments)
 
     def test_a_track_is_sharpened_in_the_worker_that_it_goes_to(self):
         for stop in ("source", "track"):
-            self.webkit.open(self.address)
             shown, found = self._sharpened(stop=stop)
             self._check(shown, 3)
             self.assertEqual(found["way"], "worker")

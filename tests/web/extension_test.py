@@ -1,5 +1,4 @@
-"""The extension in a real browser: videos in files and calls, on pages of other
-sites."""
+"""The extension in a real browser, on pages of other sites."""
 
 import json
 import os

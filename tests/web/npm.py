@@ -14,7 +14,7 @@ from tests import waiting
 
 @functools.cache
 def package(name: str) -> pathlib.Path:
-    """Returns the folder of a package, given as NAME@VERSION; skips without any."""
+    """Downloads the npm package NAME@VERSION; skips the test without network access."""
     if not shutil.which("npm"):
         raise unittest.SkipTest("needs npm (apt-get install npm)")
     folder = pathlib.Path(tempfile.mkdtemp())
@@ -27,7 +27,7 @@ def package(name: str) -> pathlib.Path:
         timeout=waiting.PATIENCE,
     )
     if done.returncode:
-        raise unittest.SkipTest(f"npm did not bring {name}: {done.stderr.strip()}")
+        raise unittest.SkipTest(f"npm could not download {name}: {done.stderr.strip()}")
     (archive,) = folder.glob("*.tgz")
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")

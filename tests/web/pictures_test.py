@@ -147,7 +147,7 @@ class PicturesTest(browser.PageTest):
         self.assertTrue(same.any())
 
     def _middles(self, page) -> list[list[int]]:
-        """Returns the colour in the middle of each view."""
+        """The colour in the middle of each view."""
         self.wait_until_painted(page)
         return page.evaluate(
             """() => [...document.querySelectorAll("#stage canvas")].map((canvas) => {
@@ -409,7 +409,7 @@ class PicturesTest(browser.PageTest):
 
 
 def _luminance(colour: str) -> float:
-    """Returns WCAG's relative luminance of rgb(r, g, b)."""
+    """The relative luminance of rgb(r, g, b), as defined by WCAG."""
     numbers = [int(x) / 255 for x in colour.removeprefix("rgb(").rstrip(")").split(",")]
     linear = [
         x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in numbers

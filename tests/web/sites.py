@@ -24,7 +24,7 @@ _RANDOM = {
 
 
 def of_kernels(folder: pathlib.Path, *more: str) -> tuple[pathlib.Path, dict[str, str]]:
-    """Returns a site without runtime, and its networks by name, as they are loaded."""
+    """A site without a runtime, and its networks by name."""
     files = {name: name for name in (STUDENT, *more)}
     for name, arguments in _RANDOM.items():
         (folder / name).mkdir()
@@ -41,7 +41,7 @@ def of_kernels(folder: pathlib.Path, *more: str) -> tuple[pathlib.Path, dict[str
 
 @functools.cache
 def built() -> pathlib.Path:
-    """Returns its folder."""
+    """The folder of a built site."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     site = pathlib.Path(folder) / "site"

@@ -1,4 +1,4 @@
-"""A folded network computes what it computed with its batch norm."""
+"""Folded networks give the same results as with batch norm."""
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ class FoldTest(parameterized.TestCase):
         dict(name="unet", widths=(4, 6, 8)),
         dict(name="real_time", channels=1, width=6, convolution="expanded", skip=True),
     )
-    def test_computes_the_same_without_norm(self, **arguments):
+    def test_folded_network_gives_the_same_result(self, **arguments):
         model = models.create(**arguments)
         channels = arguments.get("channels", 3)
         variables = _random_variables(model, channels)
@@ -43,7 +43,7 @@ class FoldTest(parameterized.TestCase):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * largest)
         self.assertEmpty(folded["batch_stats"])
 
-    def test_gives_what_the_network_without_norm_is_made_of(self):
+    def test_folded_variables_fit_the_network_without_norm(self):
         model = models.create("light_cnn")
         arguments, folded = fold.fold(
             {"name": "light_cnn"}, _random_variables(model, 3)
@@ -58,7 +58,7 @@ class FoldTest(parameterized.TestCase):
             jax.tree.map(np.shape, shapes["params"]),
         )
 
-    def test_one_filter_by_hand(self):
+    def test_single_filter_equals_closed_form(self):
         variables = {
             "params": {
                 "conv1": {"kernel": np.full((1, 1, 1, 1), 3.0, np.float32)},

@@ -1,4 +1,4 @@
-"""Weights shared in a folder, and found in the cache of the hub's own package."""
+"""Shared folders of weights, model cards, and the cache of huggingface_hub."""
 
 import json
 import os
@@ -22,7 +22,7 @@ class FolderTest(absltest.TestCase):
         super().setUp()
         self.folder = pathlib.Path(self.create_tempdir().full_path)
 
-    def test_what_is_pushed_can_be_pulled_and_used(self):
+    def test_written_folder_can_be_loaded(self):
         shared, pulled = self.folder / "shared", self.folder / "pulled"
         status, out, complaints = run("weights", "push", _NAME, shared)
         self.assertEqual((status, complaints), (0, ""))
@@ -34,7 +34,7 @@ class FolderTest(absltest.TestCase):
             self.assertEqual((pulled / name).read_bytes(), original.read_bytes())
         self.assertEqual(store.load(str(pulled)).card["name"], _NAME)
 
-    def test_nothing_is_overwritten_unasked(self):
+    def test_existing_files_are_not_overwritten(self):
         self.assertEqual(run("weights", "push", _NAME, self.folder)[0], 0)
         readme = self.folder / "README.md"
         readme.write_text("mine")
@@ -48,7 +48,7 @@ class FolderTest(absltest.TestCase):
 
 
 class ModelCardTest(absltest.TestCase):
-    def test_each_has_front_matter_and_every_score(self):
+    def test_model_cards_have_front_matter_and_all_scores(self):
         for name in store.shipped():
             file = store.locate(name)
             card = store.read_card(file)
@@ -68,7 +68,7 @@ class ModelCardTest(absltest.TestCase):
 
 
 class HubTest(absltest.TestCase):
-    """In processes of their own: the package reads where its cache is when imported."""
+    """Runs in subprocesses, since the package reads its cache location on import."""
 
     def _python(self, code: str, cache: pathlib.Path) -> subprocess.CompletedProcess:
         environment = {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
@@ -82,7 +82,7 @@ class HubTest(absltest.TestCase):
     @absltest.skipUnless(
         optional.installed("huggingface_hub"), "huggingface-hub is not installed"
     )
-    def test_a_repository_in_the_cache_is_loaded_without_a_network(self):
+    def test_cached_repository_is_loaded_offline(self):
         cache = pathlib.Path(self.create_tempdir().full_path)
         repository = cache / "models--somebody--sharpener"
         run("weights", "push", _NAME, repository / "snapshots" / _COMMIT)
@@ -107,7 +107,7 @@ class HubTest(absltest.TestCase):
     @absltest.skipIf(
         optional.installed("huggingface_hub"), "huggingface-hub is installed"
     )
-    def test_without_the_package_the_extra_is_named(self):
+    def test_missing_package_names_the_extra(self):
         status, _, complaints = run("weights", "info", "somebody/sharpener")
         self.assertEqual(status, 2)
         self.assertIn("kdsharp[hub]", complaints)

@@ -1,4 +1,4 @@
-"""Weights that travel: written whole, read back bit by bit, refused when unfit."""
+"""Saving and loading weights, and errors for weights that do not fit."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def _variables() -> dict:
 
 
 def _pages() -> np.ndarray:
-    """Returns black text on white, and white on black."""
+    """Pictures of black text on white, and of white text on black."""
     from PIL import Image, ImageDraw, ImageFont
 
     page = Image.new("RGB", (160, 96), "white")
@@ -45,7 +45,7 @@ class StoreTest(absltest.TestCase):
         change(tensors)
         save_file(tensors, self.path)
 
-    def test_comes_back_bit_by_bit(self):
+    def test_round_trip_is_bit_identical(self):
         weights = store.load(str(self.path))
         self.assertEqual(weights.card["data"], "embedded")
         for kept, got in zip(
@@ -55,41 +55,41 @@ class StoreTest(absltest.TestCase):
         ):
             np.testing.assert_array_equal(got, kept)
 
-    def test_any_safetensors_reader_can_read_it(self):
+    def test_file_is_readable_by_safetensors(self):
         kernel = load_file(self.path)["params/conv1/kernel"]
         np.testing.assert_array_equal(kernel, _variables()["params"]["conv1"]["kernel"])
 
-    def test_a_folder_with_one_file_is_that_file(self):
+    def test_folder_with_one_file_is_loaded(self):
         self.assertEqual(store.locate(str(self.folder)), self.path)
 
-    def test_a_folder_without_weights_is_told(self):
+    def test_folder_without_weights_is_a_user_error(self):
         empty = self.folder / "empty"
         empty.mkdir()
         with self.assertRaisesRegex(UserError, "holds no weights"):
             store.load(str(empty))
 
-    def test_an_unknown_name_lists_what_ships(self):
+    def test_unknown_name_lists_the_shipped_weights(self):
         with self.assertRaisesRegex(
             UserError, "no weights 'dncnn99'.*dncnn17-bicubic2"
         ):
             store.load("dncnn99")
 
-    def test_a_missing_card_is_told(self):
+    def test_missing_card_is_a_user_error(self):
         self.path.with_suffix(".json").unlink()
         with self.assertRaisesRegex(UserError, "needs its card net.json"):
             store.load(str(self.path))
 
-    def test_a_card_that_is_no_json_is_told(self):
+    def test_invalid_card_is_a_user_error(self):
         self.path.with_suffix(".json").write_text("{")
         with self.assertRaisesRegex(UserError, "needs its card net.json"):
             store.load(str(self.path))
 
-    def test_a_damaged_file_is_told(self):
+    def test_damaged_file_is_a_user_error(self):
         self.path.write_bytes(self.path.read_bytes()[:100])
         with self.assertRaisesRegex(UserError, "is damaged"):
             store.load(str(self.path))
 
-    def test_a_tensor_of_another_shape_is_named(self):
+    def test_tensor_of_another_shape_is_a_user_error(self):
         def change(tensors):
             tensors["params/conv3/bias"] = np.zeros(9, np.float32)
 
@@ -99,7 +99,7 @@ class StoreTest(absltest.TestCase):
         ):
             store.load(str(self.path))
 
-    def test_missing_and_unknown_tensors_are_named(self):
+    def test_missing_and_unknown_tensors_are_user_errors(self):
         self._retouch(lambda tensors: tensors.pop("params/conv1/kernel"))
         with self.assertRaisesRegex(UserError, "tensor params/conv1/kernel is missing"):
             store.load(str(self.path))
@@ -108,14 +108,14 @@ class StoreTest(absltest.TestCase):
         with self.assertRaisesRegex(UserError, "tensor extra is unknown"):
             store.load(str(self.path))
 
-    def test_nothing_half_written_is_left(self):
+    def test_no_unfinished_files_are_left(self):
         self.assertEqual(
             {p.name for p in self.folder.iterdir()}, {"net.safetensors", "net.json"}
         )
 
 
 class ShippedTest(absltest.TestCase):
-    def test_every_card_tells_what_a_stranger_needs(self):
+    def test_every_card_is_complete(self):
         self.assertNotEmpty(store.shipped())
         for name in store.shipped():
             card = json.loads(store.locate(name).with_suffix(".json").read_text())
@@ -130,7 +130,7 @@ class ShippedTest(absltest.TestCase):
             ):
                 self.assertIn(entry, card, name)
 
-    def test_every_one_sharpens(self):
+    def test_every_shipped_network_sharpens(self):
         import skimage.data
 
         from kdsharp.core import color, degradations, metrics
@@ -147,7 +147,7 @@ class ShippedTest(absltest.TestCase):
             gain = metrics.psnr(restored, sharp) - metrics.psnr(blurred, sharp)
             self.assertGreater(float(gain[0]), 1.0, name)
 
-    def test_none_makes_a_mess_of_text(self):
+    def test_no_shipped_network_damages_text(self):
         from kdsharp.core import color, degradations, metrics
 
         pages = _pages()
@@ -161,7 +161,7 @@ class ShippedTest(absltest.TestCase):
             gains = metrics.psnr(restored.clip(0, 1), sharp) - metrics.psnr(
                 blurred, sharp
             )
-            # Text is none of what they learned from, and half of the calls are mild.
+            # The networks were not trained on text, and half of the blur is mild.
             least = 3 if card["degradation"].startswith("bicubic:2") else 0
             self.assertGreater(float(gains.min()), least, name)
 

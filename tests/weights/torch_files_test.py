@@ -1,4 +1,4 @@
-"""Files of PyTorch are read as it reads them, and nothing in them runs."""
+"""Reading PyTorch files: equal to PyTorch, without running code from them."""
 
 import collections
 import os
@@ -37,7 +37,7 @@ class ReadTest(_FilesTest):
         dtype=("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool"),
         zipped=(True, False),
     )
-    def test_every_type_of_number(self, dtype, zipped):
+    def test_every_dtype(self, dtype, zipped):
         numbers = torch.arange(-3, 9).reshape(3, 4).to(getattr(torch, dtype))
         torch.save(
             {"a": numbers, "b": torch.nn.Parameter(numbers / 3)},
@@ -54,7 +54,7 @@ class ReadTest(_FilesTest):
             np.testing.assert_array_equal(found[name], wanted.numpy())
 
     @parameterized.parameters(True, False)
-    def test_parts_of_a_shared_storage_in_any_order(self, zipped):
+    def test_views_of_a_shared_storage(self, zipped):
         whole = torch.arange(120.0).reshape(2, 3, 4, 5)
         state = {
             "transposed": whole.permute(3, 1, 0, 2),
@@ -68,13 +68,13 @@ class ReadTest(_FilesTest):
         for name, tensor in state.items():
             np.testing.assert_array_equal(found[name], tensor.numpy())
 
-    def test_averaged_weights_come_first(self):
+    def test_averaged_weights_are_preferred(self):
         raw, averaged = {"w": torch.zeros(2)}, {"w": torch.ones(2)}
         torch.save({"params": raw, "params_ema": averaged}, self.file)
         np.testing.assert_array_equal(torch_files.read(self.file)["w"], [1, 1])
 
     @parameterized.parameters(True, False)
-    def test_a_file_cut_short(self, zipped):
+    def test_truncated_file(self, zipped):
         state = {"w": torch.zeros(1000)}
         torch.save(state, self.file, _use_new_zipfile_serialization=zipped)
         whole = self.file.read_bytes()
@@ -82,13 +82,13 @@ class ReadTest(_FilesTest):
             self.file.write_bytes(whole[:size])
             self.assert_refused("damaged|as PyTorch 0.4")
 
-    def test_a_scripted_module(self):
+    def test_scripted_module(self):
         torch.jit.script(torch.nn.Linear(2, 2)).save(str(self.file))
         self.assert_refused("state_dict")
 
 
 class _Call:
-    """Pickles as a call of any function."""
+    """Pickles as a call of an arbitrary function."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -113,7 +113,7 @@ class HostileTest(_FilesTest):
     def _tuple(self, numbers):
         return "(" + "".join(f"I{n}\n" for n in numbers) + "t"
 
-    def test_an_honest_tensor(self):
+    def test_valid_tensor(self):
         self.write_tensor(1, (3,), (1,))
         np.testing.assert_array_equal(torch_files.read(self.file)["w"], np.zeros(3))
 
@@ -123,16 +123,16 @@ class HostileTest(_FilesTest):
         (-1, (2,), (1,)),
         (0, (2,), (-1,)),
         (0, (2, 2), (2, 2000)),
-        # A picture of one number, a billion times over.
+        # One number, repeated a billion times.
         (0, (30_000, 30_000), (0, 0)),
         (0, (2, 2), (1,)),
     )
-    def test_a_tensor_beyond_its_storage(self, offset, shape, strides):
+    def test_tensor_beyond_its_storage(self, offset, shape, strides):
         self.write_tensor(offset, shape, strides)
         self.assert_refused("damaged")
 
     @parameterized.parameters(0, 1, 2, 4)
-    def test_a_call_is_not_made(self, protocol):
+    def test_calls_are_rejected(self, protocol):
         trace = self.folder / "trace"
         self.write(pickle.dumps({"w": _Call(os.mkdir, str(trace))}, protocol))
         self.assert_refused(r"wants to run (posix|nt|os)\.mkdir")
@@ -146,7 +146,7 @@ class HostileTest(_FilesTest):
         "ctorch._utils\n__builtins__\n.",
         "ccollections\nOrderedDict.fromkeys\n.",
     )
-    def test_only_what_tensors_need_is_known(self, content):
+    def test_only_types_of_tensors_are_allowed(self, content):
         self.write(content.encode())
         self.assert_refused("wants to run")
 
@@ -157,7 +157,7 @@ class HostileTest(_FilesTest):
 
     def test_other_files(self):
         self.file.write_bytes(b"\x89PNG\r\n\x1a\n" * 20)
-        self.assert_refused("is no file of PyTorch weights")
+        self.assert_refused("is not a file of PyTorch weights")
         with zipfile.ZipFile(self.file, "w") as archive:
             archive.writestr("picture.png", b"")
         self.assert_refused("without PyTorch's data.pkl")
@@ -166,14 +166,14 @@ class HostileTest(_FilesTest):
 
 
 class SafetensorsTest(_FilesTest):
-    def test_names_are_pytorchs(self):
+    def test_safetensors_with_names_of_pytorch(self):
         file = self.folder / "net.safetensors"
         save_file({"module.w": np.float16([1.5, 2])}, file)
         found = torch_files.read(file)
         self.assertEqual(found["w"].dtype, np.float32)
         np.testing.assert_array_equal(found["w"], [1.5, 2])
 
-    def test_a_damaged_one(self):
+    def test_damaged_safetensors(self):
         self.file = self.folder / "net.safetensors"
         self.file.write_bytes(b"\xff" * 100)
         self.assert_refused("damaged")

@@ -1,4 +1,4 @@
-"""Imported networks restore as they did in PyTorch."""
+"""Imported networks, against PyTorch."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def run_torch(network, x: np.ndarray) -> np.ndarray:
 
 
 def run_torch_padded(network, x: np.ndarray, multiple: int) -> np.ndarray:
-    """Returns the output for a size that does not divide, as SwinIR's own test does."""
+    """Pads to a multiple, runs and crops, as in SwinIR's own test script."""
     x = torch.from_numpy(x)
     h, w = x.shape[1:3]
     x = torch.cat([x, x.flip(1)], 1)[:, : h + -h % multiple]
@@ -71,7 +71,7 @@ class ParityTest(Files):
         size=((20, 24), (19, 7)),
         channels=(1, 3),
     )
-    def test_dncnn_restores_as_in_pytorch(self, layout, size, channels):
+    def test_dncnn_equals_pytorch(self, layout, size, channels):
         network = torch_networks.randomize(
             torch_networks.DnCNN(
                 "dncnn" if layout == "cszn" else "model",
@@ -111,7 +111,7 @@ class ParityTest(Files):
         dict(window=8, heads=(2,), depths=(2,), channels=1, size=(5, 6)),
         dict(window=7, heads=(3,), depths=(2,), channels=1, size=(15, 14), scale=255.0),
     )
-    def test_swinir_restores_as_in_pytorch(
+    def test_swinir_equals_pytorch(
         self, window, heads, depths, channels, size, scale=1.0
     ):
         network = torch_networks.randomize(
@@ -132,7 +132,7 @@ class ParityTest(Files):
         )
 
     @parameterized.parameters((16, 24), (13, 22))
-    def test_unet_restores_as_in_pytorch(self, *size):
+    def test_unet_equals_pytorch(self, *size):
         network = torch_networks.randomize(torch_networks.UNet((6, 10, 14)))
         variables, arguments = torch_import.import_torch(
             "unet", self.save(network.state_dict())
@@ -148,7 +148,7 @@ class ParityTest(Files):
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
     @parameterized.parameters((16, 24), (13, 22))
-    def test_vgg16_sees_as_in_pytorch(self, *size):
+    def test_vgg16_equals_pytorch(self, *size):
         network = torch_networks.randomize(torch_networks.VGG16())
         file = self.save(network.state_dict())
         x = pictures(*size)
@@ -163,7 +163,7 @@ class ParityTest(Files):
         found = fast.jit(model.apply)(variables, x)
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
-    def test_the_layout_has_the_published_counts(self):
+    def test_parameter_counts_equal_the_published_ones(self):
         for depths, width, heads, count in (
             ((6,) * 6, 180, (6,) * 6, 11_504_163),
             ((6,) * 4, 60, (6,) * 4, 905_283),
@@ -174,7 +174,7 @@ class ParityTest(Files):
 
 
 class ConvertTest(Files):
-    def test_what_is_written_loads_and_restores_as_in_pytorch(self):
+    def test_converted_weights_load_and_equal_pytorch(self):
         network = self.network()
         file = self.save({"state_dict": network.state_dict()})
         to = self.folder / "imported.safetensors"
@@ -191,7 +191,7 @@ class ConvertTest(Files):
         )
 
     @parameterized.parameters("params", "params_ema", "model_state_dict", "model")
-    def test_finds_tensors_inside_a_checkpoint(self, key):
+    def test_tensors_are_found_in_checkpoints(self, key):
         state = {f"module.{k}": v for k, v in self.network().state_dict().items()}
         file = self.save({"epoch": 3, key: state, "optimizer": {"lr": 0.1}})
         _, arguments = torch_import.import_torch("dncnn", file)
@@ -205,60 +205,60 @@ class RefusalTest(Files):
             torch_import.import_torch(arch, file)
         self.assertNotIn("\n", str(caught.exception))
 
-    def test_says_what_is_missing(self):
+    def test_missing_tensor(self):
         state = self.network().state_dict()
         del state["model.2.weight"]
         self.assert_refused(r"model\.2\.weight is missing$", state)
 
-    def test_says_what_is_unexpected_and_how_much_more(self):
+    def test_unexpected_tensors(self):
         state = self.network().state_dict()
         state |= {f"extra.{i}": torch.zeros(1) for i in range(6)}
         self.assert_refused(
             r"extra\.0 is unexpected, .*extra\.3 is unexpected, and 2 more$", state
         )
 
-    def test_says_what_has_another_shape(self):
+    def test_tensor_of_another_shape(self):
         state = self.network().state_dict()
         state["model.5.weight"] = torch.zeros(6, 6, 5, 5)
         self.assert_refused(
             r"model\.5\.weight is \(6, 6, 5, 5\), not \(6, 6, 3, 3\)$", state
         )
 
-    def test_a_gap_between_layers(self):
+    def test_gap_between_layers(self):
         state = self.network().state_dict()
         for name in list(state):
             if name.startswith(("model.2.", "model.3.")):
                 del state[name]
         self.assert_refused("between model.0 and model.5", state)
 
-    def test_a_network_that_enlarges(self):
+    def test_upscaling_network(self):
         network = torch_networks.SwinIR((2,), 12, (2,), 4, 2, 3)
         state = network.state_dict() | {"upsample.0.weight": torch.zeros(4)}
-        self.assert_refused("enlarges", state, "swinir")
+        self.assert_refused("upscales", state, "swinir")
 
-    def test_another_architecture(self):
+    def test_unknown_architecture(self):
         self.assert_refused(
-            "conv_first.weight is missing; there are: model.0.weight",
+            "conv_first.weight is missing; the file has: model.0.weight",
             self.network().state_dict(),
             "swinir",
         )
         self.assert_refused("unknown|imported", {}, "resnet")
 
-    def test_what_the_tensors_tell_otherwise(self):
+    def test_arguments_that_contradict_the_tensors(self):
         file = self.save(self.network().state_dict())
-        with self.assertRaisesRegex(UserError, "not what was told: .*'depth': 9"):
+        with self.assertRaisesRegex(UserError, "its tensors do not match .*'depth': 9"):
             torch_import.import_torch("dncnn", file, depth=9)
         with self.assertRaisesRegex(UserError, "no argument 'img_range'"):
             torch_import.import_torch("dncnn", file, img_range=255.0)
 
-    def test_a_whole_module(self):
+    def test_pickled_module(self):
         self.assert_refused(r"wants to run .*state_dict\(\)", self.network())
 
-    def test_a_number_instead_of_tensors(self):
-        self.assert_refused("holds a int, not tensors", 3)
+    def test_number_instead_of_tensors(self):
+        self.assert_refused("holds a int instead of named tensors", 3)
 
     def test_no_tensors(self):
-        self.assert_refused("no tensors by name.*there are: epoch", {"epoch": 1})
+        self.assert_refused("no named tensors.*its entries are: epoch", {"epoch": 1})
 
 
 if __name__ == "__main__":

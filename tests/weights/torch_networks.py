@@ -1,4 +1,4 @@
-"""The networks as PyTorch modules, from their published layouts."""
+"""The imported networks as PyTorch modules, in their published layouts."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:
-    """Returns the network with no two numbers alike, ready to run."""
+    """Sets random weights and statistics; returns the network in eval mode."""
     random = torch.Generator().manual_seed(seed)
 
     def draw(tensor, low, high):
@@ -31,7 +31,7 @@ def randomize(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 class DnCNN(nn.Module):
-    """Of KAIR (`stem` model) and of cszn/DnCNN (`stem` dncnn, few biases)."""
+    """DnCNN of KAIR (`stem` model) or of cszn/DnCNN (`stem` dncnn, few biases)."""
 
     def __init__(self, stem, depth, width, channels, norm, bias=True):
         super().__init__()
@@ -88,7 +88,7 @@ class UNet(nn.Module):
 
 
 class VGG16(nn.Module):
-    """With a smaller classifier than the original's, which is not looked at."""
+    """VGG16 with a smaller classifier, which is not imported."""
 
     def __init__(self):
         super().__init__()
@@ -159,7 +159,7 @@ class SwinBlock(nn.Module):
             self.register_buffer("attn_mask", self._mask(4 * window, 4 * window))
 
     def _cut(self, x):
-        """Returns [b * windows, window * window, c] of [b, h, w, c]."""
+        """Partitions [b, h, w, c] to [b * windows, window * window, c]."""
         x = x.unfold(1, self.window, self.window).unfold(2, self.window, self.window)
         return x.permute(0, 1, 2, 4, 5, 3).flatten(3, 4).flatten(0, 2)
 
@@ -206,7 +206,7 @@ class SwinGroup(nn.Module):
 
 
 class SwinIR(nn.Module):
-    """Of upscale 1, for sizes that windows divide."""
+    """SwinIR of upscale 1, for sizes that are multiples of the window."""
 
     def __init__(self, depths, width, heads, window, ratio, channels, img_range=1.0):
         super().__init__()

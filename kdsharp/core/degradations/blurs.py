@@ -1,6 +1,7 @@
-"""Blur by a kernel a picture, mirrored at the borders; it neither clips nor rounds.
+"""Blur steps: one kernel per picture, mirrored borders, no clipping or rounding.
 
-With `linear=1` a blur adds up light, as a lens does, and not gamma-encoded values.
+With `linear=1` a blur averages linear light, as a lens does, instead of gamma-encoded
+values.
 """
 
 import math
@@ -17,18 +18,18 @@ from kdsharp.core.degradations.frames import Frame, Planes, Sizes, extend
 from kdsharp.core.degradations.steps import BINARY, Range, Step, between
 from kdsharp.errors import UserError
 
-# How many sigmas out a Gaussian ends, as in SciPy.
+# A Gaussian is truncated at this many sigmas, as in SciPy.
 _TRUNCATE = 4
 
 
 def convolve(
     planes: Planes, kernel: kernels.Kernels, sizes: Sizes | None = None
 ) -> Planes:
-    """Convolve each picture with its kernel."""
+    """Convolves each picture with its kernel."""
     height, width = planes.shape[2:]
     radius = kernel.shape[-1] // 2
-    # Multiplied spectra: many times faster on a CPU than a convolution that has
-    # another kernel for each picture.
+    # On a CPU the FFT is many times faster than a convolution with a different kernel
+    # for each picture.
     shape = (height + 2 * radius, width + 2 * radius)
     fast = [scipy.fft.next_fast_len(n, real=True) for n in shape]
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
@@ -43,13 +44,13 @@ def convolve(
 def convolve_separably(
     planes: Planes, taps: Float[Array, "b k"], sizes: Sizes | None = None
 ) -> Planes:
-    """Convolve each picture with its taps, along rows and along columns."""
+    """Convolves each picture with its 1-D taps, along rows and along columns."""
     height, width = planes.shape[2:]
     radius = taps.shape[-1] // 2
     shape = (height + 2 * radius, width + 2 * radius)
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
     taps = taps.T[:, :, None, None, None]
-    # Unrolled, so that XLA makes one loop of each sum.
+    # Unrolled, so that XLA fuses each sum into one loop.
     planes = sum(tap * planes[:, :, i : i + height] for i, tap in enumerate(taps))
     return sum(tap * planes[:, :, :, i : i + width] for i, tap in enumerate(taps))
 
@@ -79,7 +80,7 @@ class _Blur(Step):
 
 @dataclass(frozen=True)
 class Gaussian(_Blur):
-    """`gaussian:SIGMA[,across=SIGMA[,angle=DEGREES]]`: round, or drawn out."""
+    """`gaussian:SIGMA[,across=SIGMA[,angle=DEGREES]]`: isotropic or anisotropic."""
 
     name: ClassVar[str] = "gaussian"
     sigma: Range = field(default=Range(0.5, 3), metadata=between(0, 16))
@@ -107,7 +108,7 @@ class Gaussian(_Blur):
 
 @dataclass(frozen=True)
 class Defocus(_Blur):
-    """`defocus:RADIUS`: every point a disc."""
+    """`defocus:RADIUS`: blur by a disc."""
 
     name: ClassVar[str] = "defocus"
     radius: Range = field(default=Range(0.5, 4), metadata=between(0, 64))
@@ -119,7 +120,7 @@ class Defocus(_Blur):
 
 @dataclass(frozen=True)
 class Motion(_Blur):
-    """`motion:LENGTH[,ANGLE]`: every point a line."""
+    """`motion:LENGTH[,ANGLE]`: blur along a line."""
 
     name: ClassVar[str] = "motion"
     length: Range = field(default=Range(1, 15), metadata=between(0, 128))
@@ -132,7 +133,7 @@ class Motion(_Blur):
 
 @dataclass(frozen=True)
 class Shake(_Blur):
-    """`shake:LENGTH`: every point the path of an unsteady hand."""
+    """`shake:LENGTH`: blur along the random path of a hand-held camera."""
 
     name: ClassVar[str] = "shake"
     random: ClassVar[bool] = True

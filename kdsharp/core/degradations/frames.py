@@ -1,4 +1,4 @@
-"""Pictures of different sizes in one array, and what lies beyond their borders."""
+"""Pictures of different sizes in one array, and padding at their borders."""
 
 import functools
 from typing import NamedTuple
@@ -12,10 +12,11 @@ Sizes = Int[Array, "b 2"]
 
 
 class Frame(NamedTuple):
-    """A batch on its way through the steps of a degradation.
+    """A batch between two steps of a degradation.
 
-    Picture i is `planes[i, :, :height, :width]` with `sizes[i] = (height, width)`, or
-    all of it where `sizes` is None; what lies beyond means nothing.
+    Picture i is `planes[i, :, :height, :width]` with `sizes[i] = (height, width)`; the
+    other pixels are undefined. If `sizes` is None, pictures fill the array. `full` is
+    the size before `down`.
     """
 
     planes: Planes
@@ -31,10 +32,10 @@ def extend(
     before: int = 0,
     mode: str,
 ) -> Float[Array, "b c height width"]:
-    """Place the pictures in a larger array, `before` pixels from its top and left.
+    """Pads the pictures to `shape`, with `before` pixels at the top and left.
 
-    Beyond a border lies the border pixel again (`edge`), or the picture mirrored with
-    its border pixel repeated (`symmetric`: b a | a b c | c b).
+    `mode` is that of `jnp.pad`: `edge` repeats the border pixel, `symmetric` mirrors
+    the picture with its border pixel repeated (b a | a b c | c b).
     """
     if sizes is None:
         pads = [

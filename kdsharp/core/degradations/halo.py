@@ -1,4 +1,4 @@
-"""The bright and dark rims that a camera or a codec adds to please."""
+"""Halos of in-camera sharpening: the picture after an unsharp mask."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -14,7 +14,7 @@ from kdsharp.core.degradations.steps import Range, Step, between
 
 @dataclass(frozen=True)
 class Halo(Step):
-    """`halo:AMOUNT[,SIGMA]`: an unsharp mask, to 8 bits as a camera hands it out."""
+    """`halo:AMOUNT[,SIGMA]`: an unsharp mask, rounded to 8 bits as by a camera."""
 
     name: ClassVar[str] = "halo"
     amount: Range = field(default=Range(0.5, 1.5), metadata=between(0, 10))

@@ -1,9 +1,9 @@
-"""JPEG as libjpeg writes and reads it, without the file.
+"""JPEG compression artefacts as libjpeg produces them, without entropy coding.
 
 Baseline: BT.601 YCbCr, chroma averaged over 2x2 pixels (4:2:0) or kept (4:4:4), the
-example tables of ITU-T T.81 annex K scaled by quality, chroma enlarged by a triangle
-filter. Every rounding of libjpeg's is here but those of the constants in its integer
-DCT. Rounding passes gradients straight through; clipping does not.
+example tables of ITU-T T.81 annex K scaled by quality, chroma upsampled by a triangle
+filter. All of libjpeg's rounding is reproduced, except that of the constants in its
+integer DCT. Rounding passes gradients straight through; clipping does not.
 """
 
 import math
@@ -37,7 +37,7 @@ _CHROMA = (
     *((99,) * 8,) * 4,
 )
 
-# T.871 (JFIF), in libjpeg's whole numbers of 2**-16; float32 sums them up exactly.
+# T.871 (JFIF) in libjpeg's fixed point, units of 2**-16; float32 sums are exact.
 _ONE = 1 << 16
 _TO_YCC = (
     (19595, 38470, 7471),
@@ -48,15 +48,15 @@ _RED_OF_CR = 91881
 _GREEN_OF_CB, _GREEN_OF_CR = -22554, -46802
 _BLUE_OF_CB = 116130
 
-# Between the two passes of its DCT libjpeg keeps whole numbers, two bits finer than
-# the sqrt(8) that its transform is larger than the orthonormal one.
-_BETWEEN = 4 * math.sqrt(8)
-# It quantises coefficients that are whole numbers of an eighth.
-_FINE = 8
+# Between the two passes of its DCT, libjpeg rounds to integers with two extra bits; its
+# transform is sqrt(8) times the orthonormal one.
+_PASS_SCALE = 4 * math.sqrt(8)
+# The coefficients that it quantises are integers in units of 1/8.
+_COEFFICIENT_SCALE = 8
 
 
 def _dct() -> tuple[np.ndarray, np.ndarray]:
-    """The DCT of an 8x8 block, along rows and columns, as a 64x64 matrix."""
+    """The DCT along rows and along columns of an 8x8 block, as two 64x64 matrices."""
     k, n = np.mgrid[:8, :8]
     basis = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
     basis[0] /= np.sqrt(2)
@@ -67,7 +67,7 @@ def _dct() -> tuple[np.ndarray, np.ndarray]:
 def tables(
     quality: Int[Array, " b"],
 ) -> tuple[Float[Array, "b 64"], Float[Array, "b 64"]]:
-    """The quantisation tables of luma and chroma, as libjpeg scales them."""
+    """Quantisation tables of luma and chroma, scaled by quality as in libjpeg."""
     quality = quality[:, None]
     percent = jnp.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     luma, chroma = (
@@ -84,60 +84,63 @@ def jpeg(
     subsample: bool = True,
     sizes: Sizes | None = None,
 ) -> Planes:
-    """The pictures after JPEG compression; one plane is grey."""
+    """Compresses and decompresses RGB or single-channel pictures as JPEG."""
     height, width = planes.shape[2:]
-    padded = (_up_to(height, 16), _up_to(width, 16))
+    padded = (_round_up(height, 16), _round_up(width, 16))
     luma_table, chroma_table = tables(quality)
     pixels = extend(levels(planes), sizes, padded, mode="edge")
     if planes.shape[1] == 1:
-        return _coded(pixels, luma_table)[:, :, :height, :width] / 255
+        return _quantise(pixels, luma_table)[:, :, :height, :width] / 255
     red, green, blue = (pixels[:, i : i + 1] for i in range(3))
     y, cb, cr = (r * red + g * green + b * blue for r, g, b in _TO_YCC)
-    y = _coded(floor((y + _ONE / 2) / _ONE), luma_table)
-    # A half goes down here.
+    y = _quantise(floor((y + _ONE / 2) / _ONE), luma_table)
+    # For chroma, halves round down.
     chroma = jnp.concatenate([cb, cr], axis=1)
     chroma = floor((chroma + (_ONE / 2 - 1)) / _ONE) + 128
     if subsample:
         small = None if sizes is None else (sizes + 1) // 2
         half = ((height + 1) // 2, (width + 1) // 2)
-        chroma = _halved(chroma)
-        # libjpeg repeats the last row after it has averaged, the last column before.
+        chroma = _downsample(chroma)
+        # libjpeg pads columns before averaging 2x2 pixels, and rows after it.
         chroma = _extend_down(chroma, small, half[0])
-        chroma = _coded(chroma, chroma_table)
-        chroma = _doubled(chroma[:, :, : half[0], : half[1]], small)
+        chroma = _quantise(chroma, chroma_table)
+        chroma = _upsample(chroma[:, :, : half[0], : half[1]], small)
     else:
-        chroma = _coded(chroma, chroma_table)
+        chroma = _quantise(chroma, chroma_table)
     y, chroma = (p[:, :, :height, :width] for p in (y, chroma))
     return _to_rgb(y, chroma - 128) / 255
 
 
-def _up_to(length: int, multiple: int) -> int:
+def _round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _coded(planes: Planes, table: Float[Array, "b 64"]) -> Planes:
-    """Quantise planes that are made of whole blocks."""
+def _quantise(planes: Planes, table: Float[Array, "b 64"]) -> Planes:
+    """Quantises the DCT coefficients of planes whose sides are multiples of 8."""
     b, c, h, w = planes.shape
     blocks = planes.reshape(b, c, h // 8, 8, w // 8, 8).transpose(0, 1, 2, 4, 3, 5)
     blocks = blocks.reshape(b, -1, 64) - 128
     table = table[:, None]
     rows, columns = _dct()
-    blocks = _whole(blocks, rows * _BETWEEN)
-    blocks = _whole(blocks, columns * (_FINE / _BETWEEN)) / _FINE
+    blocks = _rounded_product(blocks, rows * _PASS_SCALE)
+    blocks = (
+        _rounded_product(blocks, columns * (_COEFFICIENT_SCALE / _PASS_SCALE))
+        / _COEFFICIENT_SCALE
+    )
     blocks = half_away(blocks / table) * table
-    blocks = _whole(blocks, columns.T * _BETWEEN)
-    blocks = _whole(blocks, rows.T / _BETWEEN)
+    blocks = _rounded_product(blocks, columns.T * _PASS_SCALE)
+    blocks = _rounded_product(blocks, rows.T / _PASS_SCALE)
     blocks = jnp.clip(blocks + 128, 0, 255)
     blocks = blocks.reshape(b, c, h // 8, w // 8, 8, 8).transpose(0, 1, 2, 4, 3, 5)
     return blocks.reshape(b, c, h, w)
 
 
-def _whole(blocks: Float[Array, "b n 64"], matrix: np.ndarray) -> Array:
+def _rounded_product(blocks: Float[Array, "b n 64"], matrix: np.ndarray) -> Array:
     product = jnp.matmul(blocks, matrix.astype(np.float32), precision="highest")
     return floor(product + 0.5)
 
 
-def _halved(planes: Planes) -> Planes:
+def _downsample(planes: Planes) -> Planes:
     b, c, h, w = planes.shape
     total = planes.reshape(b, c, h // 2, 2, w // 2, 2).sum((3, 5))
     # libjpeg rounds halves down in even columns and up in odd ones.
@@ -146,7 +149,7 @@ def _halved(planes: Planes) -> Planes:
 
 
 def _extend_down(planes: Planes, sizes: Sizes | None, height: int) -> Planes:
-    """Repeat the last row of the planes to the end of the array."""
+    """Repeats the last row of each picture down to the end of the array."""
     rows, columns = planes.shape[2:]
     if sizes is None:
         return extend(planes[:, :, :height], None, (rows, columns), mode="edge")
@@ -154,8 +157,8 @@ def _extend_down(planes: Planes, sizes: Sizes | None, height: int) -> Planes:
     return extend(planes, sizes, (rows, columns), mode="edge")
 
 
-def _doubled(planes: Planes, sizes: Sizes | None) -> Planes:
-    """Double the planes, each pixel mixed 9:3:3:1 from its nearest four."""
+def _upsample(planes: Planes, sizes: Sizes | None) -> Planes:
+    """Doubles the size; each pixel mixes its four nearest ones 9:3:3:1."""
     b, c, h, w = planes.shape
     planes = extend(planes, sizes, (h + 2, w + 2), before=1, mode="edge")
     middle = 3 * planes[:, :, 1:-1]
@@ -179,7 +182,7 @@ def _to_rgb(y: Planes, chroma: Planes) -> Planes:
 
 @dataclass(frozen=True)
 class Jpeg(Step):
-    """`jpeg:QUALITY[,chroma=444]`: written at a quality from 1 to 100, and read."""
+    """`jpeg:QUALITY[,chroma=444]`: JPEG compression of quality 1 to 100."""
 
     name: ClassVar[str] = "jpeg"
     quality: Range = field(default=Range(20, 90), metadata=between(1, 100, "integer"))

@@ -1,6 +1,6 @@
-"""What a sensor adds; it neither clips nor rounds.
+"""Sensor noise, without clipping or rounding.
 
-Noise is drawn from a seed a picture, so that the same parameters give it again.
+Each picture's noise comes from its own seed, so the same parameters reproduce it.
 """
 
 from dataclasses import dataclass, field
@@ -13,29 +13,29 @@ from jaxtyping import Array, Float, UInt32
 from kdsharp.core.degradations.frames import Frame
 from kdsharp.core.degradations.steps import BINARY, Range, Step, between
 
-# Up to this mean a Poisson count is looked up among so many counts, exactly; above,
-# its quantile is expanded around the normal one.
-_FEW = 4
-_COUNTS = 18
+# Up to this mean, Poisson quantiles are exact, among this many counts; above it they
+# are expanded around the normal quantile.
+_EXACT_MEAN = 4
+_EXACT_COUNTS = 18
 
 
 def normal(
     seed: UInt32[Array, " b"], shape: tuple[int, int, int]
 ) -> Float[Array, "b c h w"]:
-    """Standard normal planes, of `shape` for each picture."""
+    """Standard normal noise of `shape` for each picture."""
     return jax.vmap(lambda s: jax.random.normal(jax.random.key(s), shape))(seed)
 
 
 def poisson(z: Float[Array, "..."], mean: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Poisson counts with that mean, at the quantiles of the standard normal `z`.
+    """Maps standard normal samples `z` to Poisson counts of the same quantiles.
 
-    (A sampler that rejects is a loop that ends with its last pixel; this is many
-    times faster.) The gradient is that of the mean.
+    Many times faster than rejection sampling, which loops until the last pixel is
+    accepted. The gradient is that of the mean.
     """
     mean = jnp.maximum(mean, 0)
-    # Cornish and Fisher's expansion of the quantile, to the fourth cumulant, all of
-    # them Poisson's `mean`; Sheppard's correction takes off what rounding adds.
-    much = jnp.maximum(mean, _FEW)
+    # Cornish-Fisher expansion of the quantile to the fourth cumulant (all cumulants are
+    # `mean`); Sheppard's correction removes the variance that rounding adds.
+    much = jnp.maximum(mean, _EXACT_MEAN)
     skewed = (z * z - 1) / 6
     peaked = ((z * z - 3) * z / 24 - (2 * z * z - 5) * z / 36) / jnp.sqrt(much)
     spread = jnp.sqrt(much - 1 / 12) * z
@@ -43,12 +43,12 @@ def poisson(z: Float[Array, "..."], mean: Float[Array, "..."]) -> Float[Array, "
 
     few = jnp.zeros_like(mean)
     below = jax.scipy.stats.norm.cdf(z)
-    chance = total = jnp.exp(-jnp.minimum(mean, _FEW))
-    for count in range(1, _COUNTS):
+    chance = total = jnp.exp(-jnp.minimum(mean, _EXACT_MEAN))
+    for count in range(1, _EXACT_COUNTS):
         few += below > total
-        chance = chance * jnp.minimum(mean, _FEW) * (1 / count)
+        chance = chance * jnp.minimum(mean, _EXACT_MEAN) * (1 / count)
         total = total + chance
-    drawn = jnp.where(mean > _FEW, many, few)
+    drawn = jnp.where(mean > _EXACT_MEAN, many, few)
     return mean + jax.lax.stop_gradient(drawn - mean)
 
 
@@ -59,7 +59,7 @@ def _shape(frame: Frame, grey: str) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Noise(Step):
-    """`noise:SIGMA[,grey=1]`: Gaussian; white is 1, `grey` is alike in all channels."""
+    """`noise:SIGMA[,grey=1]`: Gaussian noise; `grey` is equal in all channels."""
 
     name: ClassVar[str] = "noise"
     random: ClassVar[bool] = True
@@ -74,7 +74,7 @@ class Noise(Step):
 
 @dataclass(frozen=True)
 class Shot(Step):
-    """`shot:PEAK[,grey=1]`: Poisson; `PEAK` photons make white."""
+    """`shot:PEAK[,grey=1]`: Poisson noise with `PEAK` photons at white."""
 
     name: ClassVar[str] = "shot"
     random: ClassVar[bool] = True

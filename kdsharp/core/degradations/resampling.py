@@ -1,10 +1,10 @@
-"""Fewer pixels, and as many as before again: Pillow's filters, edges and rounding.
+"""Downscaling and upscaling with Pillow's filters, edges and rounding.
 
-A resize is a matrix product along each axis. Pillow works on 8-bit pictures, filters
-rows, keeps 8 bits, then filters columns and keeps 8 bits; so does this. Between sizes
-that are known beforehand it equals Pillow bit for bit. A size that is drawn for each
-picture is kept in the top-left corner of an array of the largest size. Resizing that is
-`exact` rounds nothing, as Pillow resizes pictures of floating-point numbers.
+A resize is a matrix product along each axis. As in Pillow, the rows are filtered and
+rounded to 8 bits, then the columns. Between sizes that are known beforehand the result
+equals Pillow's bit for bit. Pictures with sampled sizes lie in the top-left corner of
+an array of the largest size. `exact` resizing rounds nothing, as Pillow does for
+floating-point pictures.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ from kdsharp.core.degradations.steps import BINARY, Range, Step, among, between
 _CUBIC = -0.5
 _LOBES = 3
 
-# Pillow's weights are whole numbers of 2**-22. Float32 sums them up without error in
-# two parts: whole numbers of 2**-11, and what is left.
+# Pillow's weights are multiples of 2**-22. They are split into multiples of 2**-11 and
+# a remainder, so that float32 sums of either part are exact.
 _BITS = 22
 _HIGH_BITS = 11
 
 
-# Filters take the array module to compute with: NumPy in double precision for sizes
-# that are known, JAX for those that are drawn.
+# Filters take the array module: NumPy in double precision for known sizes, JAX for
+# sampled ones.
 def _box(x: Array, xp: ModuleType) -> Array:
     return xp.where((x > -0.5) & (x <= 0.5), 1.0, 0.0)
 
@@ -52,7 +52,7 @@ def _lanczos(x: Array, xp: ModuleType) -> Array:
     return xp.where(xp.abs(x) < _LOBES, xp.sinc(x) * xp.sinc(x / _LOBES), 0)
 
 
-# Each with its reach on either side.
+# Each filter with its support on either side, in pixels.
 FILTERS: dict[str, tuple[Callable[[Array, ModuleType], Array], float]] = {
     "bicubic": (_cubic, 2),
     "bilinear": (_triangle, 1),
@@ -64,10 +64,10 @@ FILTERS: dict[str, tuple[Callable[[Array, ModuleType], Array], float]] = {
 def taps(
     filter: str, source: int, target: int
 ) -> tuple[Int[np.ndarray, " target"], Float[np.ndarray, "target taps"]]:
-    """The first source pixel of each target pixel, and Pillow's weights."""
+    """Pillow's weights, and the first source pixel of each target pixel."""
     weigh, reach = FILTERS[filter]
-    # In Pillow's own order: where a pixel lies on the rim of a filter, the rounding of
-    # double precision decides.
+    # The same order of operations as Pillow's: at the edge of a filter's support,
+    # double-precision rounding decides.
     scale = source / target
     stretch = max(scale, 1.0)
     center = (np.arange(target) + 0.5) * scale
@@ -89,15 +89,15 @@ def weights(
     rows: int,
     columns: int,
 ) -> Float[Array, "b rows columns"]:
-    """The matrices that map `source` pixels to `target` pixels.
+    """Matrices that resample `source` pixels to `target` pixels, one per picture.
 
-    Columns from `source` on are zero; rows from `target` on repeat the last one.
+    Columns from `source` on are zero; rows from `target` on repeat the last row.
     """
     source, target = (n[:, None, None] for n in (source, target))
     to = jnp.minimum(jnp.arange(rows)[:, None], target - 1)
     at = jnp.arange(columns)
-    # In whole numbers, so that what lies on the rim of a filter stays there. They fit
-    # for pictures of up to 23,000 pixels a side.
+    # Integers, so that pixels at the edge of a filter's support stay there. They do not
+    # overflow for sides of up to 23,000 pixels.
     distance = (2 * at + 1) * target - (2 * to + 1) * source
     distance = distance / (2 * jnp.maximum(source, target))
     weigh, _ = FILTERS[filter]
@@ -114,9 +114,10 @@ def resize_planes(
     target: Sizes | None = None,
     exact: bool = False,
 ) -> Float[Array, "b c height width"]:
-    """Resize pictures of sizes `source` to sizes `target` in `shape`.
+    """Resizes planes to `shape`.
 
-    Sizes are given for pictures that differ in them; without, they are the arrays'.
+    `source` and `target` are the sizes of each picture within the arrays, if they
+    differ; by default pictures fill the arrays.
     """
     grey = planes * 255 if exact else levels(planes)
     for axis, equation in ((1, "bchj->bchi"), (0, "bcjw->bciw")):
@@ -141,7 +142,7 @@ def resize_planes(
 def _filter(
     equation: str, grey: Planes, filter: str, have: int, want: int, exact: bool
 ) -> Planes:
-    """Grey levels after one of Pillow's passes, before clipping."""
+    """Filters grey levels along one axis, before clipping."""
     first, weighed = taps(filter, have, want)
     if exact:
         return _product(f"ij,{equation}", _dense(first, weighed, have), grey)
@@ -159,7 +160,7 @@ def _dense(
     weighed: Float[np.ndarray, "rows taps"],
     columns: int,
 ) -> Float[Array, "rows columns"]:
-    # Behind a barrier: a compiler that saw constants would store the whole matrix.
+    # The barrier keeps XLA from folding the whole matrix into a constant.
     first, weighed = jax.lax.optimization_barrier(
         (jnp.asarray(first), jnp.asarray(weighed, jnp.float32))
     )
@@ -172,16 +173,17 @@ def _dense(
 def resize(
     picture: Float[Array, "b h w c"], height: int, width: int, filter: str = "bicubic"
 ) -> Float[Array, "b height width c"]:
-    """Resize a picture as Pillow's filter of that name does.
+    """Resizes pictures with Pillow's filter of that name.
 
-    (Pillow 13 filters columns first where mostly the height shrinks; this does not.)
+    Rows are always filtered first; Pillow 13 filters columns first if mostly the height
+    shrinks.
     """
     planes = resize_planes(picture.transpose(0, 3, 1, 2), (height, width), filter)
     return planes.transpose(0, 2, 3, 1)
 
 
 def _product(equation: str, matrix: Array, planes: Planes) -> Planes:
-    # The default precision of some accelerators is less than 8 bits need.
+    # The default precision on some accelerators is too low for 8-bit results.
     return jnp.einsum(equation, matrix, planes, precision="highest")
 
 
@@ -194,7 +196,7 @@ _FACTOR = between(1, 64, "log")
 
 @dataclass(frozen=True)
 class Down(Step):
-    """`down:FACTOR[,FILTER]`: reduced; the steps up to `up` work at the small size."""
+    """`down:FACTOR[,FILTER]`: downscaling; steps until `up` work at the small size."""
 
     name: ClassVar[str] = "down"
     resizes: ClassVar[bool] = True
@@ -213,7 +215,7 @@ class Down(Step):
 
 @dataclass(frozen=True)
 class Up(Step):
-    """`up[:FILTER]`: enlarged to the size before `down`, with `exact` unrounded."""
+    """`up[:FILTER]`: upscaling to the size before `down`; `exact` does not round."""
 
     name: ClassVar[str] = "up"
     resizes: ClassVar[bool] = True
@@ -233,9 +235,9 @@ class Up(Step):
 
 @dataclass(frozen=True)
 class _Resampled(Step):
-    """`NAME:FACTOR`: reduced and enlarged again by the same filter.
+    """`NAME:FACTOR`: downscaling and upscaling with the same filter.
 
-    With `exact` the small picture alone is in 8 bits, not the enlarged one.
+    With `exact` only the small picture is rounded to 8 bits, not the result.
     """
 
     resizes: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The grammar of degradations: a string, and the function it stands for."""
+"""The parser of degradation specs, and the functions that they describe."""
 
 import dataclasses
 import functools
@@ -38,13 +38,13 @@ STEPS: dict[str, type[Step]] = {
     )
 }
 
-# Compositions that have a name, and what it stands for.
+# Named compositions and their specs.
 NAMED: dict[str, str] = {
-    # What a poor network does to a face.
+    # A face in a video call over a poor network.
     "video_call": (
         "down:1-4+motion:0-6/defocus:0.5-2+noise:0-0.03+jpeg:20-90+up:bilinear"
     ),
-    # A photograph that is a little soft, as a phone stores it.
+    # A slightly soft photograph, as a phone stores it.
     "photo": "gaussian:0.4-2.5/defocus:0.5-3+noise:0-0.01+jpeg:50-95",
     # A hand-held photograph in poor light.
     "camera": "shake:1-20,linear=1/defocus:0.5-4,linear=1+shot:100-2000+jpeg:70-95",
@@ -56,14 +56,14 @@ _RANGE = re.compile(rf"({_NUMBER})(?:-({_NUMBER}))?")
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """One of several alternatives, with a probability; most often one for sure."""
+    """A step of a spec: one of several alternatives, applied with a probability."""
 
     label: str
     alternatives: tuple["Leaf | Chain", ...]
     probability: float
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Describe what happens to one picture here."""
+        """Samples the random parameters of one picture."""
         drawn = {}
         happens, choice, *keys = jax.random.split(key, 2 + len(self.alternatives))
         if self.probability < 1:
@@ -79,9 +79,9 @@ class Node:
         return drawn
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Apply the chosen alternative; pictures that it spares stay as they are."""
-        # All alternatives are computed for all pictures: on an accelerator a choice
-        # picture by picture would not be cheaper.
+        """Applies to each picture its sampled alternative, or nothing."""
+        # All alternatives are computed for all pictures: on an accelerator, branching
+        # per picture would not be cheaper.
         after = self.alternatives[0].apply(frame, drawn)
         for i, alternative in enumerate(self.alternatives[1:], start=1):
             chosen = drawn[f"{self.label}.choice"] == i
@@ -91,7 +91,7 @@ class Node:
         return after
 
     def describe(self, drawn: Mapping[str, np.ndarray], i: int) -> Iterator[str]:
-        """Yields what happens to picture `i`, step by step."""
+        """Yields the specs of the steps that picture `i` goes through."""
         if self.probability == 1 or drawn[f"{self.label}.happens"][i]:
             choice = drawn.get(f"{self.label}.choice")
             chosen = self.alternatives[0 if choice is None else int(choice[i])]
@@ -105,22 +105,21 @@ def _where(which: Array, after: Frame, before: Frame) -> Frame:
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A step, under a label that is its own."""
+    """A step with a label that is unique within its spec."""
 
     label: str
     step: Step
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Draw the step's open arguments, under its label."""
+        """Samples the step's arguments, named `LABEL.ARGUMENT`."""
         drawn = self.step.draw(key)
         return {f"{self.label}.{name}": value for name, value in drawn.items()}
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Apply the step."""
         return self.step.apply(frame, self._own(drawn))
 
     def describe(self, drawn: Mapping[str, np.ndarray], i: int) -> Iterator[str]:
-        """Yields the step as the spec would have it, with what was drawn."""
+        """Yields the spec of the step, with sampled numbers in place of ranges."""
         own = self._own(drawn)
         ranges = self.step.ranges()
         written = []
@@ -146,32 +145,32 @@ class Leaf:
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """One thing after the other."""
+    """Nodes that are applied in order."""
 
     nodes: tuple[Node, ...]
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Describe what happens to one picture, from first to last."""
+        """Samples the random parameters of one picture."""
         drawn = {}
         for i, node in enumerate(self.nodes):
             drawn |= node.draw(jax.random.fold_in(key, i))
         return drawn
 
     def apply(self, frame: Frame, drawn: Mapping[str, Array]) -> Frame:
-        """Apply all nodes, one after the other."""
+        """Applies all nodes in order."""
         for node in self.nodes:
             frame = node.apply(frame, drawn)
         return frame
 
     def describe(self, drawn: Mapping[str, np.ndarray], i: int) -> Iterator[str]:
-        """Yields what happens to picture `i`, step by step."""
+        """Yields the specs of the steps that picture `i` goes through."""
         for node in self.nodes:
             yield from node.describe(drawn, i)
 
 
 @dataclasses.dataclass(frozen=True)
 class Degradation:
-    """A function `(keys, sharp) -> blurred`, with one random key a picture."""
+    """A function `(keys, sharp) -> blurred`, with one random key per picture."""
 
     spec: str
     chain: Chain = dataclasses.field(repr=False)
@@ -179,19 +178,19 @@ class Degradation:
     def __call__(
         self, keys: Key[Array, " b"], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Degrade the pictures, to 8-bit values unless the spec is exact."""
+        """Degrades the pictures; rounds to 8 bits unless the last step is exact."""
         return self.apply(self.draw(keys), sharp)
 
     @functools.partial(jax.jit, static_argnums=0)
     def draw(self, keys: Key[Array, " b"]) -> Drawn:
-        """Draw the random parameters of each picture, named `STEP.ARGUMENT`."""
+        """Samples the random parameters of each picture, named `STEP.ARGUMENT`."""
         return jax.vmap(self.chain.draw)(keys)
 
     @functools.partial(jax.jit, static_argnums=0)
     def apply(
         self, parameters: Mapping[str, Array], sharp: Float[Array, "b h w c"]
     ) -> Float[Array, "b h w c"]:
-        """Degrade the pictures by parameters that were drawn."""
+        """Degrades the pictures with parameters from `draw`."""
         planes = sharp.transpose(0, 3, 1, 2)
         frame = Frame(planes, None, planes.shape[2:])
         blurred = self.chain.apply(frame, parameters).planes
@@ -201,17 +200,17 @@ class Degradation:
 
     @property
     def factor(self) -> int:
-        """The factor that sizes should be a multiple of, so that no pixel is split."""
+        """Sizes that are multiples of this are downscaled to whole pixels."""
         return math.lcm(*_factors(self.chain))
 
     def describe(self, parameters: Mapping[str, Array], index: int = 0) -> str:
-        """The spec of what happened to one picture: numbers in place of ranges."""
+        """The spec of one picture's degradation: numbers in place of ranges."""
         drawn = {name: np.asarray(value) for name, value in parameters.items()}
         return "+".join(self.chain.describe(drawn, index)) or "nothing"
 
 
 def _is_exact(part: Node | Leaf | Chain) -> bool:
-    """Whether the last step may leave values between those of 8 bits."""
+    """Whether the last step may produce values that are not 8-bit."""
     match part:
         case Leaf(step=step):
             return getattr(step, "exact", "0") == "1"
@@ -233,7 +232,7 @@ def _factors(part: Node | Leaf | Chain) -> Iterator[int]:
 
 
 def create(spec: str) -> Degradation:
-    """Create the degradation of a spec such as `bicubic:2`."""
+    """Parses a spec such as `bicubic:2`."""
     return Degradation(spec, _chain(spec, Counter()))
 
 
@@ -252,8 +251,8 @@ def _chain(spec: str, seen: Counter) -> Chain:
         ends = [step for step in steps if step.name in ("down", "up")]
         if ends and (len(node.alternatives) > 1 or node.probability < 1):
             raise UserError(
-                f"degradation {spec!r} leaves {ends[0].name!r} to chance; it has to "
-                "happen to every picture"
+                f"degradation {spec!r} applies {ends[0].name!r} to only some pictures; "
+                "it must apply to all"
             )
         if ends and (ends[0].name == "down") == (small is None):
             small = text if small is None else None
@@ -305,7 +304,7 @@ def _probability(text: str, spec: str) -> float:
 
 
 def _label(name: str, seen: Counter) -> str:
-    """`name`, numbered from its second use on."""
+    """Numbers a name from its second use on: `jpeg`, `jpeg2`, ..."""
     seen[name] += 1
     return name if seen[name] == 1 else f"{name}{seen[name]}"
 
@@ -324,19 +323,21 @@ def _alternative(text: str, spec: str, seen: Counter) -> Leaf | Chain:
             f"unknown degradation {name!r}{where}; choose one of: "
             f"{', '.join([*STEPS, *NAMED])}"
         )
-    given = [part.strip() for part in arguments.split(",")] if colon else []
-    return Leaf(_label(name, seen), STEPS[name](**_arguments(STEPS[name], given, text)))
+    values = [part.strip() for part in arguments.split(",")] if colon else []
+    return Leaf(
+        _label(name, seen), STEPS[name](**_arguments(STEPS[name], values, text))
+    )
 
 
-def _arguments(step: type[Step], given: list[str], text: str) -> dict:
+def _arguments(step: type[Step], values: list[str], text: str) -> dict:
     kinds = step.arguments()
-    found = {}
-    for at, argument in enumerate(given):
+    parsed = {}
+    for at, argument in enumerate(values):
         name, equals, value = argument.rpartition("=")
         if not equals:
             if at >= len(kinds):
                 raise UserError(
-                    f"degradation {text!r} has {len(given)} arguments; {step.name} "
+                    f"degradation {text!r} has {len(values)} arguments; {step.name} "
                     f"takes: {', '.join(kinds) or 'none'}"
                 )
             name = list(kinds)[at]
@@ -345,10 +346,10 @@ def _arguments(step: type[Step], given: list[str], text: str) -> dict:
                 f"degradation {text!r} has no argument {name!r}; {step.name} takes: "
                 f"{', '.join(kinds) or 'none'}"
             )
-        if name in found:
+        if name in parsed:
             raise UserError(f"degradation {text!r} has two values for {name!r}")
-        found[name] = _value(kinds[name], name, value, text)
-    return found
+        parsed[name] = _value(kinds[name], name, value, text)
+    return parsed
 
 
 def _value(kind: Number | Word, name: str, value: str, text: str) -> Range | str:

@@ -1,4 +1,4 @@
-"""What a step of a degradation is: its arguments, what it draws, what it does."""
+"""The base class of degradation steps, and the declaration of their arguments."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ Drawn = dict[str, Array]
 
 
 class Range(NamedTuple):
-    """Where a number is drawn from; a number that is given is a range of one."""
+    """The range a number is sampled from; a fixed number has `low == high`."""
 
     low: float
     high: float
@@ -26,15 +26,15 @@ class Range(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """How an argument is drawn from its range, and what it may be."""
+    """An argument that is a number: its limits, and how it is sampled."""
 
     low: float
     high: float
-    # `uniform`; `log`, where equal ratios are equally likely; `integer`, both ends in.
+    # `uniform`, `log` (log-uniform) or `integer` (uniform, both ends included).
     scale: str = "uniform"
 
     def draw(self, among: Range, u: Float[Array, ""]) -> Float[Array, ""]:
-        """The number at the quantile `u`, which is uniform in [0, 1)."""
+        """Maps `u`, uniform in [0, 1), to a number in the range."""
         low, high = among
         match self.scale:
             case "log":
@@ -46,18 +46,18 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """The words an argument may be."""
+    """An argument that is one of some words."""
 
     among: tuple[str, ...]
 
 
 def between(low: float, high: float, scale: str = "uniform") -> dict:
-    """The metadata of a field that is a number or a range."""
+    """Field metadata of an argument that is a number or a range."""
     return {"kind": Number(low, high, scale)}
 
 
 def among(words: Iterable[str]) -> dict:
-    """The metadata of a field that is one of some words."""
+    """Field metadata of an argument that is one of some words."""
     return {"kind": Word(tuple(words))}
 
 
@@ -66,21 +66,21 @@ BINARY = among(("0", "1"))
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One loss on the way. Its fields are its arguments, in the order of the spec."""
+    """A degradation step. Its fields are its arguments, in the order of the spec."""
 
-    # How the spec calls it; whether it draws more than its arguments; whether it is
-    # a change of size, which takes pictures of full size alone.
+    # The name in specs; whether the step needs a random seed; whether it resizes, which
+    # only works on pictures of full size.
     name: ClassVar[str]
     random: ClassVar[bool] = False
     resizes: ClassVar[bool] = False
 
     @classmethod
     def arguments(cls) -> dict[str, Number | Word]:
-        """What each argument may be."""
+        """The kind of each argument, by name."""
         return {f.name: f.metadata["kind"] for f in dataclasses.fields(cls)}
 
     def ranges(self) -> dict[str, Range]:
-        """The numbers among the arguments."""
+        """The ranges of the arguments that are numbers, by name."""
         return {
             name: getattr(self, name)
             for name, kind in self.arguments().items()
@@ -88,7 +88,7 @@ class Step:
         }
 
     def draw(self, key: Key[Array, ""]) -> Drawn:
-        """Draw the arguments that the spec leaves open, for one picture."""
+        """Samples for one picture the arguments that are ranges, and a seed."""
         kinds = self.arguments()
         drawn = {
             name: kinds[name].draw(
@@ -102,7 +102,7 @@ class Step:
         return drawn
 
     def apply(self, frame: Frame, drawn: Drawn) -> Frame:
-        """Apply the step; `drawn` holds a value for each picture."""
+        """Applies the step; `drawn` holds one value per picture."""
         pictures = frame.planes.shape[0]
         values = {
             name: jnp.full(pictures, among.low) if among.fixed else drawn[name]

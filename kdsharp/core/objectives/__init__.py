@@ -1,13 +1,13 @@
-"""Training losses: named terms, summed with the weights that a config gives them.
+"""Training losses: weighted sums of named terms.
 
 `create` turns `{'residual_kd': 1.0, 'mse': 0.5}` into a function of an `Outcome`, the
-student's result on a batch, and of `Lesson`s, each teacher's result on it. A distance
-to the truth (`mse`, `l1`, ...) has a twin to the teacher's picture, `NAME_kd`; the twin
-of `mse` alone is called `residual_kd`.
+student's result on a batch, and of `Lesson`s, the teachers' results on it. Each
+distance to the sharp picture (`mse`, `l1`, ...) has a counterpart to the teacher's
+picture, `NAME_kd`, except that of `mse`, which is called `residual_kd`.
 
-To add a loss, write a function in `distances`, `comparisons` or `lessons` and enter it
-in the table at the end of that file. What it needs beside the batch it declares there
-by `@needs`.
+To add a loss, write a function in `distances`, `comparisons` or `lessons`, add it to
+the table at the end of that file, and declare with `@needs` what it needs besides the
+batch.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ Objective = Callable[[Outcome, Sequence[Lesson]], tuple[Loss, dict[str, Loss]]]
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """A loss of the student's outcome and of each teacher's lesson, if it needs one."""
+    """A loss of the outcome and, if it needs a teacher, of a lesson."""
 
     loss: Callable[..., Loss]
     needs: frozenset[str] = frozenset()
 
 
 def _distance_terms(name: str, distance: Distance) -> dict[str, Term]:
-    """The two terms of a distance: to the truth, and to a teacher's picture."""
+    """The two terms of a distance: to the sharp picture, and to a teacher's picture."""
     needed = needs.of(distance)
 
     def measure(outcome: Outcome, target: Float[Array, "b h w c"]) -> Loss:
@@ -55,23 +55,23 @@ def _distance_terms(name: str, distance: Distance) -> dict[str, Term]:
 
 
 def _all_terms() -> dict[str, Term]:
-    found = {}
+    terms = {}
     for name, distance in DISTANCES.items():
-        found |= _distance_terms(name, distance)
+        terms |= _distance_terms(name, distance)
     for name, comparison in COMPARISONS.items():
-        found[name] = Term(comparison, needs.of(comparison))
+        terms[name] = Term(comparison, needs.of(comparison))
     for name, lesson in LESSONS.items():
-        found[name] = Term(lesson, needs.of(lesson) | {"teacher"})
-    return dict(sorted(found.items(), key=lambda item: "teacher" in item[1].needs))
+        terms[name] = Term(lesson, needs.of(lesson) | {"teacher"})
+    return dict(sorted(terms.items(), key=lambda item: "teacher" in item[1].needs))
 
 
 TERMS = _all_terms()
 
 
 def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Objective:
-    """Build the function that gives the weighted sum and each term, unweighted.
+    """Builds a function that returns the weighted sum, and each term unweighted.
 
-    `shares` holds a number for each teacher: its part in every term of a teacher.
+    `shares` holds the weight of each teacher in the distillation terms.
     """
     weights = in_use(weights)
     if not weights:
@@ -96,16 +96,18 @@ def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Object
 
 
 def in_use(weights: Mapping[str, float]) -> dict[str, float]:
-    """The terms with a weight other than 0, all of them known."""
+    """Drops terms of weight 0; raises an error for unknown terms."""
     weights = {name: weight for name, weight in weights.items() if weight}
     for name, weight in weights.items():
         if not isinstance(weight, int | float):
-            raise UserError(f"loss term {name!r} has the weight {weight!r}, no number")
+            raise UserError(
+                f"loss term {name!r} has weight {weight!r}, which is not a number"
+            )
     if unknown := sorted(set(weights) - set(TERMS)):
         raise choices.unknown("loss term", unknown[0], TERMS)
     return weights
 
 
 def needing(need: str, names: Iterable[str] = TERMS) -> list[str]:
-    """Those of the terms, in alphabetical order, that need it: see `needs.NEEDS`."""
+    """Lists the terms that need `need`, one of `needs.NEEDS`, sorted by name."""
     return sorted(name for name in names if need in TERMS[name].needs)

@@ -1,7 +1,7 @@
-"""Distances between a restored picture and its target: one number a batch.
+"""Distances between restored pictures and their targets: one number per batch.
 
-A function `(restored, target)` in `DISTANCES` is two loss terms: `NAME`, to the truth,
-and `NAME_kd`, to a teacher's picture.
+Each function `(restored, target)` in `DISTANCES` makes two loss terms: `NAME`, to the
+sharp picture, and `NAME_kd`, to a teacher's picture.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,12 @@ from kdsharp.core.objectives.needs import needs
 Picture = Float[Array, "b h w c"]
 Distance = Callable[..., Float[Array, ""]]
 
-# Where Charbonnier's distance turns from a square into an absolute value: 1e-3, as in
-# Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
-_CHARBONNIER = 1e-3
+# As in Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017.
+_CHARBONNIER_EPSILON = 1e-3
 _WAVELET_LEVELS = 2
-# The mean squared error of 30 dB; well below it the loss in decibels is flat, or else
-# pictures that are already sharp would outweigh all others.
-_LEVEL = 1e-3
+# The mean squared error at 30 dB. Above 30 dB the PSNR loss flattens out, so that
+# pictures that are already sharp do not outweigh all others.
+_PSNR_FLOOR = 1e-3
 
 
 def mse(restored: Picture, target: Picture) -> Float[Array, ""]:
@@ -36,18 +35,18 @@ def l1(restored: Picture, target: Picture) -> Float[Array, ""]:
 
 
 def charbonnier(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Mean absolute error, smooth around zero."""
+    """Charbonnier loss: mean absolute error, smooth around zero."""
     square = jnp.square(restored - target)
-    return jnp.mean(jnp.sqrt(square + _CHARBONNIER**2))
+    return jnp.mean(jnp.sqrt(square + _CHARBONNIER_EPSILON**2))
 
 
 def psnr(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Mean error of the pictures in decibels: lower is better.
+    """Negative PSNR in dB, averaged over pictures.
 
-    A decibel counts the same where blur is mild as where it is strong, up to 30 dB.
+    Up to about 30 dB, a decibel counts the same under mild and under strong blur.
     """
     error = jnp.mean(jnp.square(restored - target), axis=(1, 2, 3))
-    return 10 * jnp.mean(jnp.log10(error + _LEVEL))
+    return 10 * jnp.mean(jnp.log10(error + _PSNR_FLOOR))
 
 
 def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
@@ -58,14 +57,14 @@ def ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
 def ms_ssim(restored: Picture, target: Picture) -> Float[Array, ""]:
     """1 - MS-SSIM.
 
-    Uses as many of the five scales as fit a patch: two from 21 pixels, three from 41.
+    Uses as many of the five scales as fit the crop: two from 21 pixels, three from 41.
     """
     scales = similarity.scales_for(*restored.shape[1:3])
     return 1 - jnp.mean(similarity.ms_ssim(restored, target, scales=scales))
 
 
 def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
-    """Mean absolute difference of the gradients between neighbouring pixels."""
+    """Mean absolute difference of the image gradients."""
     difference = restored - target
     across = jnp.mean(jnp.abs(jnp.diff(difference, axis=2)))
     down = jnp.mean(jnp.abs(jnp.diff(difference, axis=1)))
@@ -75,9 +74,9 @@ def edge(restored: Picture, target: Picture) -> Float[Array, ""]:
 def frequency(restored: Picture, target: Picture) -> Float[Array, ""]:
     """Mean absolute difference of the Fourier coefficients.
 
-    Real and imaginary parts count separately, scaled so that white noise scores the
-    same in pictures of any size. After Cho et al., "Rethinking Coarse-to-Fine Approach
-    in Single Image Deblurring", ICCV 2021.
+    Real and imaginary parts are compared separately, with orthonormal scaling, so that
+    white noise scores the same at any picture size. After Cho et al., "Rethinking
+    Coarse-to-Fine Approach in Single Image Deblurring", ICCV 2021.
     """
     spectrum = jnp.fft.rfft2(restored - target, axes=(1, 2), norm="ortho")
     return (jnp.mean(jnp.abs(spectrum.real)) + jnp.mean(jnp.abs(spectrum.imag))) / 2
@@ -109,7 +108,7 @@ def perceptual(
 
 
 def _haar(x: Picture) -> list[Picture]:
-    """One level of the orthonormal Haar transform: the low band, then three details.
+    """One level of the orthonormal Haar transform: the low band and three detail bands.
 
     An odd last row or column is paired with a copy of itself.
     """

@@ -1,6 +1,6 @@
-"""Loss terms that compare more with a teacher than its picture.
+"""Distillation losses on features and views of a teacher.
 
-Each is a function `(outcome, lesson)`; `@needs` says what these have to hold.
+Each is a function `(outcome, lesson)`; `@needs` declares which of their fields it uses.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from jaxtyping import Array, Float
 from kdsharp.core.objectives.needs import needs
 from kdsharp.core.objectives.outcome import Feature, Lesson, Outcome
 
-# Affinities are of all pairs of positions: beyond 32x32 there are too many.
+# Affinity matrices have one entry per pair of positions; larger features are resized.
 _AFFINITY_SIDE = 32
 
 
 @needs("features", "adapters")
 def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Relative squared error of the adapted features: 1 is as bad as all zeros.
+    """Squared error of the adapted features, relative to that of zeros.
 
     After Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
     """
@@ -31,7 +31,7 @@ def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
 
 @needs("features")
 def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Mean absolute difference of the spatial affinities.
+    """Mean absolute difference of the spatial affinity matrices.
 
     After He et al., "FAKD: Feature-Affinity Based Knowledge Distillation for Efficient
     Image Super-Resolution", ICIP 2020: an affinity is the cosine between the features
@@ -46,7 +46,7 @@ def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
 
 @needs("views")
 def views_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
-    """Mean absolute error to the teacher's residuals of the other views.
+    """Mean absolute error to the teacher's residuals on augmented views.
 
     After Zhang et al., "Data Upcycling Knowledge Distillation for Image
     Super-Resolution" (DUKD), 2023.

@@ -1,10 +1,10 @@
-"""What a loss term needs beside the batch, declared where the term is defined.
+"""The `@needs` decorator, by which a loss declares what it needs besides the batch.
 
 teacher     a teacher's residual
-features    the layers that `config.features` pairs, the student's and a teacher's
-adapters    the student's features as trained 1x1 convolutions show them to a teacher
-views       the batch's other views, as `config.views` names them
-vgg         VGG16, as `config.vgg` names its file
+features    features of the pairs of layers in `config.features`
+adapters    the student's features, mapped to a teacher's by trained 1x1 convolutions
+views       the augmented views of the batch that `config.views` lists
+vgg         VGG16, from the file `config.vgg`
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Loss = TypeVar("Loss", bound=Callable)
 
 
 def needs(*names: str) -> Callable[[Loss], Loss]:
-    """Decorate a loss with what it needs."""
+    """Declares what the decorated loss needs."""
     for name in names:
         if name not in NEEDS:
             raise choices.unknown("need", name, NEEDS)
@@ -33,5 +33,5 @@ def needs(*names: str) -> Callable[[Loss], Loss]:
 
 
 def of(loss: Callable) -> frozenset[str]:
-    """What a loss was declared to need."""
+    """The declared needs of a loss."""
     return _declared.get(loss, frozenset())

@@ -14,11 +14,11 @@ class Outcome(NamedTuple):
     sharp: Float[Array, "b h w c"]
     blurred: Float[Array, "b h w c"]
     residual: Float[Array, "b h w c"]
-    # The layers that `config.features` names.
+    # Of the layers in `config.features`.
     features: tuple[Feature, ...] = ()
-    # Residuals of the batch's other views, turned back: see `core/views.py`.
+    # Residuals on augmented views, transformed back: see `core/views.py`.
     views: tuple[Float[Array, "b H W c"], ...] = ()
-    # VGG16's features of a picture.
+    # Computes VGG16's features.
     perceive: Callable[[Float[Array, "b h w c"]], Feature] | None = None
 
     @property
@@ -30,7 +30,7 @@ class Lesson(NamedTuple):
     """One teacher's result on the same batch."""
 
     residual: Float[Array, "b h w c"]
-    # The teacher's layers, and the student's as an adapter maps them to the teacher's.
+    # The teacher's features, and the student's, mapped to them by the adapters.
     features: tuple[Feature, ...] = ()
     adapted: tuple[Feature, ...] = ()
     views: tuple[Float[Array, "b H W c"], ...] = ()

@@ -1,9 +1,9 @@
-"""Data sets that people download: tfds builders that keep files as they came.
+"""tfds builders of published data sets, from files that users have downloaded.
 
-A builder finds the originals in a folder in the layout of their publisher and copies
-their bytes, unchanged, into ArrayRecord files, which TensorFlow is not needed for. It
-leaves out what cannot be decoded and pairs of unequal size, and says so. Importing a
-builder imports tfds, which takes a second: `load` does it when asked to.
+A builder finds the original files in their publisher's layout and copies their bytes
+unchanged into ArrayRecord files, which need no TensorFlow. It leaves out and reports
+files that cannot be decoded and pairs of unequal size. Importing a builder imports
+tfds, which takes a second, so `load` imports them on demand.
 """
 
 import importlib
@@ -16,15 +16,15 @@ NAMES = ("celeba", "helen", "gopro")
 
 
 def load(name: str) -> type:
-    """The builder class of that name."""
+    """Imports the builder class of a data set."""
     if name not in NAMES:
         raise choices.unknown("data set", name, NAMES)
     module = importlib.import_module(f"kdsharp.data.builders.{name}")
     return getattr(module, name.capitalize())
 
 
-def data_dir(given: str | os.PathLike[str] | None = None) -> pathlib.Path:
-    """Where prepared data lie: as given, or where tfds keeps its own."""
-    if given is None:
-        given = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return pathlib.Path(given).expanduser().absolute()
+def data_dir(folder: str | os.PathLike[str] | None = None) -> pathlib.Path:
+    """The folder of prepared data sets; by default that of tfds."""
+    if folder is None:
+        folder = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return pathlib.Path(folder).expanduser().absolute()

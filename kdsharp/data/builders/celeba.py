@@ -1,4 +1,4 @@
-"""CelebA: 202,599 faces, aligned, 178x218, divided by identity."""
+"""CelebA: 202,599 aligned faces of 178x218, split by identity."""
 
 import csv
 import pathlib
@@ -9,7 +9,7 @@ from kdsharp.data.builders.staging import Original
 from kdsharp.errors import UserError
 
 _SPLITS = {"0": "train", "1": "validation", "2": "test"}
-# The publisher's folders Img/ and Eval/ may be there or not; Kaggle's list is a table.
+# With or without the publisher's folders Img/ and Eval/; Kaggle's list is a CSV file.
 _PARTITIONS = (
     "list_eval_partition.txt",
     "Eval/list_eval_partition.txt",
@@ -19,7 +19,7 @@ _PICTURES = ("img_align_celeba", "Img/img_align_celeba")
 
 
 class Celeba(originals.OriginalsBuilder):
-    """The aligned JPEGs of CelebA, in the official partition."""
+    """The aligned JPEGs of CelebA in the official splits."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "get Img/img_align_celeba.zip and Eval/list_eval_partition.txt and unzip, so "
@@ -29,12 +29,12 @@ class Celeba(originals.OriginalsBuilder):
     ROLES: ClassVar = ("sharp",)
     TITLE = "CelebA"
     HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-    LICENCE = "non-commercial research only, not to be passed on"
+    LICENCE = "non-commercial research only, no redistribution"
     SHARD = 1024
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
-        """The pictures that the partition lists, by split."""
+        """Finds the pictures in the official list, by split."""
         lists = [folder / name for name in _PARTITIONS if (folder / name).is_file()]
         places = [folder / name for name in _PICTURES if (folder / name).is_dir()]
         if not lists or not places:
@@ -43,18 +43,18 @@ class Celeba(originals.OriginalsBuilder):
                 f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
         pictures = places[0]
-        # Some unzippers put the archive's folder into one of the same name.
+        # Some tools unzip the archive's folder into a folder of the same name.
         if (pictures / pictures.name).is_dir():
             pictures /= pictures.name
-        found = {split: [] for split in _SPLITS.values()}
+        splits = {split: [] for split in _SPLITS.values()}
         for name, split in _entries(lists[0]):
             original = Original(name, {"sharp": pictures / name})
-            found[split].append(original)
-        return found
+            splits[split].append(original)
+        return splits
 
 
 def _entries(path: pathlib.Path) -> list[tuple[str, str]]:
-    """Names of files and their splits; the list is divided by spaces or commas."""
+    """Reads file names and splits from a list separated by spaces or commas."""
     entries = []
     with open(path, newline="") as lines:
         for row in csv.reader(line.replace(",", " ").strip() for line in lines):
@@ -62,8 +62,8 @@ def _entries(path: pathlib.Path) -> list[tuple[str, str]]:
             if fields and fields[0] != "image_id":
                 if len(fields) != 2 or fields[1] not in _SPLITS:
                     raise UserError(
-                        f"the list {path} has the line {row[0]!r}, which is no name "
-                        "and 0, 1 or 2: get it anew"
+                        f"the list {path} has the line {row[0]!r} instead of a name "
+                        "and 0, 1 or 2: download it again"
                     )
                 entries.append((fields[0], _SPLITS[fields[1]]))
     return entries

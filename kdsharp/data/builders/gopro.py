@@ -1,4 +1,4 @@
-"""GoPro: 3,214 pairs of video frames, 1280x720, blurred by averaging."""
+"""GoPro: 3,214 pairs of video frames of 1280x720, blurred by averaging frames."""
 
 import pathlib
 import re
@@ -12,11 +12,10 @@ _SEQUENCE = re.compile(r"GOPR\d+_\d+_\d+")
 
 
 class Gopro(originals.OriginalsBuilder):
-    """The pairs of GOPRO_Large: what is blurred linearly (blur/), not blur_gamma/.
+    """The pairs of GOPRO_Large, blurred without gamma (blur/, not blur_gamma/).
 
-    The paper's authors trained on blur_gamma/; MPRNet, NAFNet and most others since,
-    on blur/. What these have made of it serves as well: train/input and train/target
-    with GOPR0372_07_00-000047.png and so on.
+    The paper trains on blur_gamma/; MPRNet, NAFNet and most later work, on blur/. Their
+    layout is read too: train/input and train/target with GOPR0372_07_00-000047.png etc.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
@@ -32,28 +31,28 @@ class Gopro(originals.OriginalsBuilder):
 
     @staticmethod
     def group(key: str) -> str:
-        """The sequence: frames of one video look alike, and have to stay together."""
+        """The sequence: similar frames of one video must stay in one split."""
         named = _SEQUENCE.search(key)
         return named[0] if named else key.rpartition("/")[0] or key
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
-        """The pairs, whole or not, in the official splits."""
+        """Finds the pairs, complete or not, in the official splits."""
         if (folder / "GOPRO_Large").is_dir():
             folder /= "GOPRO_Large"
-        found = {}
+        splits = {}
         for split in ("train", "test"):
             if not (folder / split).is_dir():
                 raise UserError(
-                    f"the folder {folder} does not hold GOPRO_Large, having no "
-                    f"{split}/: from {cls.HOMEPAGE}, "
+                    f"the folder {folder} does not hold GOPRO_Large: it has no "
+                    f"{split}/; from {cls.HOMEPAGE}, "
                     f"{cls.MANUAL_DOWNLOAD_INSTRUCTIONS}"
                 )
             pairs = paired.find_pairs(folder / split)
-            found[split] = [
+            splits[split] = [
                 Original(
                     name, {role: folder / split / path for role, path in pair.items()}
                 )
                 for name, pair in pairs.items()
             ]
-        return found
+        return splits

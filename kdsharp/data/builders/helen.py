@@ -1,8 +1,8 @@
-"""Helen faces, 256x256, in pairs: sharp, and blurred by motion or out of focus.
+"""Pairs of Helen faces of 256x256: sharp, and blurred by motion or defocus.
 
-Helen itself is 2,330 portraits, large, sharp and annotated. Nobody publishes pairs of
-it as a standard: those that go round, faces of 256x256 in sharp/ and blur/, were made
-of it by others, and their blur is what these did.
+Helen itself is 2,330 large, sharp, annotated portraits. There is no standard set of
+pairs: the ones in circulation, faces of 256x256 in sharp/ and blur/, were made by
+others, each with a blur of their own.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ from kdsharp.data.builders.staging import Original
 
 
 class Helen(originals.OriginalsBuilder):
-    """Pairs under the same names in sharp/ and blur/, divided by a hash."""
+    """Pairs with the same names in sharp/ and blur/, split by a hash of the name."""
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "get the portraits, cut out faces of 256x256 and blur these (or take pairs "
@@ -28,7 +28,7 @@ class Helen(originals.OriginalsBuilder):
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
-        """The pairs, whole or not, in one split."""
+        """Finds the pairs, complete or not, in one split."""
         pairs = paired.find_pairs(folder)
         return {
             "train": [

@@ -1,4 +1,4 @@
-"""The builder of a data set of picture files: what all of them have in common."""
+"""The base class of builders, which copies picture files into shards."""
 
 import json
 import pathlib
@@ -15,14 +15,14 @@ from kdsharp.data.builders.staging import Original
 from kdsharp.errors import UserError
 
 INDEX = "pictures.json"
-"""Beside the shards: keys, sizes and what was left out, all of it by split."""
+"""A file beside the shards: keys, sizes and left-out pictures by split."""
 
 
 class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
-    """Copies the originals that a subclass finds, checked, as they are.
+    """Checks the original files that a subclass finds, and copies them unchanged.
 
-    Every shard is written beside the data set first and is moved in when all are
-    there, so that preparing goes on from where it was killed.
+    Shards are written to a staging folder and moved to the data set when all are
+    complete, so that an interrupted preparation can continue.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -31,30 +31,30 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     HOMEPAGE: ClassVar[str]
     LICENCE: ClassVar[str]
     SHARD: ClassVar[int]
-    """Originals in one shard, which is what a process copies at a time."""
+    """Originals per shard, the unit of work of a process."""
 
     SCHEME: ClassVar[str | None] = None
-    """How to divide what comes undivided, where a spec does not say."""
+    """The default scheme for data sets without official splits."""
 
     processes = 1
 
-    # Nothing is downloaded; looking for checksums, tfds would import what it does not
-    # install.
+    # Nothing is downloaded. To look for checksums, tfds would import packages that it
+    # does not install.
     url_infos = None
 
     @property
     def complete(self) -> bool:
-        """Whether it is prepared: tfds gives a folder its name when it is whole."""
+        """Whether the data set is prepared."""
         return pathlib.Path(self.data_path, INDEX).exists()
 
     @staticmethod
     def group(key: str) -> str:
-        """What of a key decides its split: pictures that have it in common stay."""
+        """The part of a key whose hash decides the split."""
         return key
 
     @classmethod
     def find(cls, folder: pathlib.Path) -> dict[str, list[Original]]:
-        """The originals in the publisher's layout, by split."""
+        """Finds the originals in the publisher's layout, by split."""
         raise NotImplementedError
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -64,7 +64,7 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
             description=self.TITLE,
             homepage=self.HOMEPAGE,
             license=self.LICENCE,
-            # As bytes: tfds would decode a picture of its own, and check nothing.
+            # As bytes, since the picture features of tfds would be decoded unchecked.
             features=tfds.features.FeaturesDict(
                 {name: tfds.features.Scalar(np.object_) for name in names}
             ),
@@ -74,9 +74,9 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[Any]]:
-        found = self.find(pathlib.Path(dl_manager.manual_dir))
+        pictures = self.find(pathlib.Path(dl_manager.manual_dir))
         shards = staging.copy(
-            found,
+            pictures,
             staging_folder(self),
             features=self.info.features,
             size=self.SHARD,
@@ -87,7 +87,7 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         for split, made in shards.items():
             full = [shard for shard in made if shard.keys]
             if full:
-                iterators[split] = [_Numbers(len(shard.keys)) for shard in full]
+                iterators[split] = [_Placeholders(len(shard.keys)) for shard in full]
                 self._staged += [shard.path for shard in full]
             index[split] = {
                 "keys": [key for shard in made for key in shard.keys],
@@ -95,7 +95,7 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 "left_out": [pair for shard in made for pair in shard.left_out],
             }
         if not iterators:
-            total = sum(map(len, found.values()))
+            total = sum(map(len, pictures.values()))
             raise UserError(
                 f"none of the {total} originals in {dl_manager.manual_dir} can be used "
                 f"({_first_reason(index)}): get {self.TITLE} from {self.HOMEPAGE}"
@@ -104,21 +104,21 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         return iterators
 
     def _example_writer(self) -> writer.ExampleWriter:
-        return _Links(self._staged_in_turn())
+        return _LinkWriter(self._staged_paths())
 
-    def _staged_in_turn(self) -> Iterator[pathlib.Path]:
-        # Asked for before the shards are known, and used after.
+    def _staged_paths(self) -> Iterator[pathlib.Path]:
+        # A generator, since the writer is created before the shards are known.
         yield from self._staged
 
 
 def staging_folder(builder: OriginalsBuilder) -> pathlib.Path:
-    """Where shards lie until all of them are there."""
+    """The folder of finished shards, until all are complete."""
     root = pathlib.Path(builder.data_dir_root, builder.name)
     return root / f"preparing-{builder.version}"
 
 
-class _Numbers:
-    """Stands for the records of a shard that is written already: tfds counts them."""
+class _Placeholders:
+    """Placeholder records of a shard that is already written, for tfds to count."""
 
     def __init__(self, count: int):
         self._count = count
@@ -127,8 +127,8 @@ class _Numbers:
         return ((i, None) for i in range(self._count))
 
 
-class _Links(writer.ExampleWriter):
-    """Gives each shard that tfds asks for the file that is there already."""
+class _LinkWriter(writer.ExampleWriter):
+    """An example writer that links finished shards instead of writing them."""
 
     def __init__(self, staged: Iterator[pathlib.Path]):
         super().__init__(tfds.core.FileFormat.ARRAY_RECORD)
@@ -141,4 +141,4 @@ class _Links(writer.ExampleWriter):
 
 def _first_reason(index: Mapping[str, Any]) -> str:
     reasons = [reason for split in index.values() for _, reason in split["left_out"]]
-    return reasons[0] if reasons else "there is none"
+    return reasons[0] if reasons else "none found"

@@ -1,7 +1,7 @@
-"""Copies originals into shards, by several processes, each shard only once.
+"""Copies original files into shards, in several processes.
 
-A shard's name holds a digest of what goes into it. One that is there already is as it
-would be made again, whoever made it; a half-written one has another name.
+A shard's name holds a digest of its inputs, so an existing shard never has to be
+written again. Unfinished shards have other names.
 """
 
 import dataclasses
@@ -18,15 +18,15 @@ from tensorflow_datasets.core import example_serializer, writer
 from tqdm import tqdm
 
 from kdsharp.data import decoding, workers
-from kdsharp.data.paired import check_equal
+from kdsharp.data.paired import check_same_size
 
-# To be raised with every change of what a shard holds.
+# Increase this with every change to the contents of shards.
 _VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Original:
-    """A picture or a pair as its publisher gives it: files by role."""
+    """A picture or a pair as published: files by role."""
 
     key: str
     files: Mapping[str, pathlib.Path]
@@ -34,7 +34,7 @@ class Original:
 
 @dataclasses.dataclass(frozen=True)
 class WrittenShard:
-    """A shard that is written: what it holds, in order, and what it does not."""
+    """A finished shard: its pictures in order, and those left out."""
 
     path: pathlib.Path
     keys: list[str]
@@ -57,7 +57,7 @@ def copy(
     size: int,
     processes: int,
 ) -> dict[str, list[WrittenShard]]:
-    """The shards of every split, in order; those that are there already are kept."""
+    """Writes the shards of every split, unless they exist; returns them in order."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = {
         split: [
@@ -78,24 +78,19 @@ def copy(
 
 
 def clear_unfinished(folder: pathlib.Path, version: str) -> None:
-    """Removes what processes that were killed have left half done."""
+    """Removes unfinished files that killed processes left behind."""
     for path in folder.glob("*.unfinished-*"):
         path.unlink()
     for path in folder.parent.glob(f"incomplete.*_{version}"):
         shutil.rmtree(path)
 
 
-def remove(folder: pathlib.Path) -> None:
-    """Removes the shards' first names, which are not needed any more."""
-    shutil.rmtree(folder)
-
-
-def link(made: pathlib.Path, wanted: pathlib.Path) -> None:
-    """Gives a file a second name, or copies it where a file can have but one."""
+def link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Hard-links a file, or copies it where links are not supported."""
     try:
-        os.link(made, wanted)
+        os.link(source, target)
     except OSError:
-        shutil.copyfile(made, wanted)
+        shutil.copyfile(source, target)
 
 
 def _job(
@@ -107,14 +102,14 @@ def _job(
     digest = hashlib.sha256(repr((_VERSION, split)).encode())
     for original in originals:
         for role, path in sorted(original.files.items()):
-            identity = (original.key, role, str(path), *_state(path))
+            identity = (original.key, role, str(path), *_file_state(path))
             digest.update(repr(identity).encode("utf-8", "surrogateescape"))
     name = f"{split}-{digest.hexdigest()[:24]}.array_record"
     return _Job(folder / name, originals, features)
 
 
-def _state(path: pathlib.Path) -> tuple[int, ...]:
-    """What changes when a file does; nothing of a file that is missing."""
+def _file_state(path: pathlib.Path) -> tuple[int, ...]:
+    """Size and modification time of a file; empty if it is missing."""
     try:
         state = path.stat()
     except OSError:
@@ -123,7 +118,7 @@ def _state(path: pathlib.Path) -> tuple[int, ...]:
 
 
 def _write(job: _Job) -> int:
-    """Writes one shard and, before it gets its name, what it holds."""
+    """Writes a shard and its JSON file; returns the number of originals."""
     keys, sizes, left_out = [], [], []
     serializer = example_serializer.ExampleSerializer(
         job.features.get_serialized_info()
@@ -148,9 +143,9 @@ def _write(job: _Job) -> int:
         held = {"keys": keys, "sizes": sizes, "left_out": left_out}
         _contents(job.path).write_text(json.dumps(held))
         unfinished.replace(job.path)
-    except RuntimeError as error:  # ArrayRecord's, where others raise OSError.
+    except RuntimeError as error:  # ArrayRecord raises this instead of OSError.
         reason = str(error).partition(";")[0]
-        raise OSError(f"Cannot write into {job.path.parent} ({reason})") from error
+        raise OSError(f"cannot write to {job.path.parent} ({reason})") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return len(job.originals)
@@ -159,7 +154,7 @@ def _write(job: _Job) -> int:
 def _read(
     original: Original, roles: Iterable[str]
 ) -> tuple[dict[str, bytes], tuple[int, int]]:
-    """The bytes of an original, decoded once to be sure, and its height and width."""
+    """Reads and checks the bytes of an original; also returns height and width."""
     for role in roles:
         if role not in original.files:
             (only,) = original.files.values()
@@ -172,7 +167,7 @@ def _read(
         except decoding.BadPictureError as error:
             which = f"the {role} picture: " if len(record) > 1 else ""
             raise decoding.BadPictureError(f"{which}{error}") from error
-    check_equal(sizes["sharp"], sizes.get("blurred", sizes["sharp"]))
+    check_same_size(sizes["sharp"], sizes.get("blurred", sizes["sharp"]))
     key = original.key.encode("utf-8", "surrogateescape")
     return {"key": key, **record}, sizes["sharp"]
 

@@ -1,4 +1,4 @@
-"""What a camera does to true frames: a soft lens, motion within the exposure, noise."""
+"""Simulated camera for true frames: lens blur, motion blur, sharpening, noise."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 def frames(
     true: Iterable[Image.Image], scene: Mapping[str, Any], camera: Mapping, seed: int
 ) -> Iterator[np.ndarray]:
-    """Yields what the camera hands to the encoder, RGB uint8."""
+    """Yields the frames of the camera, RGB uint8."""
     soften = _lens(scene, camera)
     rng = np.random.default_rng(seed)
     last = None
@@ -19,7 +19,7 @@ def frames(
         if last is None or frame is not last[0]:
             last = (frame, np.asarray(soften(frame)))
         pixels = last[1]
-        yield _noisy(pixels, camera["noise"], rng) if camera["noise"] else pixels
+        yield _add_noise(pixels, camera["noise"], rng) if camera["noise"] else pixels
 
 
 def _lens(scene: Mapping[str, Any], camera: Mapping[str, Any]):
@@ -66,7 +66,9 @@ def _line(length: float, angle: float) -> np.ndarray:
     return weights
 
 
-def _noisy(pixels: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """The frame with noise of its own, alike in all colours."""
+def _add_noise(
+    pixels: np.ndarray, sigma: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Adds Gaussian noise, equal in all channels."""
     noise = rng.standard_normal(pixels.shape[:2], np.float32)[..., None]
     return np.clip(pixels + sigma * noise + 0.5, 0, 255).astype(np.uint8)

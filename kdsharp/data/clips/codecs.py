@@ -1,7 +1,7 @@
-"""Encoders as conferencing apps set them: no lookahead, one thread, constant rate.
+"""Encoders with the settings of conferencing apps: no lookahead, constant bitrate.
 
-`encode` returns a Matroska file as bytes, `decode` its frames by number. One thread
-each, so that a stream is the same wherever it is made.
+`encode` returns a Matroska file as bytes, `decode` its frames by number. Both use one
+thread, so that streams are reproducible.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ FPS = 30
 
 
 class RefusedError(Exception):
-    """Says which encoder would not have its settings, or is not there at all."""
+    """An encoder that is missing or rejects its settings."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-    """How an encoder spends bits: a constant rate, or a constant quantiser.
+    """Rate control: a constant bitrate, or a constant quantiser.
 
-    `bits` is bits a second; `buffer` the seconds that the decoder's buffer holds.
-    `quantizer` runs from 0, the finest of the encoder, to 1, the coarsest.
+    `bits` is in bit/s; `buffer` is the size of the decoder's buffer in seconds.
+    `quantizer` is from 0, the encoder's finest, to 1, its coarsest.
     """
 
     bits: int | None = None
@@ -38,13 +38,13 @@ class Rate:
     quantizer: float | None = None
 
     def scaled(self, low: int, high: int) -> int:
-        """The quantiser on an encoder's own scale."""
+        """The quantiser on the scale of an encoder."""
         return round(low + self.quantizer * (high - low))
 
 
 @dataclasses.dataclass(frozen=True)
 class Codec:
-    """An encoder of PyAV and its options at a rate; `effort` is 0 (fast) to 2."""
+    """A PyAV encoder and its options for a rate and an effort, 0 (fast) to 2."""
 
     encoder: str
     options: Callable[[Rate, int], Mapping[str, str]]
@@ -71,13 +71,13 @@ def _hevc(rate: Rate, effort: int) -> dict[str, str]:
         params += f":qp={rate.scaled(20, 46)}"
     else:
         kilobits = max(1, rate.bits // 1000)
-        held = max(1, round(kilobits * rate.buffer))
-        params += f":vbv-maxrate={kilobits}:vbv-bufsize={held}"
+        buffer = max(1, round(kilobits * rate.buffer))
+        params += f":vbv-maxrate={kilobits}:vbv-bufsize={buffer}"
     return options | {"x265-params": params}
 
 
 def _vp8(rate: Rate, effort: int) -> dict[str, str]:
-    # Below zero the speed is as said; above, libvpx chooses one by its clock.
+    # Negative values fix the speed; positive ones let libvpx adapt it to the clock.
     return _vpx(rate) | {"cpu-used": str((-12, -8, -5)[effort])}
 
 
@@ -100,8 +100,8 @@ def _vpx(rate: Rate) -> dict[str, str]:
 
 
 def _av1(rate: Rate, effort: int) -> dict[str, str]:
-    # No side may have fewer than 64 pixels: SVT-AV1 refuses them at a constant rate.
-    # Without rtc=1, version 4.1 deadlocks with low delay on a busy machine.
+    # At a constant rate, SVT-AV1 rejects sides below 64 pixels. Without rtc=1, version
+    # 4.1 deadlocks with low delay on a busy machine.
     params = "lp=1:pred-struct=1:rtc=1:tile-columns=0:keyint=-1:aq-mode=2"
     options = {"preset": str((12, 11, 10)[effort])}
     if rate.bits is None:
@@ -133,11 +133,11 @@ def encode(
     scaler: str = "BICUBIC",
     lost: Iterable[int] = (),
 ) -> bytes:
-    """The stream of RGB uint8 frames at `size` (width, height), as Matroska.
+    """Encodes RGB uint8 frames, scaled to `size` (width, height), as Matroska.
 
-    Packets of the frames `lost` never arrive.
+    The packets of the frames `lost` are dropped.
     """
-    av = need_av()
+    av = require_av()
     if codec not in CODECS:
         raise choices.unknown("codec", codec, CODECS)
     entry = CODECS[codec]
@@ -146,7 +146,7 @@ def encode(
             entry.encoder,
             entry.options(rate, effort),
             rate.bits,
-            (as_video(pixels, size, scaler) for pixels in frames),
+            (to_video_frame(pixels, size, scaler) for pixels in frames),
             size,
             frozenset(lost),
         )
@@ -166,11 +166,11 @@ def _encode(
     size: tuple[int, int],
     lost: frozenset[int],
 ) -> bytes:
-    av = need_av()
+    av = require_av()
     file = io.BytesIO()
-    # Else Matroska has a random name for every stream.
-    repeatable = {"fflags": "+bitexact"}
-    with av.open(file, "w", format="matroska", options=repeatable) as container:
+    # Without it, Matroska writes a random identifier.
+    reproducible = {"fflags": "+bitexact"}
+    with av.open(file, "w", format="matroska", options=reproducible) as container:
         stream = container.add_stream(encoder, rate=FPS, options=dict(options))
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -191,8 +191,8 @@ def _encode(
 
 
 def decode(stream: bytes) -> dict[int, "av.VideoFrame"]:
-    """The frames by number; those whose packet was lost may be missing."""
-    av = need_av()
+    """Decodes a stream to frames by number; frames of lost packets may be missing."""
+    av = require_av()
     frames = {}
     with av.open(io.BytesIO(stream)) as container:
         video = container.streams.video[0]
@@ -201,36 +201,38 @@ def decode(stream: bytes) -> dict[int, "av.VideoFrame"]:
             try:
                 decoded = packet.decode()
             except av.error.InvalidDataError:
-                continue  # What a lost packet leaves may be beyond the decoder.
+                continue  # After a lost packet, the decoder may fail on others.
             for frame in decoded:
                 frames[_number(frame)] = frame
     return frames
 
 
-def resized(
+def resize(
     frame: "av.VideoFrame", size: tuple[int, int], scaler: str
 ) -> "av.VideoFrame":
-    """The frame at `size` (width, height), scaled as a player does."""
+    """Scales a frame to `size` (width, height), as a player does."""
     if (frame.width, frame.height) == tuple(size):
         return frame
     return frame.reformat(width=size[0], height=size[1], interpolation=scaler)
 
 
 def luma(frame: "av.VideoFrame") -> np.ndarray:
-    """The Y plane, in studio range as the decoder gave it."""
+    """The Y plane in studio range, uint8 `[height, width]`."""
     plane = frame.planes[0]
     lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
     return lines[:, : frame.width].copy()
 
 
 def rgb(frame: "av.VideoFrame") -> np.ndarray:
-    """The picture as RGB, by BT.601 from studio range."""
+    """Converts a frame to RGB, by BT.601 from studio range."""
     return frame.to_ndarray(format="rgb24", src_colorspace="itu601")
 
 
-def as_video(pixels: np.ndarray, size: tuple[int, int], scaler: str) -> "av.VideoFrame":
-    """RGB as an encoder takes it: at that size, 4:2:0, BT.601 in studio range."""
-    av = need_av()
+def to_video_frame(
+    pixels: np.ndarray, size: tuple[int, int], scaler: str
+) -> "av.VideoFrame":
+    """Converts RGB for an encoder: `size`, 4:2:0, BT.601 in studio range."""
+    av = require_av()
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
     return frame.reformat(
         width=size[0],
@@ -243,13 +245,13 @@ def as_video(pixels: np.ndarray, size: tuple[int, int], scaler: str) -> "av.Vide
 
 
 def _number(timed) -> int | None:
-    """Of a frame or a packet: its place in the clip."""
+    """The frame number of a frame or packet."""
     return None if timed.pts is None else round(timed.pts * timed.time_base * FPS)
 
 
-def need_av():
-    """PyAV, without its log, or the sentence that says which extra installs it."""
+def require_av():
+    """Imports PyAV with its log disabled; raises an error if it is missing."""
     (av,) = optional.require("av", purpose="video")
     av.logging.set_level(av.logging.PANIC)
-    os.environ.setdefault("SVT_LOG", "1")  # Else SVT-AV1 prints its settings.
+    os.environ.setdefault("SVT_LOG", "1")  # Keeps SVT-AV1 from printing settings.
     return av

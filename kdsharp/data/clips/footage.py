@@ -1,4 +1,4 @@
-"""Videos below a folder: which can serve as true frames, and those frames."""
+"""Videos as a source of true frames: finding usable ones, and reading frames."""
 
 import logging
 import os
@@ -9,8 +9,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from kdsharp.data import decoding, folder
-from kdsharp.data.clips.codecs import need_av
-from kdsharp.data.clips.recipes import FRAMES, HEIGHT, LEAST_REDUCED, WIDTH
+from kdsharp.data.clips.codecs import require_av
+from kdsharp.data.clips.recipes import FRAMES, HEIGHT, MIN_DOWNSCALE, WIDTH
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm", ".y
 
 
 def find(root: pathlib.Path) -> dict[str, int]:
-    """Videos that are long and large enough, by relative name, and their bytes."""
+    """Finds videos that are long and large enough: file sizes by relative name."""
     folder.check(root)
     names = sorted(
         path.relative_to(root).as_posix()
@@ -30,20 +30,20 @@ def find(root: pathlib.Path) -> dict[str, int]:
         try:
             _check(root / name)
         except decoding.BadPictureError as error:
-            logger.warning("Skipping %s: %s", root / name, error)
+            logger.warning("skipping %s: %s", root / name, error)
             continue
         usable[name] = os.path.getsize(root / name)
     return usable
 
 
 def frames(path: pathlib.Path, place: float) -> Iterator[Image.Image]:
-    """Yields successive frames, as many as a clip has, from a place between 0 and 1."""
-    av = need_av()
+    """Yields the frames of a clip, from a position between 0 and 1 on."""
+    av = require_av()
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
-            start = place * max(0.0, _seconds(container) - _length(stream) - 0.1)
+            start = place * max(0.0, _seconds(container) - _clip_seconds(stream) - 0.1)
             container.seek(int(start * av.time_base))
             count = 0
             for frame in container.decode(stream):
@@ -59,25 +59,25 @@ def frames(path: pathlib.Path, place: float) -> Iterator[Image.Image]:
 
 
 def _check(path: pathlib.Path) -> None:
-    """Says why a video cannot serve."""
-    av = need_av()
+    """Raises BadPictureError for a video that is unreadable, too small or too short."""
+    av = require_av()
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
             width, height = stream.codec_context.width, stream.codec_context.height
-            seconds, needed = _seconds(container), _length(stream) + 0.2
+            seconds, needed = _seconds(container), _clip_seconds(stream) + 0.2
     except (av.error.FFmpegError, IndexError) as error:
         raise decoding.BadPictureError(f"not a video: {error}") from error
-    if width < LEAST_REDUCED * WIDTH or height < LEAST_REDUCED * HEIGHT:
+    if width < MIN_DOWNSCALE * WIDTH or height < MIN_DOWNSCALE * HEIGHT:
         raise decoding.BadPictureError(f"{width}x{height} is too small")
     if seconds < needed:
-        raise decoding.BadPictureError(f"{seconds:.1f} seconds are too short")
+        raise decoding.BadPictureError(f"{seconds:.1f} seconds is too short")
 
 
 def _seconds(container) -> float:
     return (container.duration or 0) / 1e6
 
 
-def _length(stream) -> float:
-    """Seconds that the frames of a clip take."""
+def _clip_seconds(stream) -> float:
+    """Duration of the frames of a clip in seconds."""
     return FRAMES / float(stream.average_rate or 30)

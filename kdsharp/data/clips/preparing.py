@@ -1,4 +1,4 @@
-"""Writes clips to a folder, by several processes; shards that are there are kept."""
+"""Writes clips to a folder, in several processes; existing shards are kept."""
 
 import collections
 import dataclasses
@@ -19,20 +19,20 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a folder holds when all is prepared."""
+    """Statistics of a folder of prepared clips."""
 
     path: pathlib.Path
     clips: Mapping[str, int]
-    """By split."""
+    """Number of clips by split."""
 
     codecs: Mapping[str, int]
-    """By codec."""
+    """Number of clips by codec."""
 
     size: int
-    """Bytes of all streams."""
+    """Total bytes of the streams."""
 
     refused: Mapping[str, int]
-    """How many clips could not be made, by reason."""
+    """Number of clips that could not be encoded, by reason."""
 
 
 def prepare(
@@ -44,11 +44,11 @@ def prepare(
     seed: int = 0,
     processes: int = 1,
 ) -> Summary:
-    """Makes `count` clips of the photographs below `origin`, in the folder `out`.
+    """Writes `count` clips of the photographs below `origin` to the folder `out`.
 
-    With `videos`, a folder, a part of the clips shows frames of these.
+    With a folder of `videos`, some clips show frames of these.
     """
-    codecs.need_av()
+    codecs.require_av()
     for name, value in (("count", count), ("processes", processes)):
         if value < 1:
             raise UserError(f"{name} must be at least 1, not {value}")
@@ -67,26 +67,26 @@ def prepare(
         _check_same(out, before, index)
     elif out.is_dir() and any(path.name != "lock" for path in out.iterdir()):
         raise UserError(f"the folder {out} holds other files; name an empty one")
-    with workers.only_one(out):
+    with workers.exclusive_folder(out):
         index.write(out)
-        _clear(out, index)
-        _make(out, index, processes)
+        _remove_stale(out, index)
+        _write_missing(out, index, processes)
     return _summary(out, index)
 
 
 def _usable(origin: pathlib.Path) -> dict[str, int]:
-    """The photographs that are large enough, and how many bytes each file has."""
+    """Finds the photographs that are large enough: file sizes by relative name."""
     names = folder.find_pictures(origin)
     usable = {}
     for name in tqdm(names, desc="Reading picture headers", delay=1, leave=False):
         try:
             height, width = decoding.size(origin / name)
         except decoding.BadPictureError as error:
-            logger.warning("Skipping %s: %s", origin / name, error)
+            logger.warning("skipping %s: %s", origin / name, error)
             continue
         if height < recipes.HEIGHT or width < recipes.WIDTH:
             logger.warning(
-                "Skipping %s: %dx%d is smaller than a clip",
+                "skipping %s: %dx%d is smaller than a clip",
                 origin / name,
                 width,
                 height,
@@ -105,7 +105,7 @@ def _usable_videos(videos: pathlib.Path) -> dict[str, int]:
     usable = footage.find(videos)
     if not usable:
         width, height = (
-            round(recipes.LEAST_REDUCED * side)
+            round(recipes.MIN_DOWNSCALE * side)
             for side in (recipes.WIDTH, recipes.HEIGHT)
         )
         raise UserError(
@@ -115,34 +115,34 @@ def _usable_videos(videos: pathlib.Path) -> dict[str, int]:
     return usable
 
 
-def _check_same(out: pathlib.Path, before: shards.Index, wanted: shards.Index) -> None:
-    """Refuses to mix clips that do not belong together."""
-    if before.seed != wanted.seed:
+def _check_same(out: pathlib.Path, saved: shards.Index, index: shards.Index) -> None:
+    """Raises an error if the folder holds clips of other settings or originals."""
+    if saved.seed != index.seed:
         raise UserError(
-            f"the clips in {out} are of seed {before.seed}, not {wanted.seed}; name "
+            f"the clips in {out} have seed {saved.seed}, not {index.seed}; name "
             "another folder"
         )
-    if before.count > wanted.count:
+    if saved.count > index.count:
         raise UserError(
-            f"the folder {out} is for {before.count} clips, more than {wanted.count}; "
+            f"the folder {out} is for {saved.count} clips, more than {index.count}; "
             "name another folder"
         )
     for kind, old, new in (
-        ("photographs", before.files, wanted.files),
-        ("videos", before.video_files, wanted.video_files),
+        ("photographs", saved.files, index.files),
+        ("videos", saved.video_files, index.video_files),
     ):
         differing = sorted(
             n for n in old.keys() | new.keys() if old.get(n) != new.get(n)
         )
         if differing:
             raise UserError(
-                f"the clips in {out} were made from other {kind} than are there now "
-                f"(such as {differing[0]}); name another folder"
+                f"the clips in {out} were made from other {kind} (such as "
+                f"{differing[0]}); name another folder"
             )
 
 
-def _clear(out: pathlib.Path, index: shards.Index) -> None:
-    """Removes what was left half done, or was the end of a smaller folder."""
+def _remove_stale(out: pathlib.Path, index: shards.Index) -> None:
+    """Removes unfinished files, and the last shard of a smaller folder."""
     names = set(index.names())
     for path in out.glob(".unfinished-*"):
         path.unlink()
@@ -151,8 +151,8 @@ def _clear(out: pathlib.Path, index: shards.Index) -> None:
             path.unlink()
 
 
-def _make(out: pathlib.Path, index: shards.Index, processes: int) -> None:
-    missing = [name for name in index.names() if not shards.is_whole(out, name)]
+def _write_missing(out: pathlib.Path, index: shards.Index, processes: int) -> None:
+    missing = [name for name in index.names() if not shards.is_complete(out, name)]
     jobs = [_Job(out, name) for name in missing]
     done = index.count - sum(job.last - job.first + 1 for job in jobs)
     with tqdm(
@@ -164,7 +164,7 @@ def _make(out: pathlib.Path, index: shards.Index, processes: int) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """A shard to be written."""
+    """A shard to write."""
 
     out: pathlib.Path
     name: str
@@ -180,7 +180,7 @@ class _Job:
 
 @functools.lru_cache(maxsize=1)
 def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.OriginalFiles]:
-    """Kept from shard to shard, with the photographs that are decoded."""
+    """The index and originals of a folder, cached between shards."""
     index = shards.read_index(out)
     return index, rebuilding.OriginalFiles(index.photographs, index.videos)
 

@@ -1,4 +1,4 @@
-"""Whole clips again: true frames from originals, decoded ones from the stream."""
+"""Rebuilds clips: true frames from the originals, decoded ones from the stream."""
 
 import collections
 import dataclasses
@@ -20,7 +20,7 @@ _SIZE = (WIDTH, HEIGHT)
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """Frames of a clip that were decoded: true ones, and as a player shows them."""
+    """Frames of a clip: their numbers, the true ones, and those that a player shows."""
 
     numbers: list[int]
     true: list[Image.Image]
@@ -32,16 +32,16 @@ class Clip:
         return true, np.stack([codecs.luma(frame) for frame in self.shown])
 
     def rgb(self) -> tuple[np.ndarray, np.ndarray]:
-        """Both as RGB, `[frame, h, w, 3]`."""
+        """True and shown frames as RGB, `[frame, h, w, 3]`."""
         true = np.stack([np.asarray(frame) for frame in self.true])
         return true, np.stack([codecs.rgb(frame) for frame in self.shown])
 
 
 class OriginalFiles:
-    """Photographs and videos below two folders; photographs used last stay decoded.
+    """Reads photographs and videos below two folders, with a cache of photographs.
 
-    At most `cache_bytes` are kept, but always the latest two, which a clip may need in
-    turn.
+    The cache holds at most `cache_bytes`, but always the latest two photographs, which
+    one clip may alternate between.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class OriginalFiles:
         self._photographs = pathlib.Path(photographs)
         self._videos = pathlib.Path(videos)
         self._cache_bytes = cache_bytes
-        self._forget()
+        self._reset_cache()
 
     def video(self, name: str, place: float) -> Iterator[Image.Image]:
-        """Frames of a video from a place between 0, its beginning, and 1."""
+        """Yields frames of a video, from a position between 0 and 1 on."""
         return footage.frames(self._videos / name, place)
 
     def photograph(self, name: str) -> Image.Image:
-        """A whole photograph, upright RGB."""
+        """Decodes a photograph, upright RGB."""
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
@@ -85,9 +85,9 @@ class OriginalFiles:
 
     def __setstate__(self, state: dict[str, Any]):
         self.__dict__.update(state)
-        self._forget()
+        self._reset_cache()
 
-    def _forget(self):
+    def _reset_cache(self):
         self._lock = threading.Lock()
         self._kept: collections.OrderedDict[str, Image.Image] = (
             collections.OrderedDict()
@@ -96,7 +96,7 @@ class OriginalFiles:
 
 
 def encode(recipe: Recipe, originals: scenes.Originals) -> bytes:
-    """The stream of a clip; empty for one that is never encoded."""
+    """Encodes a clip; empty for recipes without a codec."""
     codec = recipe.codec
     if codec["name"] == "none":
         return b""
@@ -112,18 +112,18 @@ def encode(recipe: Recipe, originals: scenes.Originals) -> bytes:
 
 
 def rebuild(recipe: Recipe, stream: bytes, originals: scenes.Originals) -> Clip:
-    """The clip as it was made."""
+    """Renders the true frames of a clip and decodes its stream."""
     if stream:
         decoded = codecs.decode(stream)
     else:
         size, scaler = tuple(recipe.codec["size"]), recipe.codec["scaler"]
         decoded = {
-            number: codecs.as_video(pixels, size, scaler)
+            number: codecs.to_video_frame(pixels, size, scaler)
             for number, pixels in enumerate(_camera_frames(recipe, originals))
         }
     true = dict(enumerate(scenes.frames(recipe.scene, originals)))
     numbers = sorted(decoded.keys() & true.keys())
-    shown = [codecs.resized(decoded[n], _SIZE, recipe.player) for n in numbers]
+    shown = [codecs.resize(decoded[n], _SIZE, recipe.player) for n in numbers]
     return Clip(numbers, [true[n] for n in numbers], shown)
 
 

@@ -1,6 +1,6 @@
-"""What a clip shows and what happens to it, decided by a seed and a number.
+"""Recipes of clips: all random choices, sampled from a seed and a number.
 
-A recipe is plain data, kept as JSON beside the stream. Lengths are in pixels of the
+A recipe is plain data, stored as JSON beside the stream. Lengths are in pixels of the
 clip, times in frames.
 """
 
@@ -13,30 +13,31 @@ from typing import Any
 from kdsharp.data import splits
 
 WIDTH, HEIGHT, FRAMES = 320, 192, 32
-# Shares of training, validation and test, by the names of photographs.
+# Training, validation and test, by the names of photographs.
 SPLIT = "90/5/5"
 _SPLITS = {"train": 0.9, "valid": 0.05, "test": 0.05}
 
-# How many pixels of a video, at least, make one of a clip: only so its frames are true.
-LEAST_REDUCED = 1.5
+# Video frames are downscaled by at least this factor, which removes their own
+# artefacts.
+MIN_DOWNSCALE = 1.5
 
 _KINDS = {"photo": 0.55, "portrait": 0.27, "screen": 0.18}
-# Of the clips, where there are videos; the others are as without.
+# Fraction of scenes that are videos, if there are videos.
 _VIDEO = 0.4
 _CODECS = {"h264": 36, "vp8": 26, "vp9": 14, "av1": 10, "hevc": 8, "none": 6}
 _MOTIONS = {"still": 0.38, "pan": 0.34, "shake": 0.16, "zoom": 0.12}
 _LENSES = {"none": 0.46, "gaussian": 0.38, "disc": 0.09, "line": 0.07}
-# The shortest side that an encoder takes at any rate.
-_SMALLEST = {"av1": 64}
-# Places in a photograph to choose from: many a window on one is sky or wall.
+# The shortest side that an encoder supports.
+_MIN_SIDE = {"av1": 64}
+# Candidate windows on a photograph, since many show only sky or wall.
 _PLACES = 4
-# Bits a pixel: 25 to 600 kbit/s at sizes from 360p to 720p and below.
+# Bits per pixel: 25 to 600 kbit/s at sizes from 360p to 720p and below.
 _BITS = (0.006, 0.3)
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One clip: its scene, its camera, its codec, and how the player shows it."""
+    """The scene, camera and codec of a clip, and the scaler of its player."""
 
     index: int
     split: str
@@ -46,24 +47,24 @@ class Recipe:
     player: str
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON holds it."""
+        """Converts the recipe to JSON-compatible data."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, held: Mapping[str, Any]) -> "Recipe":
-        """The recipe that JSON holds."""
-        return cls(**held)
+    def from_json(cls, fields: Mapping[str, Any]) -> "Recipe":
+        """Creates a recipe from `to_json` data."""
+        return cls(**fields)
 
 
 def draw(
     seed: int, index: int, photographs: Sequence[str], videos: Sequence[str] = ()
 ) -> Recipe:
-    """The recipe of clip `index`; the name of a photograph or video decides its split.
+    """Samples the recipe of clip `index`.
 
-    A split that has no photograph gets no clip.
+    Photographs and videos are split by name; a split without photographs gets no clips.
     """
     rng = random.Random(f"{seed}/{index}")
-    by_split, moving = _divided(photographs), _divided(videos)
+    by_split, moving = _by_split(photographs), _by_split(videos)
     filled = {name: share for name, share in _SPLITS.items() if by_split[name]}
     split = _choose(rng, filled)
     names = by_split[split], moving[split]
@@ -80,8 +81,8 @@ def draw(
     )
 
 
-def _divided(names: Sequence[str]) -> dict[str, list[str]]:
-    """Names by split."""
+def _by_split(names: Sequence[str]) -> dict[str, list[str]]:
+    """Groups names by split."""
     by_split = {split: [] for split in _SPLITS}
     for name in names:
         by_split[splits.hashed_split(name, SPLIT)].append(name)
@@ -96,7 +97,7 @@ def _scene(
             "kind": "video",
             "file": rng.choice(videos),
             "from": rng.random(),
-            "scale": _log_uniform(rng, LEAST_REDUCED, 3.5),
+            "scale": _log_uniform(rng, MIN_DOWNSCALE, 3.5),
             "at": [rng.random(), rng.random()],
             "flip": rng.random() < 0.5,
             "pan": [0, 0],
@@ -107,7 +108,7 @@ def _scene(
             "kind": kind,
             "page": rng.randrange(1 << 30),
             "at": [rng.random(), rng.random()],
-            # Rows a frame: pages are scrolled up and down, most lie still.
+            # Rows per frame; most pages stand still.
             "scroll": rng.choice((0, 0, 0, 1, 2, 4, -3, 8)),
         }
     scene = {
@@ -116,7 +117,9 @@ def _scene(
         "scale": _log_uniform(rng, 1.25, 3.5),
         **_places(rng),
         "flip": rng.random() < 0.5,
-        "tone": [rng.uniform(0.7, 1.5), rng.uniform(0.6, 1)] if _odds(rng, 25) else [],
+        "tone": [rng.uniform(0.7, 1.5), rng.uniform(0.6, 1)]
+        if _chance(rng, 25)
+        else [],
         **_motion(rng, "shake" if kind == "portrait" else None),
     }
     if kind == "portrait":
@@ -136,16 +139,16 @@ def _scene(
 
 
 def _places(rng: random.Random) -> dict[str, Any]:
-    """A place in a photograph, and others: what has the most texture is shown."""
+    """Candidate windows on a photograph; the one with the most texture is shown."""
     at, *others = ([rng.random(), rng.random()] for _ in range(_PLACES))
     return {"at": at, "others": others}
 
 
 def _motion(rng: random.Random, moving: str | None) -> dict[str, Any]:
-    # A person sits before a camera that stands still, or is held.
+    # A portrait is taken with a camera that stands still or is hand-held.
     kind = _choose(rng, _MOTIONS) if moving is None else rng.choice(("still", moving))
     speed, angle = rng.uniform(0.3, 6), rng.uniform(0, 2 * math.pi)
-    whole = _odds(rng, 30)
+    whole = _chance(rng, 30)
     pan = [speed * math.cos(angle), 0.6 * speed * math.sin(angle)]
     return {
         "pan": [round(v) if whole else v for v in pan] if kind == "pan" else [0, 0],
@@ -167,8 +170,8 @@ def _camera(rng: random.Random, scene: Mapping) -> dict[str, Any]:
         "sigma": rng.uniform(0.4, 2.2),
         "radius": rng.uniform(0.7, 2.5),
         "shutter": rng.uniform(0.3, 1),
-        "noise": rng.uniform(0.5, 6) if _odds(rng, 25) else 0,
-        "sharpen": rng.uniform(0.3, 1.2) if _odds(rng, 15) else 0,
+        "noise": rng.uniform(0.5, 6) if _chance(rng, 25) else 0,
+        "sharpen": rng.uniform(0.3, 1.2) if _chance(rng, 15) else 0,
     }
 
 
@@ -181,22 +184,22 @@ def _codec(rng: random.Random) -> dict[str, Any]:
         "more": rng.uniform(2, 3.2),
     }[down]
     size = [2 * round(side / factor / 2) for side in (WIDTH, HEIGHT)]
-    constant = _odds(rng, 25)
+    constant = _chance(rng, 25)
     bits = _log_uniform(rng, *_BITS) * size[0] * size[1] * 30
     name = _choose(rng, _CODECS)
     return {
         "name": name,
-        "size": [max(_SMALLEST.get(name, 0), side) for side in size],
+        "size": [max(_MIN_SIDE.get(name, 0), side) for side in size],
         "bits": None if constant else max(6000, round(bits)),
         "quantizer": rng.uniform(0.15, 0.95) if constant else None,
         "buffer": rng.uniform(0.4, 1.5),
         "effort": rng.randrange(3),
         "scaler": rng.choice(("BICUBIC", "AREA", "BILINEAR")),
-        "lost": [rng.randint(2, FRAMES - 3)] if _odds(rng, 6) else [],
+        "lost": [rng.randint(2, FRAMES - 3)] if _chance(rng, 6) else [],
     }
 
 
-def _odds(rng: random.Random, percent: float) -> bool:
+def _chance(rng: random.Random, percent: float) -> bool:
     return rng.random() * 100 < percent
 
 

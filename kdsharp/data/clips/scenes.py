@@ -1,4 +1,4 @@
-"""The true frames of a clip: of photographs, pages or videos, as its recipe says."""
+"""Renders the true frames of a clip from photographs, pages or videos."""
 
 import math
 import random
@@ -12,32 +12,34 @@ from kdsharp.data.clips.recipes import FRAMES, HEIGHT, WIDTH
 
 
 class Originals(Protocol):
-    """What true frames are made of, by name."""
+    """Access to photographs and videos by name."""
 
     def photograph(self, name: str) -> Image.Image:
-        """A whole photograph, RGB."""
+        """Decodes a photograph, RGB."""
 
     def video(self, name: str, place: float) -> Iterator[Image.Image]:
-        """Frames of a video from a place between 0, its beginning, and 1."""
+        """Yields frames of a video, from a position between 0 and 1 on."""
 
 
 _SIZE = (WIDTH, HEIGHT)
 
 
 def frames(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Image]:
-    """Yields the frames; what does not change comes again as the same object."""
+    """Yields the true frames; unchanged frames are the same object."""
     cut = scene.get("cut", FRAMES)
-    for number, frame in enumerate(_uncut(scene, originals)):
+    for number, frame in enumerate(_single_scene(scene, originals)):
         if number == cut:
             break
         yield frame
     if cut < FRAMES:
-        for number, frame in enumerate(_uncut(scene["next"], originals)):
+        for number, frame in enumerate(_single_scene(scene["next"], originals)):
             if number >= cut:
                 yield frame
 
 
-def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Image]:
+def _single_scene(
+    scene: Mapping[str, Any], originals: Originals
+) -> Iterator[Image.Image]:
     if scene["kind"] == "screen":
         yield from _screen(scene)
         return
@@ -45,13 +47,13 @@ def _uncut(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
         yield from _video(scene, originals)
         return
     person = scene.get("person")
-    picture = toned(originals.photograph(scene["file"]), scene["tone"])
+    picture = adjust_tone(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scene = scene | {"at": _textured(scene, picture, _SIZE)}
+    scene = scene | {"at": _most_textured(scene, picture, _SIZE)}
     if person:
         other = originals.photograph(person["file"])
-        person = person | {"at": _textured(person, other, _person_size(person))}
+        person = person | {"at": _most_textured(person, other, _person_size(person))}
     last = None
     for number, box in enumerate(_boxes(scene, picture.size)):
         if last is None or box != last[0]:
@@ -77,8 +79,8 @@ def _video(scene: Mapping[str, Any], originals: Originals) -> Iterator[Image.Ima
         yield shown
 
 
-def toned(picture: Image.Image, tone: list[float]) -> Image.Image:
-    """The picture with another gamma and gain, or as it is where none are given."""
+def adjust_tone(picture: Image.Image, tone: list[float]) -> Image.Image:
+    """Applies a gamma and a gain, unless `tone` is empty."""
     if not tone:
         return picture
     gamma, gain = tone
@@ -87,7 +89,7 @@ def toned(picture: Image.Image, tone: list[float]) -> Image.Image:
 
 
 def _boxes(scene: Mapping[str, Any], size: tuple[int, int]) -> Iterator[tuple]:
-    """Yields the part of the photograph that each frame shows."""
+    """Yields the window (left, top, right, bottom) on the photograph of each frame."""
     scale = min(scene["scale"], 0.95 * size[0] / WIDTH, 0.95 * size[1] / HEIGHT)
     hand = random.Random(scene["hand"])
     at = [0.0, 0.0]
@@ -116,7 +118,7 @@ def _boxes(scene: Mapping[str, Any], size: tuple[int, int]) -> Iterator[tuple]:
 def _add_person(
     frame: Image.Image, person: Mapping[str, Any], picture: Image.Image, number: int
 ) -> None:
-    """Pastes a swaying ellipse of another photograph, as it is at that frame."""
+    """Pastes a swaying ellipse of another photograph onto frame `number`."""
     width, height = _person_size(person)
     x, y = (
         place * side - own / 2 + sway * math.sin(2 * math.pi * number / period + phase)
@@ -135,14 +137,14 @@ def _add_person(
         0.9 * picture.width / (width + 2),
         0.9 * picture.height / (height + 2),
     )
-    # What is left of whole pixels is a shift of what is cut out.
+    # Subpixel positions are reached by shifting the window on the photograph.
     left = person["at"][0] * (picture.width - scale * (width + 2)) + scale
     top = person["at"][1] * (picture.height - scale * (height + 2)) + scale
     left -= (x - math.floor(x)) * scale
     top -= (y - math.floor(y)) * scale
     cut = (left, top, left + scale * width, top + scale * height)
-    shown = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
-    frame.paste(shown, (math.floor(x), math.floor(y)), _ellipse(width, height))
+    face = picture.resize((width, height), Image.Resampling.BICUBIC, box=cut)
+    frame.paste(face, (math.floor(x), math.floor(y)), _ellipse(width, height))
 
 
 def _person_size(person: Mapping[str, Any]) -> tuple[int, int]:
@@ -153,31 +155,32 @@ def _person_size(person: Mapping[str, Any]) -> tuple[int, int]:
     return width, height
 
 
-def _textured(
+def _most_textured(
     scene: Mapping[str, Any], picture: Image.Image, size: tuple[int, int]
 ) -> list[float]:
-    """The one of a scene's places whose window on the picture has the most texture."""
+    """Chooses the candidate window with the most texture."""
     places = [scene["at"], *scene.get("others", [])]
     if len(places) == 1:
         return scene["at"]
     scale = min(
         scene["scale"], *(0.9 * p / s for p, s in zip(picture.size, size, strict=True))
     )
-    found = []
+    textures = []
     for place in places:
         left, top = (
             at * (side - scale * own)
             for at, side, own in zip(place, picture.size, size, strict=True)
         )
         box = (left, top, left + scale * size[0], top + scale * size[1])
-        # At the clip's own scale: a photograph's noise is no texture.
+        # At the scale of the clip, so that noise does not count as texture.
         grey = picture.resize(size, Image.Resampling.BOX, box=box).convert("L")
-        found.append(ImageStat.Stat(ImageChops.difference(grey, _moved(grey))).sum[0])
-    return places[found.index(max(found))]
+        textures.append(
+            ImageStat.Stat(ImageChops.difference(grey, _moved(grey))).sum[0]
+        )
+    return places[textures.index(max(textures))]
 
 
 def _moved(grey: Image.Image) -> Image.Image:
-    """The picture a pixel to the right and down."""
     return ImageChops.offset(grey, 1, 1)
 
 
@@ -193,7 +196,7 @@ def _screen(scene: Mapping[str, Any]) -> Iterator[Image.Image]:
     left, top = (round(at * room) for at, room in zip(scene["at"], free, strict=True))
     last = None
     for number in range(FRAMES):
-        # Back from the end, as a reader scrolls.
+        # At the end, scrolling reverses.
         row = (top + scene["scroll"] * number) % (2 * free[1])
         row = min(row, 2 * free[1] - row)
         if last is None or row != last[0]:

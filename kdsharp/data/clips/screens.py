@@ -1,7 +1,7 @@
-"""Pages as people share their screens: documents, code, slides, tables, chats.
+"""Renders random screen content: documents, code, slides, tables and chats.
 
-Everything is drawn from a seed, with the free fonts that Matplotlib and Pillow carry
-(DejaVu, STIX, Aileron), in the scripts that they have.
+Uses the free fonts that Matplotlib and Pillow include (DejaVu, STIX, Aileron), in the
+scripts that they cover.
 """
 
 import functools
@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 SIZE = (960, 640)
 
-# Ranges of letters that DejaVu has: Latin most often, Greek, Cyrillic, Armenian,
-# Georgian and digits.
+# Letters and weights of scripts that DejaVu covers: Latin, Greek, Cyrillic, Armenian,
+# Georgian, digits.
 _SCRIPTS = (
     ("abcdefghijklmnopqrstuvwxyzeeeaaiiotnsr", 14),
     ("αβγδεζηθικλμνξοπρστυφχψω", 1),
@@ -34,7 +34,7 @@ _FONTS = (
 
 
 def page(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
-    """A page of that size (width, height), at least 480x320, the same for a seed."""
+    """Renders the page of a seed; `size` is (width, height), at least 480x320."""
     rng = random.Random(f"page/{seed}")
     dark = rng.random() < 0.35
     image = Image.new("RGB", size, _tint(rng, dark))
@@ -54,8 +54,8 @@ def _tint(rng: random.Random, dark: bool) -> tuple[int, int, int]:
     return tuple(min(255, max(0, base + rng.randint(-8, 8))) for _ in range(3))
 
 
-def _ink(rng: random.Random, dark: bool, strong: float = 0.7) -> tuple[int, int, int]:
-    if rng.random() < strong:
+def _ink(rng: random.Random, dark: bool, grey: float = 0.7) -> tuple[int, int, int]:
+    if rng.random() < grey:
         base = rng.randint(200, 255) if dark else rng.randint(0, 70)
         return (base, base, base)
     low, high = (110, 255) if dark else (0, 170)
@@ -88,7 +88,7 @@ def _words(rng: random.Random, count: int) -> str:
 
 
 def _lines(rng, draw, area, font, height, ink, *, gap=1.35):
-    """Fills the area with lines of words; returns the row below the last."""
+    """Fills an area with lines of words; returns the row below the last line."""
     left, top, right, bottom = area
     while top + height < bottom:
         text = _words(rng, rng.randint(3, 16))

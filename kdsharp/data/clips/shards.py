@@ -1,10 +1,9 @@
-"""A folder of prepared clips: streams and recipes, many to a file.
+"""Storage of prepared clips: a folder of shards with streams and recipes.
 
-`clips.json` tells what the folder holds: the seed, the count, the
-photographs and videos. A shard
-is two files: `000100-000199.bin` has the streams of these clips one after the other and
-`000100-000199.json` their recipes, where each stream begins, and which clips an encoder
-refused. The streams come last: where they are, the shard is whole.
+`clips.json` holds the seed, the count, and the photographs and videos. A shard is two
+files: `000100-000199.bin` has the concatenated streams of these clips, and
+`000100-000199.json` their recipes and sizes, and the clips that an encoder refused. The
+.bin file is written last: if it exists, the shard is complete.
 """
 
 import dataclasses
@@ -18,29 +17,29 @@ from kdsharp.data.clips.recipes import Recipe
 from kdsharp.errors import UserError
 
 SIZE = 100
-# To be raised with every change of what a clip holds.
+# Increase this with every change to the contents of clips.
 _VERSION = 1
 _INDEX = "clips.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """What a folder holds or will hold, of which originals, whose bytes are counted."""
+    """The contents of `clips.json`: settings, and sizes of the original files."""
 
     seed: int
     count: int
     photographs: str
-    """The folder that they are in."""
+    """The folder of the photographs."""
 
     files: Mapping[str, int]
-    """Bytes of each photograph."""
+    """Bytes of each photograph by relative name."""
 
     videos: str = ""
     video_files: Mapping[str, int] = dataclasses.field(default_factory=dict)
     version: int = _VERSION
 
     def originals(self) -> dict[pathlib.Path, int]:
-        """Every file that is needed, and its bytes."""
+        """The size in bytes of every original file."""
         return {
             pathlib.Path(root, name): size
             for root, files in (
@@ -51,39 +50,39 @@ class Index:
         }
 
     def names(self) -> list[str]:
-        """Of the shards, in order."""
+        """Names of the shards, in order."""
         firsts = range(0, self.count, SIZE)
         return [f"{i:06}-{min(i + SIZE, self.count) - 1:06}" for i in firsts]
 
     def write(self, folder: pathlib.Path) -> None:
-        """Writes the index of a folder."""
+        """Writes the index to a folder."""
         text = json.dumps(dataclasses.asdict(self), indent=1)
         atomic_files.write_text(folder / _INDEX, text + "\n")
 
 
 def read_index(folder: pathlib.Path) -> Index | None:
-    """The index of a folder, or None where no clips are."""
+    """Reads the index of a folder; None if the folder has none."""
     path = folder / _INDEX
     try:
-        held = json.loads(path.read_text())
-        index = Index(**held)
+        fields = json.loads(path.read_text())
+        index = Index(**fields)
     except FileNotFoundError:
         return None
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"the file {path} is damaged: remove the folder and prepare it anew"
+            f"the file {path} is damaged: remove the folder and prepare it again"
         ) from error
     if index.version != _VERSION:
         raise UserError(
             f"the clips in {folder} are of version {index.version}, not {_VERSION}: "
-            "remove the folder and prepare it anew"
+            "remove the folder and prepare it again"
         )
     return index
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredClip:
-    """A clip: its recipe and where its stream lies."""
+    """A stored clip: its recipe, and the location of its stream."""
 
     recipe: Recipe
     path: pathlib.Path
@@ -91,7 +90,7 @@ class StoredClip:
     size: int
 
     def stream(self) -> bytes:
-        """The encoded stream; empty for a clip that is never encoded."""
+        """Reads the encoded stream; empty for recipes without a codec."""
         with open(self.path, "rb") as file:
             file.seek(self.start)
             return file.read(self.size)
@@ -99,14 +98,14 @@ class StoredClip:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """Clips that belong to a pair of files; `refused` has numbers and reasons."""
+    """The clips of a shard; `refused` holds numbers and reasons."""
 
     entries: list[StoredClip]
     refused: list[tuple[int, str]]
 
 
-def is_whole(folder: pathlib.Path, name: str) -> bool:
-    """Whether the shard of that name has been written to its end."""
+def is_complete(folder: pathlib.Path, name: str) -> bool:
+    """Whether the shard has been written completely."""
     return (folder / f"{name}.bin").exists()
 
 
@@ -116,24 +115,23 @@ def write(
     clips: list[tuple[Recipe, bytes]],
     refused: list[tuple[int, str]],
 ) -> None:
-    """Writes a shard."""
     sizes = [len(stream) for _, stream in clips]
     recipes = [recipe.to_json() for recipe, _ in clips]
-    held = {"sizes": sizes, "refused": refused, "clips": recipes}
-    atomic_files.write_text(folder / f"{name}.json", json.dumps(held))
+    summary = {"sizes": sizes, "refused": refused, "clips": recipes}
+    atomic_files.write_text(folder / f"{name}.json", json.dumps(summary))
     streams = b"".join(stream for _, stream in clips)
     atomic_files.write_bytes(folder / f"{name}.bin", streams)
 
 
 def read(folder: pathlib.Path, name: str) -> Shard:
-    """Reads a shard, but not the streams."""
+    """Reads the recipes and stream locations of a shard."""
     path = folder / f"{name}.bin"
     try:
-        held = json.loads(path.with_suffix(".json").read_text())
-        if path.stat().st_size != sum(held["sizes"]):
-            raise ValueError("it was cut")
+        summary = json.loads(path.with_suffix(".json").read_text())
+        if path.stat().st_size != sum(summary["sizes"]):
+            raise ValueError("truncated file")
         return Shard(
-            list(_entries(path, held)), [(i, why) for i, why in held["refused"]]
+            list(_entries(path, summary)), [(i, why) for i, why in summary["refused"]]
         )
     except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
         raise UserError(
@@ -142,8 +140,8 @@ def read(folder: pathlib.Path, name: str) -> Shard:
         ) from error
 
 
-def _entries(path: pathlib.Path, held: Mapping[str, Any]) -> Iterator[StoredClip]:
+def _entries(path: pathlib.Path, summary: Mapping[str, Any]) -> Iterator[StoredClip]:
     start = 0
-    for recipe, size in zip(held["clips"], held["sizes"], strict=True):
+    for recipe, size in zip(summary["clips"], summary["sizes"], strict=True):
         yield StoredClip(Recipe.from_json(recipe), path, start, size)
         start += size

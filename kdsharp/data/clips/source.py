@@ -1,4 +1,4 @@
-"""Clips as a source: pairs of a true frame and the same frame as a player shows it."""
+"""The source of prepared clips: pairs of a true frame and the frame a player shows."""
 
 import os
 import pathlib
@@ -9,21 +9,21 @@ from jaxtyping import UInt8
 
 from kdsharp.data import decoding
 from kdsharp.data.clips import codecs, rebuilding, recipes, shards
-from kdsharp.data.recent import Recent
+from kdsharp.data.lru_cache import LruCache
 from kdsharp.errors import UserError
 
-# Of each clip: soon after the first frame, which is a whole picture, and later ones,
-# which lean on many others.
+# The frames taken from each clip: one soon after the intra-coded first frame, and later
+# ones, which depend on many others.
 FRAMES = (4, 12, 20, 28)
-# Clips that stay decoded, of 1.5 MB each.
-_KEPT = 64
+# Decoded clips in the cache, 1.5 MB each.
+_CACHED_CLIPS = 64
 
 
 class Clips:
-    """Frames of the clips that were prepared in the folder `root`.
+    """Source of frames of the clips in the folder `root`.
 
-    A clip gives a record for each of `FRAMES`; where that one was lost, the nearest
-    that was decoded.
+    A clip gives a record for each of `FRAMES`, or for the nearest decoded frame where
+    one was lost.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Clips:
         *,
         cache_bytes: int = 1 << 28,
     ):
-        codecs.need_av()
+        codecs.require_av()
         root = pathlib.Path(root).expanduser()
         index = shards.read_index(root)
         if index is None:
@@ -42,7 +42,7 @@ class Clips:
                 f"--from DIR --out {root}' with a folder of photographs"
             )
         names = index.names()
-        missing = sum(not shards.is_whole(root, name) for name in names)
+        missing = sum(not shards.is_complete(root, name) for name in names)
         if missing:
             raise UserError(
                 f"{missing} of {len(names)} files of clips are missing in {root}: run "
@@ -59,19 +59,19 @@ class Clips:
         ]
         if not self._entries:
             raise UserError(
-                f"of the clips in {root} none is for the split {split!r}: more "
-                "photographs fill it"
+                f"none of the clips in {root} is in the split {split!r}: prepare them "
+                "from more photographs"
             )
         self._originals = rebuilding.OriginalFiles(
             index.photographs, index.videos, cache_bytes=cache_bytes
         )
-        self._pairs = Recent(self._rebuild, _KEPT)
+        self._pairs = LruCache(self._rebuild, _CACHED_CLIPS)
 
     def __len__(self) -> int:
         return len(self._entries) * len(FRAMES)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The pair of frames at `index`: its key and its pixels."""
+        """The record of the pair of frames at `index`."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         clip, place = divmod(index % len(self), len(FRAMES))
@@ -85,34 +85,35 @@ class Clips:
 
     @property
     def smallest(self) -> tuple[str, int, int]:
-        """Key, height and width of any frame."""
+        """A name, height and width of the frames, which are all of one size."""
         return "clips", recipes.HEIGHT, recipes.WIDTH
 
     @property
     def window(self) -> int:
-        """How many frames, used in turn again and again, are decoded but once."""
-        return _KEPT * len(FRAMES)
+        """The number of frames in the cache."""
+        return _CACHED_CLIPS * len(FRAMES)
 
     def _rebuild(
         self, clip: int
     ) -> tuple[UInt8[np.ndarray, "frame h w 3"], UInt8[np.ndarray, "frame h w 3"]]:
         entry = self._entries[clip]
         try:
-            held = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
+            rebuilt = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
         except decoding.BadPictureError as error:
             raise UserError(
-                f"the true frames of clip {entry.recipe.index} cannot be made: {error}"
+                f"the true frames of clip {entry.recipe.index} cannot be rendered: "
+                f"{error}"
             ) from error
-        if not held.numbers:
+        if not rebuilt.numbers:
             raise UserError(
                 f"clip {entry.recipe.index} in {entry.path} cannot be decoded: remove "
                 "that file and run 'kdsharp data prepare clips' again"
             )
-        at = [int(np.abs(np.subtract(held.numbers, n)).argmin()) for n in FRAMES]
+        at = [int(np.abs(np.subtract(rebuilt.numbers, n)).argmin()) for n in FRAMES]
         chosen = rebuilding.Clip(
-            [held.numbers[i] for i in at],
-            [held.true[i] for i in at],
-            [held.shown[i] for i in at],
+            [rebuilt.numbers[i] for i in at],
+            [rebuilt.true[i] for i in at],
+            [rebuilt.shown[i] for i in at],
         )
         true, shown = chosen.rgb()
         for pixels in (true, shown):
@@ -121,16 +122,15 @@ class Clips:
 
 
 def _check_originals(root: pathlib.Path, index: shards.Index) -> None:
-    """Refuses originals of which true frames would be others than were encoded."""
+    """Raises an error if originals are missing or have changed since encoding."""
     for path, size in index.originals().items():
         if not path.is_file():
             raise UserError(
-                f"the clips in {root} need {path}, which is not there: put it back, or "
-                "run 'kdsharp data prepare clips' with the folder where the originals "
-                "are now"
+                f"the clips in {root} need {path}, which is missing: restore it, or "
+                "run 'kdsharp data prepare clips' with the new folder of the originals"
             )
         if path.stat().st_size != size:
             raise UserError(
-                f"the clips in {root} were made from another {path}: put that back, or "
-                "prepare the clips anew in another folder"
+                f"the clips in {root} were made from another {path}: restore that, or "
+                "prepare the clips again in another folder"
             )

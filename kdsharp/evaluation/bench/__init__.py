@@ -1,5 +1,5 @@
-"""How fast networks run: every contender a process of its own, all taking turns.
+"""Speed benchmarks: each contender in its own process, all taking turns.
 
-A frame is RGB in 8 bits, as a camera gives it and a screen takes it; a contender maps a
-batch of frames to sharpened ones, conversion included, and gets new frames every time.
+Frames are 8-bit RGB, as from a camera and for a screen. A contender maps a batch of
+frames to restored ones, including all conversions, and gets new frames for every call.
 """

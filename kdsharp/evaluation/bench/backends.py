@@ -1,4 +1,4 @@
-"""What `kdsharp bench` times: kdsharp's own backends, and what they compete with."""
+"""The backends that `kdsharp bench` times: kdsharp's own, and others to compare."""
 
 import contextlib
 import dataclasses
@@ -12,13 +12,13 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation.bench.frames import CHAINS, Frames, Run
 from kdsharp.runtime import backends
 
-# What frames may be: a network of luma is given RGB, or the plane that holds luma.
+# Frames are RGB, or for luma networks planes of luma.
 PIXELS = ("rgb", "plane")
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A network by name: trained weights, or a `model` of random numbers."""
+    """A network to time: trained weights, or a `model` with random weights."""
 
     name: str
     weights: str = ""
@@ -27,7 +27,7 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a contender may use; `threads` 0 is every core."""
+    """Settings of a contender; `threads` 0 uses every core."""
 
     threads: int = 0
     dtype: str = "float32"
@@ -37,9 +37,9 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class BenchBackend:
-    """`create` returns what runs, and is called where it shall run.
+    """A backend by its `create` function, which is called in the contender's process.
 
-    `refuses` says why it cannot run a network of those arguments, or nothing.
+    `refuses` returns the reason why it cannot run a network, or an empty string.
     """
 
     create: Callable[[Subject, Settings], Run]
@@ -53,7 +53,7 @@ class BenchBackend:
 
 
 def check(name: str) -> None:
-    """Refuses a backend that is not there."""
+    """Raises an error for an unknown or uninstalled backend."""
     if name not in BACKENDS:
         raise choices.unknown("backend", name, BACKENDS)
     for module in BACKENDS[name].needs:
@@ -73,7 +73,7 @@ def lacks(name: str, device: str) -> str:
 
 
 def network(subject: Subject, dtype: str = "float32"):
-    """Returns the module, its variables and its arguments, batch norm folded."""
+    """Loads a network: its module, variables and arguments, with folded batch norm."""
     import jax
 
     from kdsharp import models
@@ -87,32 +87,32 @@ def network(subject: Subject, dtype: str = "float32"):
         channels = arguments.get("channels", 3)
         pixels = np.zeros((1, 32, 32, channels), np.float32)
         variables = dict(models.create(**arguments).init(jax.random.key(0), pixels))
-        # Last layers begin at zero, and with zeros some processors are quicker.
+        # Last layers are initialised to zero, which some processors compute faster.
         variables = jax.tree.map(lambda x: np.asarray(x) + np.float32(0.01), variables)
-    with contextlib.suppress(UserError):  # Some networks keep their batch norm.
+    with contextlib.suppress(UserError):  # Not every batch norm can be folded.
         arguments, variables = fold.fold(arguments, variables)
     return models.create(**arguments, dtype=dtype), variables, arguments
 
 
 def _chain_refuses(arguments: dict, settings: Settings) -> str:
     if arguments.get("context"):
-        return "it is given networks without a context alone"
+        return "it runs only networks without a context"
     if arguments["name"] not in CHAINS:
-        return f"it is given networks of {', '.join(CHAINS)} alone"
+        return f"it runs only networks of {', '.join(CHAINS)}"
     if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
-        return "it is given networks of luma only with --pixels plane"
+        return "it runs luma networks only with --pixels plane"
     return ""
 
 
 def _plain_chain_refuses(arguments: dict, settings: Settings) -> str:
     if arguments.get("skip") or arguments.get("learned_slope"):
-        return "it is given chains without a skip or learned slopes alone"
+        return "it runs only chains without a skip or learned slopes"
     return _chain_refuses(arguments, settings)
 
 
 def _default_refuses(arguments: dict, settings: Settings) -> str:
     if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
-        return "it is given networks of luma only with --pixels plane"
+        return "it runs luma networks only with --pixels plane"
     return ""
 
 
@@ -147,7 +147,7 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
 
 
 def _chain(torch, model, params: dict):
-    """Returns Flax's convolutions `conv1`, `conv2` and so on as PyTorch's."""
+    """Converts a chain of Flax convolutions `conv1`, `conv2`, ... to PyTorch."""
     count = sum(name.startswith("conv") for name in params)
     layers = []
     for number in range(1, count + 1):
@@ -159,17 +159,17 @@ def _chain(torch, model, params: dict):
         layers += [layer, _activation(torch, model, params, number)]
     first, inner, last = layers[:2], layers[2:-2], layers[-2]
     if getattr(model, "skip", False):
-        inner = [_around(torch, inner)]
+        inner = [_skip(torch, inner)]
     layers = [*first, *inner, last]
     if (factor := getattr(model, "factor", 1)) > 1:
-        # Of one channel, PyTorch counts a square's pixels as Flax's network does.
+        # For one channel, the channel order of PyTorch equals that of `fold`.
         fold, unfold = torch.nn.PixelUnshuffle(factor), torch.nn.PixelShuffle(factor)
         layers = [fold, *layers, unfold]
     return torch.nn.Sequential(*layers).eval()
 
 
 def _activation(torch, model, params: dict, number: int):
-    """Returns what follows the convolution of that number."""
+    """The activation after convolution `number`."""
     if f"slope{number}" in params:
         slopes = torch.tensor(np.asarray(params[f"slope{number}"]))
         activation = torch.nn.PReLU(len(slopes))
@@ -180,8 +180,8 @@ def _activation(torch, model, params: dict, number: int):
     return torch.nn.ReLU()
 
 
-def _around(torch, layers: list):
-    """Returns layers with a way around them."""
+def _skip(torch, layers: list):
+    """Wraps layers with a skip connection."""
 
     class Skip(torch.nn.Sequential):
         def forward(self, x):
@@ -190,10 +190,8 @@ def _around(torch, layers: list):
     return Skip(*layers)
 
 
-def _of_runtime(
-    subject: Subject, settings: Settings, *, backend: backends.Backend
-) -> Run:
-    """Returns frames' way through `kdsharp.runtime`."""
+def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend) -> Run:
+    """Runs frames through a backend of `kdsharp.runtime`."""
     if backend.frames:
         model, variables, _ = network(subject, settings.dtype)
         compute = backends.compute(
@@ -230,7 +228,7 @@ def _of_runtime(
 
 
 def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
-    """Returns the exported file of uint8, run as its runtime does if nobody asks."""
+    """Runs the exported uint8 graph with the default settings of its runtime."""
     from kdsharp.base import optional
     from kdsharp.export import onnx_models
 
@@ -250,7 +248,7 @@ def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
 
 
 def exportable(subject: Subject):
-    """Returns the network as `kdsharp.export` has it."""
+    """Loads a network in the form that `kdsharp.export` uses."""
     from kdsharp.export import network as networks
 
     _, variables, arguments = network(subject)
@@ -264,11 +262,11 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
     return ncnn_chains.create(exportable(subject), settings.threads, planes=planes)
 
 
-# Those of `kdsharp.runtime`, and others to compare them with.
+# The backends of `kdsharp.runtime`, and others for comparison.
 BACKENDS: dict[str, BenchBackend] = {
     **{
         name: BenchBackend(
-            partial(_of_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
+            partial(_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
         )
         for name, backend in backends.BACKENDS.items()
     },

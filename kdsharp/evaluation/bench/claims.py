@@ -1,4 +1,4 @@
-"""What the reports' claims of speed ask of a machine."""
+"""The speed claims of the reports, as the throughput that they would need."""
 
 import math
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from kdsharp.evaluation.bench import operations
 
 
 class Claim(NamedTuple):
-    """So many frames a second of a network, said to be reached on some processor."""
+    """A claim of a network's frame rate on some hardware."""
 
     name: str
     model: dict
@@ -37,15 +37,15 @@ CLAIMS = (
 )
 
 
-def sentences(height: int, width: int, peak: float) -> list[str]:
-    """Returns what each claim would need at that size, beside the peak in GFLOP/s."""
+def describe(height: int, width: int, peak: float) -> list[str]:
+    """Describes the GFLOP/s that each claim needs, relative to this machine's peak."""
     said = []
     for name, model, rate, where in CLAIMS:
         cost = operations.per_frame(model, height, width) / 1e9
         need = cost * rate
         times = "" if math.isnan(peak) else f", {need / peak:.1f} times the peak here"
         said.append(
-            f"{name}, {rate:g} frames a second claimed of {where}: at {width}x{height} "
-            f"{cost:,.1f} GFLOP a frame, {need:,.0f} GFLOP/s{times}"
+            f"{name}, {rate:g} frames/s claimed on {where}: at {width}x{height} "
+            f"{cost:,.1f} GFLOP per frame, {need:,.0f} GFLOP/s{times}"
         )
     return said

@@ -1,13 +1,13 @@
-"""What every backend that is timed takes and gives, and the networks all can run."""
+"""The interface of timed backends, and the networks that all of them can run."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 Frames = np.ndarray
-"""uint8 `[batch, height, width, 3]`, of planes `[batch, height, width]`."""
+"""uint8 `[batch, height, width, 3]`, or `[batch, height, width]` for planes."""
 
 Run = Callable[[Frames], Frames]
 
-# Networks that are 3x3 convolutions, ReLU between, and whether they add to their input.
+# Chains of 3x3 convolutions with ReLU, and whether they predict the residual.
 CHAINS = {"dncnn": True, "light_cnn": True, "plain_cnn": False, "real_time": True}

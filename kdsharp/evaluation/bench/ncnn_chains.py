@@ -1,4 +1,4 @@
-"""Chains of convolutions, run by ncnn: written in its own text and numbers."""
+"""Runs chains of convolutions with ncnn, through its own file format."""
 
 import tempfile
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from kdsharp.evaluation.bench.frames import CHAINS, Frames
 from kdsharp.export.network import TrainedNetwork
 
 _MAGIC = 7767517
-# Of a convolution's activation, by ncnn's numbers.
+# ncnn's codes of activations.
 _RELU, _LEAKY_RELU = 1, 2
 
 
 def create(
     network: TrainedNetwork, threads: int, *, planes: bool
 ) -> Callable[[Frames], Frames]:
-    """Returns what restores frames, one at a time."""
+    """Creates a function that restores frames one at a time."""
     import ncnn
 
     runner = ncnn.Net()
@@ -25,7 +25,7 @@ def create(
         runner.opt.num_threads = threads
     for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
         setattr(runner.opt, f"use_{option}", False)
-    layers, numbers = _written(network)
+    layers, numbers = _serialize(network)
     with tempfile.TemporaryDirectory() as folder:
         text, content = Path(folder, "net.param"), Path(folder, "net.bin")
         text.write_text(layers)
@@ -49,8 +49,8 @@ def create(
     return lambda frames: np.stack([restore(frame) for frame in frames])
 
 
-def _written(network: TrainedNetwork) -> tuple[str, bytes]:
-    """Returns the layers as text, and their numbers."""
+def _serialize(network: TrainedNetwork) -> tuple[str, bytes]:
+    """Serialises a network to the contents of ncnn's .param and .bin files."""
     factor = getattr(network.model, "factor", 1)
     lines = ["Input in 0 1 in"]
     content = b""
@@ -76,7 +76,7 @@ def _written(network: TrainedNetwork) -> tuple[str, bytes]:
             *(f"0={len(kernel)}", "1=3", "4=1", "5=1", f"6={kernel.size}"),
             *([between] if number < count else []),
         )
-        # Four bytes of 0 say that float32 follows.
+        # Four zero bytes mean that the weights are float32.
         content += bytes(4) + np.ascontiguousarray(kernel).tobytes()
         content += np.asarray(params["bias"], np.float32).tobytes()
     if factor > 1:

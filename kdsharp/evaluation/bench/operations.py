@@ -1,4 +1,4 @@
-"""What a frame costs, counted from the graph."""
+"""Counts the operations of networks."""
 
 import jax
 import numpy as np
@@ -7,9 +7,9 @@ from kdsharp import models
 
 
 def per_frame(arguments: dict, height: int, width: int) -> float:
-    """Returns the floating-point operations of a network, as XLA counts its graph.
+    """Floating-point operations of a network per frame, by XLA's cost analysis.
 
-    A multiplication and an addition are two. What multiplies padding does not count.
+    A multiply-add counts as two; products with padding do not count.
     """
     model = models.create(**arguments)
     pixels = jax.ShapeDtypeStruct(

@@ -1,4 +1,4 @@
-"""What this machine can do at most: a large float32 matrix product."""
+"""The peak of this machine, as reached by a large float32 matrix product."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ OPERATIONS = 2 * _SIZE**3
 
 
 def matrix_product() -> tuple[Callable[[], object], int]:
-    """Returns the product, to be waited for, and its floating-point operations."""
+    """Returns a function that starts the product, and its floating-point operations."""
     matrix = jnp.ones((_SIZE, _SIZE))
     product = jax.jit(jnp.dot)
     return lambda: product(matrix, matrix), OPERATIONS

@@ -1,4 +1,4 @@
-"""What was timed, as a table and as JSON."""
+"""Reports timings as a table and as JSON."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from kdsharp.evaluation.bench.timing import Timed
 
 @dataclasses.dataclass(frozen=True)
 class SpeedRow:
-    """A contender's times beside what its frames cost."""
+    """The times of a contender, and the operations per frame."""
 
     network: str
     backend: str
@@ -24,7 +24,7 @@ class SpeedRow:
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """All that was timed at one size; `peak` is in GFLOP/s."""
+    """The results for one frame size; `peak` is in GFLOP/s."""
 
     width: int
     height: int
@@ -35,7 +35,7 @@ class Size:
 
 
 def numbers(row: SpeedRow, size: Size) -> dict[str, float | int | str | None]:
-    """Returns a row's numbers, times in milliseconds a call of the whole batch."""
+    """Computes the numbers of a row; times are in milliseconds per batch."""
     times = 1e3 * np.array(row.timed.seconds)
     median, low, high = (float(np.percentile(times, p)) for p in (50, 5, 95))
     speed = row.operations * size.batch / median / 1e6
@@ -57,11 +57,11 @@ def numbers(row: SpeedRow, size: Size) -> dict[str, float | int | str | None]:
 
 
 def table(size: Size) -> str:
-    """Returns a line a contender."""
+    """Formats the table, with one line per contender."""
     lines = [list(_COLUMNS)]
     for row in size.rows:
-        found = numbers(row, size)
-        lines.append([form(found) for form in _COLUMNS.values()])
+        values = numbers(row, size)
+        lines.append([form(values) for form in _COLUMNS.values()])
     return text.table(lines, words=3)
 
 
@@ -85,7 +85,7 @@ _COLUMNS = {
 
 
 def heading(size: Size, settings: Settings) -> str:
-    """Returns what the table is of."""
+    """Formats the heading of a table."""
     cores = f"{settings.threads} cores" if settings.threads else "every core"
     cores += f", device {settings.device}" if settings.device else ""
     peak = "no peak" if math.isnan(size.peak) else f"{size.peak:.0f} GFLOP/s"
@@ -96,8 +96,8 @@ def heading(size: Size, settings: Settings) -> str:
 
 
 def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
-    """Returns all numbers, each call's seconds among them."""
-    found = {
+    """Formats all numbers as JSON, including the seconds of each call."""
+    content = {
         "kind": "speed",
         "machine": machine,
         "threads": settings.threads,
@@ -117,4 +117,4 @@ def as_json(sizes: list[Size], settings: Settings, machine: dict) -> str:
             for size in sizes
         ],
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"

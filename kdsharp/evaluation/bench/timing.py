@@ -1,4 +1,4 @@
-"""Contenders, timed in turns."""
+"""Times contenders in turns."""
 
 import contextlib
 import dataclasses
@@ -11,13 +11,13 @@ from kdsharp.evaluation.bench import peak, turns
 from kdsharp.evaluation.bench.backends import Settings
 from kdsharp.evaluation.bench.worker import Contender, Worker, WorkerLost
 
-_FEWEST = 5
+_MIN_ROUNDS = 5
 _PEAK = "peak"
 
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """Seconds of each turn after warming up; to the first frame; MB held at most."""
+    """Seconds of each turn after warm-up, seconds to the first frame, and peak MB."""
 
     seconds: list[float]
     first: float
@@ -27,17 +27,17 @@ class Timed:
 def measure(
     contenders: Mapping[str, Contender], *, frames: int, seconds: float
 ) -> tuple[dict[str, Timed], dict[str, str], float]:
-    """Returns who was timed, who was lost and why, and the peak in GFLOP/s.
+    """Times all contenders; returns times, reasons for failures, and peak GFLOP/s.
 
-    Each has as many turns, `frames` unless the slowest would need more than `seconds`,
-    but at least five.
+    All have the same number of turns: `frames`, or fewer (at least five) if the slowest
+    would take longer than `seconds`.
     """
     lost: dict[str, str] = {}
     workers: dict[str, Worker] = {}
     with contextlib.ExitStack() as stack:
         for name, contender in {**contenders, _PEAK: _peak_of(contenders)}.items():
             try:
-                # One by one: nobody's start is slowed by another's.
+                # Started one by one, so that they do not slow each other down.
                 workers[name] = stack.enter_context(
                     contextlib.closing(Worker(contender))
                 )
@@ -46,7 +46,7 @@ def measure(
         takes = {name: _turn(name, worker, lost) for name, worker in workers.items()}
         slowest = max((take() for take in takes.values()), default=math.nan)
         affordable = int(seconds / slowest) if slowest > 0 else 0
-        rounds = min(frames, max(affordable, _FEWEST))
+        rounds = min(frames, max(affordable, _MIN_ROUNDS))
         measured = turns.alternate(takes, rounds)
         timed = {
             name: Timed(times, workers[name].first, workers[name].memory())

@@ -1,7 +1,7 @@
-"""The clock of every comparison of speed: all contenders take turns, many times.
+"""Timing by turns: all contenders run alternately, many times.
 
-A machine whose speed drifts, or that others use, then slows all of them alike, and
-ratios hold where the milliseconds do not.
+Drifting clock rates and other load then affect all contenders alike, so that ratios are
+reliable even where milliseconds are not.
 """
 
 import time
@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 import jax
 
 Turn = Callable[[], float]
-"""Does some work and returns what it measured, seconds for one."""
+"""Does some work and returns a measurement, such as its seconds."""
 
 
 def timed(work: Callable[[], object]) -> Turn:
-    """Returns a turn that does the work, waits for its end and tells its seconds."""
+    """Creates a turn that runs `work`, waits for its result, and returns the time."""
 
     def turn() -> float:
         began = time.perf_counter()
@@ -25,7 +25,7 @@ def timed(work: Callable[[], object]) -> Turn:
 
 
 def alternate(turns: Mapping[str, Turn], rounds: int) -> dict[str, list[float]]:
-    """Returns what each measured, round by round, after one that does not count."""
+    """Runs all turns in rounds, after a warm-up; returns the measurements of each."""
     for turn in turns.values():
         turn()
     measured: dict[str, list[float]] = {name: [] for name in turns}

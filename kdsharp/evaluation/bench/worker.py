@@ -1,4 +1,4 @@
-"""A contender's own process: so its memory, its threads and its start are its own."""
+"""Runs a contender in its own process, with its own memory, threads and startup."""
 
 import dataclasses
 import multiprocessing
@@ -10,16 +10,16 @@ from kdsharp.base import cores, machine
 from kdsharp.errors import UserError
 from kdsharp.evaluation.bench.backends import Settings, Subject
 
-# Frames are made anew for each turn, outside of its time.
+# The seed of the frames, which are generated for each turn, outside of its time.
 _SEED = 0
 
-# Seconds to end in good order.
-_PATIENCE = 5
+# Seconds until a process that does not exit is terminated.
+_EXIT_TIMEOUT = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Who runs what, and how; without a subject it multiplies matrices: the peak."""
+    """A backend, a network and settings; without a subject it times the peak."""
 
     backend: str
     subject: Subject | None
@@ -30,13 +30,13 @@ class Contender:
 
 
 class WorkerLost(Exception):
-    """Says why a contender runs no more."""
+    """The process of a contender failed; the message says why."""
 
 
 class Worker:
-    """A contender under way: `first` is the seconds from its start to its first frame.
+    """The process of a contender; close it after use.
 
-    To be closed, as by `contextlib.closing`.
+    `first` is the seconds from its start to its first frame.
     """
 
     def __init__(self, contender: Contender):
@@ -56,19 +56,19 @@ class Worker:
         self.first = time.monotonic() - began
 
     def turn(self) -> float:
-        """Returns the seconds that a batch of new frames took."""
+        """Restores a batch of new frames; returns the seconds."""
         self._connection.send("turn")
         return self._receive()
 
     def memory(self) -> float:
-        """Returns the most that the process ever held, in MB."""
+        """The peak memory of the process in MB."""
         self._connection.send("memory")
         return self._receive()
 
     def close(self) -> None:
         """Ends the process."""
-        self._connection.close()  # It takes that as a leave to end.
-        self._process.join(_PATIENCE)
+        self._connection.close()  # Makes the process exit.
+        self._process.join(_EXIT_TIMEOUT)
         self._process.terminate()
         self._process.join()
 
@@ -78,8 +78,8 @@ class Worker:
         except (EOFError, OSError) as error:
             self._process.join()
             raise WorkerLost(
-                f"its process ended with status {self._process.exitcode}; a negative "
-                "one is a signal, and -9 most often too little memory"
+                f"its process ended with status {self._process.exitcode}; negative "
+                "ones are signals, and -9 usually means too little memory"
             ) from error
         if isinstance(answer, str):
             raise WorkerLost(answer)
@@ -88,18 +88,20 @@ class Worker:
 
 def _serve(connection: Connection, contender: Contender) -> None:
     try:
-        _use_cores(contender.settings.threads)  # Before anything counts them.
+        _use_cores(contender.settings.threads)  # Before libraries count the cores.
         take = _product() if contender.subject is None else _frames(contender)
         take()
         connection.send(0.0)
         while True:
-            asked = connection.recv()
-            connection.send(take() if asked == "turn" else machine.peak_memory() / 1e6)
+            request = connection.recv()
+            connection.send(
+                take() if request == "turn" else machine.peak_memory() / 1e6
+            )
     except (EOFError, KeyboardInterrupt):
         return
     except UserError as error:
         connection.send(str(error))
-    except Exception as error:  # A backend may fail in any way that it likes.
+    except Exception as error:  # Backends raise errors of any type.
         lines = str(error).strip().splitlines() or [type(error).__name__]
         connection.send(f"{type(error).__name__}: {lines[0]}")
 
@@ -108,7 +110,9 @@ def _use_cores(count: int) -> None:
     if not count:
         return
     if not hasattr(os, "sched_setaffinity"):
-        raise UserError("this system cannot keep a process to some cores: no --threads")
+        raise UserError(
+            "this system cannot limit processes to some cores: leave out --threads"
+        )
     here = cores.available()
     if count > len(here):
         raise UserError(f"{count} threads are more than the {len(here)} cores here")

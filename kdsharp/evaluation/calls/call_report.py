@@ -1,4 +1,4 @@
-"""What was found as Markdown, CSV, JSON and a plot of gain over rate."""
+"""Reports the results on calls as Markdown, CSV, JSON and a plot of gain over rate."""
 
 import csv
 import dataclasses
@@ -20,8 +20,8 @@ _MASK_STYLE = {"color": "black", "linestyle": ":"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """All that was found, and of what; `identities` are the restorers' by name."""
+class CallResults:
+    """The results and their settings; `identities` are those of restorers by name."""
 
     ladder: Ladder
     judged: Judged
@@ -35,53 +35,56 @@ class Found:
 
     @property
     def names(self) -> list[str]:
-        """What gains or loses anything, networks first."""
+        """The restorers except the input, networks first."""
         names = [name for name in self.identities if name != INPUT]
         return sorted(names, key=lambda name: name in MASKS)
 
     @property
     def networks(self) -> list[str]:
-        """The networks alone."""
         return [name for name in self.names if name not in MASKS]
 
 
-def tables(found: Found) -> list[str]:
-    """The restorers over all settings, the sources, the settings, and text."""
+def tables(results: CallResults) -> list[str]:
+    """Formats the tables of restorers, of sources, of settings, and of text."""
     made = []
-    if found.rows:
+    if results.rows:
         columns = {
             head: cell
-            for head, cell in _columns(found).items()
-            if any(cell(row) for row in found.rows)
+            for head, cell in _columns(results).items()
+            if any(cell(row) for row in results.rows)
         }
-        order = [INPUT, *found.names]
+        order = [INPUT, *results.names]
         lines = [["", *columns]]
-        for row in sorted(found.rows, key=lambda row: order.index(row.name)):
+        for row in sorted(results.rows, key=lambda row: order.index(row.name)):
             lines.append([row.name, *(cell(row) for cell in columns.values())])
         made.append(text.table(lines))
-    made += [_sources(found), _settings(found)]
-    if found.texts:
+    made += [_sources(results), _settings(results)]
+    if results.texts:
         lines = [["text", "PSNR to itself, dB", "gain where coded, dB"]]
-        for name in found.names:
-            cells = found.texts[name]
+        for name in results.names:
+            cells = results.texts[name]
             lines.append(
-                [name, _form(cells["to_itself"], ".2f"), _form(cells["gain"], "+.2f")]
+                [
+                    name,
+                    _format(cells["to_itself"], ".2f"),
+                    _format(cells["gain"], "+.2f"),
+                ]
             )
         made.append(text.table(lines))
     return made
 
 
-def notes(found: Found) -> list[str]:
-    """What a reader has to know to compare the tables with others."""
-    window = found.ladder.window
-    clips = {(cell.clip.name, cell.clip.is_page) for cell, _ in found.judged}
+def notes(results: CallResults) -> list[str]:
+    """Describes the protocol, for comparisons with other tables."""
+    window = results.ladder.window
+    clips = {(cell.clip.name, cell.clip.is_page) for cell, _ in results.judged}
     pages = sum(is_page for _, is_page in clips)
     of_pages = f" and {pages} pages of text" if pages else ""
     return [
         f"{len(clips) - pages} pictures or videos{of_pages}, {window.frames} frames "
-        f"each; codecs: {', '.join(found.ladder.codecs)}. Rates are kbit/s for 368x448 "
-        "at 30 frames a second; other sizes get as many bits a pixel. Half size is "
-        f"enlarged by {found.ladder.player} interpolation.",
+        f"each; codecs: {', '.join(results.ladder.codecs)}. Rates are kbit/s for "
+        "368x448 at 30 frames a second; other sizes get as many bits a pixel. Half "
+        f"size is enlarged by {results.ladder.player} interpolation.",
         "Compared is luma of 8 bits in studio range, from the sixth frame on; SSIM, "
         "VMAF, sharpness and blocking on every eighth of these frames. Gains are over "
         "the decoded frame.",
@@ -90,31 +93,31 @@ def notes(found: Found) -> list[str]:
         "Sharpness: energy of edges, 1 is the truth's. Blocking: steps across borders "
         "of blocks over steps beside them, 1 is none. Flicker: change from frame to "
         "frame that the truth does not have, 1 is the decoded frames'.",
-        f"Networks ran through {found.backend} in {found.dtype}.",
+        f"Networks ran through {results.backend} in {results.dtype}.",
     ]
 
 
-def write(found: Found, folder: Path) -> list[Path]:
+def write(results: CallResults, folder: Path) -> list[Path]:
     """Writes calls.md, calls.csv, calls.json and gains.png; returns their paths."""
     texts = {
-        "calls.md": _markdown(found),
-        "calls.csv": _csv(found),
-        "calls.json": _json(found),
+        "calls.md": _markdown(results),
+        "calls.csv": _csv(results),
+        "calls.json": _json(results),
     }
     for name, written in texts.items():
         atomic_files.write_text(folder / name, written)
-    plot(found, folder / "gains.png")
+    plot(results, folder / "gains.png")
     return [folder / name for name in (*texts, "gains.png")]
 
 
-def plot(found: Found, path: Path) -> None:
-    """Draws gain over rate, a panel a source and a line a network."""
+def plot(results: CallResults, path: Path) -> None:
+    """Plots gain over rate, with one panel per source and one line per network."""
     from matplotlib.figure import Figure
 
-    sources = _rates(_coded(found))
+    sources = _rates(_coded(results))
     figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
     lines: dict[str, Callable[[Setting], float]] = {
-        name: lambda setting, name=name: setting.gain(name) for name in found.networks
+        name: lambda setting, name=name: setting.gain(name) for name in results.networks
     }
     lines[_BEST] = lambda setting: setting.best_mask
     panels = figure.subplots(1, len(sources), squeeze=False)[0]
@@ -135,56 +138,58 @@ def plot(found: Found, path: Path) -> None:
         figure.savefig(unfinished, dpi=110)
 
 
-def _sources(found: Found) -> str:
-    """Gains of each source at all rates, the mean of the motions."""
-    lines = [["gain, dB", "kbit/s", *found.names]]
-    for source, rates in _rates(_coded(found)).items():
+def _sources(results: CallResults) -> str:
+    """Formats the gains for each source and rate, as means over motions."""
+    lines = [["gain, dB", "kbit/s", *results.names]]
+    for source, rates in _rates(_coded(results)).items():
         gains = [
             " / ".join(
                 f"{np.mean([s.gain(n) for s in here]):+.2f}" for here in rates.values()
             )
-            for n in found.names
+            for n in results.names
         ]
         lines.append([source, " / ".join(map(str, rates)), *gains])
     return text.table(lines, words=2)
 
 
 def _rates(settings: Sequence[Setting]) -> dict[str, dict[int, list[Setting]]]:
-    """The settings by source and, the lowest first, by rate."""
-    found: dict[str, dict[int, list[Setting]]] = {}
+    """Groups settings by source and by ascending rate."""
+    results: dict[str, dict[int, list[Setting]]] = {}
     for setting in sorted(settings, key=lambda setting: setting.rate):
-        found.setdefault(setting.source, {}).setdefault(setting.rate, []).append(
+        results.setdefault(setting.source, {}).setdefault(setting.rate, []).append(
             setting
         )
-    return {s.source: found[s.source] for s in settings}
+    return {s.source: results[s.source] for s in settings}
 
 
-def _settings(found: Found) -> str:
-    lines = [["source", "motion", "kbit/s", "input, dB", *found.networks, _BEST]]
-    for setting in _coded(found):
+def _settings(results: CallResults) -> str:
+    lines = [["source", "motion", "kbit/s", "input, dB", *results.networks, _BEST]]
+    for setting in _coded(results):
         lines.append(
             [
                 setting.source,
                 setting.motion,
                 str(setting.rate),
-                _form(setting.rows[INPUT]["psnr"], ".2f"),
-                *(_form(setting.gain(name), "+.2f") for name in found.networks),
-                _form(setting.best_mask, "+.2f"),
+                _format(setting.rows[INPUT]["psnr"], ".2f"),
+                *(_format(setting.gain(name), "+.2f") for name in results.networks),
+                _format(setting.best_mask, "+.2f"),
             ]
         )
     return text.table(lines, words=2)
 
 
-def _coded(found: Found) -> list[Setting]:
-    """The settings that an encoder has a part in."""
-    return [setting for setting in found.settings if setting.rate]
+def _coded(results: CallResults) -> list[Setting]:
+    """The settings that are encoded."""
+    return [setting for setting in results.settings if setting.rate]
 
 
-def _columns(found: Found) -> dict[str, Callable[[SummaryRow], str]]:
-    count = sum(setting.source != TEXT for setting in found.settings)
+def _columns(results: CallResults) -> dict[str, Callable[[SummaryRow], str]]:
+    count = sum(setting.source != TEXT for setting in results.settings)
 
     def gain(measure: str, form: str) -> Callable[[SummaryRow], str]:
-        return lambda row: "" if row.name == INPUT else _form(row.gains[measure], form)
+        return lambda row: (
+            "" if row.name == INPUT else _format(row.gains[measure], form)
+        )
 
     def but_input(cell: Callable[[SummaryRow], str]) -> Callable[[SummaryRow], str]:
         return lambda row: "" if row.name == INPUT else cell(row)
@@ -192,38 +197,38 @@ def _columns(found: Found) -> dict[str, Callable[[SummaryRow], str]]:
     return {
         "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
         "gain, dB": gain("psnr", "+.2f"),
-        "worst, dB": but_input(lambda row: _form(row.worst, "+.2f")),
+        "worst, dB": but_input(lambda row: _format(row.worst, "+.2f")),
         "in": but_input(lambda row: row.worst_at),
         f"beats unsharp, of {count}": but_input(lambda row: str(row.beats)),
         "SSIM": gain("ssim", "+.4f"),
         "VMAF": gain("vmaf", "+.1f"),
         "VMAF-NEG": gain("vmaf_neg", "+.1f"),
-        "sharpness": lambda row: _form(row.sharpness, ".2f"),
-        "blocking": lambda row: _form(row.blocking, ".2f"),
-        "flicker still": but_input(lambda row: _form(row.flicker_still, ".2f")),
-        "flicker pan": but_input(lambda row: _form(row.flicker_pan, ".2f")),
-        "ms a frame": lambda row: _form(row.milliseconds, ".1f"),
+        "sharpness": lambda row: _format(row.sharpness, ".2f"),
+        "blocking": lambda row: _format(row.blocking, ".2f"),
+        "flicker still": but_input(lambda row: _format(row.flicker_still, ".2f")),
+        "flicker pan": but_input(lambda row: _format(row.flicker_pan, ".2f")),
+        "ms a frame": lambda row: _format(row.milliseconds, ".1f"),
     }
 
 
-def _form(value: float | None, form: str) -> str:
+def _format(value: float | None, form: str) -> str:
     return "" if value is None else f"{value:{form}}"
 
 
-def _markdown(found: Found) -> str:
+def _markdown(results: CallResults) -> str:
     lines = ["# Calls", ""]
-    for table in tables(found):
+    for table in tables(results):
         lines += [table, ""]
-    lines += [f"- {note}" for note in notes(found)]
+    lines += [f"- {note}" for note in notes(results)]
     lines += ["", "![gain over rate](gains.png)"]
-    if found.left_out:
+    if results.left_out:
         lines += ["", "Left out:", ""]
-        lines += [f"- {name}: {why}" for name, why in found.left_out.items()]
+        lines += [f"- {name}: {why}" for name, why in results.left_out.items()]
     return "\n".join(lines) + "\n"
 
 
-def _cells(found: Found) -> list[dict]:
-    names = {identity: name for name, identity in found.identities.items()}
+def _cells(results: CallResults) -> list[dict]:
+    names = {identity: name for name, identity in results.identities.items()}
     return [
         {
             "clip": cell.clip.name,
@@ -236,12 +241,12 @@ def _cells(found: Found) -> list[dict]:
             "codec": cell.codec,
             "rows": {names[i]: row for i, row in rows.items() if i in names},
         }
-        for cell, rows in found.judged
+        for cell, rows in results.judged
     ]
 
 
-def _csv(found: Found) -> str:
-    cells = _cells(found)
+def _csv(results: CallResults) -> str:
+    cells = _cells(results)
     measures = list(
         dict.fromkeys(m for cell in cells for row in cell["rows"].values() for m in row)
     )
@@ -250,36 +255,36 @@ def _csv(found: Found) -> str:
     heads = [head for head in cells[0] if head != "rows"]
     writer.writerow([*heads, "restorer", *measures])
     for cell in cells:
-        for name in found.identities:
+        for name in results.identities:
             row = cell["rows"][name]
             values = ["" if row.get(m) is None else row[m] for m in measures]
             writer.writerow([*(cell[head] for head in heads), name, *values])
     return written.getvalue()
 
 
-def _json(found: Found) -> str:
-    shown = {
+def _json(results: CallResults) -> str:
+    content = {
         "kind": "calls",
-        "ladder": dataclasses.asdict(found.ladder),
-        "backend": found.backend,
-        "dtype": found.dtype,
-        "rows": {row.name: _without_name(row) for row in found.rows},
+        "ladder": dataclasses.asdict(results.ladder),
+        "backend": results.backend,
+        "dtype": results.dtype,
+        "rows": {row.name: _without_name(row) for row in results.rows},
         "settings": [
             {
                 "source": setting.source,
                 "motion": setting.motion,
                 "rate": setting.rate,
                 "best_mask": setting.best_mask,
-                "gain": {name: setting.gain(name) for name in found.names},
+                "gain": {name: setting.gain(name) for name in results.names},
                 "rows": setting.rows,
             }
-            for setting in found.settings
+            for setting in results.settings
         ],
-        "text": found.texts,
-        "cells": _cells(found),
-        "left_out": found.left_out,
+        "text": results.texts,
+        "cells": _cells(results),
+        "left_out": results.left_out,
     }
-    return json.dumps(shown, indent=1, allow_nan=False) + "\n"
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _without_name(row: SummaryRow) -> dict:

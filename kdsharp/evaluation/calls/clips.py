@@ -1,4 +1,4 @@
-"""True frames: a window over a photograph, still or moving, a video, a page of text."""
+"""Clips of true frames from photographs (still or panned), videos and pages of text."""
 
 import dataclasses
 import functools
@@ -20,20 +20,21 @@ MOTIONS = (STILL, PAN, FILM)
 
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm", ".y4m")
 
-# Encoders and half size work on whole blocks; smaller windows say little of calls.
-_MULTIPLE, LEAST_SIDE = 16, 64
-# Pages have room for what is on them from this size on.
+# Sides are multiples of blocks at half size; smaller windows would not be
+# representative.
+_MULTIPLE, MIN_SIDE = 16, 64
+# The minimal size of a page with all of its content.
 _PAGE = (480, 320)
-# Less of a reduction would soften the picture without making it cleaner.
-_WORTH_REDUCING = 1.25
+# Downscaling by less would blur the picture without removing noise.
+_MIN_DOWNSCALE = 1.25
 
 Frames = list[np.ndarray]
-"""RGB uint8; frames that do not change are the same object."""
+"""RGB uint8 frames; unchanged frames are the same object."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LadderClip:
-    """True frames by name; `digest` tells what they are made of."""
+    """A clip of true frames, loaded on demand; `digest` identifies its contents."""
 
     name: str
     motion: str
@@ -45,67 +46,66 @@ class LadderClip:
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """What is seen of a picture: at most `size`, for `frames` frames.
-
-    A pan moves by `pan` pixels a frame.
-    """
+    """The window on a picture: maximal size, frames, and pan in pixels per frame."""
 
     size: tuple[int, int] = (368, 448)
     frames: int = 45
     pan: float = 2.0
 
     @property
-    def way(self) -> float:
-        """How far a pan goes."""
+    def pan_length(self) -> float:
+        """The distance of a pan in pixels."""
         return abs(self.pan) * (self.frames - 1)
 
     @property
     def motions(self) -> tuple[str, ...]:
-        """How it is seen: where it would not move, still alone."""
+        """The motions of a picture: still, and panned unless the pan is 0."""
         return (STILL, PAN) if self.pan else (STILL,)
 
 
 def find(path: Path, window: Window) -> tuple[list[LadderClip], dict[str, str]]:
-    """The clips of a folder or of a file, and why other files there are left out."""
+    """Finds the clips of a folder or file, and the reasons for files left out."""
     if path.is_file():
         names, root = [path.name], path.parent
     else:
         root = path
-        names = sorted([*folder.find_pictures(path), *_films(path)], key=folder.natural)
+        names = sorted(
+            [*folder.find_pictures(path), *_find_videos(path)], key=folder.natural
+        )
     if not names:
         raise UserError(f"the folder {path} holds no pictures or videos")
-    found, left_out = [], {}
+    clips, left_out = [], {}
     for name in names:
         try:
             if Path(name).suffix.lower() in VIDEOS:
-                found.append(_film(root / name, name, window))
+                clips.append(_video_clip(root / name, name, window))
             else:
-                found += _of_picture(root / name, name, window)
+                clips += _picture_clips(root / name, name, window)
         except BadPictureError as error:
             left_out[name] = str(error)
-    return found, left_out
+    return clips, left_out
 
 
 def pages(count: int, window: Window) -> list[LadderClip]:
-    """Pages of text that nobody scrolls, and the same ones scrolled."""
-    # Text is scrolled by whole rows.
+    """Creates clips of pages of text, still and scrolled."""
+    # Text is scrolled by whole pixels.
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
     width, height = (side // _MULTIPLE * _MULTIPLE for side in window.size)
-    page = (max(width, _PAGE[0]), max(height + window.way, _PAGE[1]))
-    found = []
+    page = (max(width, _PAGE[0]), max(height + window.pan_length, _PAGE[1]))
+    clips = []
     for seed in range(count):
         digest = hashlib.sha256(screens.page(seed, page).tobytes()).hexdigest()
         for motion in window.motions:
             load = functools.partial(
                 _page_frames, seed, page, (width, height), window, motion
             )
-            found.append(
+            clips.append(
                 LadderClip(f"page {seed}", motion, (width, height), digest, load, True)
             )
-    return found
+    return clips
 
 
-def _films(root: Path) -> list[str]:
+def _find_videos(root: Path) -> list[str]:
     return [
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
@@ -113,9 +113,9 @@ def _films(root: Path) -> list[str]:
     ]
 
 
-def _of_picture(path: Path, name: str, window: Window) -> list[LadderClip]:
+def _picture_clips(path: Path, name: str, window: Window) -> list[LadderClip]:
     height, width = decoding.size(path)
-    reduced, size, axis = _fitted((width, height), window)
+    reduced, size, axis = _fit_window((width, height), window)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return [
         LadderClip(
@@ -131,26 +131,26 @@ def _of_picture(path: Path, name: str, window: Window) -> list[LadderClip]:
     ]
 
 
-def _fitted(
+def _fit_window(
     picture: tuple[int, int], window: Window
 ) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """To what size a picture is reduced, the window on it, and the axis of its pan.
+    """Computes the downscaled size, the window size, and the axis of the pan.
 
-    The pan goes along the axis that leaves the larger window.
+    The pan is along the axis that allows the larger window.
     """
-    ways = [(window.way, 0.0), (0.0, window.way)]
+    pans = [(window.pan_length, 0.0), (0.0, window.pan_length)]
     options = []
-    for axis, way in enumerate(ways):
+    for axis, pan in enumerate(pans):
         factor = min(
-            side / (wanted + w)
-            for side, wanted, w in zip(picture, window.size, way, strict=True)
+            side / (target + w)
+            for side, target, w in zip(picture, window.size, pan, strict=True)
         )
         reduced = picture
-        if factor >= _WORTH_REDUCING:
+        if factor >= _MIN_DOWNSCALE:
             reduced = tuple(round(side / factor) for side in picture)
         size = tuple(
-            int(min(wanted, side - w)) // _MULTIPLE * _MULTIPLE
-            for side, wanted, w in zip(reduced, window.size, way, strict=True)
+            int(min(target, side - w)) // _MULTIPLE * _MULTIPLE
+            for side, target, w in zip(reduced, window.size, pan, strict=True)
         )
         options.append(
             (size[0] * size[1] if min(size) > 0 else 0, -axis, reduced, size)
@@ -160,11 +160,11 @@ def _fitted(
     return reduced, size, -axis
 
 
-def _check(size: Sequence[int], given: Sequence[int], window: Window) -> None:
-    if min(size) < LEAST_SIDE:
+def _check(size: Sequence[int], picture: Sequence[int], window: Window) -> None:
+    if min(size) < MIN_SIDE:
         raise BadPictureError(
-            f"{given[0]}x{given[1]} pixels leave no window of {LEAST_SIDE}x"
-            f"{LEAST_SIDE} for {window.frames} frames"
+            f"{picture[0]}x{picture[1]} pixels is too small for a window of {MIN_SIDE}x"
+            f"{MIN_SIDE} over {window.frames} frames"
         )
 
 
@@ -172,56 +172,58 @@ def _picture_frames(path, reduced, size, window, motion, axis) -> Frames:
     image = Image.fromarray(decoding.read(path))
     if image.size != tuple(reduced):
         image = image.resize(reduced, Image.Resampling.LANCZOS)
-    return _moved(image, size, window, motion, axis)
+    return _window_frames(image, size, window, motion, axis)
 
 
 def _page_frames(seed, page, size, window, motion) -> Frames:
-    return _moved(screens.page(seed, page), size, window, motion, 1)
+    return _window_frames(screens.page(seed, page), size, window, motion, 1)
 
 
-def _moved(image: Image.Image, size, window: Window, motion: str, axis: int) -> Frames:
-    """The window in the middle, or as it moves over the middle."""
+def _window_frames(
+    image: Image.Image, size, window: Window, motion: str, axis: int
+) -> Frames:
+    """Crops the frames of a centred window, still or panned over the centre."""
     corner = [(whole - own) // 2 for whole, own in zip(image.size, size, strict=True)]
     if motion == STILL:
-        return [_cut(image, corner, size)] * window.frames
+        return [_crop(image, corner, size)] * window.frames
     corner[axis] -= window.pan * (window.frames - 1) / 2
     if window.pan == int(window.pan):
         corner[axis] = int(corner[axis])
-    corner[axis] = max(corner[axis], window.way if window.pan < 0 else 0)
+    corner[axis] = max(corner[axis], window.pan_length if window.pan < 0 else 0)
     frames = []
     for _ in range(window.frames):
-        frames.append(_cut(image, corner, size))
+        frames.append(_crop(image, corner, size))
         corner[axis] += window.pan
     return frames
 
 
-def _cut(image: Image.Image, corner, size) -> np.ndarray:
+def _crop(image: Image.Image, corner, size) -> np.ndarray:
     box = (*corner, *(at + side for at, side in zip(corner, size, strict=True)))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=box))
 
 
-def _film(path: Path, name: str, window: Window) -> LadderClip:
-    av = codecs.need_av()
+def _video_clip(path: Path, name: str, window: Window) -> LadderClip:
+    av = codecs.require_av()
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise BadPictureError("it holds no video")
             context = container.streams.video[0].codec_context
-            given = (context.width, context.height)
+            frame_size = (context.width, context.height)
     except av.FFmpegError as error:
         raise BadPictureError(
             f"not a video that can be read: {error.strerror}"
         ) from error
     still = dataclasses.replace(window, pan=0.0)
-    reduced, size, _ = _fitted(given, still)
+    reduced, size, _ = _fit_window(frame_size, still)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    load = functools.partial(_film_frames, path, reduced, size, window)
+    load = functools.partial(_video_frames, path, reduced, size, window)
     return LadderClip(name, FILM, size, digest, load)
 
 
-def _film_frames(path: Path, reduced, size, window: Window) -> Frames:
-    av = codecs.need_av()
+def _video_frames(path: Path, reduced, size, window: Window) -> Frames:
+    av = codecs.require_av()
     frames = []
     try:
         with av.open(str(path)) as container:
@@ -229,7 +231,7 @@ def _film_frames(path: Path, reduced, size, window: Window) -> Frames:
                 image = Image.fromarray(frame.to_ndarray(format="rgb24"))
                 if image.size != tuple(reduced):
                     image = image.resize(reduced, Image.Resampling.LANCZOS)
-                frames += _moved(
+                frames += _window_frames(
                     image, size, dataclasses.replace(window, frames=1), STILL, 0
                 )
                 if len(frames) == window.frames:
@@ -240,6 +242,6 @@ def _film_frames(path: Path, reduced, size, window: Window) -> Frames:
         ) from error
     if len(frames) < window.frames:
         raise BadPictureError(
-            f"it has {len(frames)} frames, not the {window.frames} that are wanted"
+            f"it has {len(frames)} frames, but {window.frames} are needed"
         )
     return frames

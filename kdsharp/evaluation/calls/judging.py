@@ -1,4 +1,4 @@
-"""Cells are encoded, decoded, restored and measured; finished ones are passed over."""
+"""Encodes, decodes, restores and scores cells, except those already finished."""
 
 import concurrent.futures
 import threading
@@ -15,7 +15,7 @@ from kdsharp.evaluation.calls.store import Rows, Store
 
 
 class ClipRestorer(Protocol):
-    """What turns the frames of a clip into planes of restored luma."""
+    """A callable from the frames of a clip to planes of restored luma."""
 
     name: str
     identity: str
@@ -34,10 +34,10 @@ def judge(
     left_out: dict[str, str],
     done: Callable[[int], object],
 ) -> None:
-    """Measures every restorer on every cell; `done` is told of so many more.
+    """Scores every restorer on every cell, and calls `done(count)` for progress.
 
-    So many groups are under way at a time as there are `threads`; 0 is every core.
-    Clips that turn out to be damaged join those `left_out`.
+    `threads` groups are processed at a time; 0 uses every core. Clips found damaged are
+    added to `left_out` with the reason.
     """
     stopped = threading.Event()
     workers = threads or cores.count()
@@ -59,10 +59,10 @@ def judge(
             raise
 
 
-def lacking(
+def unscored(
     cell: Cell, restorers: Sequence[ClipRestorer], store: Store, with_vmaf: bool
 ) -> list[ClipRestorer]:
-    """The restorers that the cell is still to be judged by."""
+    """Lists the restorers that have no scores on the cell yet."""
     rows = store.rows(cell)
     return [
         restorer
@@ -72,16 +72,16 @@ def lacking(
     ]
 
 
-def decoded(cell: Cell, frames: ladder.Frames, store: Store) -> list:
-    """The cell's frames as a player shows them, from its stream if it is kept.
+def decode_cell(cell: Cell, frames: ladder.Frames, store: Store) -> list:
+    """Decodes a cell to the frames that a player shows.
 
-    `frames` are what the camera gives.
+    The frames of the camera are encoded first, unless the stream is in the store.
     """
     stream = store.stream(cell)
     if stream is None:
         stream = ladder.encode(cell, frames)
-        store.keep_stream(cell, stream)
-    return ladder.shown(cell, stream, frames)
+        store.save_stream(cell, stream)
+    return ladder.play(cell, stream, frames)
 
 
 def _judge_group(
@@ -96,14 +96,14 @@ def _judge_group(
     for cell in group:
         if stopped.is_set():
             return
-        left = lacking(cell, restorers, store, with_vmaf)
+        left = unscored(cell, restorers, store, with_vmaf)
         if left and frames is None:
             frames = cell.clip.load()
-            true = ladder.truth(frames, cell.clip.size)[FIRST_SCORED:]
-            sent = ladder.sent(frames, cell.source)
+            true = ladder.true_luma(frames, cell.clip.size)[FIRST_SCORED:]
+            sent = ladder.camera_frames(frames, cell.source)
         if left:
-            rows = _rows(cell, decoded(cell, sent, store), true, left, with_vmaf)
-            store.keep(cell, rows)
+            rows = _rows(cell, decode_cell(cell, sent, store), true, left, with_vmaf)
+            store.save(cell, rows)
         done(1)
 
 

@@ -1,4 +1,4 @@
-"""The ladder: which clips are sent from which source, at which rate, by which codec."""
+"""The ladder: all combinations of clip, source, rate and codec."""
 
 import dataclasses
 import functools
@@ -13,26 +13,26 @@ import scipy.ndimage
 
 from kdsharp.data.clips import codecs
 from kdsharp.errors import UserError
-from kdsharp.evaluation.calls.clips import LEAST_SIDE, Frames, LadderClip, Window
+from kdsharp.evaluation.calls.clips import MIN_SIDE, Frames, LadderClip, Window
 
 SHARP, HALF, SOFT, TEXT = "sharp", "half", "soft", "text"
 SOURCES = (SHARP, HALF, SOFT)
 PLAYERS = ("bilinear", "bicubic", "lanczos")
 UNCODED = "none"
 
-# Rates are of pictures of this many pixels, 368x448; others get as many bits a pixel.
+# Rates are for 368x448 pixels; other sizes get as many bits per pixel.
 _AREA = 368 * 448
 _SIGMA = 1.5
 _SCALER = "BICUBIC"
 _EFFORT = 1
-# The first frames of a stream are better or worse than what follows.
+# The quality of the first frames of a stream is not representative.
 FIRST_SCORED = 5
-LEAST_FRAMES = 16
+MIN_FRAMES = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """What is combined; rates are kbit/s, `player` is how it enlarges."""
+    """The axes of the ladder; rates are in kbit/s, `player` is the upscaling filter."""
 
     sources: tuple[str, ...] = SOURCES
     rates: tuple[int, ...] = (86, 172, 345)
@@ -41,12 +41,12 @@ class Ladder:
     window: Window = dataclasses.field(default_factory=Window)
 
     def __post_init__(self):
-        for kind, asked, known in (
+        for kind, names, known in (
             ("source", self.sources, SOURCES),
             ("codec", self.codecs, tuple(codecs.CODECS)),
             ("player", (self.player,), PLAYERS),
         ):
-            for name in asked:
+            for name in names:
                 if name not in known:
                     raise UserError(
                         f"unknown {kind} {name!r}; choose one of: {', '.join(known)}"
@@ -56,25 +56,25 @@ class Ladder:
                 raise UserError(f"--rates must be at least 1 kbit/s, not {rate}")
         for kind in ("sources", "rates", "codecs"):
             if not getattr(self, kind):
-                raise UserError(f"--{kind} is empty: name one at least")
+                raise UserError(f"--{kind} is empty: give at least one")
         if not math.isfinite(self.window.pan):
             raise UserError(
                 "--pan must be a number of pixels per frame, such as 2, not "
                 f"{self.window.pan}"
             )
-        if min(self.window.size) < LEAST_SIDE:
+        if min(self.window.size) < MIN_SIDE:
             width, height = self.window.size
             raise UserError(
-                f"a window of {width}x{height} is too small: give {LEAST_SIDE}x"
-                f"{LEAST_SIDE} or more"
+                f"a window of {width}x{height} is too small: give {MIN_SIDE}x"
+                f"{MIN_SIDE} or more"
             )
-        if self.window.frames < LEAST_FRAMES:
+        if self.window.frames < MIN_FRAMES:
             raise UserError(
-                f"--frames must be at least {LEAST_FRAMES}, not {self.window.frames}"
+                f"--frames must be at least {MIN_FRAMES}, not {self.window.frames}"
             )
 
     def groups(self, clips: Sequence[LadderClip]) -> list[list["Cell"]]:
-        """The cells, those with the same frames before the encoder together."""
+        """Creates the cells, grouped by the frames that are encoded."""
         return [
             list(self._cells(clip, source))
             for clip in clips
@@ -91,7 +91,7 @@ class Ladder:
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A clip as it is sent once."""
+    """One combination of clip, source, rate and codec."""
 
     clip: LadderClip
     source: str
@@ -102,30 +102,30 @@ class Cell:
 
     @property
     def bits(self) -> int:
-        """Bits a second, as many a pixel as the rate has at 368x448."""
+        """Bit/s, scaled from 368x448 pixels to the size of the clip."""
         width, height = self.clip.size
         return round(1000 * self.rate * width * height / _AREA)
 
     @property
     def grid(self) -> int:
-        """The side of an encoder's smallest usual block, as it is shown."""
+        """The side of a coding block in shown pixels, for the blocking measure."""
         return 16 if self.source == HALF else 8
 
     @property
     def encoding(self) -> codecs.Rate:
-        """How the encoder spends its bits."""
+        """The rate control of the encoder."""
         return codecs.Rate(bits=self.bits)
 
     @property
     def options(self) -> dict[str, str]:
-        """The encoder's own options."""
+        """The options of the encoder."""
         if self.codec == UNCODED:
             return {}
         return dict(codecs.CODECS[self.codec].options(self.encoding, _EFFORT))
 
     @property
     def name(self) -> str:
-        """A name that files can have."""
+        """A file name that identifies the cell and its settings."""
         made_of = {
             "clip": self.clip.digest,
             "motion": self.clip.motion,
@@ -143,19 +143,19 @@ class Cell:
         return "-".join((*words, digest.hexdigest()[:12]))
 
 
-def sent(frames: Frames, source: str) -> Frames:
-    """What a camera hands to the encoder."""
+def camera_frames(frames: Frames, source: str) -> Frames:
+    """The frames of the camera: true ones, or behind a soft lens."""
     if source != SOFT:
         return frames
     softened: dict[int, np.ndarray] = {}
     for frame in frames:
         if id(frame) not in softened:
-            softened[id(frame)] = soft(frame)
+            softened[id(frame)] = soften(frame)
     return [softened[id(frame)] for frame in frames]
 
 
-def soft(frame: np.ndarray) -> np.ndarray:
-    """The frame behind a soft lens."""
+def soften(frame: np.ndarray) -> np.ndarray:
+    """Blurs a frame by a soft lens."""
     blurred = scipy.ndimage.gaussian_filter(
         frame.astype(np.float32), (_SIGMA, _SIGMA, 0), mode="nearest"
     )
@@ -163,7 +163,7 @@ def soft(frame: np.ndarray) -> np.ndarray:
 
 
 def encode(cell: Cell, frames: Frames) -> bytes:
-    """The stream of what the camera gives; of what is not coded, nothing."""
+    """Encodes the frames of the camera; empty for uncoded cells."""
     if cell.codec == UNCODED:
         return b""
     width, height = cell.clip.size
@@ -173,36 +173,36 @@ def encode(cell: Cell, frames: Frames) -> bytes:
     )
 
 
-def shown(cell: Cell, stream: bytes, frames: Frames) -> list:
-    """The frames as a player shows them; where one is missing, the last one stays."""
+def play(cell: Cell, stream: bytes, frames: Frames) -> list:
+    """Decodes to the frames that a player shows; it repeats frames for missing ones."""
     size = cell.clip.size
     if cell.codec == UNCODED:
-        return [_as_played(frame, size, at) for at, frame in enumerate(frames)]
+        return [_uncoded_frame(frame, size, at) for at, frame in enumerate(frames)]
     decoded = codecs.decode(stream)
     if 0 not in decoded:
-        raise UserError(f"{cell.codec} begins with no frame that can be decoded")
+        raise UserError(f"the first frame of {cell.codec} cannot be decoded")
     played = []
     for number in range(len(frames)):
         frame = decoded.get(number)
         played.append(
-            codecs.resized(frame, size, cell.player.upper()) if frame else played[-1]
+            codecs.resize(frame, size, cell.player.upper()) if frame else played[-1]
         )
     return played
 
 
-def _as_played(frame: np.ndarray, size: tuple[int, int], number: int):
-    """The frame as video that nobody encoded."""
-    video = codecs.as_video(frame, size, _SCALER)
+def _uncoded_frame(frame: np.ndarray, size: tuple[int, int], number: int):
+    """Converts a frame to a video frame without encoding it."""
+    video = codecs.to_video_frame(frame, size, _SCALER)
     video.pts, video.time_base = number, Fraction(1, codecs.FPS)
     return video
 
 
-def truth(frames: Frames, size: tuple[int, int]) -> np.ndarray:
-    """True luma in studio range, `[frame, h, w]`."""
+def true_luma(frames: Frames, size: tuple[int, int]) -> np.ndarray:
+    """Converts true frames to luma in studio range, uint8 `[frame, h, w]`."""
 
     @functools.cache
     def plane(place: int) -> np.ndarray:
-        return codecs.luma(codecs.as_video(frames[place], size, _SCALER))
+        return codecs.luma(codecs.to_video_frame(frames[place], size, _SCALER))
 
     first = {id(frame): place for place, frame in reversed(list(enumerate(frames)))}
     return np.stack([plane(first[id(frame)]) for frame in frames])

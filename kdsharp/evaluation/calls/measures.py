@@ -1,6 +1,6 @@
-"""What is measured of restored luma beside the true one, frame by frame.
+"""Full-reference measures of restored luma, averaged over frames.
 
-Planes are uint8 in studio range, `[frame, h, w]`; what a screen cannot show is clipped.
+Planes are uint8 in studio range, `[frame, h, w]`; values outside it are clipped.
 """
 
 import functools
@@ -15,46 +15,45 @@ Planes = UInt8[np.ndarray, "n h w"]
 Shown = Float[np.ndarray, "n h w"]
 
 _BLACK, _WHITE = 16, 235
-# Of equal frames PSNR is infinite; means need a number.
-MOST_PSNR = 100.0
-# Keeps ratios finite where a picture is flat.
-_NEXT_TO_NOTHING = 1e-6
-# Every eighth frame has the metrics that take long.
-EVERY = 8
+# The limit of PSNR, which is infinite for equal frames.
+MAX_PSNR = 100.0
+# Keeps ratios finite for flat pictures.
+_EPSILON = 1e-6
+# Slow metrics are computed on every eighth frame.
+SUBSAMPLE = 8
 
 
 def measure(restored: Planes, true: Planes, grid: int) -> dict[str, float]:
-    """All measures but VMAF, as means over the frames.
+    """Computes all measures but VMAF, as means over at least two frames.
 
-    There are two frames at least. `flicker_still` is None where nothing stays the same,
-    `flicker_moving` where nothing moves.
+    `flicker_still` is None if no pixel is still, `flicker_moving` if none moves.
     """
-    a, b = as_shown(restored), as_shown(true)
-    some_a, some_b = a[::EVERY], b[::EVERY]
+    a, b = to_unit_range(restored), to_unit_range(true)
+    some_a, some_b = a[::SUBSAMPLE], b[::SUBSAMPLE]
     return {
         "psnr": float(np.mean(psnr(a, b))),
         "ssim": float(np.mean(_ssim()(some_a[..., None], some_b[..., None]))),
-        "sharpness": edge_energy(some_a) / max(edge_energy(some_b), _NEXT_TO_NOTHING),
+        "sharpness": edge_energy(some_a) / max(edge_energy(some_b), _EPSILON),
         "blocking": blocking(some_a, grid),
         **flicker(a, b),
     }
 
 
-def as_shown(planes: Planes) -> Shown:
-    """Black is 0, white 1."""
+def to_unit_range(planes: Planes) -> Shown:
+    """Converts studio range to [0, 1]: black is 0, white is 1."""
     levels = np.arange(256, dtype=np.float32)
     table = (np.clip(levels, _BLACK, _WHITE) - _BLACK) / (_WHITE - _BLACK)
     return table[planes]
 
 
 def psnr(restored: Shown, true: Shown) -> Float[np.ndarray, " n"]:
-    """Of each frame, in dB, at most `MOST_PSNR`."""
+    """PSNR of each frame in dB, at most `MAX_PSNR`."""
     error = np.mean(np.square(restored - true), axis=(1, 2), dtype=np.float64)
-    return np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), MOST_PSNR)
+    return np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), MAX_PSNR)
 
 
 def edge_energy(planes: Shown) -> float:
-    """The mean squared difference of neighbours, down and across."""
+    """Mean squared difference between neighbouring pixels, vertical plus horizontal."""
     return float(
         np.mean(np.square(np.diff(planes, axis=1)), dtype=np.float64)
         + np.mean(np.square(np.diff(planes, axis=2)), dtype=np.float64)
@@ -62,9 +61,9 @@ def edge_energy(planes: Shown) -> float:
 
 
 def blocking(planes: Shown, grid: int) -> float:
-    """How much larger steps across a grid's lines are than those beside them.
+    """Ratio of the pixel differences across block borders to those two pixels away.
 
-    1 is no blocking. Steps beside a line are two pixels before and after it.
+    1 means no blocking.
     """
     on, beside = 0.0, 0.0
     for axis in (1, 2):
@@ -73,14 +72,14 @@ def blocking(planes: Shown, grid: int) -> float:
         lines = np.arange(grid - 1, len(profile) - 2, grid)
         on += float(profile[lines].sum())
         beside += float(profile[lines - 2].sum() + profile[lines + 2].sum()) / 2
-    return (on + _NEXT_TO_NOTHING) / (beside + _NEXT_TO_NOTHING)
+    return (on + _EPSILON) / (beside + _EPSILON)
 
 
 def flicker(restored: Shown, true: Shown) -> dict[str, float | None]:
-    """How much frames change beside how much they should, in levels of 255.
+    """Mean error of the change between frames, in levels of 255.
 
-    `flicker` is of all pixels, the others of those that stay the same from one true
-    frame to the next and of those that do not.
+    `flicker` is over all pixels; the others are over pixels that are still between true
+    frames, and over those that are not.
     """
     should = np.diff(true, axis=0)
     change = np.abs(np.diff(restored, axis=0) - should)

@@ -1,8 +1,7 @@
-"""Whatever restores a clip: networks as `kdsharp video` runs them, unsharp masks.
+"""Restorers of clips: networks as run by `kdsharp video`, and unsharp masks.
 
-A restorer takes the frames of a clip, all of them in one call and in their order, and
-gives restored luma, one plane a frame: a call is where what remembers earlier frames
-begins anew.
+A restorer takes all frames of a clip in one call, in order, and yields one plane of
+restored luma per frame. State from earlier frames is reset for each call.
 """
 
 import dataclasses
@@ -48,8 +47,8 @@ class Unsharp:
             yield plane
 
 
-class Nothing:
-    """The frames as they are."""
+class Identity:
+    """Returns the frames unchanged."""
 
     name = identity = INPUT
     parameters = None
@@ -59,18 +58,18 @@ class Nothing:
 
 
 class NetworkRestorer:
-    """A network as `kdsharp video` runs it, on several clips at a time.
+    """A network as run by `kdsharp video`, on several clips at a time.
 
-    Each clip has a restoration of its own, on one core, until it is done.
+    Each clip uses a restoration of its own, on one core.
     """
 
-    def __init__(self, given: str, *, backend: str, dtype: str):
-        loaded = networks.of_weights(given)
-        self.name = row_name(given, loaded.card)
+    def __init__(self, spec: str, *, backend: str, dtype: str):
+        loaded = networks.of_weights(spec)
+        self.name = row_name(spec, loaded.card)
         self.parameters = sum(np.size(x) for x in jax.tree.leaves(loaded.params))
         self.identity = f"{_digest(loaded)}-{backend}-{dtype}"
-        self._wanted = RestoreOptions(
-            model=given, backend=backend, dtype=dtype, threads=1
+        self._options = RestoreOptions(
+            model=spec, backend=backend, dtype=dtype, threads=1
         )
         self._idle: dict[tuple[int, int], list[Restoration]] = {}
         self._lock = threading.Lock()
@@ -79,13 +78,13 @@ class NetworkRestorer:
         yield from map(codecs.luma, self.video(frames))
 
     def video(self, frames: Sequence) -> Iterator:
-        """Restored frames, with their colour."""
+        """Yields restored frames with colour."""
         size = (frames[0].width, frames[0].height)
         with self._lock:
             idle = self._idle.setdefault(size, [])
             restore = idle.pop() if idle else None
         if restore is None:
-            restore = Restoration(self._wanted)
+            restore = Restoration(self._options)
             restore.prepare(frames[0])
         restore.start_sequence()
         for frame in frames:
@@ -94,8 +93,8 @@ class NetworkRestorer:
             idle.append(restore)
 
     def milliseconds(self, frames: Sequence, threads: int) -> float:
-        """The median time of a frame on so many cores; 0 is all of them."""
-        restore = Restoration(dataclasses.replace(self._wanted, threads=threads))
+        """Measures the median milliseconds per frame on `threads` cores; 0 uses all."""
+        restore = Restoration(dataclasses.replace(self._options, threads=threads))
         restore.prepare(frames[0])
         times = []
         for frame in map(_copy, frames):
@@ -106,33 +105,32 @@ class NetworkRestorer:
 
 
 def _copy(frame):
-    """A frame that a restoration may write to."""
     return frames.copied(frame)
 
 
 def load(
     names: Iterable[str], *, backend: str, dtype: str
 ) -> tuple[list[NetworkRestorer], dict[str, str]]:
-    """The networks, and why others are not among them.
+    """Loads networks; returns them, and the reasons why others failed to load.
 
-    Where two are called the same, the second goes by its path.
+    If two have the same name, the second is named by its path.
     """
     found, failed = [], {}
-    for given in dict.fromkeys(names):
+    for spec in dict.fromkeys(names):
         try:
-            network = NetworkRestorer(given, backend=backend, dtype=dtype)
+            network = NetworkRestorer(spec, backend=backend, dtype=dtype)
         except UserError as error:
-            failed[given] = str(error)
+            failed[spec] = str(error)
             continue
         taken = [INPUT, *(Unsharp(amount).name for amount in AMOUNTS)]
         if network.name in (*taken, *(other.name for other in found)):
-            network.name = given
+            network.name = spec
         found.append(network)
     return found, failed
 
 
 def _digest(network: networks.TrainedNetwork) -> str:
-    """What tells networks with other numbers or another shape apart."""
+    """A digest of a network's architecture and weights."""
     hashed = hashlib.sha256(json.dumps(network.card["model"], sort_keys=True).encode())
     for path, leaf in sorted(
         jax.tree_util.tree_leaves_with_path(network.params), key=lambda at: str(at[0])

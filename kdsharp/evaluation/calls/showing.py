@@ -1,4 +1,4 @@
-"""What a person looks at: crops and videos, decoded frames beside restored ones."""
+"""Writes crops and videos that compare decoded with restored frames."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -29,17 +29,17 @@ def write(
     store: Store,
     folder: Path,
 ) -> list[Path]:
-    """Writes a sheet of crops a source and a video a network; returns their paths."""
+    """Writes crops for each source and a video for each network; returns the paths."""
     rates = sorted({cell.rate for cell in cells if cell.rate})
     if not rates or not networks:
         return []
     middle = rates[(len(rates) - 1) // 2]
     codec = next(cell.codec for cell in cells if cell.rate)
-    shown = [cell for cell in cells if (cell.rate, cell.codec) == (middle, codec)]
+    selected = [cell for cell in cells if (cell.rate, cell.codec) == (middle, codec)]
     written = []
-    for source in dict.fromkeys(cell.source for cell in shown):
-        here = [cell for cell in shown if cell.source == source]
-        chosen = [cell for cell in here if cell.clip.motion != PAN][:_CROPS]
+    for source in dict.fromkeys(cell.source for cell in selected):
+        of_source = [cell for cell in selected if cell.source == source]
+        chosen = [cell for cell in of_source if cell.clip.motion != PAN][:_CROPS]
         path = folder / f"crops-{source}.png"
         with atomic_files.atomic_write(path) as unfinished:
             _crops(chosen, networks, store).save(unfinished)
@@ -48,7 +48,7 @@ def write(
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in network.name)
         path = folder / f"{name}.mp4"
         with atomic_files.atomic_write(path) as unfinished:
-            _video(_filmed(shown), network, store, unfinished)
+            _video(_video_cells(selected), network, store, unfinished)
         written.append(path)
     return written
 
@@ -56,17 +56,19 @@ def write(
 def _crops(
     cells: Sequence[Cell], networks: Sequence[NetworkRestorer], store: Store
 ) -> Image.Image:
-    """The last frames of clips where they have most to see, with PSNR below each."""
+    """Draws the busiest crop of the last frame of each clip, with its PSNR."""
     rows, notes = [], []
     for cell in cells:
         frames = cell.clip.load()
-        true = ladder.truth(frames[-1:], cell.clip.size)
-        played = judging.decoded(cell, ladder.sent(frames, cell.source), store)
+        true = ladder.true_luma(frames[-1:], cell.clip.size)
+        played = judging.decode_cell(
+            cell, ladder.camera_frames(frames, cell.source), store
+        )
         last = {INPUT: codecs.luma(played[-1])}
         last |= {network.name: list(network(played))[-1] for network in networks}
         last["truth"] = true[0]
         pictures = {
-            name: measures.as_shown(plane[None])[0] for name, plane in last.items()
+            name: measures.to_unit_range(plane[None])[0] for name, plane in last.items()
         }
         crop = samples.busiest_crop(pictures["truth"][..., None], _SIZE)
         cut = {name: picture[crop] for name, picture in pictures.items()}
@@ -85,8 +87,8 @@ def _crops(
     return samples.grid(rows, notes)
 
 
-def _filmed(cells: Sequence[Cell]) -> list[Cell]:
-    """Of each source a clip that moves and one that does not."""
+def _video_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """Chooses a moving and a still clip for each source."""
     chosen = []
     for source in dict.fromkeys(cell.source for cell in cells):
         here = [cell for cell in cells if cell.source == source]
@@ -99,7 +101,7 @@ def _filmed(cells: Sequence[Cell]) -> list[Cell]:
 def _video(
     cells: Sequence[Cell], network: NetworkRestorer, store: Store, path: Path
 ) -> None:
-    av = codecs.need_av()
+    av = codecs.require_av()
     sizes = [cell.clip.size for cell in cells]
     width, height = (max(sides) for sides in zip(*sizes, strict=True))
     with av.open(str(path), "w", format="mp4") as container:
@@ -118,15 +120,17 @@ def _video(
 
 
 def _pairs(cell: Cell, network: NetworkRestorer, store: Store) -> Iterator[tuple]:
-    """Decoded and restored frames."""
-    played = judging.decoded(cell, ladder.sent(cell.clip.load(), cell.source), store)
+    """Yields pairs of decoded and restored frames."""
+    played = judging.decode_cell(
+        cell, ladder.camera_frames(cell.clip.load(), cell.source), store
+    )
     return zip(played, network.video(played), strict=True)
 
 
 def _side_by_side(
     cell: Cell, network: NetworkRestorer, before, after, size: tuple[int, int]
 ) -> np.ndarray:
-    """Two captioned frames, each in the corner of its half."""
+    """Draws two frames side by side with captions."""
     width, height = size
     sheet = Image.new("RGB", (2 * width, height + _CAPTION), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)

@@ -1,7 +1,7 @@
-"""What cells say together: each setting, and each restorer over all of them.
+"""Averages the scores of cells by setting, and of restorers over all settings.
 
-A setting is a source, a rate and a motion. Its numbers are means over its clips and
-codecs; those of a restorer are means over settings.
+A setting is a source, a rate and a motion. Its scores are means over clips and codecs;
+those of a restorer are means over settings.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ Judged = Sequence[tuple[Cell, Rows]]
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """Measures of restorers by name, under one source, rate and motion."""
+    """The scores of restorers by name, for one source, rate and motion."""
 
     source: str
     rate: int
@@ -32,23 +32,23 @@ class Setting:
     rows: Mapping[str, Mapping[str, float | None]]
 
     def gain(self, name: str, measure: str = "psnr") -> float | None:
-        """What the restorer gains over the decoded frame."""
+        """The gain of a restorer over the decoded frame."""
         own, base = (self.rows[row].get(measure) for row in (name, INPUT))
         return None if own is None or base is None else own - base
 
     @property
     def best_mask(self) -> float | None:
-        """What the best unsharp mask gains."""
+        """The gain of the best unsharp mask."""
         gains = [self.gain(mask) for mask in MASKS if mask in self.rows]
         return max(gains, default=None)
 
 
 @dataclasses.dataclass(frozen=True)
 class SummaryRow:
-    """A restorer over all settings.
+    """The means of a restorer over all settings.
 
-    Flicker is a ratio to the decoded frames'; `beats` counts settings in which it gains
-    more than the best unsharp mask.
+    Flicker is relative to that of the decoded frames; `beats` counts the settings with
+    more gain than the best unsharp mask.
     """
 
     name: str
@@ -65,7 +65,7 @@ class SummaryRow:
 
 
 def settings(judged: Judged, restorers: Sequence[ClipRestorer]) -> list[Setting]:
-    """Every setting, in the order of sources, motions and rates."""
+    """Averages cells by setting, sorted by source, motion and rate."""
     groups: dict[tuple, list[Rows]] = {}
     for cell, rows in judged:
         key = (cell.source, cell.rate, cell.clip.motion)
@@ -86,19 +86,19 @@ def settings(judged: Judged, restorers: Sequence[ClipRestorer]) -> list[Setting]
 
 
 def rows(
-    found: Sequence[Setting],
+    settings: Sequence[Setting],
     restorers: Sequence[ClipRestorer],
     milliseconds: Mapping[str, float],
 ) -> list[SummaryRow]:
-    """Every restorer over the settings, of which text is none."""
-    found = [setting for setting in found if setting.source != TEXT]
-    return [_row(found, r, milliseconds.get(r.name)) for r in restorers if found]
+    """Averages every restorer over the settings, without text."""
+    settings = [setting for setting in settings if setting.source != TEXT]
+    return [_row(settings, r, milliseconds.get(r.name)) for r in restorers if settings]
 
 
 def text_rows(
     judged: Judged, restorers: Sequence[ClipRestorer]
 ) -> dict[str, dict[str, float | None]]:
-    """Of each restorer on pages: `to_itself`, and its `gain` where they are coded."""
+    """Scores of each restorer on text: PSNR `to_itself` uncoded, and `gain` coded."""
     uncoded = [rows for cell, rows in judged if cell.codec == UNCODED]
     coded = [
         rows for cell, rows in judged if cell.source == TEXT and cell.codec != UNCODED
@@ -106,53 +106,57 @@ def text_rows(
     (base,) = (r.identity for r in restorers if r.name == INPUT)
     return {
         r.name: {
-            "to_itself": _of([x[r.identity]["psnr"] for x in uncoded]),
-            "gain": _of([x[r.identity]["psnr"] - x[base]["psnr"] for x in coded]),
+            "to_itself": _mean_of([x[r.identity]["psnr"] for x in uncoded]),
+            "gain": _mean_of([x[r.identity]["psnr"] - x[base]["psnr"] for x in coded]),
         }
         for r in restorers
         if uncoded or coded
     }
 
 
-def _row(found: Sequence[Setting], restorer: ClipRestorer, milliseconds) -> SummaryRow:
+def _row(
+    settings: Sequence[Setting], restorer: ClipRestorer, milliseconds
+) -> SummaryRow:
     name = restorer.name
-    worst = min(found, key=lambda setting: setting.gain(name))
+    worst = min(settings, key=lambda setting: setting.gain(name))
     return SummaryRow(
         name=name,
         parameters=restorer.parameters,
         gains={
-            m: _of([setting.gain(name, m) for setting in found], whole=True)
+            m: _mean_of([setting.gain(name, m) for setting in settings], all_known=True)
             for m in GAINS
         },
         worst=worst.gain(name),
         worst_at=f"{worst.source}, {worst.motion}, {worst.rate}",
-        beats=sum(setting.gain(name) > setting.best_mask for setting in found),
-        sharpness=_of([setting.rows[name]["sharpness"] for setting in found]),
-        blocking=_of([setting.rows[name]["blocking"] for setting in found]),
-        flicker_still=_ratio(found, name, STILL, "flicker_still"),
-        flicker_pan=_ratio(found, name, PAN, "flicker"),
+        beats=sum(setting.gain(name) > setting.best_mask for setting in settings),
+        sharpness=_mean_of([setting.rows[name]["sharpness"] for setting in settings]),
+        blocking=_mean_of([setting.rows[name]["blocking"] for setting in settings]),
+        flicker_still=_ratio(settings, name, STILL, "flicker_still"),
+        flicker_pan=_ratio(settings, name, PAN, "flicker"),
         milliseconds=milliseconds,
     )
 
 
-def _ratio(found, name: str, motion: str, measure: str) -> float | None:
-    """The ratio of means over the settings of that motion."""
-    rows = [setting.rows for setting in found if setting.motion == motion]
-    own, base = (_of([row[n][measure] for row in rows]) for n in (name, INPUT))
+def _ratio(settings, name: str, motion: str, measure: str) -> float | None:
+    """The ratio to the input's mean, over the settings of one motion."""
+    rows = [setting.rows for setting in settings if setting.motion == motion]
+    own, base = (_mean_of([row[n][measure] for row in rows]) for n in (name, INPUT))
     return own / base if own is not None and base else None
 
 
 def _mean(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     names = dict.fromkeys(name for row in rows for name in row)
     return {
-        name: _of([row.get(name) for row in rows], whole=name in GAINS)
+        name: _mean_of([row.get(name) for row in rows], all_known=name in GAINS)
         for name in names
     }
 
 
-def _of(values: Sequence[float | None], *, whole: bool = False) -> float | None:
-    """The mean of what is known; None where nothing is, or if `whole`, not all."""
+def _mean_of(
+    values: Sequence[float | None], *, all_known: bool = False
+) -> float | None:
+    """The mean of the known values; None if none is known (`all_known`: if not all)."""
     known = [value for value in values if value is not None]
-    if not known or (whole and len(known) < len(values)):
+    if not known or (all_known and len(known) < len(values)):
         return None
     return float(np.mean(known))

@@ -1,6 +1,6 @@
-"""VMAF and VMAF-NEG by libvmaf, in the FFmpeg that imageio-ffmpeg carries.
+"""VMAF and VMAF-NEG by libvmaf, in the FFmpeg of imageio-ffmpeg.
 
-NEG is the model that does not reward plain sharpening.
+NEG is the model that does not reward mere sharpening.
 """
 
 import functools
@@ -14,16 +14,16 @@ from jaxtyping import UInt8
 
 from kdsharp.base import optional
 from kdsharp.errors import UserError
-from kdsharp.evaluation.calls.measures import EVERY
+from kdsharp.evaluation.calls.measures import SUBSAMPLE
 
-MISSING = "VMAF is left out: pip install 'kdsharp[vmaf]' brings it"
+MISSING = "VMAF is left out: pip install 'kdsharp[vmaf]' installs it"
 
 _MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
 
 
 @functools.cache
 def program() -> str | None:
-    """The FFmpeg that has libvmaf, or None."""
+    """The path of an FFmpeg with libvmaf, or None."""
     if not optional.installed("imageio_ffmpeg"):
         return None
     import imageio_ffmpeg
@@ -39,13 +39,13 @@ def program() -> str | None:
 def measure(
     restored: UInt8[np.ndarray, "n h w"], true: UInt8[np.ndarray, "n h w"]
 ) -> dict[str, float]:
-    """Both scores of luma planes in studio range, the mean over every eighth frame.
+    """Computes both scores of luma in studio range, as means over every eighth frame.
 
-    The first does not count: nothing moves in it yet.
+    The first frame is left out, since VMAF's motion term is zero there.
     """
     height, width = true.shape[1:]
-    given = ["-f", "rawvideo", "-pix_fmt", "gray"]
-    given += ["-video_size", f"{width}x{height}", "-framerate", "30"]
+    raw_input = ["-f", "rawvideo", "-pix_fmt", "gray"]
+    raw_input += ["-video_size", f"{width}x{height}", "-framerate", "30"]
     models = "|".join(
         rf"version={version}\:name={name}" for name, version in _MODELS.items()
     )
@@ -53,10 +53,10 @@ def measure(
         reference, log = Path(folder, "true"), Path(folder, "log")
         reference.write_bytes(true.tobytes())
         graph = (
-            f"libvmaf=model='{models}':n_subsample={EVERY}:n_threads=1:"
+            f"libvmaf=model='{models}':n_subsample={SUBSAMPLE}:n_threads=1:"
             "log_fmt=json:log_path=log"
         )
-        inputs = [*given, "-i", "pipe:0", *given, "-i", reference]
+        inputs = [*raw_input, "-i", "pipe:0", *raw_input, "-i", reference]
         done = subprocess.run(
             [program(), "-v", "error", *inputs, "-lavfi", graph, "-f", "null", "-"],
             input=restored.tobytes(),

@@ -1,1 +1,1 @@
-"""Pictures of results: curves, residuals, spectra, quality against speed, samples."""
+"""Plots: training curves, residuals, error spectra, quality against speed."""

@@ -1,4 +1,4 @@
-"""What networks gain against what they cost, each with its name."""
+"""A labelled scatter plot of networks: gain against cost."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +8,14 @@ from kdsharp.base import atomic_files
 
 
 class Candidate(NamedTuple):
-    """A network's operations for a frame, in billions, and its gains in decibels."""
+    """A network's GFLOP per frame, and its gains in dB, one per seed."""
 
     cost: float
     gains: list[float]
 
 
 def plot(candidates: Mapping[str, Candidate], path: Path) -> None:
-    """Writes a point for each; a bar spans its seeds."""
+    """Plots a point per network, with a bar over its seeds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
@@ -25,7 +25,7 @@ def plot(candidates: Mapping[str, Candidate], path: Path) -> None:
         spread = [[middles[name] - min(gains)], [max(gains) - middles[name]]]
         axes.errorbar(cost, middles[name], spread, fmt="o", color="C0")
     axes.margins(0.15)
-    _name(axes, {name: (c.cost, middles[name]) for name, c in candidates.items()})
+    _label(axes, {name: (c.cost, middles[name]) for name, c in candidates.items()})
     axes.set(
         xlabel="GFLOP a frame of 1280x720", ylabel="gain over the input, dB of PSNR"
     )
@@ -34,8 +34,8 @@ def plot(candidates: Mapping[str, Candidate], path: Path) -> None:
         figure.savefig(unfinished, dpi=110)
 
 
-def _name(axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Writes each point's name beside it, from the top down, none over another."""
+def _label(axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Labels the points, from the top down, without overlaps."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     line, reach = (top - bottom) / 28, (right - left) / 5
     written = []

@@ -1,4 +1,4 @@
-"""Loss and quality over the steps of runs, as a picture."""
+"""Plots of loss and quality over the steps of runs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ _NAMES = {"psnr": "PSNR, dB", "gain": "gain over the input, dB"}
 
 
 def plot(records: list[dict], input_psnr: float, path: Path) -> None:
-    """Writes the curves of `metrics.jsonl`'s records: every term, and the PSNR."""
+    """Plots the loss terms and the PSNR of a run, from records of `metrics.jsonl`."""
     figure, loss, quality = _figure("psnr")
     trained = [r for r in records if "train/loss" in r]
     for term in (key for key in (trained[0] if trained else ()) if _is_loss(key)):
@@ -23,13 +23,13 @@ def plot(records: list[dict], input_psnr: float, path: Path) -> None:
 
 
 def compare(folders: Mapping[str, Path], metric: str, path: Path) -> None:
-    """Writes the loss and a metric of several runs, each in its own colour."""
+    """Plots the loss and a metric of several runs, each in its own colour."""
     runs = {name: read_metrics(folder) for name, folder in folders.items()}
     key = f"valid/{metric}"
     for name, records in runs.items():
         known = {k.removeprefix("valid/") for r in records for k in r if "valid/" in k}
         if not records:
-            raise UserError(f"{folders[name]} is no folder of a run: no metrics.jsonl")
+            raise UserError(f"{folders[name]} is not a run: it has no metrics.jsonl")
         if metric not in known:
             raise UserError(
                 f"run {name!r} has no metric {metric!r}; it has: "
@@ -40,7 +40,7 @@ def compare(folders: Mapping[str, Path], metric: str, path: Path) -> None:
         _line(loss, records, "train/loss", name, color=f"C{color}")
         _line(quality, records, key, name, color=f"C{color}", marker="o")
     if metric == "psnr":
-        # Runs that were validated alike share an input; its lines then coincide.
+        # Runs with equal validation have the same input PSNR, drawn as one line.
         levels = {
             r[key] - r["valid/gain"] for rs in runs.values() for r in rs if key in r
         }
@@ -51,7 +51,7 @@ def compare(folders: Mapping[str, Path], metric: str, path: Path) -> None:
 
 
 def _figure(metric: str):
-    # Slow to import, and few commands draw.
+    # Imported late, since it is slow and rarely needed.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
@@ -70,7 +70,7 @@ def _line(axes, records: list[dict], key: str, label: str, **style) -> None:
 
 
 def _scale(loss) -> None:
-    """A loss falls by factors, but one in decibels is below zero and falls by sums."""
+    """Uses a log scale for the loss, unless it has negative values, as in dB."""
     values = [y for line in loss.lines for y in line.get_ydata()]
     if values and min(values) > 0:
         loss.set_yscale("log")

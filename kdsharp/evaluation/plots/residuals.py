@@ -1,4 +1,4 @@
-"""What a teacher adds to a picture beside what its student adds."""
+"""A sheet of the residuals of a teacher and its student."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from kdsharp.evaluation.quality import cases
 from kdsharp.evaluation.quality.restorers import PictureRestorer
 
 _SIZE = 320
-# Residuals are small: grey is nothing, and an eighth of the range is black or white.
+# Residuals are shown around grey; 1/8 of the range is black or white.
 _GAIN = 4
 TRUTH = "sharp - input"
 
@@ -23,9 +23,9 @@ TRUTH = "sharp - input"
 def sheet(
     pictures: cases.Cases, teacher: PictureRestorer, student: PictureRestorer
 ) -> Image.Image:
-    """Returns, for each picture, the crop where the two differ most."""
+    """Draws, for each picture, the crop in which the two differ most."""
     rows, notes = [], []
-    for case in pictures.whole:
+    for case in pictures.usable:
         try:
             pair = case.load()
         except BadPictureError as error:
@@ -46,23 +46,23 @@ def _row(
     between = f"{teacher.name} - {student.name}"
     residuals[between] = residuals[teacher.name] - residuals[student.name]
     crop = samples.fullest_crop(np.abs(residuals[between][0]).mean(-1), _SIZE)
-    shown = {"input": np.asarray(pair.blurred[0])[crop]}
-    shown |= {name: _visible(x)[crop] for name, x in residuals.items()}
-    return shown, {name: _strength(x) for name, x in residuals.items()}
+    crops = {"input": np.asarray(pair.blurred[0])[crop]}
+    crops |= {name: _visible(x)[crop] for name, x in residuals.items()}
+    return crops, {name: _rms(x) for name, x in residuals.items()}
 
 
 def _visible(residual: jax.Array) -> np.ndarray:
     return 0.5 + _GAIN * np.asarray(residual[0])
 
 
-def _strength(residual: jax.Array) -> str:
+def _rms(residual: jax.Array) -> str:
     return f"RMS {255 * float(np.sqrt(np.mean(np.square(residual)))):.2f} of 255"
 
 
 def write(
     pictures: cases.Cases, restorers: Sequence[PictureRestorer], path: Path
 ) -> None:
-    """Writes the sheet of a teacher and a student."""
+    """Writes the sheet of two restorers, teacher and student."""
     teacher, student = restorers
     drawn = sheet(pictures, teacher, student)
     with atomic_files.atomic_write(path) as unfinished:

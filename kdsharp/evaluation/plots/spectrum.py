@@ -1,7 +1,7 @@
-"""How errors are shared out between coarse and fine detail.
+"""Spectra of errors: how much coarse and fine detail contribute.
 
-A frequency is in cycles a pixel, whatever its direction: 0.5 is the finest stripe. What
-only diagonals have beyond that is left out.
+Frequencies are radial, in cycles per pixel, up to 0.5; higher ones, which only
+diagonals have, are left out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,19 +17,16 @@ _FINEST = 0.5
 
 
 def frequencies(bands: int = BANDS) -> Float[np.ndarray, " bands"]:
-    """Returns the middle of each band."""
+    """The centre frequency of each band."""
     return (np.arange(bands) + 0.5) * _FINEST / bands
 
 
 def power(
     picture: Float[np.ndarray, "h w c"], bands: int = BANDS
 ) -> Float[np.ndarray, " bands"]:
-    """Returns the mean power in each band, nan where so small a picture has none.
-
-    Brightness, of frequency zero, is in none.
-    """
+    """Mean power in each band, without frequency zero; nan for empty bands."""
     height, width = picture.shape[:2]
-    # Fades out, since a jump from one border to the other would look like detail.
+    # A window, since jumps between opposite borders would count as detail.
     window = np.hanning(height)[:, None, None] * np.hanning(width)[None, :, None]
     mean = (window * picture).sum((0, 1)) / window.sum((0, 1))
     faded = window * (picture - mean)
@@ -47,10 +44,10 @@ def power(
 def relative_error(
     pairs: Iterable[tuple[np.ndarray, np.ndarray]], bands: int = BANDS
 ) -> Float[np.ndarray, " bands"]:
-    """Returns the errors' power as a part of the sharp pictures', band by band.
+    """Power of the errors relative to that of the sharp pictures, by band.
 
-    A pair is a restored and a sharp picture. A band that is lost has one, as if it were
-    left grey; zero is perfect.
+    Pairs are a restored and a sharp picture. 0 is perfect; 1 is a band that is lost
+    completely.
     """
     error, whole = np.zeros(bands), np.zeros(bands)
     for restored, sharp in pairs:
@@ -62,9 +59,9 @@ def relative_error(
 def relative_errors(
     pictures: cases.Cases, restorers: Sequence[PictureRestorer], bands: int = BANDS
 ) -> dict[str, Float[np.ndarray, " bands"]]:
-    """Returns the relative errors of the input and of each restorer, by name."""
+    """Computes the relative errors of the input and of each restorer, by name."""
     outputs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for case in pictures.whole:
+    for case in pictures.usable:
         pair = case.load()
         restored = {INPUT: pair.blurred}
         restored |= {r.name: r.restore(pair.blurred) for r in restorers}

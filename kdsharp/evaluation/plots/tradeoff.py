@@ -1,6 +1,6 @@
-"""Quality against speed: which networks no other beats in both.
+"""Plots of quality against speed, with the Pareto front.
 
-Quality is that of float32, whatever the speed is of.
+Quality is measured in float32, whatever the dtype of the speed.
 """
 
 import itertools
@@ -19,7 +19,7 @@ _MARKS = "o^vDP*Xh"
 
 
 class Point(NamedTuple):
-    """A network as a backend runs it."""
+    """A network on a backend: frames per second and quality."""
 
     network: str
     backend: str
@@ -28,41 +28,41 @@ class Point(NamedTuple):
 
 
 def read(paths: Sequence[Path]) -> tuple[list[dict], list[dict]]:
-    """Returns what `kdsharp eval` and what `kdsharp bench` found, from their JSON."""
-    found: dict[str, list[dict]] = {"quality": [], "speed": []}
+    """Reads the JSON files of `kdsharp eval` and `kdsharp bench`."""
+    by_kind: dict[str, list[dict]] = {"quality": [], "speed": []}
     for path in paths:
         try:
             content = json.loads(path.read_text())
-            found[content["kind"]].append(content)
+            by_kind[content["kind"]].append(content)
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path} is neither scores.json of kdsharp eval nor speed.json of "
+                f"{path} is neither a scores.json of kdsharp eval nor a speed.json of "
                 "kdsharp bench"
             ) from error
     for kind, verb in (("quality", "eval"), ("speed", "bench")):
-        if not found[kind]:
+        if not by_kind[kind]:
             raise UserError(
                 f"no {kind} among {len(paths)} files: give kdsharp {verb}'s"
             )
-    return found["quality"], found["speed"]
+    return by_kind["quality"], by_kind["speed"]
 
 
 def points(quality: dict, sizes: Sequence[dict], metric: str = "psnr") -> list[Point]:
-    """Returns every network that both know, at sizes that are all the same."""
-    found = []
+    """Combines the networks that are in both, for timings of one frame size."""
+    points = []
     for row in (row for size in sizes for row in size["rows"]):
         scores = quality["rows"].get(row["network"], {}).get(metric)
         if scores and scores["mean"] is not None:
             backend = f"{row['backend']} {row['dtype']}"
             rate = row["frames_per_second"]
-            found.append(Point(row["network"], backend, rate, scores["mean"]))
-    return found
+            points.append(Point(row["network"], backend, rate, scores["mean"]))
+    return points
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """Returns those that no other beats in both, the slowest first."""
+    """The Pareto front, slowest first."""
     best = []
     for point in sorted(points, key=lambda p: (-p.rate, -p.quality)):
         if not best or point.quality > best[-1].quality:
@@ -71,10 +71,10 @@ def front(points: Sequence[Point]) -> list[Point]:
 
 
 def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
-    """Writes a panel for each set of pictures and each size of frame."""
+    """Plots a panel for each evaluation and each frame size."""
     if metric not in metrics.MAXIMISED:
         raise UserError(
-            f"of metric {metric!r} more is not better: give one of "
+            f"higher is not better for metric {metric!r}; choose one of: "
             f"{', '.join(sorted(metrics.MAXIMISED))}"
         )
     qualities, speeds = read(paths)
@@ -89,8 +89,8 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
     ]
     if not any(found for _, _, found in panels):
         raise UserError(
-            "no network is in both: what was timed and what was scored go by other "
-            "names"
+            "no network is in both the scores and the timings; their names have to "
+            "be the same"
         )
     from matplotlib.figure import Figure
 
@@ -109,10 +109,10 @@ def plot(paths: Sequence[Path], path: Path, metric: str = "psnr") -> None:
         figure.savefig(unfinished, dpi=110)
 
 
-def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
-    """A colour a network, a mark a backend."""
+def _draw(axes, points: Sequence[Point], quality: dict, metric: str) -> None:
+    """Draws a panel, with a colour per network and a marker per backend."""
     axes.set_xscale("log")
-    best = front(found)
+    best = front(points)
     axes.plot(
         [p.rate for p in best],
         [p.quality for p in best],
@@ -120,9 +120,9 @@ def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
         color="grey",
         label="none is both better and faster",
     )
-    colors = {network: f"C{i}" for i, network in enumerate(_unique(found, "network"))}
-    marks = dict(zip(_unique(found, "backend"), itertools.cycle(_MARKS), strict=False))
-    for point in found:
+    colors = {network: f"C{i}" for i, network in enumerate(_unique(points, "network"))}
+    marks = dict(zip(_unique(points, "backend"), itertools.cycle(_MARKS), strict=False))
+    for point in points:
         axes.plot(
             *(point.rate, point.quality, marks[point.backend]),
             color=colors[point.network],
@@ -139,5 +139,5 @@ def _draw(axes, found: Sequence[Point], quality: dict, metric: str) -> None:
     axes.legend(fontsize=7)
 
 
-def _unique(found: Sequence[Point], field: str) -> list[str]:
-    return list(dict.fromkeys(getattr(point, field) for point in found))
+def _unique(points: Sequence[Point], field: str) -> list[str]:
+    return list(dict.fromkeys(getattr(point, field) for point in points))

@@ -1,1 +1,1 @@
-"""How good networks are: pictures, scores, intervals, a table and a gallery."""
+"""Quality on pictures: test cases, scores, confidence intervals, tables, a gallery."""

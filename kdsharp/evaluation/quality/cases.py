@@ -1,4 +1,4 @@
-"""Pictures to be judged by: sharp ones that are blurred here, or pairs as they are."""
+"""Test cases: sharp pictures that are blurred here, or existing pairs."""
 
 import dataclasses
 import zlib
@@ -20,7 +20,7 @@ from kdsharp.training.step import sharp_and_blurred, to_pixels
 class TestPair(NamedTuple):
     """A sharp and a blurred picture, RGB in batches of one.
 
-    `grey` says that the sharp one's file has no place for colour.
+    `grey` is true if the file of the sharp picture is greyscale.
     """
 
     sharp: jax.Array
@@ -30,7 +30,7 @@ class TestPair(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A picture by name; `load` raises `BadPictureError` where it cannot be read."""
+    """A picture by name; `load` raises `BadPictureError` if it cannot be read."""
 
     name: str
     load: Callable[[], TestPair]
@@ -38,20 +38,20 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Cases:
-    """What is there, and what is not, with the reason."""
+    """Usable test cases, and the reasons for files that are left out."""
 
-    whole: list[Case]
+    usable: list[Case]
     left_out: dict[str, str]
 
 
 def of_sharp(
     path: Path, degradation: Degradation, *, seed: int = 0, shift: int = 0
 ) -> Cases:
-    """Returns the pictures below a folder, each blurred the same way at every call.
+    """Creates cases from sharp pictures, with a blur that depends on name and seed.
 
-    Sizes are cut to a multiple of the degradation's factor, as published ones are. With
-    a `shift`, so many rows and columns are cut off after the blur, whose grid then is
-    not the picture's.
+    Pictures are cropped to a multiple of the degradation's factor, as in published
+    tests. With a `shift`, this many rows and columns are cropped after the blur, so
+    that its grid is not aligned with the picture.
     """
     names = [path.name] if path.is_file() else folder.find_pictures(path)
     root = path.parent if path.is_file() else path
@@ -59,7 +59,7 @@ def of_sharp(
         raise UserError(f"the folder {path} holds no picture files")
 
     def load(name: str) -> TestPair:
-        pixels = cut_to_multiple(decoding.read(root / name), degradation.factor)
+        pixels = crop_to_multiple(decoding.read(root / name), degradation.factor)
         sharp = to_pixels(pixels[None], 3)
         if min(sharp.shape[1:3]) <= shift:
             raise decoding.BadPictureError("no larger than the shift")
@@ -70,15 +70,15 @@ def of_sharp(
 
 
 def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cases:
-    """Returns the pictures of a source of `kdsharp.data`, none of them taken as grey.
+    """Creates cases from a source of `kdsharp.data`; none counts as greyscale.
 
-    They are blurred as by `of_sharp`, and pairs stay what they are.
+    Pictures are blurred as in `of_sharp`; pairs are used as they are.
     """
     places = {source[place]["key"]: place for place in range(len(source))}
 
     def load(name: str) -> TestPair:
         batch = {
-            field: cut_to_multiple(value, degradation.factor)[None]
+            field: crop_to_multiple(value, degradation.factor)[None]
             for field, value in source[places[name]].items()
             if isinstance(value, np.ndarray)
         }
@@ -89,8 +89,8 @@ def of_source(source: Source, degradation: Degradation, *, seed: int = 0) -> Cas
     return Cases([_case(name, load) for name in places], {})
 
 
-def cut_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
-    """Returns as much of a picture as is a multiple of the factor."""
+def crop_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
+    """Crops height and width to multiples of the factor, at the top left."""
     height, width = (side // factor * factor for side in pixels.shape[:2])
     if not height or not width:
         raise decoding.BadPictureError("smaller than the degradation's factor")
@@ -98,12 +98,12 @@ def cut_to_multiple(pixels: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _keys(name: str, seed: int) -> jax.Array:
-    """Returns chance by name: no picture's blur changes when others join or leave."""
+    """A random key by name, so that a blur does not depend on the other pictures."""
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))[None]
 
 
 def of_pairs(blurred: Path, sharp: Path) -> Cases:
-    """Returns the pairs of two folders under the same names, whatever the suffix."""
+    """Creates cases from two folders with the same names, whatever their suffixes."""
     blurred_files, sharp_files = _files(blurred), _files(sharp)
     if blurred.is_file() and sharp.is_file():
         (name,) = sharp_files
@@ -120,13 +120,13 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
     }
     if not names:
         raise UserError(
-            f"{blurred} and {sharp} have no picture's name in common"
+            f"{blurred} and {sharp} have no picture name in common"
             + ("" if left_out else ": neither holds a picture")
         )
 
     def load(name: str) -> TestPair:
         files = sharp_files[name], blurred_files[name]
-        paired.check_equal(*(decoding.size(file) for file in files))
+        paired.check_same_size(*(decoding.size(file) for file in files))
         pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
         return TestPair(*pair, _is_grey(sharp_files[name]))
 
@@ -134,7 +134,7 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
 
 
 def _is_grey(path: Path) -> bool:
-    """Returns whether the file has no place for colour."""
+    """Whether the file is greyscale."""
     with Image.open(path) as image:
         return ImageMode.getmode(image.mode).basemode == "L"
 
@@ -144,11 +144,11 @@ def _case(name: str, load: Callable[[str], TestPair]) -> Case:
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """Returns the pictures of a folder, or one, by their names without suffix."""
+    """Finds the pictures of a folder, or one file, by name without suffix."""
     if path.is_file():
         return {path.stem: path}
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name in folder.find_pictures(path):
-        # Of several files under one name the first in order counts.
-        found.setdefault(PurePosixPath(name).with_suffix("").as_posix(), path / name)
-    return found
+        # Of several files with one name, the first in natural order is used.
+        paths.setdefault(PurePosixPath(name).with_suffix("").as_posix(), path / name)
+    return paths

@@ -1,4 +1,4 @@
-"""Scores of networks, of the input and of an unsharp mask on the same pictures."""
+"""Compares networks, the input and an unsharp mask on the same pictures."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from kdsharp.evaluation.quality.restorers import INPUT, PictureRestorer, unsharp
 
 TO_TEACHER = "ssim_to_teacher"
 
-# Programs for more sizes than these would fill the memory.
-_SIZES_KEPT = 32
+# The number of picture sizes whose compiled programs are kept in memory.
+_MAX_SIZES = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class ComparedPicture:
-    """One picture's scores, by row and metric."""
+class PictureScores:
+    """The scores of one picture by restorer and metric."""
 
     name: str
     width: int
@@ -34,7 +34,7 @@ class ComparedPicture:
 
 @dataclasses.dataclass(frozen=True)
 class ComparisonRow:
-    """What the table says of one row."""
+    """A row of the table: a restorer and its means."""
 
     name: str
     parameters: int | None
@@ -47,10 +47,10 @@ class ComparisonRow:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """All that was found, and how; `left_out` names what was not judged, and why."""
+    """The results and their protocol; `left_out` holds pictures and reasons."""
 
     rows: list[ComparisonRow]
-    pictures: list[ComparedPicture]
+    pictures: list[PictureScores]
     left_out: dict[str, str]
     protocol: str
     shave: int
@@ -59,31 +59,31 @@ class Evaluation:
 
 
 def evaluate(
-    judged_by: cases.Cases,
+    test_cases: cases.Cases,
     networks: Sequence[PictureRestorer],
     *,
     protocol: str = "rgb",
     shave: int = 0,
     against: str | None = None,
 ) -> Evaluation:
-    """Returns the scores of every network on every picture that can be judged.
+    """Scores every network on every usable picture.
 
-    A picture that one of them cannot restore counts for none. Programs are compiled
-    for each size of picture: a network sees the border of its input, so that padding
-    to a common size would change what it answers.
+    A picture that one network cannot restore is left out for all. Programs are compiled
+    for each picture size, since padding to a common size would change the networks'
+    results near borders.
     """
     if protocol not in metrics.PROTOCOLS:
         raise choices.unknown("protocol", protocol, metrics.PROTOCOLS)
     restorers = [unsharp_mask(), *networks]
-    left_out = dict(judged_by.left_out)
+    left_out = dict(test_cases.left_out)
     gallery = Gallery([network.name for network in networks])
     pictures = []
     sizes = set()
-    for case in tqdm(judged_by.whole, unit="picture", leave=False, delay=1):
+    for case in tqdm(test_cases.usable, unit="picture", leave=False, delay=1):
         try:
             pair = case.load()
             sizes.add(pair.sharp.shape)
-            if len(sizes) > _SIZES_KEPT:
+            if len(sizes) > _MAX_SIZES:
                 jax.clear_caches()
                 sizes = {pair.sharp.shape}
             outputs = _restored(pair, restorers)
@@ -94,7 +94,7 @@ def evaluate(
         gallery.offer(case.name, outputs, pair.sharp)
     if not pictures:
         raise UserError(
-            "no picture can be judged: "
+            "no picture can be scored: "
             + "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         )
     known = {restorer.name: restorer for restorer in restorers}
@@ -109,7 +109,7 @@ def _restored(
     for restorer in restorers:
         try:
             outputs[restorer.name] = restorer.restore(pair.blurred)
-        except jax.errors.JaxRuntimeError as error:  # Out of memory, most often.
+        except jax.errors.JaxRuntimeError as error:  # Usually out of memory.
             reason = str(error).splitlines()[0]
             raise UserError(f"{restorer.name} cannot restore it: {reason}") from error
     return outputs
@@ -122,11 +122,11 @@ def _judge(
     protocol: str,
     shave: int,
     against: str | None,
-) -> ComparedPicture:
+) -> PictureScores:
     grey = protocol == "luma" and pair.grey
     judged = (lambda x: x) if not grey else scoring.as_grey
     ask = {"protocol": protocol, "shave": shave}
-    found = {
+    scores = {
         row: scoring.scores(
             judged(restored),
             judged(pair.sharp),
@@ -136,15 +136,15 @@ def _judge(
         for row, restored in outputs.items()
     }
     for row, restored in outputs.items() if against else ():
-        found[row][TO_TEACHER] = scoring.scores(
+        scores[row][TO_TEACHER] = scoring.scores(
             judged(restored), judged(outputs[against]), names=("ssim",), **ask
         )["ssim"]
     height, width = pair.sharp.shape[1:3]
-    return ComparedPicture(name, width, height, found, grey)
+    return PictureScores(name, width, height, scores, grey)
 
 
 def _rows(
-    pictures: list[ComparedPicture],
+    pictures: list[PictureScores],
     restorers: dict[str, PictureRestorer],
     against: str | None,
 ) -> list[ComparisonRow]:
@@ -153,14 +153,14 @@ def _rows(
         return [score[metric] for score in scores if metric in score]
 
     names = list(pictures[0].scores)
-    wanted = (*metrics.OF_PICTURES, *([TO_TEACHER] if against else []))
+    compared = (*metrics.OF_PICTURES, *([TO_TEACHER] if against else []))
     psnr = {name: column(name, "psnr") for name in names}
     wins = statistics.wins(psnr)
-    gains = {name: _difference(psnr[name], psnr[INPUT]) for name in names}
+    gains = {name: _gains(psnr[name], psnr[INPUT]) for name in names}
     rows = []
     for name in names:
         restorer = restorers.get(name)
-        columns = {metric: column(name, metric) for metric in wanted}
+        columns = {metric: column(name, metric) for metric in compared}
         rows.append(
             ComparisonRow(
                 name,
@@ -175,8 +175,8 @@ def _rows(
     return rows
 
 
-def _difference(above: list[float], below: list[float]) -> np.ndarray:
-    """Returns what is gained; between infinities, nothing."""
+def _gains(above: list[float], below: list[float]) -> np.ndarray:
+    """The differences, which are 0 between two infinite values."""
     above, below = np.array(above), np.array(below)
     return np.subtract(above, below, where=above != below, out=np.zeros(len(above)))
 
@@ -184,7 +184,7 @@ def _difference(above: list[float], below: list[float]) -> np.ndarray:
 def _share(
     gains: dict[str, np.ndarray], name: str, against: str | None
 ) -> statistics.Mean | None:
-    """Returns how much of the teacher's gain is kept, where the teacher has one."""
+    """The fraction of the teacher's gain that is kept; None if it has no gain."""
     if not against or name == INPUT or gains[against].mean() <= 0:
         return None
     return statistics.ratio(gains[name], gains[against])

@@ -1,4 +1,4 @@
-"""The crops in which networks differ most, side by side."""
+"""A gallery of the crops in which networks differ most."""
 
 import heapq
 import itertools
@@ -17,25 +17,26 @@ _CROPS = 8
 
 
 class Gallery:
-    """Keeps, of the pictures it is offered, the crops that tell networks apart.
+    """Collects the crops in which the networks differ most.
 
-    One network alone is told from its input.
+    A single network is compared with its input.
     """
 
     def __init__(self, networks: Sequence[str]):
-        told = [*networks] if len(networks) > 1 else [INPUT, *(networks or [UNSHARP])]
-        self._told_apart = list(itertools.combinations(told, 2))
+        names = [*networks] if len(networks) > 1 else [INPUT, *(networks or [UNSHARP])]
+        self._compared = list(itertools.combinations(names, 2))
         self._kept: list[tuple[float, int, str, dict[str, np.ndarray]]] = []
         self._offered = 0
 
     def offer(
         self, name: str, outputs: Mapping[str, jax.Array], sharp: jax.Array
     ) -> None:
-        """Takes the picture's best crop if it is among the best so far."""
-        shown = {row: np.clip(np.asarray(x[0]), 0, 1) for row, x in outputs.items()}
-        shown["sharp"] = np.asarray(sharp[0])
+        """Keeps the most different crop of a picture if it is among the best so far."""
+        pictures = {row: np.clip(np.asarray(x[0]), 0, 1) for row, x in outputs.items()}
+        pictures["sharp"] = np.asarray(sharp[0])
         difference = np.max(
-            [np.abs(shown[a] - shown[b]).mean(-1) for a, b in self._told_apart], axis=0
+            [np.abs(pictures[a] - pictures[b]).mean(-1) for a, b in self._compared],
+            axis=0,
         )
         crop = samples.fullest_crop(difference, _SIZE)
         worth = float(difference[crop].mean())
@@ -45,17 +46,17 @@ class Gallery:
             worth,
             -self._offered,
             place,
-            {row: picture[crop].copy() for row, picture in shown.items()},
+            {row: picture[crop].copy() for row, picture in pictures.items()},
         )
         heapq.heappush(self._kept, entry)
         if len(self._kept) > _CROPS:
             heapq.heappop(self._kept)
 
     def sheet(self) -> Image.Image:
-        """Returns a row a crop, those that differ most first, with PSNR below each."""
+        """Draws one row per crop, with the PSNR of each; the most different first."""
         rows, notes = [], []
         for _, _, place, crops in sorted(self._kept, reverse=True):
-            rows.append({row: _enlarged(crop) for row, crop in crops.items()})
+            rows.append({row: _enlarge(crop) for row, crop in crops.items()})
             notes.append(
                 {row: _psnr(crop, crops["sharp"]) for row, crop in crops.items()}
             )
@@ -63,7 +64,7 @@ class Gallery:
         return samples.grid(rows, notes)
 
 
-def _enlarged(crop: np.ndarray) -> np.ndarray:
+def _enlarge(crop: np.ndarray) -> np.ndarray:
     return crop.repeat(_SCALE, 0).repeat(_SCALE, 1)
 
 

@@ -1,4 +1,4 @@
-"""Whatever restores a picture, under one roof: trained networks and an unsharp mask."""
+"""Restorers of pictures: trained networks and an unsharp mask."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -15,8 +15,8 @@ from kdsharp.weights import store
 
 INPUT, UNSHARP = "input", "unsharp mask"
 
-# The best of forty (radii from 0.5 to 3, 25 to 150 %) for `bicubic:2` on the 20
-# photographs of BSDS500 that no shipped weights learned from, and fixed since.
+# The best of forty settings (radii 0.5 to 3, 25 to 150 %) for `bicubic:2` on 20
+# photographs of BSDS500 that no shipped weights were trained on.
 _MASK = ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0)
 UNSHARP_SETTINGS = (
     f"Gaussian of radius {_MASK.radius}, {_MASK.percent} %, threshold "
@@ -35,7 +35,7 @@ class PictureRestorer:
 
 
 def of_weights(weights: store.Weights, name: str) -> PictureRestorer:
-    """Returns a network as a restorer; one of luma lets chroma pass."""
+    """Creates the restorer of a network; luma networks leave chroma unchanged."""
 
     @jax.jit
     def restore(variables, blurred):
@@ -50,34 +50,34 @@ def of_weights(weights: store.Weights, name: str) -> PictureRestorer:
 
 
 def load(names: Iterable[str]) -> tuple[dict[str, PictureRestorer], dict[str, str]]:
-    """Returns the networks by the names they were given by, and why others are not.
+    """Loads networks; returns them by the names given, and the reasons for failures.
 
-    Where two are called the same, the second goes by its path.
+    If two have the same name, the second is named by its path.
     """
-    found: dict[str, PictureRestorer] = {}
+    restorers: dict[str, PictureRestorer] = {}
     failed: dict[str, str] = {}
-    for given in dict.fromkeys(names):
+    for spec in dict.fromkeys(names):
         try:
-            weights = store.load(given)
+            weights = store.load(spec)
         except UserError as error:
-            failed[given] = str(error)
+            failed[spec] = str(error)
             continue
-        name = row_name(given, weights.card)
-        if name in (INPUT, UNSHARP, *(other.name for other in found.values())):
-            name = given
-        found[given] = of_weights(weights, name)
-    return found, failed
+        name = row_name(spec, weights.card)
+        if name in (INPUT, UNSHARP, *(other.name for other in restorers.values())):
+            name = spec
+        restorers[spec] = of_weights(weights, name)
+    return restorers, failed
 
 
-def row_name(given: str, card: dict) -> str:
-    """Returns how tables call weights: as they ship, or as their card has it."""
-    if given in store.shipped():
-        return given
-    return card.get("name") or Path(given).stem
+def row_name(spec: str, card: dict) -> str:
+    """The name of weights in tables: that of shipped weights, or that of the card."""
+    if spec in store.shipped():
+        return spec
+    return card.get("name") or Path(spec).stem
 
 
 def unsharp_mask() -> PictureRestorer:
-    """Returns what every picture editor does."""
+    """Creates the baseline of all networks, Pillow's unsharp mask."""
 
     def restore(blurred: jax.Array) -> jax.Array:
         grey = np.clip(np.round(np.asarray(blurred[0]) * 255), 0, 255)

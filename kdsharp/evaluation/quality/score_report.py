@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table, as Markdown, CSV and JSON, and as crops."""
+"""Reports an evaluation as Markdown, CSV, JSON and a gallery of crops."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from kdsharp.evaluation.quality.statistics import Mean
 
 
 def table(evaluation: Evaluation) -> str:
-    """Returns a line a row; in brackets, 95 % bootstrap intervals of the means."""
+    """Formats the table, with 95 % bootstrap intervals in brackets."""
     columns = dict(_COLUMNS)
     if not any("ms_ssim" in row.means for row in evaluation.rows):
         del columns["MS-SSIM"]
@@ -30,7 +30,7 @@ def table(evaluation: Evaluation) -> str:
 
 
 def notes(evaluation: Evaluation, source: str, blur: str) -> list[str]:
-    """Returns what a reader has to know to compare the table with another."""
+    """Describes the protocol, for comparisons with other tables."""
     pictures = evaluation.pictures
     pixels = "RGB" if evaluation.protocol == "rgb" else "luma (BT.601, 16 to 235)"
     said = [
@@ -115,7 +115,7 @@ def _csv(evaluation: Evaluation) -> str:
 
 
 def _json(evaluation: Evaluation, source: str, blur: str) -> str:
-    """Returns it all; what is infinite, as PSNR without an error, is null."""
+    """Formats all results as JSON; infinite values are null."""
     found = {
         "kind": "quality",
         "source": source,
@@ -169,21 +169,21 @@ def _with_interval(mean: Mean | None, form: str) -> str:
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
 
 
-def _of(metric: str, form: str) -> Callable[[ComparisonRow], str]:
+def _mean_column(metric: str, form: str) -> Callable[[ComparisonRow], str]:
     return lambda row: _with_interval(row.means.get(metric), form)
 
 
 _COLUMNS: dict[str, Callable[[ComparisonRow], str]] = {
     "parameters": lambda row: f"{row.parameters:,}" if row.parameters else "",
-    "PSNR, dB": _of("psnr", ".2f"),
+    "PSNR, dB": _mean_column("psnr", ".2f"),
     "gain, dB": lambda row: _with_interval(row.gain, "+.2f"),
-    "SSIM": _of("ssim", ".4f"),
-    "MS-SSIM": _of("ms_ssim", ".4f"),
+    "SSIM": _mean_column("ssim", ".4f"),
+    "MS-SSIM": _mean_column("ms_ssim", ".4f"),
     "MAE": lambda row: f"{row.means['mae'].mean:.3e}",
     "wins": lambda row: f"{row.wins}",
 }
 _COLUMNS_AGAINST: dict[str, Callable[[ComparisonRow], str]] = {
-    "SSIM to teacher": _of(TO_TEACHER, ".4f"),
+    "SSIM to teacher": _mean_column(TO_TEACHER, ".4f"),
     "share, %": lambda row: _with_interval(
         row.share and Mean(*(x and 100 * x for x in row.share)), ".0f"
     ),

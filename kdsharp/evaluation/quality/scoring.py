@@ -1,4 +1,4 @@
-"""The scores of one restored picture; everything that judges a network asks here."""
+"""Scores of one restored picture, used by all evaluations."""
 
 import functools
 
@@ -6,8 +6,8 @@ import jax
 
 from kdsharp.core import color, metrics, similarity
 
-# Programs for one size of picture each: sooner ready counts more than sooner done.
-_IN_HASTE = {
+# Programs run only for pictures of one size, so compilation time matters most.
+_FAST_COMPILE = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
 }
@@ -21,17 +21,17 @@ def scores(
     shave: int = 0,
     names: tuple[str, ...] = tuple(metrics.METRICS),
 ) -> dict[str, float]:
-    """Returns the named metrics of a batch of one; of MS-SSIM only where it fits."""
+    """Computes the named metrics of a batch of one; MS-SSIM only if it fits."""
     sides = (side - 2 * shave for side in sharp.shape[1:3])
     if similarity.scales_for(*sides) < similarity.SCALES:
         names = tuple(name for name in names if name != "ms_ssim")
-    found = _compiled()(restored, sharp, protocol, shave, names)
-    return {name: float(value) for name, value in found.items()}
+    values = _compiled()(restored, sharp, protocol, shave, names)
+    return {name: float(value) for name, value in values.items()}
 
 
 @functools.cache
 def _compiled():
-    options = _IN_HASTE if jax.default_backend() == "cpu" else None
+    options = _FAST_COMPILE if jax.default_backend() == "cpu" else None
     return jax.jit(_measure, static_argnums=(2, 3, 4), compiler_options=options)
 
 
@@ -41,9 +41,9 @@ def _measure(restored, sharp, protocol, shave, names):
 
 
 def as_grey(picture: jax.Array) -> jax.Array:
-    """Returns what the luma protocol compares of a picture from a grey file.
+    """Converts a picture from a greyscale file for the luma protocol.
 
-    Published scores take such files as they are, from 0 to 255, and only those that
-    can hold colour as video's luma.
+    Published scores compare such files in full range, 0 to 255, and only colour files
+    by the luma of video.
     """
     return color.luma(picture)

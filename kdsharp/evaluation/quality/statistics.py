@@ -1,4 +1,4 @@
-"""How sure a mean over pictures is, and who is best how often."""
+"""Means over pictures with bootstrap intervals, and counts of wins."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,11 +7,11 @@ import numpy as np
 import scipy.stats
 
 _RESAMPLES = 10_000
-_AT_ONCE = 10_000_000
+_MAX_BATCH = 10_000_000
 
 
 class Mean(NamedTuple):
-    """A mean and its 95 % bootstrap interval, which takes two pictures at least."""
+    """A mean and its 95 % bootstrap interval, which needs at least two pictures."""
 
     mean: float
     low: float | None = None
@@ -19,16 +19,18 @@ class Mean(NamedTuple):
 
 
 def mean(values: Sequence[float]) -> Mean:
-    """Returns the mean over pictures."""
-    return _of(lambda x, axis: np.mean(x, axis), values)
+    """The mean over pictures."""
+    return _bootstrap(lambda x, axis: np.mean(x, axis), values)
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> Mean:
-    """Returns the ratio of two means over the same pictures."""
-    return _of(lambda x, y, axis: np.mean(x, axis) / np.mean(y, axis), above, below)
+    """The ratio of two means over the same pictures."""
+    return _bootstrap(
+        lambda x, y, axis: np.mean(x, axis) / np.mean(y, axis), above, below
+    )
 
 
-def _of(statistic, *values: Sequence[float]) -> Mean:
+def _bootstrap(statistic, *values: Sequence[float]) -> Mean:
     arrays = [np.asarray(v, float) for v in values]
     middle = float(statistic(*arrays, axis=-1))
     if len(arrays[0]) < 2 or not np.isfinite(arrays).all():
@@ -40,14 +42,14 @@ def _of(statistic, *values: Sequence[float]) -> Mean:
         vectorized=True,
         method="percentile",
         n_resamples=_RESAMPLES,
-        batch=max(1, _AT_ONCE // len(arrays[0])),
+        batch=max(1, _MAX_BATCH // len(arrays[0])),
         rng=np.random.default_rng(0),
     ).confidence_interval
     return Mean(middle, float(interval.low), float(interval.high))
 
 
 def wins(values: Mapping[str, Sequence[float]]) -> dict[str, int]:
-    """Returns on how many pictures each is above all others; a draw is nobody's."""
+    """Counts the pictures on which each is above all others; ties count for none."""
     names = list(values)
     table = np.array([values[name] for name in names])
     best = table == table.max(0)

@@ -13,8 +13,7 @@ from kdsharp.export.graph import Graph, Size, Value
 def gains(
     graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
 ) -> Value:
-    """Emits the gains `[batch, filter, 1, 1]` of float pixels, as in
-    `models.real_time`."""
+    """Emits the gains `[batch, filter, 1, 1]`, as in `models.real_time`."""
     params = params["context"]
     if model.channels == 3:
         weights = np.float32(color.BT601).reshape(1, 3, 1, 1)

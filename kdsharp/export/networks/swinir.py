@@ -160,7 +160,7 @@ class _Blocks:
         )
         together = graph.node("Equal", one, other)
         self._apart = graph.node(
-            "Where", together, graph.scalar(0.0), graph.scalar(flax_swinir.APART)
+            "Where", together, graph.scalar(0.0), graph.scalar(flax_swinir.MASK_LOGIT)
         )
         return self._apart
 

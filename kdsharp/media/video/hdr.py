@@ -46,8 +46,7 @@ class HdrMetadata:
         return {name: ":".join(words)} if words else {}
 
     def _display(self, whole: bool) -> str:
-        """Formats the display; `whole` selects integers in units of 1/50000 and
-        1/10000."""
+        """Formats the display; `whole` selects units of 1/50000 and 1/10000."""
 
         def pair(values, unit: int) -> str:
             if whole:

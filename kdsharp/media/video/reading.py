@@ -135,8 +135,7 @@ class Reader:
                 yield frame
 
     def _timed(self, frame: av.VideoFrame) -> bool:
-        """Makes the frame's timestamp relative to the start; returns whether to keep
-        it."""
+        """Makes the frame's time relative to the start; returns whether to keep it."""
         base = self.video.time_base
         if frame.time_base is None:
             frame.time_base = base
@@ -155,8 +154,8 @@ class Reader:
         return True
 
     def _keeps(self, packet: av.Packet) -> bool:
-        """Makes the packet's timestamps relative to the start; returns whether to
-        keep it."""
+        """Makes the packet's times relative to the start; returns whether to keep
+        it."""
         if packet.is_corrupt:
             self.damaged += 1
         base = packet.time_base

@@ -105,7 +105,7 @@ class SegmentedEncoder:
         self._dts: int | None = None
 
     def encode(self, frame: av.VideoFrame | None) -> list[av.Packet]:
-        """Returns finished packets of the stream; None flushes the encoder."""
+        """Encodes a frame and lists finished packets; None flushes the encoder."""
         packets = []
         if frame is not None:
             if self._segment is None:

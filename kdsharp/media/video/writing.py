@@ -185,7 +185,7 @@ def _add_picture(
     wanted: encoding.Encoding,
     out: av.container.OutputContainer,
 ) -> av.VideoStream:
-    """Returns a stream for such frames, whose encoder is ready to begin."""
+    """Adds the video stream, with an opened encoder for frames like `frame`."""
     rate = Fraction(reader.rate).limit_denominator(1_000_000)
     base = encoding.time_base(codec, frame.time_base, rate)
     if not out.format.flags & _VARIABLE_RATE:

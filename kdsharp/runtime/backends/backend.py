@@ -52,8 +52,7 @@ class Compute:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A function from blurred pixels in [0, 1] to restored pixels, which are not
-    clipped.
+    """A function from blurred pixels in [0, 1] to restored, unclipped pixels.
 
     Input and output are float32 with 1 (luma) or 3 (RGB) `channels`. If a picture is
     split into tiles at multiples of `multiple`, a restored pixel depends only on pixels
@@ -86,8 +85,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class PlaneJob:
-    """A network applied to planes of one size; `range` tells which integers are
-    used."""
+    """A network applied to planes of one size, in `studio` or `full` range."""
 
     network: "TrainedNetwork"
     width: int

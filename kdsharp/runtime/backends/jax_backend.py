@@ -137,7 +137,7 @@ def _found(device: str) -> list:
 
 
 def _device(device: str):
-    """Returns the first such device; None, JAX's default device, for an empty name."""
+    """The first JAX device of that kind; None (the default) for an empty name."""
     return _found(device)[0] if device else None
 
 

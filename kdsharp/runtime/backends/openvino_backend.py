@@ -24,11 +24,7 @@ _PRECISIONS = {
 
 @functools.cache
 def _core() -> "openvino.Core":
-    """Returns the core that all networks of this process share.
-
-    With a core per network, memory was corrupted when a core was destroyed: one in
-    three processes that restored 24 videos crashed.
-    """
+    """The OpenVINO core, shared by all networks of the process."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     return openvino.Core()
 

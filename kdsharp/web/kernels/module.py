@@ -46,8 +46,7 @@ def fits(network: TrainedNetwork) -> bool:
 
 
 def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> Kernel:
-    """Compiles the module; `ranges` are the value ranges of the convolutions'
-    inputs."""
+    """Compiles the module; `ranges` are those of the convolutions' inputs."""
     model = network.model
     steps = _steps(model, ranges)
     data, numbers = bytearray(), []

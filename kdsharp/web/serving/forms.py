@@ -1,5 +1,4 @@
-"""Files in forms (multipart/form-data, RFC 7578), as sent by `curl -F` and web
-pages."""
+"""Files in forms (multipart/form-data, RFC 7578)."""
 
 import re
 from email.message import Message

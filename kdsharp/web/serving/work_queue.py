@@ -30,8 +30,7 @@ class WorkQueue:
         self.waiting = 0
 
     async def do(self, work: Callable[[Callable[[float], None]], Result]) -> Result:
-        """Runs a task and returns its result; the task must call `progress`
-        regularly."""
+        """Runs a task; the task must call `progress` regularly."""
         # One of the waiting tasks is in progress.
         if self.waiting > self._limits.waiting:
             again = math.ceil(self._usual * self.waiting)

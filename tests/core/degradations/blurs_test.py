@@ -1,4 +1,4 @@
-"""Blurs against SciPy's convolutions."""
+"""Blurs against SciPy."""
 
 import jax
 import numpy as np
@@ -30,7 +30,7 @@ class BlursTest(parameterized.TestCase):
         ]
         np.testing.assert_allclose(got, wanted, atol=2e-6)
 
-    def test_each_picture_in_a_corner_is_mirrored_at_its_own_border(self):
+    def test_pictures_of_different_sizes_are_mirrored_at_their_own_borders(self):
         planes, kernels = as_planes(crops(2, 40, 40)), _kernels(2, 9)
         sizes = np.array([[17, 30], [40, 3]])
         got = np.asarray(jax.jit(blurs.convolve)(planes, kernels, sizes))
@@ -41,7 +41,7 @@ class BlursTest(parameterized.TestCase):
             ]
             np.testing.assert_allclose(got[i, :, :height, :width], wanted, atol=2e-6)
 
-    def test_a_drawn_gaussian_equals_scipy(self):
+    def test_gaussian_of_sampled_sigma_equals_scipy(self):
         pictures = as_float(crops(4))
         degrade = degradations.create("gaussian:0.4-3")
         drawn = degrade.draw(jax.random.split(jax.random.key(0), 4))
@@ -54,16 +54,16 @@ class BlursTest(parameterized.TestCase):
             )
             np.testing.assert_allclose(ours, wanted, atol=_EIGHT_BITS)
 
-    def test_equal_widths_at_any_angle_are_a_round_gaussian(self):
+    def test_gaussian_with_equal_sigmas_is_isotropic(self):
         pictures = as_float(crops(2))
         keys = jax.random.split(jax.random.key(0), 2)
         got = degradations.create("gaussian:1.5,across=1.5")(keys, pictures)
         wanted = scipy.ndimage.gaussian_filter(pictures, 1.5, axes=(1, 2))
         np.testing.assert_allclose(got, wanted, atol=1.01 / 255)
 
-    def test_linear_blurs_light(self):
+    def test_linear_blurs_linear_light(self):
         grey = np.repeat(crops(1, channels=1), 3, axis=-1)
-        # Of a grey picture, the Y of XYZ is the light behind each value.
+        # The Y of XYZ of a grey pixel is its linear light.
         light = skimage.color.rgb2xyz(grey[0])[..., 1]
         light = scipy.ndimage.gaussian_filter(light, 2)
         wanted = skimage.color.xyz2rgb(

@@ -1,4 +1,4 @@
-"""JPEG against the files that Pillow (libjpeg) writes and reads."""
+"""JPEG against Pillow (libjpeg)."""
 
 import functools
 import io
@@ -23,7 +23,7 @@ def _file(picture: np.ndarray, quality: int, subsampling: str = "4:2:0"):
 
 
 def _mean_difference(got, pictures, subsampling="4:2:0") -> np.ndarray:
-    """In grey levels, picture by picture."""
+    """Mean absolute difference of each picture in grey levels."""
     differences = []
     for planes, picture, quality in zip(got, pictures, _QUALITIES, strict=True):
         wanted = np.asarray(_file(picture, quality, subsampling), float)
@@ -34,19 +34,19 @@ def _mean_difference(got, pictures, subsampling="4:2:0") -> np.ndarray:
 
 class JpegTest(parameterized.TestCase):
     @parameterized.product(subsample=(True, False), size=((64, 96), (61, 83)))
-    def test_is_what_pillow_makes_of_a_photograph(self, subsample, size):
+    def test_photograph_equals_pillow(self, subsample, size):
         pictures = crops(len(_QUALITIES), *size)
         run = jax.jit(functools.partial(jpeg.jpeg, subsample=subsample))
         got = run(as_planes(pictures), _QUALITIES)
         chroma = "4:2:0" if subsample else "4:4:4"
         self.assertLess(_mean_difference(got, pictures, chroma).max(), 0.1)
 
-    def test_is_what_pillow_makes_of_a_grey_picture(self):
+    def test_grey_picture_equals_pillow(self):
         pictures = crops(len(_QUALITIES), channels=1)
         got = jax.jit(jpeg.jpeg)(as_planes(pictures), _QUALITIES)
         self.assertLess(_mean_difference(got, pictures).max(), 0.1)
 
-    def test_a_picture_in_a_corner_is_coded_as_if_alone(self):
+    def test_pictures_of_different_sizes_are_coded_as_if_alone(self):
         pictures = crops(len(_QUALITIES), 70, 90)
         sizes = np.array([[70, 90], [64, 33], [23, 80], [48, 48], [41, 57], [32, 41]])
         run = jax.jit(lambda p, q, s: jpeg.jpeg(p, q, sizes=s))
@@ -55,7 +55,7 @@ class JpegTest(parameterized.TestCase):
         got = [p[:, :h, :w] for p, (h, w) in zip(got, sizes, strict=True)]
         self.assertLess(_mean_difference(got, parts).max(), 0.1)
 
-    def test_tables_are_those_in_pillow_s_files(self):
+    def test_quantisation_tables_equal_pillow(self):
         qualities = np.arange(1, 101)
         luma, chroma = jpeg.tables(qualities)
         for i, quality in enumerate(qualities):

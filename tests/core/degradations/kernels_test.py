@@ -1,4 +1,4 @@
-"""Kernels against closed forms and SciPy."""
+"""Blur kernels against closed forms and SciPy."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -46,13 +46,13 @@ class KernelsTest(parameterized.TestCase):
             self.assertGreaterEqual(kernel.min(), 0)
 
     @parameterized.parameters("gaussian", "disc", "line", "shake")
-    def test_nothing_blurs_nothing(self, name):
+    def test_size_zero_is_a_single_pixel(self, name):
         point = np.zeros((2 * _RADIUS + 1,) * 2)
         point[_RADIUS, _RADIUS] = 1
-        # A Gaussian's thinnest is 0.2 pixels.
+        # The minimum sigma of a Gaussian is 0.2 pixels.
         np.testing.assert_allclose(_some(name)[0], point, atol=5e-5)
 
-    def test_taps_are_scipy_s(self):
+    def test_gaussian_taps_equal_scipy(self):
         impulse = np.zeros(2 * _RADIUS + 1)
         impulse[_RADIUS] = 1
         sigmas = [0.5, 1.3, 3.0]
@@ -63,7 +63,7 @@ class KernelsTest(parameterized.TestCase):
             np.testing.assert_allclose(taps, wanted, atol=1e-6)
 
     @parameterized.parameters(0, 30, 90, 135)
-    def test_a_gaussian_has_the_covariance_it_is_given(self, angle):
+    def test_gaussian_has_the_given_covariance(self, angle):
         kernel = kernels.gaussian(*(jnp.asarray([v]) for v in (2.0, 0.8, angle)), 12)[0]
         turn = np.radians(angle)
         axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -71,7 +71,7 @@ class KernelsTest(parameterized.TestCase):
         np.testing.assert_allclose(_moments(kernel)[2], wanted, atol=0.01)
 
     @parameterized.parameters(0.7, 1.0, 2.2, 4.9)
-    def test_a_disc_covers_what_points_on_a_fine_grid_say(self, radius):
+    def test_disc_equals_supersampling(self, radius):
         fine = 100
         at = (np.arange(11 * fine) + 0.5) / fine - 5.5
         inside = np.hypot(at, at[:, None]) < radius
@@ -80,7 +80,7 @@ class KernelsTest(parameterized.TestCase):
         np.testing.assert_allclose(kernel, wanted / wanted.sum(), atol=2e-3)
 
     @parameterized.parameters((0, 1.0), (0, 6.5), (90, 5.3))
-    def test_a_line_is_the_integral_of_a_triangle(self, angle, length):
+    def test_line_is_the_integral_of_a_triangle(self, angle, length):
         kernel = kernels.line(jnp.asarray([length]), jnp.asarray([float(angle)]), 4)[0]
         profile = np.asarray(kernel).sum(0 if angle == 0 else 1)
         wanted = [
@@ -96,15 +96,15 @@ class KernelsTest(parameterized.TestCase):
         np.testing.assert_allclose(profile, wanted, atol=2e-3)
 
     @parameterized.parameters(20, 45, 110, 160)
-    def test_a_line_lies_along_its_angle(self, angle):
+    def test_line_lies_along_its_angle(self, angle):
         kernel = kernels.line(jnp.asarray([16.0]), jnp.asarray([float(angle)]), _RADIUS)
         values, vectors = np.linalg.eigh(_moments(kernel[0])[2])
         x, y = vectors[:, 1]
         self.assertAlmostEqual(np.degrees(np.arctan2(y, x)) % 180, angle, delta=0.7)
-        # A uniform line, and pixels that are up to half a pixel wide.
+        # The variance of a uniform line; the pixels add up to half a pixel.
         self.assertAlmostEqual(values[1], 16**2 / 12, delta=0.4)
 
-    def test_a_shake_ends_where_a_line_would_and_no_two_are_alike(self):
+    def test_shakes_have_the_given_extent_and_differ(self):
         seeds = jnp.arange(6, dtype=jnp.uint32)
         found = np.asarray(kernels.shake(jnp.full(6, 10.0), seeds, _RADIUS))
         y, x = np.mgrid[-_RADIUS : _RADIUS + 1, -_RADIUS : _RADIUS + 1]

@@ -1,4 +1,4 @@
-"""Photographs for tests, as 8 bits."""
+"""Crops of a photograph for tests."""
 
 import numpy as np
 import skimage.data
@@ -7,7 +7,7 @@ import skimage.data
 def crops(
     count: int, height: int = 61, width: int = 83, channels: int = 3
 ) -> np.ndarray:
-    """Returns different parts of one photograph."""
+    """Different crops of one photograph, as uint8 `[count, h, w, channels]`."""
     picture = skimage.data.astronaut()
     parts = [
         picture[top : top + height, left : left + width, :channels]
@@ -17,10 +17,10 @@ def crops(
 
 
 def as_float(pictures: np.ndarray) -> np.ndarray:
-    """Returns 8-bit pictures in [0, 1]."""
+    """Converts uint8 pictures to float32 in [0, 1]."""
     return pictures / np.float32(255)
 
 
 def as_planes(pictures: np.ndarray) -> np.ndarray:
-    """Returns 8-bit pictures in [0, 1], channels before rows."""
+    """Converts uint8 pictures to float32 in [0, 1], NCHW."""
     return as_float(pictures).transpose(0, 3, 1, 2)

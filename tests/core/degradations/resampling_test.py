@@ -1,4 +1,4 @@
-"""Resampling against Pillow's."""
+"""Resampling against Pillow."""
 
 import jax
 import numpy as np
@@ -32,11 +32,11 @@ def _levels(picture) -> np.ndarray:
 
 
 class ResamplingTest(parameterized.TestCase):
-    def test_every_filter_is_compared(self):
+    def test_every_filter_is_tested(self):
         self.assertSameElements(_PILLOW, degradations.FILTERS)
 
     @parameterized.product(filter=list(_PILLOW), factor=(2, 3.7))
-    def test_a_fixed_factor_equals_pillow_in_every_pixel(self, filter, factor):
+    def test_fixed_factor_equals_pillow_in_every_pixel(self, filter, factor):
         pictures = crops(2)
         degrade = degradations.create(f"{filter}:{factor}")
         got = degrade(jax.random.split(jax.random.key(0), 2), as_float(pictures))
@@ -47,7 +47,7 @@ class ResamplingTest(parameterized.TestCase):
     @parameterized.parameters(
         "bicubic:2,exact=1", "bicubic:2.5-3.5,exact=1", "down:2+up:exact=1"
     )
-    def test_exact_keeps_8_bits_in_the_small_picture_alone(self, spec):
+    def test_exact_rounds_only_the_small_picture_to_8_bits(self, spec):
         pictures = crops(2)
         degrade = degradations.create(spec)
         keys = jax.random.split(jax.random.key(0), 2)
@@ -64,7 +64,7 @@ class ResamplingTest(parameterized.TestCase):
                 for plane in np.moveaxis(small.astype(np.float32), -1, 0)
             ]
             wanted = np.clip(np.stack(wanted, -1), 0, 255)
-            # A drawn factor is near Pillow in the small picture already.
+            # With a sampled factor, the small picture differs from Pillow's slightly.
             atol = 0.02 if factor == 2 else 1.5
             np.testing.assert_allclose(ours, wanted, atol=atol)
             self.assertGreater(np.abs(ours - np.round(ours)).mean(), 0.2)
@@ -83,13 +83,13 @@ class ResamplingTest(parameterized.TestCase):
         image = Image.fromarray(picture[0]).resize((width, height), _PILLOW["lanczos"])
         np.testing.assert_allclose(_levels(got), np.asarray(image), atol=1e-3)
 
-    # Where a pixel lies on the rim of the box, Pillow's rounding decides; it lies
-    # there often.
+    # At the edge of a filter's support Pillow's rounding decides; for the box filter
+    # pixels often lie there.
     @parameterized.parameters(
         ("bicubic", 2, 0.002), ("bilinear", 1, 0.005), ("lanczos", 2, 0.002),
         ("area", 255, 0.05),
     )  # fmt: skip
-    def test_a_drawn_factor_is_near_pillow(self, filter, most, share):
+    def test_sampled_factor_is_close_to_pillow(self, filter, most, share):
         pictures = crops(8)
         degrade = degradations.create(f"{filter}:1-4")
         parameters = degrade.draw(jax.random.split(jax.random.key(0), len(pictures)))

@@ -1,4 +1,4 @@
-"""What a spec means, and what a degradation promises whatever it is made of."""
+"""The grammar of specs, and properties that every degradation has."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from kdsharp.core import degradations
 from kdsharp.errors import UserError
 from tests.core.degradations.photographs import as_float, crops
 
-# A chance, a choice, noise, and pictures of different small sizes.
+# A probability, a choice, noise, and small pictures of different sizes.
 _MIXED = "down:1-3+gaussian:0-1/noise@0.7+up"
 
 
@@ -45,10 +45,10 @@ class GrammarTest(parameterized.TestCase):
         ("down+down+up+up", "'down' between"),
         ("down+bicubic:2+up", "'bicubic:2' between"),
         ("down+video_call+up", "'video_call' between"),
-        ("down@0.5+up", "to chance"),
-        ("down/jpeg+up", "to chance"),
+        ("down@0.5+up", "only some pictures"),
+        ("down/jpeg+up", "only some pictures"),
     )
-    def test_nonsense_is_told_in_one_sentence(self, spec, reason):
+    def test_invalid_spec_is_a_one_line_user_error(self, spec, reason):
         with self.assertRaisesRegex(UserError, reason) as caught:
             degradations.create(spec)
         self.assertNotIn("\n", str(caught.exception))
@@ -58,12 +58,12 @@ class GrammarTest(parameterized.TestCase):
         degradations.create({"down": "down+up", "up": "down+up"}.get(name, name))
 
     @parameterized.parameters(*degradations.NAMED)
-    def test_a_name_is_its_expansion(self, name):
+    def test_named_composition_equals_its_spec(self, name):
         by_name = degradations.create(name)
         written = degradations.create(degradations.NAMED[name])
         self.assertEqual(by_name.chain.nodes[0].alternatives, (written.chain,))
 
-    def test_what_is_fixed_is_not_drawn(self):
+    def test_fixed_arguments_are_not_sampled(self):
         self.assertEmpty(degradations.create("down:2+jpeg:50+up").draw(_keys(2)))
 
     @parameterized.parameters(
@@ -74,10 +74,10 @@ class GrammarTest(parameterized.TestCase):
         ("bicubic:1.5", 1),
         ("gaussian:2+shake:9", 1),
     )
-    def test_the_factor_is_that_of_whole_and_fixed_sizes(self, spec, factor):
+    def test_factor_is_the_lcm_of_fixed_integer_factors(self, spec, factor):
         self.assertEqual(degradations.create(spec).factor, factor)
 
-    def test_steps_of_one_name_are_numbered(self):
+    def test_repeated_steps_are_numbered(self):
         drawn = degradations.create("jpeg+motion/jpeg@0.5").draw(_keys(3))
         self.assertSameElements(
             drawn,
@@ -93,7 +93,7 @@ class GrammarTest(parameterized.TestCase):
         for value in drawn.values():
             self.assertEqual(value.shape, (3,))
 
-    def test_ranges_are_drawn_as_the_grammar_says(self):
+    def test_ranges_have_their_distributions(self):
         drawn = degradations.create(
             "gaussian:1-3+jpeg:20-22+shot:10-1000+noise/halo@0.25+down:1-4+up"
         ).draw(_keys(2000))
@@ -109,7 +109,7 @@ class GrammarTest(parameterized.TestCase):
         self.assertAlmostEqual(np.mean(drawn["noise/halo.happens"]), 0.25, delta=0.04)
         self.assertAlmostEqual(np.mean(drawn["noise/halo.choice"]), 0.5, delta=0.05)
 
-    def test_the_description_is_a_spec_that_gives_the_picture_again(self):
+    def test_description_is_a_spec_that_reproduces_the_picture(self):
         degrade = degradations.create("bicubic:1-3/halo:1-2,sigma=0-1")
         keys, sharp = _keys(3, seed=3), as_float(crops(3))
         drawn = degrade.draw(keys)
@@ -120,10 +120,10 @@ class GrammarTest(parameterized.TestCase):
             again = degradations.create(spec)
             self.assertEmpty(again.draw(keys))
             error = jnp.abs(again(keys[:1], sharp[i : i + 1])[0] - got[i])
-            # Three digits of each number are told.
+            # The description has three digits of each number.
             self.assertLess(error.mean(), 1 / 255)
 
-    def test_what_does_not_happen_leaves_the_picture_as_it_is(self):
+    def test_skipped_step_leaves_the_picture_unchanged(self):
         degrade = degradations.create("jpeg:5@0.5")
         sharp = as_float(crops(8))
         drawn = degrade.draw(_keys(8))
@@ -141,11 +141,11 @@ class DegradationTest(parameterized.TestCase):
         self.keys = _keys(4)
 
     def _assert_same(self, got, wanted):
-        # A sum in another order may end on the other side of a half.
+        # Sums in a different order may round to a different level.
         difference = np.abs(np.asarray(got) - np.asarray(wanted)) * 255
         self.assertLess((difference > 0.5).mean(), 0.002)
 
-    def test_result_is_an_8_bit_picture_of_the_same_size(self):
+    def test_result_is_an_8_bit_picture_of_the_same_shape(self):
         got = np.asarray(self.degrade(self.keys, self.sharp))
         self.assertEqual(got.shape, self.sharp.shape)
         self.assertEqual(got.dtype, np.float32)
@@ -153,14 +153,14 @@ class DegradationTest(parameterized.TestCase):
         self.assertLessEqual(got.max(), 1)
         np.testing.assert_allclose(got * 255, np.round(got * 255), atol=1e-3)
 
-    def test_a_picture_s_fate_is_its_key_s_alone(self):
+    def test_result_depends_on_the_picture_s_key_alone(self):
         together = self.degrade(self.keys, self.sharp)
         turned = self.degrade(self.keys[::-1], self.sharp[::-1])[::-1]
         self._assert_same(turned, together)
         alone = self.degrade(self.keys[2:3], self.sharp[2:3])
         self._assert_same(alone[0], together[2])
 
-    def test_devices_do_not_matter(self):
+    def test_sharding_does_not_change_the_result(self):
         whole = self.degrade(self.keys, self.sharp)
         mesh = Mesh(jax.devices()[:4], "data")
         spread = NamedSharding(mesh, PartitionSpec("data"))
@@ -175,9 +175,9 @@ class DegradationTest(parameterized.TestCase):
     @parameterized.parameters(
         "bicubic:2", "defocus:1,linear=1", "shot", "halo:1", "jpeg:50", _MIXED
     )
-    def test_gradients_are_finite_and_not_zero(self, spec):
+    def test_gradients_are_finite_and_nonzero(self, spec):
         degrade = degradations.create(spec)
-        # Black and white are where powers and roots go wrong.
+        # Black and white are where powers and roots can fail.
         sharp = jnp.asarray(self.sharp[:2]).at[:, :9].set(0).at[:, -9:].set(1)
 
         def energy(sharp):
@@ -192,7 +192,7 @@ class DegradationTest(parameterized.TestCase):
         got = degrade(self.keys, self.sharp[..., :1])
         self.assertEqual(got.shape, (4, 37, 51, 1))
 
-    def test_steps_between_down_and_up_see_the_small_picture(self):
+    def test_steps_between_down_and_up_work_on_the_small_picture(self):
         sharp = as_float(crops(1, 72, 72))
         keys = _keys(1)
         fixed = degradations.create("down:4+halo:1,sigma=1+up")(keys, sharp)

@@ -21,7 +21,7 @@ def _pictures(seed: int = 0, shape=(2, 24, 20, 3)) -> tuple[np.ndarray, np.ndarr
 
 
 def _haar_bands(x: np.ndarray, levels: int) -> list[np.ndarray]:
-    """Returns the bands by the transform's matrix."""
+    """The Haar bands by matrix products."""
     low, bands = x.astype(np.float64), []
     for _ in range(levels):
         h, w = low.shape[1:3]
@@ -37,7 +37,7 @@ def _haar_bands(x: np.ndarray, levels: int) -> list[np.ndarray]:
 
 
 def _haar_matrix(size: int) -> np.ndarray:
-    """Returns sums over the upper half, differences over the lower."""
+    """The Haar matrix: sums in the upper half, differences in the lower."""
     pairs = np.eye(size // 2)
     return np.concatenate([np.kron(pairs, [1, 1]), np.kron(pairs, [1, -1])]) / np.sqrt(
         2
@@ -50,14 +50,14 @@ class DistancesTest(parameterized.TestCase):
         ("l1", "l1_loss"),
     )
     @unittest.skipIf(torch is None, "PyTorch is not installed")
-    def test_as_pytorch(self, name, reference):
+    def test_equals_pytorch(self, name, reference):
         a, b = _pictures()
         reference = getattr(torch.nn.functional, reference)
         expected = float(reference(torch.tensor(a), torch.tensor(b)))
         value = distances.DISTANCES[name](a, b)
         np.testing.assert_allclose(value, expected, rtol=1e-6)
 
-    def test_charbonnier_is_between_a_square_and_an_absolute_value(self):
+    def test_charbonnier_is_quadratic_near_zero_and_absolute_far_from_it(self):
         a, b = _pictures()
         far = np.mean(np.abs(10 * (a - b)))
         np.testing.assert_allclose(distances.charbonnier(10 * a, 10 * b), far, 1e-4)
@@ -66,7 +66,7 @@ class DistancesTest(parameterized.TestCase):
             distances.charbonnier(3e-4 * a, 3e-4 * b), near, 1e-4
         )
 
-    def test_psnr_is_scikit_images_of_each_picture_and_level_beyond_30_db(self):
+    def test_psnr_is_the_mean_over_pictures_and_flat_beyond_30_db(self):
         a, b = _pictures()
         b[1] = (a[1] + b[1]) / 2
         by_picture = [
@@ -78,26 +78,26 @@ class DistancesTest(parameterized.TestCase):
         np.testing.assert_allclose(found, -np.mean(by_picture), atol=0.1)
         self.assertAlmostEqual(float(distances.psnr(a, a)), -30, places=3)
 
-    def test_edge_is_of_differences_and_blind_to_brightness(self):
+    def test_edge_compares_gradients_and_ignores_brightness(self):
         a, b = _pictures()
         across = np.abs(np.diff(a, axis=2) - np.diff(b, axis=2)).mean()
         down = np.abs(np.diff(a, axis=1) - np.diff(b, axis=1)).mean()
         np.testing.assert_allclose(distances.edge(a, b), (across + down) / 2, 1e-5)
         self.assertLess(distances.edge(a, a + 0.25), 1e-6)
 
-    def test_frequency_is_of_the_half_spectrum(self):
+    def test_frequency_compares_the_half_spectrum(self):
         a, b = _pictures()
         spectrum = np.fft.rfft2(a - b, axes=(1, 2)) / np.sqrt(24 * 20)
         parts = np.abs(spectrum.real).mean() + np.abs(spectrum.imag).mean()
         np.testing.assert_allclose(distances.frequency(a, b), parts / 2, 1e-5)
 
-    def test_wavelet_is_of_the_bands(self):
+    def test_wavelet_is_the_mean_over_bands(self):
         a, b = _pictures()
         bands = _haar_bands(a - b, levels=2)
         expected = np.mean([np.abs(band).mean() for band in bands])
         np.testing.assert_allclose(distances.wavelet(a, b), expected, rtol=1e-5)
 
-    def test_perceptual_compares_what_is_seen_and_leaves_the_target_alone(self):
+    def test_perceptual_compares_features_without_gradient_to_the_target(self):
         a, b = _pictures()
 
         def perceive(x):
@@ -112,14 +112,14 @@ class DistancesTest(parameterized.TestCase):
     @parameterized.parameters(
         *(name for name, loss in distances.DISTANCES.items() if not needs.of(loss))
     )
-    def test_gradients_are_finite_and_point_away(self, name):
+    def test_gradients_are_finite_and_descend(self, name):
         distance = jax.jit(jax.value_and_grad(distances.DISTANCES[name]))
         a, b = _pictures(shape=(2, 33, 35, 3))
         for restored in (a, b, np.zeros_like(a)):
             value, grad = distance(restored, b)
             self.assertTrue(np.isfinite(value))
             self.assertTrue(np.all(np.isfinite(grad)))
-        # A step downhill.
+        # One step of gradient descent.
         value, grad = distance(a, b)
         step = 1e-3 * a.size**0.5 * grad / np.linalg.norm(grad) / 10
         self.assertLess(distance(a - step, b)[0], value)

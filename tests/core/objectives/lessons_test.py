@@ -1,4 +1,4 @@
-"""What a teacher's features and views weigh, against NumPy."""
+"""Distillation losses on features and views, against NumPy."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -22,33 +22,33 @@ def _cosines(feature: np.ndarray) -> np.ndarray:
 
 
 class LessonsTest(parameterized.TestCase):
-    def test_features_are_compared_through_the_adapter(self):
+    def test_feature_kd_compares_adapted_features(self):
         theirs, ours = _features(2, 5, 6, 8), _features(2, 5, 6, 8, seed=1)
         value = lessons.feature_kd(_outcome(), Lesson(None, (theirs,), (ours,)))
         expected = np.mean((ours - theirs) ** 2) / np.mean(theirs**2)
         np.testing.assert_allclose(value, expected, rtol=1e-5)
 
-    def test_features_of_zero_are_as_bad_as_one(self):
+    def test_feature_kd_of_zeros_is_one(self):
         theirs = _features(2, 5, 6, 8)
         lesson = Lesson(None, (theirs,), (np.zeros_like(theirs),))
         np.testing.assert_allclose(lessons.feature_kd(_outcome(), lesson), 1, 1e-6)
 
-    def test_affinities_are_the_cosines_of_all_pairs_of_places(self):
-        # The teacher has more features than the student, and needs no adapter.
+    def test_affinities_are_cosines_of_all_pairs_of_positions(self):
+        # The teacher has more channels than the student; no adapter is needed.
         theirs, ours = _features(2, 5, 6, 8), _features(2, 5, 6, 4, seed=1)
         value = lessons.affinity_kd(_outcome(features=(ours,)), Lesson(None, (theirs,)))
         expected = np.mean(np.abs(_cosines(ours) - _cosines(theirs)))
         np.testing.assert_allclose(value, expected, rtol=1e-4)
 
-    def test_affinities_do_not_heed_a_factor(self):
+    def test_affinities_are_invariant_to_scaling(self):
         theirs = _features(1, 4, 4, 8)
         value = lessons.affinity_kd(
             _outcome(features=(3 * theirs,)), Lesson(None, (theirs,))
         )
         self.assertLess(value, 1e-6)
 
-    def test_large_features_are_compared_at_a_smaller_size(self):
-        # The left half looks one way, the right another; then both halves alike.
+    def test_large_features_are_downscaled_before_comparison(self):
+        # Features that differ between the halves, and features that are the same.
         halves = np.zeros((1, 64, 48, 2), np.float32)
         halves[:, :, :24, 0] = halves[:, :, 24:, 1] = 1
         alike = np.ones_like(halves)
@@ -58,7 +58,7 @@ class LessonsTest(parameterized.TestCase):
             )
             self.assertBetween(value, low, high)
 
-    def test_views_are_compared_one_by_one(self):
+    def test_views_kd_is_the_mean_over_views(self):
         ours = (_features(2, 4, 4, 3), _features(2, 8, 8, 3, seed=1))
         theirs = (_features(2, 4, 4, 3, seed=2), _features(2, 8, 8, 3, seed=3))
         value = lessons.views_kd(_outcome(views=ours), Lesson(None, views=theirs))

@@ -1,4 +1,4 @@
-"""The sum of terms, against what NumPy makes of the same arrays."""
+"""The weighted sum of loss terms, against NumPy."""
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ def _mse(a, b) -> float:
 
 
 class ObjectivesTest(parameterized.TestCase):
-    def test_terms_are_weighted_and_told_unweighted(self):
+    def test_loss_is_the_weighted_sum_and_terms_are_unweighted(self):
         outcome, lesson = _batch()
         create = objectives.create({"mse": 0.25, "residual_kd": 2.0}, [1.0])
         loss, terms = create(outcome, [lesson])
@@ -31,7 +31,7 @@ class ObjectivesTest(parameterized.TestCase):
         np.testing.assert_allclose(terms["mse"], to_truth, rtol=1e-6)
         np.testing.assert_allclose(terms["residual_kd"], to_teacher, rtol=1e-6)
 
-    def test_teachers_have_their_shares(self):
+    def test_teachers_are_weighted_by_their_shares(self):
         (outcome, one), (_, other) = _batch(), _batch(1)
         objective = objectives.create({"l1_kd": 1.0}, [0.75, 0.25])
         loss, _ = objective(outcome, [one, other])
@@ -41,7 +41,7 @@ class ObjectivesTest(parameterized.TestCase):
         )
         np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
-    def test_gradient_of_kd_is_that_of_a_square(self):
+    def test_gradient_of_residual_kd_is_that_of_a_squared_error(self):
         outcome, lesson = _batch()
         objective = objectives.create({"residual_kd": 1.0}, [1.0])
         grad = jax.grad(lambda r: objective(outcome._replace(residual=r), [lesson])[0])(
@@ -50,19 +50,19 @@ class ObjectivesTest(parameterized.TestCase):
         expected = 2 * (outcome.residual - lesson.residual) / outcome.residual.size
         np.testing.assert_allclose(grad, expected, rtol=1e-4, atol=1e-9)
 
-    def test_a_perfect_student_of_a_perfect_teacher_has_nothing_to_learn(self):
+    def test_every_term_vanishes_for_a_perfect_student_and_teacher(self):
         outcome, _ = _batch()
         outcome = outcome._replace(residual=outcome.sharp - outcome.blurred)
         outcome = outcome._replace(perceive=lambda x: x[:, ::2, ::2])
         terms = [t for t in objectives.TERMS if t not in ("feature_kd", "affinity_kd")]
-        # Of several scales on so small a picture there are not enough.
+        # The pictures are too small for MS-SSIM, and there are no views.
         terms = [t for t in terms if not t.startswith(("views", "ms_ssim"))]
         objective = objectives.create(dict.fromkeys(terms, 1.0), [1.0])
         _, values = objective(outcome, [Lesson(outcome.residual)])
         for name, value in values.items():
             self.assertLess(value, 2e-3, name)
 
-    def test_a_weight_of_zero_switches_a_term_off(self):
+    def test_weight_zero_disables_a_term(self):
         outcome, _ = _batch()
         _, terms = objectives.create({"mse": 1.0, "residual_kd": 0.0})(outcome)
         self.assertEqual(set(terms), {"mse"})
@@ -71,11 +71,11 @@ class ObjectivesTest(parameterized.TestCase):
         ({"perceptuel": 1.0}, "unknown loss term 'perceptuel'.*mse, .*residual_kd"),
         ({"mse_kd": 1.0}, "unknown loss term 'mse_kd'.*residual_kd"),
         ({}, "no term"),
-        ({"l1": "x"}, "'l1' has the weight 'x', no number"),
+        ({"l1": "x"}, "'l1' has weight 'x', which is not a number"),
         ({"mse": 1.0, "residual_kd": 1.0}, "'residual_kd' needs .*teacher"),
         ({"affinity_kd": 1.0}, "'affinity_kd' needs .*teacher"),
     )
-    def test_a_wrong_objective_is_told(self, weights, message):
+    def test_invalid_objective_is_a_user_error(self, weights, message):
         with self.assertRaisesRegex(UserError, message):
             objectives.create(weights)
 

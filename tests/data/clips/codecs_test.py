@@ -1,4 +1,4 @@
-"""Encoders at work: what comes back is the picture, at about the rate asked for."""
+"""Encoders: decoded frames show the picture, at about the requested rate."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def _encode(codec: str, rate: codecs.Rate, **options) -> bytes:
 
 
 def _psnr(frame, number: int) -> float:
-    """Of luma in studio range, against Pillow's."""
+    """PSNR of the luma of a frame, against Pillow."""
     true = np.asarray(Image.fromarray(_TRUE[number]).convert("L"), float)
     error = true * 219 / 255 + 16 - codecs.luma(frame)
     return 10 * np.log10(219**2 / np.mean(error**2))
@@ -44,19 +44,19 @@ def _psnr(frame, number: int) -> float:
 
 class CodecsTest(parameterized.TestCase):
     @parameterized.product(codec=list(codecs.CODECS), effort=(0, 2))
-    def test_a_constant_rate_gives_the_picture_at_that_size(self, codec, effort):
+    def test_constant_rate_gives_a_stream_of_about_that_size(self, codec, effort):
         bits = 150_000
         stream = _encode(codec, codecs.Rate(bits=bits), effort=effort)
         decoded = codecs.decode(stream)
         self.assertEqual(list(decoded), list(range(_COUNT)))
-        # In so short a clip the first frame, a whole picture, weighs much.
+        # In such a short clip, the intra-coded first frame dominates the size.
         self.assertBetween(len(stream) / (bits / 8 * _COUNT / codecs.FPS), 0.5, 1.6)
         psnr = [_psnr(frame, number) for number, frame in decoded.items()]
         self.assertGreater(min(psnr), 30)
         self.assertGreater(np.mean(psnr), 38)
 
     @parameterized.parameters(*codecs.CODECS)
-    def test_a_coarser_quantiser_makes_smaller_and_worse_streams(self, codec):
+    def test_coarser_quantiser_gives_smaller_and_worse_streams(self, codec):
         sizes, psnr = [], []
         for quantizer in (0.15, 0.4, 0.65, 0.95):
             stream = _encode(codec, codecs.Rate(quantizer=quantizer))
@@ -68,7 +68,7 @@ class CodecsTest(parameterized.TestCase):
         self.assertGreater(psnr[0] - psnr[-1], 5)
 
     @parameterized.parameters(*codecs.CODECS)
-    def test_a_stream_is_the_same_whenever_it_is_made(self, codec):
+    def test_streams_are_reproducible(self, codec):
         rate = codecs.Rate(bits=60_000)
         self.assertEqual(_encode(codec, rate), _encode(codec, rate))
 
@@ -87,7 +87,7 @@ class CodecsTest(parameterized.TestCase):
                 process.kill()
 
     @parameterized.parameters("h264", "vp8", "vp9")
-    def test_a_lost_packet_spoils_frames_but_not_their_numbers(self, codec):
+    def test_lost_packet_degrades_frames_but_keeps_their_numbers(self, codec):
         rate = codecs.Rate(bits=150_000)
         whole = codecs.decode(_encode(codec, rate))
         decoded = codecs.decode(_encode(codec, rate, lost=[10]))
@@ -96,44 +96,44 @@ class CodecsTest(parameterized.TestCase):
             np.testing.assert_array_equal(
                 codecs.luma(decoded[number]), codecs.luma(whole[number])
             )
-        # What follows is concealed: poorer, and yet the picture of its number.
+        # Later frames are concealed: degraded, but with the right content.
         self.assertLess(_psnr(decoded[11], 11), _psnr(whole[11], 11) - 3)
         here = np.mean([_psnr(decoded[n], n) for n in range(20, 30)])
         beside = np.mean([_psnr(decoded[n], n + 2) for n in range(20, 30)])
         self.assertGreater(here, beside + 1)
 
     @parameterized.parameters("av1", "hevc")
-    def test_what_a_decoder_cannot_conceal_is_missing(self, codec):
+    def test_frames_that_cannot_be_concealed_are_missing(self, codec):
         rate = codecs.Rate(bits=150_000)
         whole = codecs.decode(_encode(codec, rate))
         decoded = codecs.decode(_encode(codec, rate, lost=[10]))
         self.assertContainsSubset(range(10), decoded)
         self.assertNotIn(10, decoded)
         for number, frame in decoded.items():
-            # What is there is the frame of that number, hardly poorer.
+            # Frames that are present have the right content, hardly degraded.
             self.assertGreater(_psnr(frame, number), _psnr(whole[number], number) - 2)
 
-    def test_frames_are_reduced_and_enlarged_as_asked(self):
+    def test_resize_is_close_to_pillow(self):
         stream = _encode("h264", codecs.Rate(quantizer=0), size=(80, 48))
         frame = codecs.decode(stream)[0]
         self.assertEqual((frame.width, frame.height), (80, 48))
-        shown = codecs.resized(frame, _SIZE, "BICUBIC")
+        shown = codecs.resize(frame, _SIZE, "BICUBIC")
         self.assertEqual(codecs.luma(shown).shape, (96, 160))
-        # As Pillow does it, whose bicubic filter is another.
+        # Only close, since Pillow's bicubic filter differs.
         small = Image.fromarray(_TRUE[0]).resize((80, 48), Image.Resampling.BICUBIC)
         large = np.asarray(small.resize(_SIZE, Image.Resampling.BICUBIC), float)
         self.assertLess(np.abs(codecs.rgb(shown) - large).mean(), 4)
 
-    def test_colours_come_back(self):
+    def test_colours_survive_encoding(self):
         decoded = codecs.decode(_encode("h264", codecs.Rate(quantizer=0)))
         difference = codecs.rgb(decoded[0]).astype(float) - _TRUE[0]
         self.assertLess(np.abs(difference.mean((0, 1))).max(), 1.5)
 
-    def test_an_unknown_codec_names_those_that_exist(self):
+    def test_unknown_codec_lists_the_known_ones(self):
         with self.assertRaisesRegex(UserError, "unknown codec 'mpeg2'; .*h264, vp8"):
             _encode("mpeg2", codecs.Rate(bits=100_000))
 
-    def test_an_encoder_that_refuses_is_named(self):
+    def test_encoder_that_rejects_its_settings_is_reported(self):
         with self.assertRaisesRegex(codecs.RefusedError, "av1: libsvtav1: "):
             _encode("av1", codecs.Rate(bits=100_000), size=(62, 62))
         absent = codecs.Codec("libnothing", lambda rate, effort: {})

@@ -1,4 +1,4 @@
-"""Videos as true frames: successive ones, reduced, and refused where they are small."""
+"""True frames from videos: consecutive, downscaled, from videos of sufficient size."""
 
 import pathlib
 
@@ -17,7 +17,7 @@ _GREY = 30
 
 
 def _write(path: pathlib.Path, count: int, size=(640, 400), rate: int = 25) -> None:
-    """A picture, below it a band as bright as the number of the frame says."""
+    """Writes a video of a picture above a band that encodes the frame number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"qp": "10"})
@@ -41,15 +41,15 @@ class FootageTest(parameterized.TestCase):
         self.root = pathlib.Path(self.create_tempdir().full_path)
 
     @parameterized.parameters(0.0, 0.4, 1.0)
-    def test_frames_are_successive_from_that_place(self, place):
+    def test_frames_are_consecutive_from_the_given_position(self, place):
         _write(self.root / "a.mp4", 50)
         numbers = [_number(f) for f in footage.frames(self.root / "a.mp4", place)]
         first = numbers[0]
         self.assertEqual(numbers, list(range(first, first + recipes.FRAMES)))
-        # Of 50 frames, the last 32 and a tenth of a second are no place to begin.
+        # Of 50 frames, a clip of 32 cannot start in the last ones.
         self.assertBetween(first, place * 15 - 1, place * 15 + 2)
 
-    def test_a_video_is_reduced_and_cut_as_the_recipe_says(self):
+    def test_video_is_downscaled_and_cropped_as_in_the_recipe(self):
         _write(self.root / "a.mp4", 50)
         scene = {"kind": "video", "file": "a.mp4", "from": 0.5, "scale": 1.6}
         scene |= {"at": [1.0, 0.0], "flip": False, "pan": [0, 0]}
@@ -61,11 +61,11 @@ class FootageTest(parameterized.TestCase):
         expected = _COFFEE.resize((640, 400)).resize(
             (recipes.WIDTH, recipes.HEIGHT), Image.Resampling.BICUBIC, box=box
         )
-        # The video was encoded itself.
+        # The video itself was encoded, so frames are not exact.
         difference = np.asarray(shown[3], float) - np.asarray(expected)
         self.assertLess(np.abs(difference).mean(), 4)
 
-    def test_what_cannot_serve_is_skipped_and_named(self):
+    def test_unusable_videos_are_skipped_and_logged(self):
         _write(self.root / "good/a.mp4", 48)
         _write(self.root / "small.mp4", 48, size=(320, 240))
         _write(self.root / "short.mkv", 20)
@@ -75,7 +75,7 @@ class FootageTest(parameterized.TestCase):
         size = (self.root / "good/a.mp4").stat().st_size
         self.assertEqual(found, {"good/a.mp4": size})
         said = " ".join(logs.output)
-        for reason in ("320x240 is too small", "are too short", "broken.mov: not a v"):
+        for reason in ("320x240 is too small", "is too short", "broken.mov: not a v"):
             self.assertIn(reason, said)
         with self.assertRaisesRegex(decoding.BadPictureError, "only 20 frames"):
             list(footage.frames(self.root / "short.mkv", 0.0))
@@ -105,12 +105,12 @@ class FootageTest(parameterized.TestCase):
                 for role in ("sharp", "blurred")
             )
             differences.append(np.abs(sharp - blurred).mean())
-        # Of the same frame, and all the same some are hardly to be known.
+        # Pairs show the same frame, but some are heavily degraded.
         self.assertLess(np.median(differences), 4)
-        with self.assertRaisesRegex(UserError, "other videos than .* a.mp4"):
+        with self.assertRaisesRegex(UserError, r"other videos \(such as a.mp4\)"):
             preparing.prepare(photos, out, count=8)
         (videos / "a.mp4").unlink()
-        with self.assertRaisesRegex(UserError, "need .*a.mp4, which is not there"):
+        with self.assertRaisesRegex(UserError, "need .*a.mp4, which is missing"):
             sources.create(f"clips:{out}", "train")
         with self.assertRaisesRegex(UserError, "no videos of at least 480x288"):
             preparing.prepare(photos, self.root / "x", videos=videos, count=1)

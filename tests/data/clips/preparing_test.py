@@ -1,4 +1,4 @@
-"""Clips in a folder: made once, whatever interrupts it, and read as pairs."""
+"""Preparing clips, also after interruptions, and reading them as pairs."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import pipeline, sheets, sources, splits
+from kdsharp.data import atlas, pipeline, sources, splits
 from kdsharp.data.clips import codecs, preparing, rebuilding, recipes, shards, source
 from kdsharp.errors import UserError
 from tests import waiting
@@ -24,7 +24,7 @@ _ROOT = pathlib.Path(__file__).parents[3]
 
 
 def _photographs(root: pathlib.Path, count: int = 12) -> None:
-    """Pictures of which each split has some."""
+    """Writes pictures, of which each split has some."""
     root.mkdir(parents=True)
     wanted = dict.fromkeys(("train", "valid", "test"), 0)
     number = 0
@@ -56,7 +56,7 @@ class PreparingTest(parameterized.TestCase):
     def _source(self, split: str = "train") -> sources.Source:
         return sources.create(f"clips:{self.root}/clips", split)
 
-    def test_it_counts_what_was_made(self):
+    def test_summary_counts_the_clips(self):
         made = sum(self.held.clips.values())
         self.assertEqual(made + sum(self.held.refused.values()), 36)
         self.assertGreaterEqual(made, 33)
@@ -65,7 +65,7 @@ class PreparingTest(parameterized.TestCase):
         streams = self.root / "clips/000000-000035.bin"
         self.assertEqual(self.held.size, streams.stat().st_size)
 
-    def test_a_source_serves_frames_as_they_were_encoded(self):
+    def test_source_gives_decoded_frames_of_the_stream(self):
         names = list(shards.read_index(self.root / "clips").files)
         originals = rebuilding.OriginalFiles(self.root / "photos")
         held = self._source()
@@ -77,13 +77,13 @@ class PreparingTest(parameterized.TestCase):
             recipe = recipes.draw(0, int(clip), names)
             self.assertEqual(recipe.split, "train")
             stream = rebuilding.encode(recipe, originals)
-            anew = rebuilding.rebuild(recipe, stream, originals)
-            place = anew.numbers.index(int(frame))
-            for role, pixels in zip(("sharp", "blurred"), anew.rgb(), strict=True):
+            rebuilt = rebuilding.rebuild(recipe, stream, originals)
+            place = rebuilt.numbers.index(int(frame))
+            for role, pixels in zip(("sharp", "blurred"), rebuilt.rgb(), strict=True):
                 self.assertEqual(record[role].dtype, np.uint8)
                 np.testing.assert_array_equal(record[role], pixels[place])
 
-    def test_pairs_are_of_the_same_picture(self):
+    def test_pairs_show_the_same_picture(self):
         for record in self._source("valid"):
             sharp, blurred = (
                 np.asarray(Image.fromarray(record[name]).resize((40, 24)), float)
@@ -91,7 +91,7 @@ class PreparingTest(parameterized.TestCase):
             )
             self.assertLess(np.abs(sharp - blurred).mean(), 8, record["key"])
 
-    def test_splits_divide_the_clips(self):
+    def test_splits_partition_the_clips(self):
         keys = {}
         for split in sources.SPLITS:
             held = self._source(split)
@@ -99,7 +99,7 @@ class PreparingTest(parameterized.TestCase):
             self.assertLen(keys[split], self.held.clips[split])
         self.assertLen(set.union(*keys.values()), sum(map(len, keys.values())))
 
-    def test_copies_and_threads_serve_the_same_and_decode_once(self):
+    def test_copies_and_threads_read_the_same_and_decode_once(self):
         held = self._source()
         copy = pickle.loads(pickle.dumps(held))
         calls = []
@@ -121,9 +121,9 @@ class PreparingTest(parameterized.TestCase):
         for index, pixels in enumerate(seen):
             np.testing.assert_array_equal(pixels, held[index]["blurred"])
 
-    def test_a_device_or_the_host_gets_its_pairs(self):
+    def test_pairs_feed_the_atlas_and_the_pipeline(self):
         held = self._source("valid")
-        laid = sheets.load(held, 64)
+        laid = atlas.load(held, 64)
         top, left, height, width = laid.places[3]
         np.testing.assert_array_equal(
             laid.pixels["blurred"][top : top + height, 3 * left : 3 * (left + width)],
@@ -138,9 +138,9 @@ class PreparingTest(parameterized.TestCase):
         self.assertEqual(batch["sharp"].shape, (4, 64, 64, 3))
         self.assertEqual(batch["blurred"].shape, (4, 64, 64, 3))
 
-    def test_other_photographs_or_another_seed_are_refused(self):
+    def test_other_photographs_or_another_seed_are_user_errors(self):
         out = self.root / "clips"
-        with self.assertRaisesRegex(UserError, "of seed 0, not 1; name another"):
+        with self.assertRaisesRegex(UserError, "have seed 0, not 1; name another"):
             preparing.prepare(self.root / "photos", out, count=36, seed=1)
         with self.assertRaisesRegex(UserError, "for 36 clips, more than 30"):
             preparing.prepare(self.root / "photos", out, count=30)
@@ -153,7 +153,7 @@ class PreparingTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "holds other files"):
             preparing.prepare(self.root / "photos", self.root / "photos", count=1)
 
-    def test_what_is_missing_is_one_sentence(self):
+    def test_missing_files_are_user_errors(self):
         with self.assertRaisesRegex(UserError, "prepare clips --from DIR"):
             sources.create(f"clips:{self.root}/nowhere", "train")
         with self.assertRaisesRegex(UserError, "divided by its photographs"):
@@ -165,7 +165,7 @@ class PreparingTest(parameterized.TestCase):
         try:
             with self.assertRaisesRegex(UserError, "need .*/photos/p.*, which"):
                 self._source()
-            # Told where they are now, nothing is made anew.
+            # With the new folder of the originals, no clip is encoded again.
             before = _bytes(self.root / "clips")
             preparing.prepare(moved, self.root / "clips", count=36)
             self.assertLen(self._source()[0], 3)
@@ -179,7 +179,7 @@ class PreparingTest(parameterized.TestCase):
             moved.rename(self.root / "photos")
             preparing.prepare(self.root / "photos", self.root / "clips", count=36)
 
-    def test_what_is_refused_is_counted_and_the_next_clip_is_made(self):
+    def test_refused_clips_are_counted_and_skipped(self):
         absent = codecs.Codec("libnothing", lambda rate, effort: {})
         with absltest.mock.patch.dict(codecs.CODECS, h264=absent):
             held = preparing.prepare(
@@ -191,7 +191,7 @@ class PreparingTest(parameterized.TestCase):
         self.assertEqual(held.refused[reason], drawn.count("h264"))
         self.assertGreater(sum(held.clips.values()), 3)
 
-    def test_without_pyav_it_says_what_brings_it(self):
+    def test_missing_pyav_names_the_extra(self):
         with absltest.mock.patch.dict(sys.modules, av=None):
             for attempt in (
                 lambda: preparing.prepare(self.root / "photos", self.root / "x"),
@@ -203,7 +203,7 @@ class PreparingTest(parameterized.TestCase):
                     attempt()
         self.assertFalse((self.root / "x").exists())
 
-    def test_a_photograph_that_is_damaged_is_named(self):
+    def test_damaged_photograph_is_reported(self):
         root = self.root / "damaged"
         _photographs(root / "photos", 3)
         preparing.prepare(root / "photos", root / "clips", count=4)
@@ -215,14 +215,14 @@ class PreparingTest(parameterized.TestCase):
             for index in range(len(held)):
                 held[index]
 
-    def test_a_shard_that_is_cut_is_named(self):
+    def test_truncated_shard_is_reported(self):
         preparing.prepare(self.root / "photos", self.root / "cut", count=3)
         shard = self.root / "cut/000000-000002.bin"
         shard.write_bytes(shard.read_bytes()[:-1])
         with self.assertRaisesRegex(UserError, "002.bin are damaged: remove that"):
             sources.create(f"clips:{self.root}/cut", "train")
 
-    def test_a_folder_grows_to_what_a_larger_one_holds(self):
+    def test_raising_the_count_adds_clips(self):
         with absltest.mock.patch.object(shards, "SIZE", 4):
             for count in (6, 9):
                 preparing.prepare(
@@ -260,12 +260,12 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 class KillTest(absltest.TestCase):
-    def test_killed_and_started_again_it_makes_the_same_bytes(self):
+    def test_continuing_after_a_kill_gives_the_same_bytes(self):
         root = pathlib.Path(self.create_tempdir().full_path)
         _photographs(root / "photos", 3)
         (root / "script.py").write_text(_PREPARE)
 
-        # Whoever has made half of it waits here, however fast, until it is killed.
+        # Processes block here halfway through, until they are killed.
         gate = root / "gate"
         os.mkfifo(gate)
 

@@ -1,4 +1,4 @@
-"""True frames against Pillow's crops, recipes against themselves."""
+"""Recipes, true frames against Pillow's crops, and the simulated camera."""
 
 import json
 
@@ -41,7 +41,7 @@ class _Originals:
 
 
 class RecipesTest(absltest.TestCase):
-    def test_a_seed_and_a_number_decide_a_recipe(self):
+    def test_recipe_depends_on_seed_and_number(self):
         first = [recipes.draw(3, i, _NAMES) for i in range(50)]
         self.assertEqual(first, [recipes.draw(3, i, _NAMES) for i in range(50)])
         for others in (range(50, 100), range(50)):
@@ -51,7 +51,7 @@ class RecipesTest(absltest.TestCase):
                 self.assertNotEqual(one.scene, other.scene)
                 self.assertNotEqual(one.codec, other.codec)
 
-    def test_a_recipe_survives_being_written_down(self):
+    def test_recipe_round_trips_through_json(self):
         for index in range(50):
             recipe = recipes.draw(0, index, _NAMES)
             held = json.loads(json.dumps(recipe.to_json()))
@@ -70,12 +70,12 @@ class RecipesTest(absltest.TestCase):
             for name in names:
                 self.assertEqual(splits.hashed_split(name, recipes.SPLIT), split)
 
-    def test_few_photographs_fill_the_splits_they_can(self):
+    def test_splits_without_photographs_get_no_clips(self):
         train = [n for n in _NAMES if splits.hashed_split(n, "90/5/5") == "train"][:2]
         drawn = {recipes.draw(0, index, train).split for index in range(40)}
         self.assertEqual(drawn, {"train"})
 
-    def test_every_kind_of_scene_and_codec_comes_up(self):
+    def test_every_kind_of_scene_and_codec_is_sampled(self):
         drawn = [recipes.draw(0, index, _NAMES) for index in range(300)]
         kinds = {recipe.scene["kind"] for recipe in drawn}
         self.assertEqual(kinds, {"photo", "portrait", "screen"})
@@ -86,14 +86,14 @@ class RecipesTest(absltest.TestCase):
 
 
 class ScenesTest(parameterized.TestCase):
-    def test_a_still_scene_is_still(self):
+    def test_still_scene_does_not_move(self):
         frames = _frames(_scene(at=[0.3, 0.6], scale=1.2))
         self.assertLen(frames, _COUNT)
         for frame in frames:
             self.assertIs(frame, frames[0])
         self.assertEqual(frames[0].size, (_W, _H))
 
-    def test_of_several_places_the_most_textured_is_shown(self):
+    def test_most_textured_candidate_is_shown(self):
         class Half:
             def photograph(self, name: str) -> Image.Image:
                 picture = Image.new("RGB", _PICTURE.size, "grey")
@@ -109,7 +109,7 @@ class ScenesTest(parameterized.TestCase):
             np.testing.assert_array_equal(np.asarray(shown), np.asarray(expected))
 
     @parameterized.parameters(((3, 2),), ((-2, 1),), ((1, -3),))
-    def test_a_pan_moves_by_the_pixels_that_the_recipe_says(self, pan):
+    def test_pan_moves_by_the_pixels_in_the_recipe(self, pan):
         frames = _frames(_scene(pan=list(pan)))
         left, top = (-(_COUNT - 1) * min(v, 0) for v in pan)
         for number, frame in enumerate(frames):
@@ -117,10 +117,10 @@ class ScenesTest(parameterized.TestCase):
             expected = _PICTURE.crop((x, y, x + _W, y + _H))
             np.testing.assert_array_equal(np.asarray(frame), np.asarray(expected))
 
-    def test_a_pan_between_pixels_is_as_pillow_resamples(self):
+    def test_subpixel_pan_equals_pillow(self):
         frames = _frames(_scene(pan=[0.5, 0.25], scale=1.5, at=[0, 0]))
         for number in (1, 10):
-            # At the scale of the clip, a pixel of which is 1.5 of the photograph.
+            # A pixel of the clip is 1.5 pixels of the photograph.
             scale = min(1.5, 0.95 * 600 / _W, 0.95 * 400 / _H)
             x, y = 0.5 * scale * number, 0.25 * scale * number
             box = (x, y, x + scale * _W, y + scale * _H)
@@ -129,7 +129,7 @@ class ScenesTest(parameterized.TestCase):
                 np.asarray(frames[number]), np.asarray(expected)
             )
 
-    def test_a_cut_changes_the_scene_at_its_frame(self):
+    def test_cut_changes_the_scene_at_its_frame(self):
         before, after = _scene(), _scene(at=[1.0, 1.0], flip=True, pan=[1, 0])
         frames = _frames(before | {"cut": 11, "next": after})
         self.assertLen(frames, _COUNT)
@@ -140,7 +140,7 @@ class ScenesTest(parameterized.TestCase):
                     np.asarray(frames[n]), np.asarray(alone[n])
                 )
 
-    def test_a_person_sways_before_a_background_that_stands_still(self):
+    def test_person_sways_before_a_still_background(self):
         person = {
             "file": "coffee",
             "scale": 1.0,
@@ -155,7 +155,7 @@ class ScenesTest(parameterized.TestCase):
             [np.asarray(f) for f in _frames(_scene(kind="portrait", person=person))]
         ).astype(int)
         moved = np.abs(frames - frames[0]).max((0, 3)) > 0
-        # The ellipse is 96x115 around the middle and goes 15 pixels to either side.
+        # The ellipse is 96x115 around the centre and moves 15 pixels to either side.
         rows, columns = np.nonzero(moved)
         self.assertBetween(columns.min(), 160 - 48 - 17, 160 - 48 - 13)
         self.assertBetween(columns.max(), 160 + 48 + 12, 160 + 48 + 17)
@@ -173,7 +173,7 @@ class ScenesTest(parameterized.TestCase):
             expected = page.crop((left, row, left + _W, row + _H))
             np.testing.assert_array_equal(frame, np.asarray(expected))
 
-    def test_pages_are_the_same_for_a_seed_and_hold_something(self):
+    def test_pages_depend_on_the_seed_and_are_not_empty(self):
         pages = [np.asarray(screens.page(seed)) for seed in range(8)]
         for seed, page in enumerate(pages):
             np.testing.assert_array_equal(page, np.asarray(screens.page(seed)))
@@ -190,7 +190,7 @@ class CameraTest(parameterized.TestCase):
         return shown
 
     @parameterized.parameters("gaussian", "disc", "line")
-    def test_lenses_keep_the_light(self, lens):
+    def test_lenses_preserve_brightness_and_position(self, lens):
         flat = np.full((40, 60, 3), 130, np.uint8)
         np.testing.assert_array_equal(self._shown(flat, (3, 1), lens=lens), flat)
         dot = np.zeros((41, 41, 3), np.uint8)
@@ -198,12 +198,12 @@ class CameraTest(parameterized.TestCase):
         spread = self._shown(dot, (3, 1), lens=lens)[..., 0].astype(float)
         self.assertBetween(spread.sum(), 235, 275)
         self.assertLess(spread.max(), 120)
-        # It does not move the picture either.
+        # Nor do they shift the picture.
         rows, columns = np.indices(spread.shape)
         for at in (rows, columns):
             self.assertAlmostEqual((at * spread).sum() / spread.sum(), 20, delta=0.1)
 
-    def test_a_line_lies_along_the_motion(self):
+    def test_motion_blur_is_along_the_motion(self):
         dot = np.zeros((41, 41, 3), np.uint8)
         dot[20, 20] = 255
         spread = self._shown(dot, (4, 0), lens="line")[..., 0]
@@ -211,7 +211,7 @@ class CameraTest(parameterized.TestCase):
         spread = self._shown(dot, (0, 4), lens="line", shutter=0.5)[..., 0]
         self.assertEqual(np.nonzero(spread)[1].tolist(), [20] * 3)
 
-    def test_noise_is_as_strong_as_said_and_new_in_every_frame(self):
+    def test_noise_has_its_sigma_and_differs_between_frames(self):
         flat = Image.fromarray(np.full((96, 128, 3), 128, np.uint8))
         settings = {"lens": "none", "noise": 4, "sharpen": 0}
         first, second = (
@@ -223,7 +223,7 @@ class CameraTest(parameterized.TestCase):
             self.assertAlmostEqual(noisy.mean(), 128, delta=0.2)
         self.assertLess(abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]), 0.05)
 
-    def test_nothing_is_nothing(self):
+    def test_camera_without_effects_changes_nothing(self):
         picture = np.asarray(_PICTURE)
         np.testing.assert_array_equal(self._shown(picture), picture)
 

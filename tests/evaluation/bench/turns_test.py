@@ -1,4 +1,4 @@
-"""Contenders take turns, and what they are timed on is what was asked."""
+"""Timing by turns."""
 
 import time
 
@@ -8,7 +8,7 @@ from kdsharp.evaluation.bench import turns
 
 
 class TurnsTest(absltest.TestCase):
-    def test_all_take_turns_and_the_first_does_not_count(self):
+    def test_turns_alternate_after_a_warm_up(self):
         taken = []
 
         def contender(name: str) -> turns.Turn:
@@ -18,7 +18,7 @@ class TurnsTest(absltest.TestCase):
         self.assertEqual(taken, list("ababab"))
         self.assertEqual(measured, {"a": [3, 5], "b": [4, 6]})
 
-    def test_a_turn_lasts_as_long_as_its_work(self):
+    def test_turn_measures_the_time_of_its_work(self):
         spans = []
 
         def work():

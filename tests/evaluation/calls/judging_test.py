@@ -1,4 +1,4 @@
-"""Cells are judged once, clip by clip, and kept whatever happens afterwards."""
+"""Scoring cells: once each, clip by clip, and kept after failures."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kdsharp.evaluation.calls.store import Store
 
 
 class _FirstFrame:
-    """Shows the first frame it is given, as a network with a memory might."""
+    """A restorer that repeats the first frame, like a network with a memory."""
 
     name = identity = "first frame"
     parameters = None
@@ -38,7 +38,7 @@ class JudgingTest(absltest.TestCase):
         self.store = Store(Path(self.create_tempdir().full_path))
         picture = skimage.data.coffee()[100:196, 100:260]
         frames = [np.roll(picture, 2 * number, axis=1) for number in range(16)]
-        # Clips of their own widths.
+        # Clips with different widths.
         found = [
             clips.LadderClip(
                 f"{width}",
@@ -68,21 +68,21 @@ class JudgingTest(absltest.TestCase):
         )
         return sum(counted)
 
-    def test_every_clip_is_given_whole_and_once(self):
+    def test_restorers_get_every_clip_completely_and_once(self):
         restorer = _FirstFrame()
         self.assertEqual(self._judge(restorer), 3)
         self.assertEqual(restorer.clips, [64, 96, 128])
         before = [self.store.rows(cell) for cell in self.cells]
         self.assertEqual(self._judge(restorer), 3)
         self.assertEqual(restorer.clips, [64, 96, 128])
-        # A picture that stands while the truth moves changes as much as the truth.
+        # If frames stand still while the truth moves, the flicker is that of the truth.
         for cell, rows in zip(self.cells, before, strict=True):
             self.assertEqual(self.store.rows(cell), rows)
-            true = ladder.truth(cell.clip.load(), cell.clip.size)[5:].astype(float)
+            true = ladder.true_luma(cell.clip.load(), cell.clip.size)[5:].astype(float)
             change = np.abs(np.diff(np.clip(true, 16, 235), axis=0)).mean() * 255 / 219
             self.assertAlmostEqual(rows["first frame"]["flicker"], change, places=3)
 
-    def test_what_was_judged_before_a_failure_stays(self):
+    def test_scores_from_before_a_failure_are_kept(self):
         failing = _FirstFrame(fails_at="96")
         with self.assertRaisesRegex(RuntimeError, "as asked"):
             self._judge(failing)

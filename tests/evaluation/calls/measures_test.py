@@ -1,4 +1,4 @@
-"""Measures of restored luma against scikit-image, closed forms and what VMAF is for."""
+"""Measures of luma against scikit-image and closed forms, and VMAF's properties."""
 
 import numpy as np
 import scipy.ndimage
@@ -21,7 +21,7 @@ def _camera(frames: int = 2) -> np.ndarray:
 
 
 class MeasuresTest(parameterized.TestCase):
-    def test_psnr_and_ssim_are_scikit_images(self):
+    def test_psnr_and_ssim_equal_scikit_image(self):
         true = _camera()
         noise = np.random.default_rng(0).normal(0, 6, true.shape[1:])
         noisy = np.clip(true + noise, 16, 235).astype(np.uint8)
@@ -37,13 +37,13 @@ class MeasuresTest(parameterized.TestCase):
             use_sample_covariance=False,
             full=True,
         )
-        # Ours has windows inside the picture only.
+        # Only windows inside the picture, as here.
         self.assertAlmostEqual(found["ssim"], each[5:-5, 5:-5].mean(), places=4)
 
-    def test_what_no_screen_shows_does_not_count(self):
+    def test_values_outside_studio_range_are_clipped(self):
         true = np.full((2, 32, 32), 16, np.uint8)
         darker = np.zeros_like(true)
-        self.assertEqual(measures.measure(darker, true, 8)["psnr"], measures.MOST_PSNR)
+        self.assertEqual(measures.measure(darker, true, 8)["psnr"], measures.MAX_PSNR)
 
     def test_sharpness_of_half_the_contrast_is_a_quarter(self):
         true = _camera()
@@ -53,24 +53,24 @@ class MeasuresTest(parameterized.TestCase):
         self.assertEqual(measures.measure(true, true, 8)["sharpness"], 1)
 
     @parameterized.parameters(8, 16)
-    def test_blocking_is_the_step_at_the_grid_over_the_others(self, grid):
-        # Slopes of one level a pixel, and three at each line of the grid.
+    def test_blocking_is_the_ratio_of_steps_at_the_grid(self, grid):
+        # Ramps of one level per pixel, with steps of three at each grid line.
         slope = np.arange(64) + 2 * (np.arange(64) // grid)
         plane = _studio(np.zeros((1, 64, 64))) + np.uint8(slope[:, None] + slope[None])
         self.assertAlmostEqual(
-            measures.blocking(measures.as_shown(plane), grid), 3, places=3
+            measures.blocking(measures.to_unit_range(plane), grid), 3, places=3
         )
-        off_grid = measures.blocking(measures.as_shown(plane[:, 3:, 3:]), grid)
+        off_grid = measures.blocking(measures.to_unit_range(plane[:, 3:, 3:]), grid)
         self.assertAlmostEqual(off_grid, 1, places=4)
 
-    def test_real_blocks_show_and_photographs_have_none(self):
-        picture = measures.as_shown(_camera())
+    def test_blocking_of_jpeg_and_of_photographs(self):
+        picture = measures.to_unit_range(_camera())
         self.assertAlmostEqual(measures.blocking(picture, 8), 1, delta=0.1)
         means = picture[:, 4::8, 4::8].repeat(8, 1).repeat(8, 2)
         self.assertGreater(measures.blocking(means, 8), 100)
 
-    def test_flicker_is_change_that_the_truth_does_not_have(self):
-        # The left half stays, the right half brightens by 10 levels a frame.
+    def test_flicker_is_the_error_of_the_change(self):
+        # The left half is still, the right half brightens by 10 levels per frame.
         true = np.full((3, 32, 32), 100, np.uint8)
         true[:, :, 16:] += 10 * np.arange(3, dtype=np.uint8)[:, None, None]
         restored = true.copy()
@@ -82,7 +82,7 @@ class MeasuresTest(parameterized.TestCase):
         self.assertAlmostEqual(found["flicker_moving"], 2 * level, places=4)
         self.assertAlmostEqual(found["flicker"], 2.5 * level, places=4)
 
-    def test_a_wrong_picture_that_stays_does_not_flicker(self):
+    def test_constant_error_does_not_flicker(self):
         true = _camera(3)
         found = measures.measure(true // 2 + 60, true, 8)
         self.assertEqual(found["flicker_still"], 0)

@@ -1,4 +1,4 @@
-"""A clip is restored as if no other had been before it."""
+"""Restoring a clip does not depend on earlier clips."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _WITH_CONTEXT = dict(name="real_time", channels=1, width=8, context=8)
 
 
 def _clip(picture: Image.Image) -> list:
-    """Frames as a decoder gives them."""
+    """Converts a picture to video frames."""
     stream = codecs.encode(
         [np.asarray(picture)] * 3, "h264", codecs.Rate(quantizer=0.0), size=_SIZE
     )
@@ -25,12 +25,12 @@ def _clip(picture: Image.Image) -> list:
 
 
 class NetworkTest(absltest.TestCase):
-    def test_the_clip_before_leaves_nothing_behind(self):
+    def test_state_is_reset_between_clips(self):
         given = random_networks.save(
             Path(self.create_tempdir().full_path), _WITH_CONTEXT
         )
         sharp = Image.fromarray(skimage.data.coffee()[100:196, 100:260])
-        # Of the same scene, so that only a new clip tells the network to look again.
+        # The same scene, so that the network resets only because of the new clip.
         soft = sharp.filter(ImageFilter.GaussianBlur(2))
 
         def network():

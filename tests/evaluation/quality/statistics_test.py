@@ -1,4 +1,4 @@
-"""Intervals against the normal distribution's, wins by hand."""
+"""Bootstrap intervals against the normal distribution, and wins."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -7,7 +7,7 @@ from kdsharp.evaluation.quality import statistics
 
 
 class MeanTest(parameterized.TestCase):
-    def test_of_many_values_the_interval_is_the_normal_one(self):
+    def test_interval_of_many_values_is_close_to_normal(self):
         values = np.random.default_rng(0).normal(3, 2, 400)
         found = statistics.mean(values)
         half = 1.96 * values.std() / np.sqrt(len(values))
@@ -18,16 +18,16 @@ class MeanTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(([5.0],), ([5.0, np.inf],))
-    def test_there_is_none_where_there_can_be_none(self, values):
+    def test_no_interval_of_one_or_infinite_values(self, values):
         self.assertEqual(statistics.mean(values), (np.mean(values), None, None))
 
-    def test_a_ratio_is_of_means_picture_by_picture(self):
+    def test_ratio_of_paired_means(self):
         gains = np.random.default_rng(0).uniform(1, 3, 50)
         np.testing.assert_allclose(statistics.ratio(0.8 * gains, gains), [0.8] * 3)
 
 
 class WinsTest(absltest.TestCase):
-    def test_a_draw_is_nobodys(self):
+    def test_ties_count_for_none(self):
         found = statistics.wins(
             {"a": [3, 2, 1, 5], "b": [1, 2, 4, 6], "c": [0, 0, 0, 0]}
         )

@@ -22,7 +22,7 @@ _AROUND = 2**_BITS
 
 
 def now() -> int:
-    """Returns the time in milliseconds, as far as it is drawn."""
+    """The current time in milliseconds, modulo what can be drawn."""
     return int(time.time() * 1000) % _AROUND
 
 
@@ -35,7 +35,7 @@ def draw(luma: np.ndarray, moment: int) -> None:
 
 
 def told(luma: np.ndarray) -> int:
-    """Returns the time that was drawn."""
+    """Reads the time that was drawn."""
     columns = np.linspace(0, luma.shape[1], _BITS + 1).astype(int)
     middles = (columns[:-1] + columns[1:]) // 2
     bright = luma[luma.shape[0] // 2, middles].astype(int) > 125
@@ -43,12 +43,12 @@ def told(luma: np.ndarray) -> int:
 
 
 def since(moment: int) -> int:
-    """Returns how many milliseconds ago that was."""
+    """Milliseconds since that time."""
     return (now() - moment) % _AROUND
 
 
 def free_port() -> int:
-    """Returns a port that nobody listens at."""
+    """A port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

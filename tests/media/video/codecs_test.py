@@ -51,7 +51,7 @@ class CodecsTest(parameterized.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def restored(self, source, ending, codec=None, options=_AS_IT_IS):
-        """Returns the file, and what was said."""
+        """Restores a file; returns the output and the messages."""
         out = self.folder / f"out{ending}"
         with self.assertLogs("kdsharp", "INFO") as logs:
             # So that there is something.

@@ -20,7 +20,7 @@ _FLAGS = 1 << 18 | 1 << 29
 
 
 def _marked(frames, first):
-    """Returns the frames, said to hold two fields, of which `first` is the earlier."""
+    """Marks frames as interlaced; `first` is the earlier field."""
     graph = av.filter.Graph()
     begin = graph.add_buffer(
         width=frames[0].width,

@@ -22,7 +22,7 @@ UNEVEN = (3600, 3600, 7200, 1800, 5400, 3600, 9000, 3600, 3600, 2700, 3600, 3600
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """What the video stream is to be."""
+    """The parameters of a video stream."""
 
     pixels: str = "yuv420p"
     codec: str = "libx264"
@@ -43,7 +43,7 @@ class Picture:
 
 
 def frames(picture: Picture) -> list[av.VideoFrame]:
-    """Returns blurry moving shapes, within studio range whatever the range is."""
+    """Blurred moving shapes, within studio range whatever the tagged range."""
     chance = np.random.default_rng(0)
     phases = chance.uniform(0, 6, 4)
     made = []
@@ -65,7 +65,7 @@ def frames(picture: Picture) -> list[av.VideoFrame]:
 
 
 def view(frame: av.VideoFrame, index: int = 0) -> np.ndarray:
-    """Returns a plane, as PyAV lays it out."""
+    """A plane as an array, as PyAV stores it."""
     plane = frame.planes[index]
     element = np.uint16 if frame.format.components[0].bits > 8 else np.uint8
     lines = np.frombuffer(plane, element).reshape(plane.height, -1)
@@ -76,8 +76,11 @@ Extra = Callable[[av.container.OutputContainer, av.VideoStream], Callable | None
 
 
 def write(path: Path, picture: Picture = Picture(), *extras: Extra) -> Path:
-    """Writes the video; each extra adds to the container, and may return a call to
-    make once its header is written."""
+    """Writes a video.
+
+    Each extra adds something to the container, and may return a function to call once
+    the header is written.
+    """
     with av.open(str(path), "w") as out:
         stream = out.add_stream(
             picture.codec,
@@ -103,7 +106,7 @@ def write(path: Path, picture: Picture = Picture(), *extras: Extra) -> Path:
 
 
 def read(path: Path, to_the_end: bool = True) -> list[av.VideoFrame]:
-    """Returns every frame of the first video stream, or those before damage."""
+    """All frames of the first video stream, or those before damage."""
     found = []
     with av.open(str(path)) as container:
         try:
@@ -116,7 +119,7 @@ def read(path: Path, to_the_end: bool = True) -> list[av.VideoFrame]:
 
 
 def packets(path: Path, kind: str, which: int = 0) -> list[tuple]:
-    """Returns the packets of a stream: seconds, and bytes."""
+    """The packets of a stream: seconds, and bytes."""
     with av.open(str(path)) as container:
         stream = getattr(container.streams, kind)[which]
         return [

@@ -29,7 +29,7 @@ class PixelsTest(parameterized.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def restored(self, picture: Picture, **restoring):
-        """Returns the frames before and after."""
+        """The frames before and after."""
         source = films.write(self.folder / "in.mkv", picture)
         out = self.folder / "out.mkv"
         restore_file.restore(
@@ -171,7 +171,7 @@ class PixelsTest(parameterized.TestCase):
 
 
 def _rgb(frame, ten):
-    """Returns RGB in [0, 1] of BT.709 in studio range."""
+    """Converts studio-range BT.709 to RGB in [0, 1]."""
     y, u, v = (view(frame, index) / ten for index in range(3))
     y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
     red, blue = y + 1.5748 * v, y + 1.8556 * u
@@ -188,7 +188,7 @@ def _bt601(rgb):
 
 
 def _studio(rgb, of_red, of_blue):
-    """Returns Y, U, V in studio range of 8 bits."""
+    """Converts to Y, U, V in 8-bit studio range."""
     red, green, blue = np.moveaxis(rgb, -1, 0)
     y = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
     u = (blue - y) / (2 * (1 - of_blue))

@@ -1,5 +1,4 @@
-"""Audio, subtitles, attachments and metadata of restored videos, read back with
-PyAV."""
+"""Other streams and metadata of restored videos, read back with PyAV."""
 
 import pathlib
 import tempfile
@@ -48,7 +47,7 @@ def _tags(out, stream):
 
 
 def _told(path):
-    """Returns the chapters in seconds, with their titles."""
+    """The chapters in seconds, with their titles."""
     with av.open(str(path)) as container:
         return [
             (
@@ -61,7 +60,7 @@ def _told(path):
 
 
 def _words(path):
-    """Returns when subtitles appear, and their text."""
+    """The times of subtitles, and their text."""
     found = []
     with av.open(str(path)) as container:
         stream = container.streams.subtitles[0]

@@ -31,7 +31,7 @@ _UNEVEN = Picture(durations=films.UNEVEN * 3)
 
 
 def _packets(path: pathlib.Path) -> dict[int, list[tuple]]:
-    """Returns the packets of each stream: when, for how long, and what."""
+    """The packets of each stream: time, duration and content."""
     found: dict[int, list[tuple]] = {}
     with av.open(str(path)) as container:
         for packet in container.demux():

@@ -28,7 +28,7 @@ def _file(format_: str, width: int = 120, height: int = 90, **options) -> bytes:
 
 
 def _form(*parts: tuple[str, str | None, bytes]) -> tuple[bytes, str]:
-    """Returns a form, as curl writes it, and its media type."""
+    """A form as sent by curl, and its media type."""
     mark, body = "------------------------d74496d66958873e", b""
     for name, file, content in parts:
         told = f'form-data; name="{name}"' + (f'; filename="{file}"' if file else "")

@@ -10,7 +10,7 @@ from tests import waiting
 
 
 def photograph(width: int = 120, height: int = 90) -> bytes:
-    """Returns a PNG."""
+    """A photograph as PNG."""
     file = io.BytesIO()
     Image.fromarray(data.astronaut()).resize((width, height)).save(file, "PNG")
     return file.getvalue()
@@ -19,7 +19,7 @@ def photograph(width: int = 120, height: int = 90) -> bytes:
 def ask(
     port: int, path: str, body: bytes | None = None, *, at: str = "127.0.0.1", **headers
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    """Returns the answer and what it holds."""
+    """Sends a request; returns the response and its body."""
     connection = http.client.HTTPConnection(at, port, timeout=waiting.PATIENCE)
     try:
         headers = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -28,7 +28,7 @@ def _half_sent(port: int, body: bytes):
 
 
 def _answer(client: socket.socket) -> tuple[int, bytes]:
-    """Returns the status and the body of what is answered until the end."""
+    """Reads a response until the connection closes: its status and body."""
     head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
     return int(head.split()[1]), body
 

@@ -47,7 +47,7 @@ def _file(format_: str, **options) -> bytes:
 
 
 class Attacks:
-    """Each returns what is sent and how: a status is expected of those that say one."""
+    """Each method returns a request, and the expected status if it is certain."""
 
     def __init__(self):
         self._random = random.Random(0)
@@ -91,7 +91,7 @@ class Attacks:
         return body[: self._random.randrange(1, len(body))]
 
     def draw(self) -> tuple[str, bytes]:
-        """Returns a way to send, and a body."""
+        """Draws a random attack: how to send it, and its body."""
         body = self._random.choice([self._broken, self._cut, self._known])()
         # Slow ones hold a connection for seconds: they are fewer.
         ways = {"whole": 60, "lies of its length": 5, "leaves": 10, "chunked": 10}
@@ -103,7 +103,7 @@ class Attacks:
 
 
 async def _send(port: int, way: str, body: bytes) -> int:
-    """Returns the status that came back, 0 where none did."""
+    """Sends an attack; returns the status, or 0 without a response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     ask = b"POST /api/sharpen HTTP/1.1\r\nHost: localhost\r\n"
     try:
@@ -200,7 +200,7 @@ class HostileTest(absltest.TestCase):
 
 
 def _memory(pid: int) -> int:
-    """Returns the bytes that a process holds."""
+    """The memory of a process in bytes."""
     pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * 4096
 

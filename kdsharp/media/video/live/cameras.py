@@ -20,12 +20,12 @@ _UNITY = " (on Windows, Unity Capture also works)"
 
 
 def uses_device() -> bool:
-    """Returns whether a virtual camera is a device file here."""
+    """Whether a virtual camera is a device file on this system."""
     return sys.platform.startswith("linux")
 
 
 def find_device() -> str:
-    """Returns the first loopback device of Linux."""
+    """Finds the first v4l2 loopback device on Linux."""
     # Only virtual devices are listed there. Numbers may have several digits.
     found = sorted(_DEVICES.glob("video*"), key=lambda path: (len(path.name), path))
     if not found:

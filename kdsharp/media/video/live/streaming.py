@@ -56,8 +56,7 @@ class LiveReport:
 
 
 class Live:
-    """Three threads that read, restore and write; each works on the latest_frame frame
-    only."""
+    """Three threads that read, restore and write, always the newest frame."""
 
     def __init__(
         self,
@@ -108,8 +107,7 @@ class Live:
         return self._arrivals.returned
 
     def run(self, poll: Callable[[], bool]) -> None:
-        """Runs until the end, or until `poll`, which is called periodically, is
-        true."""
+        """Runs until the end, or until `poll` (called periodically) is true."""
         for thread in self._threads:
             thread.start()
         reader, *others = self._threads

@@ -58,21 +58,18 @@ export class Frames {
     const { format, duration, colorSpace } = frame;
     const timestamp = stamp(frame);
     const bytes = frame.allocationSize({ rect });
-    const layout = await frame.copyTo(plane.input, { rect });
+    await frame.copyTo(plane.input, { rect });
     const levels = colorSpace.fullRange ? FULL : STUDIO;
     const sharp = await plane.run({ ...levels, strength: this.strength });
     this.#join(plane, sharp, width, height, levels.black + levels.span);
-    // Either one buffer holds both planes, or the result is copied over the input.
-    let [data, start] = [plane.input, 0];
-    if (sharp.buffer === data.buffer) {
-      start = Math.min(sharp.byteOffset, data.byteOffset);
-      const last = Math.max(sharp.byteOffset + sharp.length, data.byteOffset + bytes);
-      data = new Uint8Array(sharp.buffer, start, last - start);
-      start = plane.input.byteOffset - start;
-      layout[0] = { offset: sharp.byteOffset - data.byteOffset, stride: plane.stride };
-    } else plane.input.set(sharp);
-    for (const part of layout.slice(1)) part.offset += start;
-    const wish = { format, timestamp, layout, codedWidth: width, codedHeight: height };
+    // Firefox and WebKit ignore `layout`, so the planes are stored contiguously.
+    for (let y = 0; y < height; y++)
+      plane.input.set(
+        sharp.subarray(y * plane.stride, y * plane.stride + width),
+        y * width,
+      );
+    const data = plane.input.subarray(0, bytes);
+    const wish = { format, timestamp, codedWidth: width, codedHeight: height };
     if (duration) wish.duration = duration;
     return new VideoFrame(data, { ...wish, colorSpace: colorSpace.toJSON() });
   }

@@ -1,4 +1,4 @@
-// What was measured on this machine, and what follows from it.
+// Stores the measured speeds of this machine, and selects the fastest method.
 
 export const SIZES = [
   [640, 360],
@@ -6,7 +6,7 @@ export const SIZES = [
   [1920, 1080],
 ];
 
-/** Returns the fastest way for planes of about that size, if any was measured. */
+/** The fastest method for planes of about that size, if it was measured. */
 export function fastest({ name }, width, height, rows = []) {
   const apart = SIZES.map(([w, h]) => Math.abs(Math.log((w * h) / (width * height))));
   const size = apart.indexOf(Math.min(...apart));

@@ -1,15 +1,15 @@
-// Runs a network on planes of luma as a WebGPU compute shader of its own, one pass a
-// layer, with the numbers of its WebAssembly: what that rounds stays float here.
+// Runs a network on luma planes as dedicated WebGPU compute shaders, one pass per layer,
+// with the weights of its WebAssembly module but in floating point.
 
 const PLACES = 9;
 const FOLDED = 4;
 const BYTES = 4;
 const GROUP = 8;
-// As the module was made: pixels are multiplied by this.
+// The scale of pixels in the WebAssembly module.
 const PIXEL_SCALE = 16;
 const PAGE = 65536;
 
-/** Returns a function that restores planes of that size, and what ends it. */
+/** Creates a restorer of planes of that size. */
 export async function open(kernel, width, height) {
   const adapter = await navigator.gpu.requestAdapter({
     powerPreference: "high-performance",
@@ -50,7 +50,7 @@ async function build(device, kernel, width, height) {
   const restored = buffer(stride * height, STORAGE | COPY_SRC);
   const read = buffer(stride * height, MAP_READ | COPY_DST);
   const turns = [activations(), activations()];
-  // What is added before the last layer is not to be written over.
+  // The input of the skip connection must not be overwritten.
   const first = kernel.skip ? activations() : turns[1];
 
   const numbers = await numbersOf(kernel);
@@ -69,7 +69,7 @@ async function build(device, kernel, width, height) {
     const into = layer === 1 ? first : turns[layer % 2];
     const from = layer === 2 ? first : turns[(layer + 1) % 2];
     const given = [weights, kind.first ? pixels : from, kind.last ? restored : into];
-    // A layout has what the code uses, and nothing else.
+    // A bind group may contain only what the shader uses.
     if (kind.first || kind.last) given.push(levels);
     if (kind.adds) given.push(first);
     if (kind.last) given.push(pixels);
@@ -87,7 +87,7 @@ async function build(device, kernel, width, height) {
   const told = new Float32Array(4 + kernel.width).fill(1);
   const plane = new Uint8Array(width * height);
   return {
-    /** Returns the plane restored; gains are of what goes into the last layer. */
+    /** Restores a plane; gains scale the input of the last layer. */
     async run(input, { black, span, strength }, gains) {
       told.set([black, span, strength * span]);
       if (gains) told.set(gains, 4);
@@ -113,12 +113,12 @@ async function build(device, kernel, width, height) {
   };
 }
 
-/** Returns each layer's matrices, biases and slopes, as the shader reads them. */
+/** The matrices, biases and slopes of each layer, in the shader's layout. */
 async function numbersOf(kernel) {
   const module = await WebAssembly.compileStreaming(fetch(kernel.url));
   const initial = Math.ceil(kernel.end / PAGE);
   const memory = new WebAssembly.Memory({ initial, maximum: PAGE, shared: true });
-  // Its numbers are then where the module's own code would read them.
+  // The module's data segment then lies where its own code would read it.
   await WebAssembly.instantiate(module, { page: { memory } });
   const depth = kernel.numbers.length;
   return kernel.numbers.map((start, n) => {
@@ -129,8 +129,8 @@ async function numbersOf(kernel) {
     const parts = n < depth - 1 ? 3 : 2;
     const floats = new Float32Array(memory.buffer, start + 2 * count, parts * filters);
     const values = new Float32Array(count + (parts - 1) * filters);
-    // From [place, pair of channels, filter, of the pair], filters together by four, to
-    // matrices of four channels by four filters.
+    // Reorders [place, channel pair, filter, channel of the pair], in groups of four
+    // filters, to matrices of four channels by four filters.
     for (let at = 0; at < count; at++) {
       const channel = 2 * (Math.floor(at / (2 * filters)) % (channels / 2)) + (at % 2);
       const filter = Math.floor(at / 2) % filters;
@@ -146,7 +146,7 @@ async function numbersOf(kernel) {
 
 const times = (count, line) => Array.from({ length: count }, (_, n) => line(n)).join("\n");
 
-/** Returns the code of one layer. */
+/** The shader code of one layer. */
 function wgsl({ across, down, width, stride, filters, first, last, adds }) {
   const [into, out] = [first ? 1 : filters / 4, last ? 1 : filters / 4];
   const biases = 4 * PLACES * into * out;
@@ -200,7 +200,7 @@ function wgsl({ across, down, width, stride, filters, first, last, adds }) {
     }`;
 }
 
-/** Returns the code that applies a leaky ReLU and keeps what comes out. */
+/** The shader code that applies a leaky ReLU and stores the result. */
 function keep(across, down, out, biases, adds) {
   return `
     let x = i32(id.x);
@@ -215,7 +215,7 @@ function keep(across, down, out, biases, adds) {
     )}`;
 }
 
-/** Returns the code that adds what two places give to four pixels of two lines. */
+/** The shader code that adds the residual of two places to four pixels of two lines. */
 function unfold(across, down, width, stride) {
   return `
     let x = 2 * i32(id.x);

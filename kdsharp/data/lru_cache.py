@@ -1,4 +1,4 @@
-"""Results that were asked for last, kept, and made once even by many threads."""
+"""A thread-safe cache of the most recently used results."""
 
 import collections
 import threading
@@ -7,17 +7,17 @@ from concurrent import futures
 from typing import Any
 
 
-class Recent:
-    """`make(index)` for the `kept` indices that were asked for last.
+class LruCache:
+    """Caches `make(index)` for the `size` most recently used indices.
 
-    Threads that ask for the same index at the same time wait for one of them. Pickled,
-    it starts empty.
+    Threads that ask for the same index at the same time compute it once. A pickled
+    cache starts empty.
     """
 
-    def __init__(self, make: Callable[[int], Any], kept: int):
+    def __init__(self, make: Callable[[int], Any], size: int):
         self._make = make
-        self._kept = kept
-        self._forget()
+        self._size = size
+        self._reset_cache()
 
     def __call__(self, index: int) -> Any:
         with self._lock:
@@ -26,7 +26,7 @@ class Recent:
             if mine:
                 future = self._futures[index] = futures.Future()
             self._futures.move_to_end(index)
-            while len(self._futures) > self._kept:
+            while len(self._futures) > self._size:
                 self._futures.popitem(last=False)
         if mine:
             try:
@@ -38,13 +38,13 @@ class Recent:
         return future.result()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_make": self._make, "_kept": self._kept}
+        return {"_make": self._make, "_size": self._size}
 
     def __setstate__(self, state: dict[str, Any]):
         self.__dict__.update(state)
-        self._forget()
+        self._reset_cache()
 
-    def _forget(self):
+    def _reset_cache(self):
         self._lock = threading.Lock()
         self._futures: collections.OrderedDict[int, futures.Future] = (
             collections.OrderedDict()

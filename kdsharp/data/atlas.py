@@ -1,9 +1,9 @@
-"""All pictures of a source side by side on one sheet, to lie in a device's memory.
+"""An atlas: all pictures of a source packed into one array, for device memory.
 
-Arrays are rectangles and pictures differ in size. Cut into equal tiles, which overlap
-so that no crop is lost, photographs would take two to four times their memory, and some
-places would be cut more often than others. On a sheet each picture lies once and whole.
-Pictures of one size leave no gap; photographs of several sizes leave a few percent.
+Pictures differ in size. Overlapping tiles of equal size would take two to four times
+the memory, and sample some places more often than others; in an atlas each picture is
+stored once. Pictures of one size leave no gaps; photographs of several sizes waste a
+few percent.
 """
 
 import concurrent.futures
@@ -15,22 +15,21 @@ from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
 from kdsharp.base import cores
-from kdsharp.data.pipeline import PIXELS, too_large
+from kdsharp.data.pipeline import PIXELS, patch_too_large
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
 
-# Pixels across, unless a picture is wider.
+# Width in pixels, unless a picture is wider.
 _WIDTH = 4096
-# Pictures that are looked at to tell how much memory all of them take.
-_LOOKED_AT = 64
+# Pictures that are read to estimate the memory of all of them.
+_SAMPLED = 64
 
 
-class Sheets(NamedTuple):
-    """The pixels, under the names of a record, and where each picture lies.
+class Atlas(NamedTuple):
+    """Packed pixels by name (`sharp`, `blurred`), and the place of each picture.
 
-    Each row of a sheet holds red, green and blue of each pixel in turn: an array whose
-    last axis is as short as three would be padded by some devices. `places` are top,
-    left, height and width.
+    Rows interleave red, green and blue, since some devices would pad a last axis of
+    size 3. `places` holds top, left, height and width in pixels.
     """
 
     pixels: dict[str, UInt8[np.ndarray, "rows columns"]]
@@ -38,18 +37,18 @@ class Sheets(NamedTuple):
 
 
 def estimate(source: Source) -> int:
-    """Returns about how many bytes the pictures take; exactly, of few or equal ones."""
-    count = min(_LOOKED_AT, len(source))
-    looked_at = [source[len(source) * i // count] for i in range(count)]
-    total = sum(record[name].nbytes for record in looked_at for name in _names(record))
+    """Estimates the bytes of all pictures; exact for few pictures or equal sizes."""
+    count = min(_SAMPLED, len(source))
+    sampled = [source[len(source) * i // count] for i in range(count)]
+    total = sum(record[name].nbytes for record in sampled for name in _names(record))
     return total * len(source) // count
 
 
-def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
-    """Returns the sheets of a source, with `margin` empty pixels below and right.
+def load(source: Source, patch_size: int, margin: int = 0) -> Atlas:
+    """Loads a source into an atlas, with `margin` empty pixels below and right.
 
-    Picture number `i` of the source is number `i` of the places. Where the file of one
-    is damaged, that is the next good one, as in the source.
+    `places[i]` is the place of `source[i]`, which is the next intact picture if the
+    file is damaged.
     """
     with concurrent.futures.ThreadPoolExecutor(cores.count()) as pool:
         records = list(
@@ -69,12 +68,12 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
     for record in records:
         height, width = record["sharp"].shape[:2]
         if min(height, width) < patch_size:
-            raise UserError(too_large(patch_size, record["key"], height, width))
+            raise patch_too_large(patch_size, record["key"], height, width)
         unique[numbers[record["key"]]] = record
     order = [numbers[record["key"]] for record in records]
     del records
     sizes = [record["sharp"].shape[:2] for record in unique]
-    places, height, width = lay_out(sizes)
+    places, height, width = pack(sizes)
     pixels = {
         name: np.zeros((height + margin, (width + margin) * 3), np.uint8)
         for name in _names(unique[0])
@@ -89,15 +88,15 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Sheets:
             rows = sheet[top : top + height, 3 * left : 3 * (left + width)]
             rows[:] = picture.reshape(height, -1)
         unique[index] = None
-    return Sheets(pixels, places[order])
+    return Atlas(pixels, places[order])
 
 
-def lay_out(
+def pack(
     sizes: Sequence[tuple[int, int]],
 ) -> tuple[Int[np.ndarray, "pictures 4"], int, int]:
-    """Returns where pictures of those heights and widths lie, and the sheet's size.
+    """Packs pictures of these (height, width) sizes onto shelves, tallest first.
 
-    They stand on shelves, the tallest first, so that those of a shelf are about equal.
+    Returns their places, and the height and width of the atlas.
     """
     widest = max(width for _, width in sizes)
     across = widest * max(1, min(_WIDTH // widest, len(sizes)))
