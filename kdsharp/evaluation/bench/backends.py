@@ -62,7 +62,7 @@ def check(name: str) -> None:
 
 
 def lacks(name: str, device: str) -> str:
-    """Returns why a backend cannot use a device, or nothing."""
+    """Explains why a backend cannot use a device; empty if it can."""
     if not device:
         return ""
     if not (entry := backends.BACKENDS.get(name)):
