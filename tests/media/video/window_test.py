@@ -60,9 +60,15 @@ class KeysTest(absltest.TestCase):
 
     def _press(self, keys):
         """Presses keys until the title has the words, for each in turn."""
-        waiting.until(lambda: self._xdotool("search", "--name", "dropped"), "a window")
-        shown = self._xdotool("search", "--name", "dropped").split()[0]
-        self._xdotool("windowfocus", "--sync", shown)
+        search = ("search", "--onlyvisible", "--name", "dropped")
+        waiting.until(lambda: self._xdotool(*search), "a window")
+        shown = self._xdotool(*search).split()[0]
+
+        def has_focus():
+            self._xdotool("windowfocus", shown)
+            return self._xdotool("getwindowfocus", "-f") == shown
+
+        waiting.until(has_focus, "the window's focus")
         for key, words in keys:
             self._xdotool("key", key)
             waiting.until(

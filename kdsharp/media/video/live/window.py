@@ -66,12 +66,11 @@ class Window:
         self._folder.cleanup()
 
     def _send(self, *command: str) -> bool:
-        text = json.dumps({"command": command}) + "\n"
         with self._lock:
             if self._socket is None:
                 return False
             try:
-                self._socket.sendall(text.encode())
+                self._socket.sendall(_line(*command))
             except OSError:
                 return False
         return True
@@ -82,11 +81,14 @@ class Window:
                 return
             time.sleep(_ATTEMPT)
         with connected, contextlib.suppress(OSError):
-            self._socket = connected
             for key, word in KEYS.items():
-                self._send("keybind", key, f"script-message {_WORD} {word}")
+                connected.sendall(
+                    _line("keybind", key, f"script-message {_WORD} {word}")
+                )
             for key in _CLOSING:
-                self._send("keybind", key, "quit")
+                connected.sendall(_line("keybind", key, "quit"))
+            # Who sees the title may press keys.
+            self._socket = connected
             for line in connected.makefile():
                 told = json.loads(line)
                 words = told.get("args", [])
@@ -102,3 +104,7 @@ class Window:
             made.close()
             return None
         return made
+
+
+def _line(*command: str) -> bytes:
+    return json.dumps({"command": command}).encode() + b"\n"
