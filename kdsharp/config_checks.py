@@ -8,12 +8,18 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kdsharp.errors import UserError
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
+
+
+class _Check(Protocol):
+    def fault(self, value: Any) -> str:
+        """What is wrong with a value, or nothing."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +36,7 @@ class _Number:
     kind: type = numbers.Real
     noun: str = "a number"
 
-    def fault(self, value: object) -> str:
+    def fault(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, self.kind):
             return f"must be {self.noun}"
         if not math.isfinite(value):
@@ -55,8 +61,8 @@ class _Numbers:
 class _Group:
     """A group of entries; `more` is the check of entries that are not listed."""
 
-    entries: Mapping[str, object]
-    more: object = None
+    entries: Mapping[str, _Check]
+    more: _Check | None = None
     optional: tuple[str, ...] = ()
 
     def fault(self, value: object) -> str:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kdsharp import config_checks
 from kdsharp.errors import UserError
@@ -73,14 +73,15 @@ def override(config: "ConfigDict", arguments: Sequence[str]) -> "ConfigDict":
         raise UserError(_summarise(error)) from error
     if strays:
         raise UserError(f"{strays[0]!r} is not a flag")
-    for name in config_flags.get_override_values(values["config"]):
+    flag: Any = values["config"]
+    for name in config_flags.get_override_values(flag):
         holder, _, entry = name.rpartition(".")
         group = known
         for part in holder.split(".") if holder else ():
             group = group.get(part, {})
         if entry not in group and not name.startswith(_EXTENSIBLE):
             raise UserError(config_checks.unknown(name, known))
-    return values["config"].value
+    return flag.value
 
 
 def find(spec: str) -> tuple[Path, str | None]:
@@ -149,6 +150,7 @@ def _pop_modules() -> dict[str, ModuleType]:
 
 def _get_config(path: Path, variant: str | None) -> "ConfigDict":
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     get_config = getattr(module, "get_config", None)

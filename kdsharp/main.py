@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     """Trains the config of the flags, with the overrides in `argv`; the exit status."""
     terminal.configure_logging()
     try:
-        config = load_experiment(_CONFIG.value, argv[1:])
+        config = load_experiment(_CONFIG.value or "", argv[1:])
     except UserError as error:
         return terminal.fail(error, 2)
     return train(config, _WORKDIR.value, distributed=_DISTRIBUTED.value)

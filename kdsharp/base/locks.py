@@ -1,14 +1,10 @@
 """File locks between processes, released when their holder ends."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-
-try:
-    import fcntl
-except ImportError:  # Windows.
-    fcntl = None
 
 
 class LockedError(Exception):
@@ -31,9 +27,11 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def _lock(file: IO) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
-    import msvcrt
+    if sys.platform == "win32":
+        import msvcrt
 
-    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -56,7 +56,8 @@ def require(*modules: str, purpose: str, extra: str = "") -> list[ModuleType]:
             raise missing(module, purpose=purpose, extra=extra)
     # OpenVINO reports usage to Intel by default, from a forked process. Hiding its
     # telemetry package disables that.
-    sys.modules.setdefault("openvino_telemetry", None)
+    # None, which the type of `sys.modules` leaves out, is a module that is not there.
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
     return [importlib.import_module(module) for module in modules]
 
 

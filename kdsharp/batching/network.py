@@ -60,7 +60,7 @@ class Handler(OnnxModelHandlerNumpy):
     ):
         super().__init__(model_uri, max_batch_size=1)
         self._shape = shape
-        self._amounts = {"strength": strength, "unsharp": unsharp}
+        self._amounts: dict[str, Any] = {"strength": strength, "unsharp": unsharp}
 
     def load_model(self) -> onnxruntime.InferenceSession:
         """Loads the model in a worker."""
@@ -83,7 +83,7 @@ class Handler(OnnxModelHandlerNumpy):
             given = {onnx_models.INPUT: blurred}
             if gains is not None:
                 given[onnx_models.GAINS] = gains[:, :, None, None]
-            return inference_session.run(None, given)[0]
+            return np.asarray(inference_session.run(None, given)[0])
 
         sharpener = restore.Sharpener(
             "", backends.Network(run, **dataclasses.asdict(self._shape)), {}

@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Iterator
 
 import apache_beam as beam
+from apache_beam import pvalue
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import Metrics
 
 from kdsharp.batching.names import BatchItem
 from kdsharp.batching.network import Failure
@@ -52,7 +53,7 @@ class Read(beam.DoFn):
                 raise UserError("it is empty")
             picture = pictures.read(content)
         except (UserError, OSError) as error:
-            yield beam.pvalue.TaggedOutput(BAD, (job.source, _reason(error)))
+            yield pvalue.TaggedOutput(BAD, (job.source, _reason(error)))
             return
         told = picture.metadata
         target = job.target(told.format)
@@ -77,13 +78,13 @@ class Write(beam.DoFn):
         (source, target, told), result = element
         sharp = result.inference
         if isinstance(sharp, Failure):
-            yield beam.pvalue.TaggedOutput(BAD, (source, sharp.reason))
+            yield pvalue.TaggedOutput(BAD, (source, sharp.reason))
             return
         kept = pictures.output_format(told.format)
         try:
             content = pictures.encode(pictures.Picture(sharp, told), kept)
         except UserError as error:
-            yield beam.pvalue.TaggedOutput(BAD, (source, str(error)))
+            yield pvalue.TaggedOutput(BAD, (source, str(error)))
             return
         self._put(content, target)
         name = WORKER + self._worker

@@ -51,9 +51,10 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found or min(size := tuple(map(int, found.groups()))) < 1:
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if min(width, height) < 1:
         raise UserError(f"--size must look like 1280x720, not {text!r}")
-    return size
+    return width, height
 
 
 def add_host(verb: argparse.ArgumentParser) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
-from apache_beam.io import fileio
+from apache_beam.io import WriteToText, fileio
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics import MetricsFilter
+from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.ml.inference.base import KeyedModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.combiners import Count
@@ -104,7 +104,7 @@ def _build(pipeline, glob, out, own, handler, megapixels) -> None:
     _ = written.written | "Count" >> Count.Globally()
     bad = (read[steps.BAD], written[steps.BAD]) | "Bad" >> beam.Flatten()
     # In the folder of unfinished files: a killed pipeline leaves temporary files there.
-    letters = beam.io.WriteToText(
+    letters = WriteToText(
         posixpath.join(own, _UNFINISHED, DEAD_LETTERS), shard_name_template=""
     )
     _ = bad | "Line" >> beam.MapTuple(_dead_letter) | "List" >> letters

@@ -176,8 +176,8 @@ def _time(
         for network, (_, arguments) in found.items()
     }
     rows = [
-        speed_report.SpeedRow(*name, times, costs[name[0]])
-        for name, times in timed.items()
+        speed_report.SpeedRow(network, backend, dtype, times, costs[network])
+        for (network, backend, dtype), times in timed.items()
     ]
     claimed = claims.describe(height, width, peak)
     return speed_report.Size(width, height, batch, rows, peak, claimed), lost

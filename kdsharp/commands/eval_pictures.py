@@ -37,6 +37,7 @@ def run(
         if shift:
             blur += f", grid shifted by {shift}"
     else:
+        assert pairs is not None
         if degradation or shift:
             option = "--degradation" if degradation else "--shift"
             raise UserError(f"{option} is for --data: pairs are already blurred")

@@ -1,8 +1,10 @@
-"""`kdsharp export`: writes an exported network, loaders it and reports its accuracy."""
+"""`kdsharp export`: writes an exported network, runs it and reports its accuracy."""
 
 import importlib.metadata
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -80,7 +82,9 @@ def run(
             print(line)
 
 
-def _ranges(trained: network.TrainedNetwork, pairs: list[samples.SamplePair]) -> dict:
+def _ranges(
+    trained: network.TrainedNetwork, pairs: list[samples.SamplePair]
+) -> Mapping:
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)
@@ -120,7 +124,7 @@ def _parity(trained: network.TrainedNetwork, restore, interface: str) -> str:
 
 def _by_jax(
     trained: network.TrainedNetwork, pixels: np.ndarray, dtype: str = "float32"
-):
+) -> Any:
     """Restores float or uint8 pixels with JAX, and returns the same kind of pixels."""
     blurred = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels
     model = trained.model.clone(dtype=dtype)
@@ -142,6 +146,8 @@ def _losses(
         # The file holds bfloat16 weights; runtimes choose how to compute with them.
         runtime = "JAX, computed in bfloat16"
     scores = []
+    full: Any
+    reduced: Any
     for pair in pairs:
         pixels = pair.blurred
         if interface == "uint8":

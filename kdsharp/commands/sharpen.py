@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -100,7 +101,10 @@ class Sharpening:
 
             compilation.enable_cache()
             sharpener = restore.create(self._options)
-        amounts = {"strength": self._options.strength, "unsharp": self._options.unsharp}
+        amounts: dict[str, Any] = {
+            "strength": self._options.strength,
+            "unsharp": self._options.unsharp,
+        }
         if self._logs_model:
             logger.info("sharpening with %s, for photographs", sharpener.name)
 
@@ -228,7 +232,7 @@ def _run(jobs: Sequence[output_paths.Job], sharpening: Sharpening) -> int:
     return failed
 
 
-def _describe_error(job: output_paths.Job, error: Exception) -> str:
+def _describe_error(job: output_paths.Job, error: BaseException) -> str:
     """Describes in one sentence why a picture failed."""
     words = str(error)
     if isinstance(error, UserError | OSError):

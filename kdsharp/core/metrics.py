@@ -25,21 +25,21 @@ def mse(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
     """Mean squared error."""
-    return dm_pix.mse(_shown(restored), _shown(sharp))
+    return jnp.asarray(dm_pix.mse(_shown(restored), _shown(sharp)))
 
 
 def mae(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
     """Mean absolute error."""
-    return dm_pix.mae(_shown(restored), _shown(sharp))
+    return jnp.asarray(dm_pix.mae(_shown(restored), _shown(sharp)))
 
 
 def psnr(
     restored: Float[Array, "b h w c"], sharp: Float[Array, "b h w c"]
 ) -> Float[Array, " b"]:
     """Peak signal-to-noise ratio in dB; infinite for equal pictures."""
-    return dm_pix.psnr(_shown(restored), _shown(sharp))
+    return jnp.asarray(dm_pix.psnr(_shown(restored), _shown(sharp)))
 
 
 def ssim(

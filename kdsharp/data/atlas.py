@@ -64,7 +64,7 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Atlas:
     numbers: dict[str, int] = {}
     for record in records:
         numbers.setdefault(record["key"], len(numbers))
-    unique: list[dict[str, Any] | None] = [None] * len(numbers)
+    unique: list[dict[str, Any]] = [{} for _ in numbers]
     for record in records:
         height, width = record["sharp"].shape[:2]
         if min(height, width) < patch_size:
@@ -87,7 +87,7 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Atlas:
                 )
             rows = sheet[top : top + height, 3 * left : 3 * (left + width)]
             rows[:] = picture.reshape(height, -1)
-        unique[index] = None
+        unique[index] = {}
     return Atlas(pixels, places[order])
 
 

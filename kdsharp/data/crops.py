@@ -83,18 +83,22 @@ class Cropper:
             shrunk = jax.random.uniform(shrink) < self.shrink
             side = jnp.where(shrunk, larger, side)
         low, high = np.log(_STRETCH)
+        turned = jax.random.bernoulli(turn, 0.5, (3,))
+        mirrored, flipped, swapped = turned
         return _CropParameters(
             top + jax.random.randint(down, (), 0, height - side + 1),
             left + jax.random.randint(across, (), 0, width - side + 1),
             side,
-            *jax.random.bernoulli(turn, 0.5, (3,)),
+            mirrored,
+            flipped,
+            swapped,
             jax.random.uniform(extreme) < self.extremes,
             jax.random.randint(middle, (2,), 0, self.patch_size),
             jnp.exp(jax.random.uniform(factor, minval=low, maxval=high)),
         )
 
     def _slice(
-        self, pixels: UInt8[Array, "rows columns"], drawn: _CropParameters
+        self, pixels: UInt8[Array | np.ndarray, "rows columns"], drawn: _CropParameters
     ) -> Crop:
         start = drawn.top, drawn.left * _CHANNELS
         size = self.max_size, self.max_size * _CHANNELS

@@ -12,6 +12,7 @@ that such processes start quickly.
 import functools
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -239,7 +240,7 @@ def _fields(rng: _Rng, side: int, count: int) -> Iterator[np.ndarray]:
         square = u * u + v * v
         square[0, 0] = np.inf
         exponent = np.float32(-rng.uniform(0.3, 1.5) / 2)
-        field = scipy.fft.irfft2(white * square**exponent)
+        field = np.asarray(scipy.fft.irfft2(white * square**exponent))
         # All fields share one white noise; shifted, they are uncorrelated.
         field = np.roll(field, rng.integers(side, size=2), (0, 1))
         if rng.random() < 0.4:
@@ -294,12 +295,11 @@ def _simulate_camera(rng: _Rng, picture: np.ndarray) -> np.ndarray:
 
 def _noise(rng: _Rng, side: int, exponent: float) -> np.ndarray:
     """Noise of unit variance with amplitude proportional to frequency**-exponent."""
-    white = scipy.fft.rfft2(rng.standard_normal((side, side), np.float32))
+    white = np.asarray(scipy.fft.rfft2(rng.standard_normal((side, side), np.float32)))
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
     frequency[0, 0] = np.inf
-    noise = scipy.fft.irfft2(
-        white * (frequency**-exponent).astype(np.float32), s=(side, side)
-    )
+    weights = (frequency**-exponent).astype(np.float32)
+    noise = np.asarray(scipy.fft.irfft2(white * weights, s=(side, side)))
     return noise / noise.std()
 
 
@@ -330,7 +330,7 @@ def _upsample(pixels: np.ndarray, factor: int) -> np.ndarray:
     return pixels
 
 
-def _log_uniform(rng: _Rng, low: float, high: float, size: int | None = None):
+def _log_uniform(rng: _Rng, low: float, high: float, size: int | None = None) -> Any:
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 

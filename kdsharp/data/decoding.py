@@ -5,7 +5,7 @@ import pathlib
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageMode, ImageOps
 
 from kdsharp.errors import UserError
 
@@ -41,6 +41,12 @@ def size(path: str | os.PathLike[str]) -> tuple[int, int]:
     except Exception as error:  # Decoders raise nearly anything on damaged files.
         raise BadPictureError(_reason(error)) from error
     return height, width
+
+
+def is_grey(path: str | os.PathLike[str]) -> bool:
+    """Whether the file has no place for colour, from its head alone."""
+    with Image.open(path) as image:
+        return ImageMode.getmode(image.mode).basemode == "L"
 
 
 class Decoded:

@@ -184,6 +184,7 @@ def _reserve_disk_space(name: str):
 
 
 def _track_progress(worker: subprocess.Popen, progress: tqdm):
+    assert worker.stdout is not None
     for _ in worker.stdout:
         progress.update()
     worker.stdout.close()

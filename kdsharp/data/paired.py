@@ -125,7 +125,7 @@ def check_same_size(sharp: tuple[int, int], blurred: tuple[int, int]) -> None:
         )
 
 
-def stack(sharp: np.ndarray, blurred: np.ndarray) -> np.ndarray:
+def stack(sharp: files.Pixels, blurred: files.Pixels) -> np.ndarray:
     """Stacks the pictures of a pair into one read-only array."""
     check_same_size(sharp.shape[:2], blurred.shape[:2])
     both = np.stack([sharp, blurred])

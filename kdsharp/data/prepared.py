@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from kdsharp.data import builders, decoding, files, folder, paired, splits, workers
@@ -205,7 +206,7 @@ class PreparedSource(files.PictureFiles):
     def _record(self, pixels: files.Pixels) -> dict[str, files.Pixels]:
         if len(self._parts) == 1:
             return {"sharp": pixels}
-        return dict(zip(self._parts, pixels, strict=True))
+        return dict(zip(self._parts, np.asarray(pixels), strict=True))
 
     def _open(self, split: str) -> Sequence[Mapping[str, Any]]:
         with self._opening:
@@ -214,11 +215,14 @@ class PreparedSource(files.PictureFiles):
                 for path in builder.info.splits[split].filepaths:
                     if not path.exists():
                         raise UserError(f"the file {path} is missing: {self._advice}")
+                features = builder.info.features
+                assert isinstance(features, tfds.features.FeaturesDict)
                 # Raw bytes: tfds would not check pictures nor apply their orientation.
                 skip = {
                     part: tfds.decode.SkipDecoding()
                     for part in self._parts.values()
-                    if isinstance(builder.info.features[part], tfds.features.Image)
+                    if isinstance(features[part], tfds.features.Image)
                 }
-                self._records[split] = builder.as_data_source(split, decoders=skip)
+                as_data_source: Any = builder.as_data_source  # Decorated, untyped.
+                self._records[split] = as_data_source(split, decoders=skip)
             return self._records[split]

@@ -15,25 +15,35 @@ SPLITS = ("train", "valid", "test")
 _OPTIONS = ("split", "first", "short", "crop", "count")
 
 
-class Source(Protocol):
+class Records(Protocol):
+    """Records by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> dict[str, Any]: ...
+
+
+class Source(Records, Protocol):
     """A sequence of pictures with random access; picklable, for worker processes.
 
     A record is a dict with `key` (a stable name) and `sharp` (uint8 `[height, width,
     3]`); a source of pairs adds `blurred`, of the same shape.
     """
 
-    skipped: list[str]
-    """Names of damaged files found so far."""
+    @property
+    def skipped(self) -> list[str]:
+        """Names of damaged files found so far."""
+        ...
 
-    smallest: tuple[str, int, int] | None
-    """Key, height and width of the smallest picture, or None if unknown."""
+    @property
+    def smallest(self) -> tuple[str, int, int] | None:
+        """Key, height and width of the smallest picture, or None if unknown."""
+        ...
 
-    window: int | None
-    """How many pictures should be visited together because they are cached, or None."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @property
+    def window(self) -> int | None:
+        """How many pictures to visit together because they are cached, or None."""
+        ...
 
 
 # Colour photographs in scikit-image, without motorcycle_right (the same scene as

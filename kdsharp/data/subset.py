@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kdsharp.core import cropping
+
 
 class Subset:
     """The first `first` pictures of a source, downscaled and centre-cropped.
@@ -60,9 +62,10 @@ class Subset:
         if not self._short or shorter <= self._short:
             return height, width
         # Integer arithmetic, so that the shorter side is exactly `short`.
-        return tuple(
+        height, width = (
             (side * self._short + shorter // 2) // shorter for side in (height, width)
         )
+        return height, width
 
     def _downscale(self, picture: np.ndarray) -> np.ndarray:
         height, width = self._size(*picture.shape[:2])
@@ -76,6 +79,4 @@ class Subset:
     def _center_crop(self, picture: np.ndarray) -> np.ndarray:
         if not self._crop:
             return picture
-        height, width = (min(side, self._crop) for side in picture.shape[:2])
-        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-        return picture[top : top + height, left : left + width]
+        return cropping.center_crop(picture, self._crop, self._crop)

@@ -228,7 +228,7 @@ def _drop_infinite_means(validated: dict) -> dict:
 
 def main() -> None:
     """Releases the weights of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("trained", type=Path, help="a run's folder or a file")
     parser.add_argument("--benchmarks", type=Path, required=True)
     parser.add_argument("--photographs", type=Path, required=True)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 _MARGIN, _CAPTION = 4, 18
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _FONT_SIZE = 13
 
 
@@ -42,7 +43,7 @@ def grid(
     return sheet
 
 
-def _shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shorten(text: str, font: Font, width: int) -> str:
     """Shortens a text in the middle to at most `width` pixels."""
     shortened = text
     while font.getlength(shortened) > width and len(shortened) > 1:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kdsharp.base import atomic_files, choices, optional
@@ -22,7 +22,7 @@ class ExportOptions:
 
     interface: str = "float"
     dtype: str = "float32"
-    ranges: dict | None = None
+    ranges: Mapping | None = None
     levels: str = "studio"
     strength: float = 1.0
 
@@ -100,7 +100,7 @@ def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> lis
 
 
 def _graph(
-    network: TrainedNetwork, options: ExportOptions, ranges: dict | None
+    network: TrainedNetwork, options: ExportOptions, ranges: Mapping | None
 ) -> bytes:
     import onnx
 

@@ -1,6 +1,6 @@
 """The gains of a network with a context, computed in NumPy, without JAX."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -50,7 +50,8 @@ def gains(
     if not count:
         # No window is entirely visible.
         return gains(params, picture, luma=luma, every=every)
-    return _of_moments(params, *np.float32(sums / count))
+    mean, square = (sums / count).astype(np.float32)
+    return _of_moments(params, mean, square)
 
 
 def of_batch(
@@ -63,7 +64,7 @@ def of_batch(
 
 
 def as_luma(
-    rows: Shaped[np.ndarray, "h w c"], weights: np.ndarray
+    rows: Shaped[np.ndarray, "h w c"], weights: Sequence[float] | np.ndarray
 ) -> Float[np.ndarray, "h w"]:
     """Converts RGB rows to luma with `weights`; luma is returned as it is."""
     if rows.shape[-1] == 1:

@@ -104,7 +104,7 @@ class Graph:
 
     def integers(self, *values: int) -> Value:
         """Adds a vector of int64."""
-        return self.constant(np.int64(values), "integers")
+        return self.constant(np.array(values, np.int64), "integers")
 
     def enter(self, x: Value) -> Value:
         """Casts x to the element type of the network."""
@@ -132,8 +132,9 @@ class Graph:
 
     def join_sizes(self, *sizes: Size) -> Value:
         """Joins sizes into one vector."""
-        if all(isinstance(size, int) for size in sizes):
-            return self.integers(*sizes)
+        known = [size for size in sizes if isinstance(size, int)]
+        if len(known) == len(sizes):
+            return self.integers(*known)
         return self.node("Concat", *map(self._as_vector, sizes), axis=0)
 
     def round_up(self, size: Size, multiple: int) -> Size:
@@ -281,14 +282,15 @@ class Graph:
             x,
             "",
             # Always float32.
-            self._store(np.float32([1, 1, 2, 2]), "twice"),
+            self._store(np.array([1, 1, 2, 2], np.float32), "twice"),
             mode="linear",
             coordinate_transformation_mode="half_pixel",
         )
 
     def per_channel(self, values: Sequence[float]) -> Value:
         """Adds a constant with one value per channel."""
-        return self.constant(np.float32(values).reshape(1, -1, 1, 1), "channels")
+        numbers = np.array(values, np.float32).reshape(1, -1, 1, 1)
+        return self.constant(numbers, "channels")
 
     def _pad_mirrored(self, x: Value, axis: int, size: Size, wanted: Size) -> Value:
         """Appends the last lines of x in reverse, up to size `wanted`.
@@ -299,6 +301,7 @@ class Graph:
             there = np.arange(size, wanted) % (2 * size)
             index = self.constant(np.minimum(there, 2 * size - 1 - there), "mirror")
         else:
+            assert isinstance(size, Value) and isinstance(wanted, Value)
             two = self.node("Mul", size, self.integers(2))
             ends = [self.node("Squeeze", end) for end in (size, wanted)]
             there = self.node("Range", *ends, self.constant(np.int64(1)))

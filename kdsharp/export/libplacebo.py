@@ -77,7 +77,7 @@ def parity(
     width, height = _SIZE
     values = np.random.default_rng(0).random((height, width))
     plane = np.round(black + span * values).astype(np.uint8)
-    pixels = np.float32((plane - black) / span)[None, ..., None]
+    pixels = ((plane - black) / span).astype(np.float32)[None, ..., None]
     residual = jax.jit(network.model.apply)(network.variables, pixels)[0, ..., 0]
     wanted = np.round(np.clip(plane + strength * span * np.asarray(residual), 0, 255))
     apart = np.abs(run(shader, plane, range_=range_) - wanted).max()

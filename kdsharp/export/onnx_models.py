@@ -125,7 +125,7 @@ def plane_model(
         x = _restore(graph, x, sizes, network, pixels, strength, gains=gains)
     else:
         x = _to_floats(graph, x, pixels)
-        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        weights = np.array(color.BT601, np.float32).reshape(1, 3, 1, 1)
         luma = graph.node("Conv", x, graph.constant(weights, "bt601"))
         sharp = _restore(
             graph, luma, sizes, network, None, strength, clip=False, gains=gains
@@ -154,7 +154,8 @@ def _restore(
     family, model = models.find(network.family), network.model
     multiple = models.receptive_field(model).multiple
     factor = multiple if family.folded else 1
-    padded = tuple(graph.round_up(size, multiple) for size in sizes)
+    height, width = (graph.round_up(size, multiple) for size in sizes)
+    padded = (height, width)
     x = graph.pad_below_right(x, sizes, padded)
     # Folding bytes is the cheapest; runtimes cannot fold 16-bit integers.
     bytes_ = pixels is not None and pixels.dtype == "uint8"
@@ -165,7 +166,7 @@ def _restore(
     if not bytes_:
         x = _fold(graph, x, factor)
     blurred = x
-    if bytes_:
+    if pixels and bytes_:
         span = pixels.white - pixels.black
         graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)

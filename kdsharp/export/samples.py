@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from kdsharp.core import color, degradations
+from kdsharp.core import color, cropping, degradations
 from kdsharp.data import dead_leaves, folder
 from kdsharp.data import decoding as picture_files
 from kdsharp.errors import UserError
@@ -68,7 +68,8 @@ def _of_folder(root: Path) -> list[np.ndarray]:
     found = []
     for name in folder.find_pictures(root)[:_MAX_PICTURES]:
         try:
-            found.append(_middle(picture_files.read(root / name)))
+            picture = picture_files.read(root / name)
+            found.append(cropping.center_crop(picture, _SIZE, _SIZE))
         except picture_files.BadPictureError as reason:
             logger.warning("skipping %s: %s", root / name, reason)
     if len(found) < 2:
@@ -77,9 +78,3 @@ def _of_folder(root: Path) -> list[np.ndarray]:
             "at least 2, for calibration and for scoring"
         )
     return found
-
-
-def _middle(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    top, left = (max(side - _SIZE, 0) // 2 for side in (height, width))
-    return picture[top : top + _SIZE, left : left + _SIZE]

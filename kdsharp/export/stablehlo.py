@@ -9,11 +9,12 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import export
+from jax import core, export
 
 from kdsharp import models
 from kdsharp.export.network import TrainedNetwork
@@ -37,7 +38,7 @@ def archive(network: TrainedNetwork, interface: str, dtype: str) -> bytes:
     return content.getvalue()
 
 
-def load(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+def load(path: Path) -> Callable[[np.ndarray], jax.Array]:
     """Loads a file as a function from pixels to restored pixels."""
     with zipfile.ZipFile(path) as zipped:
         return export.deserialize(bytearray(zipped.read(_PROGRAM))).call
@@ -54,9 +55,11 @@ def restorer(network: TrainedNetwork, interface: str, dtype: str) -> Callable:
             blurred = blurred / 255
         height, width = blurred.shape[1:3]
         padded = _mirrored(_mirrored(blurred, 1, multiple), 2, multiple)
-        more = {"gains": _gains(network, blurred)} if network.has_context else {}
-        residual = model.apply(network.variables, padded, **more)[:, :height, :width]
-        restored = jnp.clip(blurred + residual, 0, 1)
+        more: dict[str, Any] = {}
+        if network.has_context:
+            more["gains"] = _gains(network, blurred)
+        residual: Any = model.apply(network.variables, padded, **more)
+        restored = jnp.clip(blurred + residual[:, :height, :width], 0, 1)
         if interface == "uint8":
             restored = jnp.round(restored * 255).astype(jnp.uint8)
         return restored
@@ -70,9 +73,10 @@ def _gains(network: TrainedNetwork, blurred: jax.Array) -> jax.Array:
     look = real_time.Context(model.width, model.context)
     for axis in (1, 2):
         size = blurred.shape[axis]
-        there = jnp.arange(jax.core.max_dim(size, look.size))
+        there = jnp.arange(core.max_dim(size, look.size))
         blurred = jnp.take(blurred, jnp.minimum(there, size - 1), axis=axis)
-    return look.apply({"params": params}, blurred)
+    gains: Any = look.apply({"params": params}, blurred)
+    return gains
 
 
 def _mirrored(x: jax.Array, axis: int, multiple: int) -> jax.Array:

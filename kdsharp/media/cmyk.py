@@ -34,6 +34,8 @@ def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
 
 def _convert(image: Image.Image, source, target, mode: str) -> Image.Image:
     try:
-        return ImageCms.profileToProfile(image, source, target, outputMode=mode, **_HOW)
+        made = ImageCms.profileToProfile(image, source, target, outputMode=mode, **_HOW)
     except (ImageCms.PyCMSError, OSError) as error:
         raise UserError(f"its CMYK profile cannot be used ({error})") from error
+    assert made is not None  # It is None only for pictures changed in place.
+    return made

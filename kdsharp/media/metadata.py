@@ -5,7 +5,7 @@ import re
 import struct
 from typing import Any
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from kdsharp.media import gain_maps, jpeg, tags
 
@@ -61,14 +61,17 @@ def of_image(image: Image.Image, content: bytes) -> Metadata:
     info = image.info
     rotated = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
     dpi = info.get("dpi")
-    if image.format == "TIFF" and _RESOLUTION not in image.tag_v2:
-        dpi = None  # Pillow reports 1 if there is none.
+    if image.format == "TIFF":
+        assert isinstance(image, TiffImagePlugin.TiffImageFile)
+        if _RESOLUTION not in image.tag_v2:
+            dpi = None  # Pillow reports 1 if there is none.
     if dpi is not None:
-        dpi = tuple(float(value) for value in (dpi[::-1] if rotated else dpi))
+        across, down = (float(value) for value in (dpi[::-1] if rotated else dpi))
+        dpi = (across, down)
     icc = info.get("icc_profile") or b""
     metadata = Metadata(
         # MPO is a JPEG with further pictures after the first.
-        format="JPEG" if image.format == "MPO" else image.format,
+        format="JPEG" if image.format == "MPO" else image.format or "",
         exif=_reset_orientation(_exif(image, content)),
         icc=icc,
         xmp=_xmp(image),
@@ -195,6 +198,7 @@ def _texts(image: Image.Image) -> dict[str, str]:
 def _encoding(image: Image.Image, content: bytes) -> dict[str, Any]:
     """The options that encode the same format in the same way."""
     if image.format in ("JPEG", "MPO"):
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
         return {
             "qtables": image.quantization,
             # Use 4:4:4 where Pillow cannot write the original subsampling.

@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -127,7 +128,9 @@ def read(source: Path | bytes, *, animated: bool = False) -> Picture:
 
 def _read_8_bit(image: Image.Image, content: bytes) -> Picture:
     clear = image.palette is not None and "A" in (image.palette.rawmode or "")
-    if clear:  # Pillow would drop the alpha of the palette.
+    if (
+        image.palette is not None and clear
+    ):  # Pillow would drop the alpha of the palette.
         image.palette.mode = "RGBA"
     image.load()
     hidden = image.info.get("transparency")
@@ -151,7 +154,7 @@ def _frames(image: Image.Image, content: bytes) -> Picture:
     # The default image of an APNG is not part of the animation.
     first = 1 if image.info.get("default_image") else 0
     seen, seconds = [], []
-    for number in range(first, image.n_frames):
+    for number in range(first, getattr(image, "n_frames", 1)):
         image.seek(number)
         frame = image.convert("RGBA" if image.has_transparency_data else "RGB")
         seen.append(frame)
@@ -387,7 +390,7 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
 def _options(metadata: meta.Metadata, format_: str) -> dict:
     """The options for Pillow's encoder."""
     same = metadata.format == format_
-    options = {"icc_profile": metadata.icc or None}
+    options: dict[str, Any] = {"icc_profile": metadata.icc or None}
     if metadata.dpi:
         options["dpi"] = metadata.dpi
     if format_ == "TIFF":

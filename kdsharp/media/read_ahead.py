@@ -6,7 +6,7 @@ thread never waits for files.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -63,7 +63,7 @@ def run(
     prepare: Callable[[], Callable[[Job, Read], Computed]],
     write: Callable[[Job, Computed], None],
     capacity: int,
-) -> Iterator[tuple[Job, Exception | None]]:
+) -> Generator[tuple[Job, BaseException | None], None, None]:
     """Runs all jobs; yields each in order when it is done, with its exception or None.
 
     `prepare` is called once, while the first job is read, and returns the function that
@@ -133,5 +133,5 @@ def _failed(error: Exception) -> Future:
     return future
 
 
-def _outcome(job: Job, future: Future) -> tuple[Job, Exception | None]:
+def _outcome(job: Job, future: Future) -> tuple[Job, BaseException | None]:
     return job, future.exception()

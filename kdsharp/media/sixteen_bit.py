@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
-from PIL import Image
+from PIL import Image, ImageFile
 
 from kdsharp.media import metadata as meta
 from kdsharp.media import tags
@@ -26,7 +26,7 @@ _LEVEL = 6
 _ROWS = 64
 
 
-def is_deep(image: Image.Image) -> bool:
+def is_deep(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow would drop the lower byte of this opened picture."""
     modes = {_raw_mode(tile) for tile in image.tile}
     return bool(modes) and all(
@@ -35,7 +35,7 @@ def is_deep(image: Image.Image) -> bool:
     )
 
 
-def read(first: Image.Image, second: Image.Image) -> Pixels16:
+def read(first: ImageFile.ImageFile, second: ImageFile.ImageFile) -> Pixels16:
     """Reads the pixels of a picture that was opened twice and not yet decoded."""
     if _raw_mode(first.tile[0]) == "LA;16B":
         # Read as any mode of four bytes per pixel.

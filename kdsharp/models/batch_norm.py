@@ -6,6 +6,7 @@ dtype; the gradient takes one pass for two sums and one for the result.
 """
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -39,7 +40,8 @@ class BatchNorm(nn.Module):
         x = x.astype(self.dtype)
         if not train:
             return _normalise_by(x, mean.value, variance.value, scale, bias)
-        result, *statistics = _normalise(x, scale, bias, self.axis_name)
+        normalised: Any = _normalise(x, scale, bias, self.axis_name)
+        result, *statistics = normalised
         if not self.is_initializing():
             for running, now in zip((mean, variance), statistics, strict=True):
                 decayed = self.momentum * running.value

@@ -29,5 +29,6 @@ def restore(
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
-    extra = {} if gains is None else {"gains": gains}
-    return blurred + strength * model.apply(variables, seen, **extra)
+    extra: dict[str, Any] = {} if gains is None else {"gains": gains}
+    residual: Any = model.apply(variables, seen, **extra)
+    return blurred + strength * residual

@@ -63,7 +63,7 @@ class SwinIR(nn.Module):
         x = ((x - jnp.asarray(self.mean_color())) * self.img_range).astype(self.dtype)
         shallow = self._conv(self.width, "conv_first")(x)
         # Shared by all blocks, since it depends on the size alone.
-        mask = shift_mask(*x.shape[1:3], self.window)
+        mask = shift_mask(x.shape[1], x.shape[2], self.window)
         block = nn.remat(_Block) if self.remat else _Block
         x = _layer_norm(self.dtype, "norm_first")(shallow)
         for group, (depth, heads) in enumerate(

@@ -6,6 +6,7 @@ Recognition", ICLR 2015.
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 # Filters of the convolutions by index in torchvision's `vgg16().features`; 0 is a
@@ -25,7 +26,7 @@ class VGG16Features(nn.Module):
     Luma is repeated to three channels.
     """
 
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, pixels: Float[Array, "b h w c"]) -> Float[Array, "b H W 256"]:

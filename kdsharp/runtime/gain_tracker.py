@@ -50,16 +50,16 @@ class GainTracker:
 
     def _next(self, plane: Plane) -> np.ndarray:
         coarse = self._blocks(plane)
-        if self._coarse is None or _is_other(coarse, self._coarse):
-            self._gains = self.of(plane)
+        kept = self._gains
+        if kept is None or self._coarse is None or _is_other(coarse, self._coarse):
+            following = self.of(plane)
         elif self._age + 1 < EVERY:
             self._age += 1
-            return self._gains
+            return kept
         else:
-            found = self.of(plane)
-            self._gains = self._gains + np.float32(_SMOOTHING) * (found - self._gains)
-        self._coarse, self._age = coarse, 0
-        return self._gains
+            following = kept + np.float32(_SMOOTHING) * (self.of(plane) - kept)
+        self._gains, self._coarse, self._age = following, coarse, 0
+        return following
 
     def of(self, plane: Plane) -> Float[np.ndarray, "filters"]:
         """Computes the gains of one plane, independently of the sequence."""

@@ -19,7 +19,9 @@ class SkipRepeats:
         self._run = run
         self._last: tuple[Plane, Plane] | None = None
 
-    def __call__(self, plane: Plane, out: Plane | None, gains=None) -> Plane:
+    def __call__(
+        self, plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None, /
+    ) -> Plane:
         if self._last is not None and _equal(plane, self._last[0]):
             if out is None:
                 return self._last[1].copy()

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import overload
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -47,13 +48,33 @@ class Sharpener:
     network: backends.Network
     card: dict
 
+    @overload
+    def __call__(
+        self,
+        picture: Shaped[np.ndarray, "h w *c"],
+        *,
+        strength: float = ...,
+        unsharp: float = ...,
+        progress: Callable[[float], object] = ...,
+    ) -> Shaped[np.ndarray, "h w *c"]: ...
+
+    @overload
+    def __call__(
+        self,
+        picture: Image.Image,
+        *,
+        strength: float = ...,
+        unsharp: float = ...,
+        progress: Callable[[float], object] = ...,
+    ) -> Image.Image: ...
+
     def __call__(
         self,
         picture: Shaped[np.ndarray, "h w *c"] | Image.Image,
         *,
         strength: float = 1.0,
         unsharp: float = 0.0,
-        progress: Callable[[float], None] = lambda fraction: None,
+        progress: Callable[[float], object] = lambda fraction: None,
     ) -> Shaped[np.ndarray, "h w *c"] | Image.Image:
         """Restores a picture: `picture + strength * residual`, then an unsharp mask.
 
@@ -180,6 +201,7 @@ class _TileRestorer:
         white = _white(self.picture.dtype)
         colours = self.picture[..., : self.color_channels]
         visible = self.picture[..., self.color_channels] > 0 if self.has_alpha else None
+        assert self.network.context is not None
         found = context.gains(
             self.network.context,
             colours,

@@ -36,10 +36,11 @@ class Tile:
 
     @property
     def inner(self) -> Place:
-        return tuple(
+        rows, columns = (
             slice(keep.start - read.start, keep.stop - read.start)
             for read, keep in zip(self.read, self.keep, strict=True)
         )
+        return rows, columns
 
 
 def best_side(bytes_per_pixel: int) -> int:
@@ -57,10 +58,9 @@ def split(
     """
     tiles = []
     columns = list(_spans(width, side, radius, multiple))
-    for row in _spans(height, side, radius, multiple):
-        for column in columns:
-            read, keep, shape = zip(row, column, strict=True)
-            tiles.append(Tile(read, keep, shape))
+    for top, middle, high in _spans(height, side, radius, multiple):
+        for left, center, wide in columns:
+            tiles.append(Tile((top, left), (middle, center), (high, wide)))
     return tiles
 
 
@@ -81,7 +81,7 @@ def restore(
     picture: Shaped[np.ndarray, "h w *c"],
     tiles: Sequence[Tile],
     restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Callable[[float], object] = lambda fraction: None,
 ) -> Shaped[np.ndarray, "h w *c"]:
     """Restores a picture tile by tile with `restore_tile`.
 

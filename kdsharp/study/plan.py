@@ -5,11 +5,13 @@ import json
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from kdsharp.core import cropping
 from kdsharp.errors import UserError
 from kdsharp.study import answers
 
@@ -57,7 +59,7 @@ def run(
     out: Path,
     *,
     images: Path,
-    models: list[str],
+    models: Sequence[str],
     degradation: str,
     size: tuple[int, int],
     training: int,
@@ -93,7 +95,7 @@ def run(
             (folder / PICTURES / stimulus.file).unlink()
         stimuli = [s for s in stimuli if s not in practice]
         repeats = min(repeats, sum(not s.training for s in stimuli))
-        study = Study(title, models, degradation, repeats, seed, stimuli)
+        study = Study(title, list(models), degradation, repeats, seed, stimuli)
         told = json.dumps(dataclasses.asdict(study), indent=1)
         (folder / FILE).write_text(told + "\n")
         answers.create(folder)
@@ -127,10 +129,10 @@ def _names(images: Path, training: int) -> list[Path]:
     return [Path(name) for name in names]
 
 
-def _makers(models: list[str]):
+def _makers(models: Sequence[str]) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     from kdsharp.runtime import restore
 
-    makers = {INPUT: lambda blurred: blurred}
+    makers: dict[str, Callable[[np.ndarray], np.ndarray]] = {INPUT: lambda x: x}
     for model in models:
         if model not in (INPUT, REFERENCE):
             makers[model] = restore.load(model)
@@ -144,10 +146,8 @@ def _middle(path: Path, size: tuple[int, int]) -> np.ndarray:
         picture = decoding.read(path)
     except decoding.BadPictureError as error:
         raise UserError(f"{path} cannot be shown: {error}") from error
-    height, width = picture.shape[:2]
-    wide, high = min(width, size[0]), min(height, size[1])
-    top, left = (height - high) // 2, (width - wide) // 2
-    return np.ascontiguousarray(picture[top : top + high, left : left + wide])
+    width, height = size
+    return np.ascontiguousarray(cropping.center_crop(picture, height, width))
 
 
 def _blurred(sharp: np.ndarray, degradation: str, seed: int) -> np.ndarray:
@@ -157,5 +157,5 @@ def _blurred(sharp: np.ndarray, degradation: str, seed: int) -> np.ndarray:
 
     blur = degradations.create(degradation)
     keys = jax.random.split(jax.random.key(seed), 1)
-    blurred = np.asarray(blur(keys, np.float32(sharp)[None] / 255)[0])
+    blurred = np.asarray(blur(keys, np.asarray(sharp, np.float32)[None] / 255)[0])
     return np.round(np.clip(blurred, 0, 1) * 255).astype(np.uint8)

@@ -101,7 +101,7 @@ def create(folder: Path) -> Starlette:
     study = plan.load(folder)
     answers = Answers(folder)
     asking = Asking(folder, study, answers)
-    page = resources.files(__package__) / "page"
+    page = resources.files("kdsharp.study") / "page"
 
     @contextlib.asynccontextmanager
     async def lifespan(_):

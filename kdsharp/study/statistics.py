@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -51,15 +51,16 @@ def pairs(
         raw.append(_wilcoxon(apart))
         found.append((first, second, float(apart.mean()) if len(apart) else np.nan))
     return [
-        ComparedModels(*pair, p)
-        for pair, p in zip(found, holm(np.array(raw)), strict=True)
+        ComparedModels(first, second, apart, p)
+        for (first, second, apart), p in zip(found, holm(np.array(raw)), strict=True)
     ]
 
 
 def _wilcoxon(apart: np.ndarray) -> float:
     if len(apart) < 2 or not apart.any():
         return 1.0
-    return float(scipy.stats.wilcoxon(apart).pvalue)
+    test: Any = scipy.stats.wilcoxon(apart)
+    return float(test.pvalue)
 
 
 def holm(p: Float[np.ndarray, " n"]) -> list[float]:

@@ -6,7 +6,7 @@ host, or indices of pictures that the devices crop.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from kdsharp.data import atlas, crops, pipeline
 from kdsharp.data.order import Order
 from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
-from kdsharp.training import hosts
+from kdsharp.training import hosts, parallel
 from kdsharp.training.step import SIGNAL, Task, train_step
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,15 @@ class Feed(Protocol):
 
     def load(self) -> dict[str, Any]:
         """Loads data to be replicated to every device."""
+        ...
 
-    def step(self, task: Task):
+    def step(self, task: Task) -> Callable:
         """The training step for this feed's batches; call `load` first."""
+        ...
 
     def batches(self, start_step: int) -> Iterator[dict[str, np.ndarray]]:
         """Yields this host's rows of every batch, without end."""
+        ...
 
 
 class HostFeed:
@@ -155,7 +158,7 @@ def patch_size(config: ConfigDict) -> int:
     return config.data.patch_size + config.data.grid_shift
 
 
-def available_memory(devices: list[jax.Device]) -> int:
+def available_memory(devices: list[parallel.Device]) -> int:
     """Bytes that pictures may take on each device."""
     free = []
     for device in devices:

@@ -89,6 +89,12 @@ def join(timeout: float = 300) -> None:
     _install_abort_handler()
 
 
+def _client() -> Any:
+    """The service that hosts tell each other by."""
+    assert _cluster.client is not None
+    return _cluster.client
+
+
 def count() -> int:
     """The number of hosts."""
     return _cluster.num_processes if _cluster.client else 1
@@ -129,9 +135,9 @@ def on_primary_host(call: Callable[[], Any]) -> Any:
         try:
             result = call()
         except (UserError, OSError) as error:
-            _cluster.client.key_value_set(key, json.dumps({"error": str(error)}))
+            _client().key_value_set(key, json.dumps({"error": str(error)}))
             raise
-        _cluster.client.key_value_set(key, json.dumps({"result": result}))
+        _client().key_value_set(key, json.dumps({"result": result}))
         return result
     outcome = json.loads(_wait_for(key))
     if "error" in outcome:
@@ -144,11 +150,9 @@ def all_true(here: bool) -> bool:
     if count() == 1:
         return here
     folder = f"{_PREFIX}/said/{_next_number()}/"
-    _cluster.client.key_value_set(f"{folder}{index()}", json.dumps(here))
+    _client().key_value_set(f"{folder}{index()}", json.dumps(here))
     barrier()
-    return all(
-        json.loads(said) for _, said in _cluster.client.key_value_dir_get(folder)
-    )
+    return all(json.loads(said) for _, said in _client().key_value_dir_get(folder))
 
 
 def barrier() -> None:
@@ -159,7 +163,7 @@ def barrier() -> None:
     """
     if count() > 1:
         name = f"{_PREFIX}/meet/{_next_number()}"
-        _cluster.client.wait_at_barrier(name, 1000 * _BARRIER_TIMEOUT)
+        _client().wait_at_barrier(name, 1000 * _BARRIER_TIMEOUT)
 
 
 def shut_down() -> None:
@@ -187,7 +191,7 @@ def exit_now(status: int) -> None:
 def _wait_for(key: str) -> str:
     while True:
         try:
-            return _cluster.client.blocking_key_value_get(key, int(_POLL * 1000))
+            return _client().blocking_key_value_get(key, int(_POLL * 1000))
         except Exception as error:
             if "DEADLINE_EXCEEDED" not in str(error):
                 raise HostLost("host 0") from error

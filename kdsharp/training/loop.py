@@ -298,6 +298,7 @@ class Run:
                 patience.patience,
             )
         best = self._checkpoints.restore_best(self._like.variables)
+        assert best is not None  # The last evaluation kept one, if none before it did.
         self._close()
         return Result(
             variables=best.tree,

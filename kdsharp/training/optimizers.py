@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules, built from optax."""
 
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -69,8 +69,8 @@ class Plateau:
 
     def __init__(self, config: ConfigDict, metric: str):
         self._metric = metric
-        self._reduce = None
-        self._state = None
+        self._reduce: optax.GradientTransformationExtraArgs | None = None
+        self._state: Any = None
         name, numbers = _parse(config.schedule)
         if name == "plateau":
             evaluations, factor = numbers
@@ -113,9 +113,7 @@ class Plateau:
             )
 
 
-def _muon(
-    rate: Callable[[int], float], weight_decay: float
-) -> optax.GradientTransformation:
+def _muon(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
     """Muon for kernels between features, Adam for all other parameters.
 
     Muon orthogonalises the update (Jordan et al., "Muon", 2024), here scaled to the RMS
@@ -125,7 +123,8 @@ def _muon(
     rule = optax.contrib.muon(
         rate,
         adam_learning_rate=lambda update: rate(update) * _ADAM_RATE_FACTOR,
-        muon_weight_dimension_numbers=_dimensions,
+        # One for each array of a tree, which the type of the parameter leaves out.
+        muon_weight_dimension_numbers=_dimensions,  # pyright: ignore[reportArgumentType]
         weight_decay=weight_decay,
         consistent_rms=0.2,
     )
@@ -150,7 +149,7 @@ def _dimensions(packed: dict) -> dict:
 
 def _schedule_by_update(
     config: ConfigDict, steps: int | None, steps_per_epoch: int
-) -> Callable[[int], float]:
+) -> optax.Schedule:
     """Creates the learning rate as a function of the number of updates."""
     if config.accumulate < 1:
         raise UserError(

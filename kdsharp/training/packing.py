@@ -49,9 +49,9 @@ def wrap(
     def init(params):
         return rule.init(pack(params))
 
-    def update(grads, state, params):
-        updates, state = rule.update(pack(grads), state, pack(params))
-        return unpack(updates, grads), state
+    def update(updates, state, params=None):
+        packed, state = rule.update(pack(updates), state, pack(params))
+        return unpack(packed, updates), state
 
     return optax.GradientTransformation(init, update)
 

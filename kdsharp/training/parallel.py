@@ -22,10 +22,14 @@ _AXIS = "data"
 Step = Callable[..., tuple[Any, Any]]
 
 
+# `jax.Device`, which has no type that a checker could see.
+Device = Any
+
+
 class _Devices:
     """A one-dimensional mesh of devices."""
 
-    def __init__(self, devices: list[jax.Device]):
+    def __init__(self, devices: list[Device]):
         mesh = Mesh(np.asarray(devices), (_AXIS,))
         self._devices = devices
         self._whole = NamedSharding(mesh, PartitionSpec())
@@ -38,7 +42,7 @@ class _Devices:
         return self._devices[0].platform
 
     @property
-    def local(self) -> list[jax.Device]:
+    def local(self) -> list[Device]:
         """The devices of this host."""
         return [d for d in self._devices if d.process_index == hosts.index()]
 
@@ -175,9 +179,9 @@ def create(strategy: str, batch_size: int, device_count: int = 0):
     return _STRATEGIES[strategy](devices)
 
 
-def _first_devices(count: int) -> list[jax.Device]:
+def _first_devices(count: int) -> list[Device]:
     """The first devices of every host, in the order of the rows of the batch."""
-    by_host: dict[int, list[jax.Device]] = {}
+    by_host: dict[int, list[Device]] = {}
     for device in jax.devices():
         by_host.setdefault(device.process_index, []).append(device)
     fewest = min(map(len, by_host.values()))

@@ -63,6 +63,7 @@ class Recorder:
         self.window.clear()
         rates = self.clock.read()
         if left is None:
+            assert self._steps is not None
             words = self.clock.remaining(self._steps - step)
         else:
             words = clock.format_duration(left)

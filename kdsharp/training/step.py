@@ -1,10 +1,13 @@
 """The training step, a pure function with equal results on any number of devices."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from kdsharp.core import color, objectives
@@ -13,7 +16,7 @@ from kdsharp.training import teaching
 from kdsharp.training.state import TrainState
 from kdsharp.training.teaching import NO_TEACHERS, Teaching
 
-Batch = dict[str, jax.Array]
+Batch = Mapping[str, jax.Array | np.ndarray]
 
 # The signal that a host received, sent in its rows of the batch, so that all hosts
 # learn of it at the same step.
@@ -44,9 +47,9 @@ class Task:
     average: float = 0.0
 
 
-def to_pixels(pictures: jax.Array, channels: int) -> jax.Array:
+def to_pixels(pictures: jax.Array | np.ndarray, channels: int) -> jax.Array:
     """Converts uint8 RGB to float in [0, 1], or to luma for one channel."""
-    pixels = pictures.astype(jnp.float32) / 255
+    pixels: Any = pictures.astype(jnp.float32) / 255
     return color.luma(pixels) if channels == 1 else pixels
 
 
@@ -75,8 +78,9 @@ def sharp_and_blurred(
         )
         height, width, channels = sharp.shape
         size = (height - grid_shift, width - grid_shift, channels)
-        return tuple(
-            jax.lax.dynamic_slice(x, (top, left, 0), size) for x in (sharp, blurred)
+        return (
+            jax.lax.dynamic_slice(sharp, (top, left, 0), size),
+            jax.lax.dynamic_slice(blurred, (top, left, 0), size),
         )
 
     return jax.vmap(cut)(keys, sharp, blurred)
@@ -114,7 +118,8 @@ def train_step(
         teacher_views,
     )
 
-    def perceive(pixels):
+    def perceive(pixels) -> Any:
+        assert task.vgg is not None
         return task.vgg.apply(frozen["vgg"], pixels)
 
     def forward(params, pixels, layers=()):
@@ -155,7 +160,8 @@ def train_step(
         grads, terms = jax.lax.pmean((grads, terms), axis_name)
     updates, opt_state = task.optimizer.update(grads, state.opt_state, trained)
     updates = optax.tree.scale(state.rate_scale, updates)
-    params, adapters = optax.apply_updates(trained, updates)
+    applied: Any = optax.apply_updates(trained, updates)
+    params, adapters = applied
     proposed = state.replace(
         step=state.step + 1,
         params=params,
@@ -183,9 +189,10 @@ def _update_average(decay: float, state: TrainState, params, batch_stats) -> dic
     """Updates the moving average, whose decay is lower in the first steps."""
     if not state.average:
         return {}
-    decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
+    least = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
     latest = {"params": params, "batch_stats": batch_stats}
-    return optax.incremental_update(latest, state.average, 1 - decay)
+    average: Any = optax.incremental_update(latest, state.average, 1 - least)
+    return average
 
 
 def _picture_keys(key, count, axis_name):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -59,7 +60,7 @@ class Teaching:
         for model, weights in zip(self.models, variables, strict=True):
             model = model or student
             residual, features, _ = apply(model, weights, blurred, self.teacher_layers)
-            seen = tuple(model.apply(weights, view) for view in views)
+            seen: Any = tuple(model.apply(weights, view) for view in views)
             lessons.append(Lesson(residual, features, views=seen))
         return jax.lax.stop_gradient(lessons)
 
@@ -78,7 +79,7 @@ def apply(
 ) -> tuple[Pixels, Features, dict]:
     """Applies a network; returns its residual, features of `layers`, and updates."""
     layers = tuple(layers)
-    residual, updates = model.apply(
+    applied: Any = model.apply(
         variables,
         pixels,
         capture_intermediates=(
@@ -89,6 +90,7 @@ def apply(
         mutable=[*mutable, "intermediates"],
         **options,
     )
+    residual, updates = applied
     captured = updates.pop("intermediates", {})
     features = tuple(
         captured[layer]["__call__"][0].astype(jnp.float32) for layer in layers
@@ -150,14 +152,14 @@ def adapt(lessons: Sequence[Lesson], features: Features, adapters: dict):
 
 def parse_layers(spec: str) -> tuple[tuple[str, str], ...]:
     """Parses `student:teacher,...` into pairs of layers."""
-    pairs = [tuple(pair.strip().split(":")) for pair in spec.split(",") if pair.strip()]
-    for pair in pairs:
+    found = [pair.strip().split(":") for pair in spec.split(",") if pair.strip()]
+    for pair in found:
         if len(pair) != 2:
             raise UserError(
                 f"config.features {spec!r} must be pairs of a layer of the student and "
                 "one of the teacher, such as conv4:conv8"
             )
-    return tuple(pairs)
+    return tuple((student, teacher) for student, teacher in found)
 
 
 def _resize_like(feature: jax.Array, like: jax.Array) -> jax.Array:

@@ -6,8 +6,9 @@ import numpy as np
 
 from kdsharp import models
 from kdsharp.core import metrics
+from kdsharp.core.cropping import center_crop
 from kdsharp.core.degradations import Degradation
-from kdsharp.data.sources import Source
+from kdsharp.data.sources import Records
 from kdsharp.training.step import sharp_and_blurred
 
 # With less gain than this, in dB, a network counts as returning its input.
@@ -48,20 +49,15 @@ class Validation:
         return {**scores, "gain": scores["psnr"] - self.input["psnr"]}
 
 
-def center_crops(source: Source, size: int, limit: int) -> dict[str, np.ndarray]:
+def center_crops(source: Records, size: int, limit: int) -> dict[str, np.ndarray]:
     """Crops the centres of the first `limit` pictures, all to one size."""
     records = [source[i] for i in range(min(limit, len(source)))]
     size = min([size, *(side for r in records for side in r["sharp"].shape[:2])])
     return {
-        name: np.stack([_center_crop(record[name], size) for record in records])
+        name: np.stack([center_crop(record[name], size, size) for record in records])
         for name in ("sharp", "blurred")
         if name in records[0]
     }
-
-
-def _center_crop(picture: np.ndarray, size: int) -> np.ndarray:
-    top, left = ((side - size) // 2 for side in picture.shape[:2])
-    return picture[top : top + size, left : left + size]
 
 
 def _score(model, variables, blurred, sharp):

@@ -8,7 +8,12 @@ from typing import Protocol
 
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+# Which protobuf makes when it is imported.
+from tensorboardX.proto.event_pb2 import (
+    Event,  # pyright: ignore[reportAttributeAccessIssue]
+    SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+)
 
 from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError

@@ -18,7 +18,7 @@ _COMMENTS = re.compile(r"^ *(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTAL
 
 def write(site: Path, names: list[str], *, engine: str) -> list[networks.PageNetwork]:
     """Writes everything but the runtime; `engine` says where pictures are computed."""
-    page = resources.files(__package__) / "page"
+    page = resources.files("kdsharp.web") / "page"
     with resources.as_file(page) as source:
         shutil.copytree(
             source,

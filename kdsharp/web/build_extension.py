@@ -48,7 +48,7 @@ def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
 
 
 def _write(folder: Path, model: str) -> networks.PageNetwork:
-    package = resources.files(__package__)
+    package = resources.files("kdsharp.web")
     with resources.as_file(package / "extension") as source:
         shutil.copytree(source, folder)
     for name in _SHARED:

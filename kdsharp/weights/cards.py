@@ -95,7 +95,7 @@ def _training(card: dict) -> str | None:
     return ", ".join(parts) or None
 
 
-def _origin(source) -> dict[str, str]:
+def _origin(source) -> dict[str, str | None]:
     """The entries of imported weights."""
     if not isinstance(source, dict):
         return {}

@@ -4,6 +4,8 @@ Batch norm with fixed statistics is a scale and a shift per filter, which are fo
 into the convolution before it. Expanded convolutions are collapsed into one kernel.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -32,7 +34,7 @@ def collapse(model: dict, variables: dict) -> tuple[dict, dict]:
     """Collapses each expanded convolution into a plain one."""
     if model.get("convolution") != "expanded":
         return dict(model), variables
-    params = flatten_dict(variables["params"])
+    params: dict[tuple, Any] = dict(flatten_dict(variables["params"]))
     for *scope, last in list(params):
         if last == "wide":
             wide, narrow = (params.pop((*scope, n)) for n in ("wide", "narrow"))
@@ -55,8 +57,8 @@ def _collapse_kernel(wide: np.ndarray, narrow: np.ndarray) -> np.ndarray:
 
 def fold_variables(variables: dict, epsilon: float = nn.BatchNorm.epsilon) -> dict:
     """Folds each `norm*` into the `conv*` of the same scope and number."""
-    params = flatten_dict(variables["params"])
-    stats = flatten_dict(variables.get("batch_stats", {}))
+    params: dict[tuple, Any] = dict(flatten_dict(variables["params"]))
+    stats: dict[tuple, Any] = dict(flatten_dict(variables.get("batch_stats", {})))
     for *scope, norm in sorted({path[:-1] for path in stats}):
         conv = (*scope, norm.replace("norm", "conv", 1))
         norm = (*scope, norm)

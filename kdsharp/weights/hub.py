@@ -51,7 +51,9 @@ def download(name: str) -> Path:
 
 def split(name: str) -> tuple[str, str | None]:
     """Splits a name into repository and revision."""
-    repository, revision = _ID.fullmatch(name).groups()
+    found = _ID.fullmatch(name)
+    assert found is not None  # `is_id` says so of the name.
+    repository, revision = found.groups()
     return repository, revision
 
 

@@ -53,7 +53,7 @@ def save(path: Path, variables: dict, card: dict) -> None:
 
 def shipped() -> list[str]:
     """Lists the names of the weights that ship with the package."""
-    folder = resources.files(__package__) / "zoo"
+    folder = resources.files("kdsharp.weights") / "zoo"
     names = (Path(file.name) for file in folder.iterdir()) if folder.is_dir() else ()
     return sorted(name.stem for name in names if name.suffix == _TENSORS)
 
@@ -61,7 +61,7 @@ def shipped() -> list[str]:
 def locate(name: str) -> Path:
     """Finds weights: shipped, a file, the folder of a run, or OWNER/NAME on the hub."""
     if name in shipped():
-        return Path(str(resources.files(__package__) / "zoo" / (name + _TENSORS)))
+        return Path(str(resources.files("kdsharp.weights") / "zoo" / (name + _TENSORS)))
     path = Path(name)
     on_hub = hub.is_id(name)
     if on_hub and hub.available():

@@ -126,6 +126,8 @@ class _Tensor:
         count = math.prod(self.shape)
         reach = sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
         # Zero strides could otherwise make a small file fill the memory.
+        if numbers is None:
+            raise ValueError("a tensor's storage is missing")
         if count and (count > numbers.size or self.offset + reach >= numbers.size):
             raise ValueError("a tensor extends beyond its storage")
         view = np.lib.stride_tricks.as_strided(

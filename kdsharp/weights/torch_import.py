@@ -21,6 +21,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -161,7 +162,8 @@ def _shapes(arch: str, arguments: dict) -> dict[str, jax.ShapeDtypeStruct]:
     shapes = jax.eval_shape(
         model.init, jax.random.key(0), np.zeros((1, 32, 32, channels), np.float32)
     )
-    return flatten_dict(dict(shapes), sep="/")
+    flat: Any = flatten_dict(dict(shapes), sep="/")
+    return flat
 
 
 def _convert(tensors: _Tensors, places: _Places, structs: dict) -> dict:

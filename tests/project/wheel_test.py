@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -26,14 +28,14 @@ class WheelTest(absltest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.folder = Path(absltest.get_default_test_tmpdir()) / "wheel"
-        cls.folder.mkdir(parents=True, exist_ok=True)
+        # Empty: what another version left in a shared folder would be taken for it.
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
         # Elsewhere than in the clone, where a build leaves files; links keep it small.
         clone = cls.folder / "clone"
-        clone.mkdir(exist_ok=True)
+        clone.mkdir()
         for name in ("kdsharp", "setup.py", "README.md", "LICENSE", "NOTICE"):
-            if not (clone / name).is_symlink():
-                (clone / name).symlink_to(_ROOT / name)
+            (clone / name).symlink_to(_ROOT / name)
         script = (
             "import sys; from setuptools import build_meta; "
             "build_meta.build_wheel(sys.argv[1])"

@@ -5,6 +5,7 @@ values.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ def convolve(
     # On a CPU the FFT is many times faster than a convolution with a different kernel
     # for each picture.
     shape = (height + 2 * radius, width + 2 * radius)
-    fast = [scipy.fft.next_fast_len(n, real=True) for n in shape]
+    fast = _fast(shape)
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
     spectrum = jnp.fft.rfft2(planes, s=fast)
     spectrum *= jnp.fft.rfft2(kernel, s=fast)[:, None]
@@ -39,6 +40,13 @@ def convolve(
     return blurred[
         :, :, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width
     ]
+
+
+def _fast(shape: tuple[int, int]) -> tuple[int, int]:
+    """Larger sizes of which a Fourier transform is fast."""
+    height, width = (scipy.fft.next_fast_len(n, real=True) for n in shape)
+    # The type that SciPy's source shows is that of a stand-in for its C.
+    return height, width  # pyright: ignore[reportReturnType]
 
 
 def convolve_separably(
@@ -51,8 +59,12 @@ def convolve_separably(
     planes = extend(planes, sizes, shape, before=radius, mode="symmetric")
     taps = taps.T[:, :, None, None, None]
     # Unrolled, so that XLA fuses each sum into one loop.
-    planes = sum(tap * planes[:, :, i : i + height] for i, tap in enumerate(taps))
-    return sum(tap * planes[:, :, :, i : i + width] for i, tap in enumerate(taps))
+    planes = _sum(tap * planes[:, :, i : i + height] for i, tap in enumerate(taps))
+    return _sum(tap * planes[:, :, :, i : i + width] for i, tap in enumerate(taps))
+
+
+def _sum(terms: Iterable[Planes]) -> Planes:
+    return jnp.asarray(sum(terms))
 
 
 def gaussian_radius(sigma: float) -> int:
@@ -62,6 +74,11 @@ def gaussian_radius(sigma: float) -> int:
 
 @dataclass(frozen=True)
 class _Blur(Step):
+    @property
+    def linear(self) -> str:
+        """A field of each blur, behind its own."""
+        raise NotImplementedError
+
     def _apply(self, frame: Frame, **values: Array) -> Frame:
         planes = frame.planes
         if self.linear == "1":
@@ -102,6 +119,7 @@ class Gaussian(_Blur):
         return convolve_separably(planes, taps, sizes)
 
     def _kernel(self, sigma: Array, across: Array, angle: Array) -> kernels.Kernels:
+        assert self.across is not None
         radius = gaussian_radius(max(self.sigma.high, self.across.high))
         return kernels.gaussian(sigma, across, angle, radius)
 

@@ -61,7 +61,7 @@ def _dct() -> tuple[np.ndarray, np.ndarray]:
     basis = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
     basis[0] /= np.sqrt(2)
     one = np.eye(8)
-    return tuple(np.kron(*pair).T for pair in ((one, basis), (basis, one)))
+    return np.kron(one, basis).T, np.kron(basis, one).T
 
 
 def tables(

@@ -165,8 +165,8 @@ def _dense(
         (jnp.asarray(first), jnp.asarray(weighed, jnp.float32))
     )
     at = jnp.arange(columns) - first[:, None]
-    return sum(
-        jnp.where(at == i, weighed[:, i, None], 0) for i in range(weighed.shape[1])
+    return jnp.asarray(
+        sum(jnp.where(at == i, weighed[:, i, None], 0) for i in range(weighed.shape[1]))
     )
 
 
@@ -204,7 +204,8 @@ class Down(Step):
     filter: str = field(default="bicubic", metadata=among(FILTERS))
 
     def _apply(self, frame: Frame, factor: Array) -> Frame:
-        shape = tuple(_small(length, self.factor.low) for length in frame.full)
+        height, width = (_small(length, self.factor.low) for length in frame.full)
+        shape = (height, width)
         target = None
         if not self.factor.fixed:
             target = jnp.round(jnp.asarray(frame.full) / factor[:, None])

@@ -176,7 +176,7 @@ class Degradation:
     chain: Chain = dataclasses.field(repr=False)
 
     def __call__(
-        self, keys: Key[Array, " b"], sharp: Float[Array, "b h w c"]
+        self, keys: Key[Array, " b"], sharp: Float[Array | np.ndarray, "b h w c"]
     ) -> Float[Array, "b h w c"]:
         """Degrades the pictures; rounds to 8 bits unless the last step is exact."""
         return self.apply(self.draw(keys), sharp)
@@ -192,7 +192,8 @@ class Degradation:
     ) -> Float[Array, "b h w c"]:
         """Degrades the pictures with parameters from `draw`."""
         planes = sharp.transpose(0, 3, 1, 2)
-        frame = Frame(planes, None, planes.shape[2:])
+        height, width = planes.shape[2:]
+        frame = Frame(planes, None, (height, width))
         blurred = self.chain.apply(frame, parameters).planes
         if not _is_exact(self.chain):
             blurred = to_8_bits(blurred)

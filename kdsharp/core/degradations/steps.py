@@ -91,10 +91,9 @@ class Step:
         """Samples for one picture the arguments that are ranges, and a seed."""
         kinds = self.arguments()
         drawn = {
-            name: kinds[name].draw(
-                among, jax.random.uniform(jax.random.fold_in(key, i))
-            )
+            name: kind.draw(among, jax.random.uniform(jax.random.fold_in(key, i)))
             for i, (name, among) in enumerate(self.ranges().items())
+            if isinstance(kind := kinds[name], Number)
             if not among.fixed
         }
         if self.random:

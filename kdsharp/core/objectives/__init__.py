@@ -13,6 +13,7 @@ batch.
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from kdsharp.base import choices
@@ -79,20 +80,26 @@ def create(weights: Mapping[str, float], shares: Sequence[float] = ()) -> Object
     if not shares and (named := needing("teacher", weights)):
         raise UserError(f"loss term {named[0]!r} needs config.teacher.weights")
 
-    def objective(outcome: Outcome, lessons: Sequence[Lesson] = ()):
-        terms = {}
+    def objective(
+        outcome: Outcome, lessons: Sequence[Lesson] = ()
+    ) -> tuple[Loss, dict[str, Loss]]:
+        terms: dict[str, Loss] = {}
         for name in weights:
             term = TERMS[name]
             if "teacher" in term.needs:
-                terms[name] = sum(
+                terms[name] = _sum(
                     share * term.loss(outcome, lesson)
                     for share, lesson in zip(shares, lessons, strict=True)
                 )
             else:
                 terms[name] = term.loss(outcome)
-        return sum(weights[name] * term for name, term in terms.items()), terms
+        return _sum(weights[name] * term for name, term in terms.items()), terms
 
     return objective
+
+
+def _sum(losses: Iterable[Loss]) -> Loss:
+    return jnp.asarray(sum(losses))
 
 
 def in_use(weights: Mapping[str, float]) -> dict[str, float]:

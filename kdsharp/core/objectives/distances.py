@@ -92,7 +92,8 @@ def wavelet(restored: Picture, target: Picture) -> Float[Array, ""]:
     for _ in range(_WAVELET_LEVELS):
         low, *details = _haar(low)
         bands += details
-    return sum(jnp.mean(jnp.abs(band)) for band in [low, *bands]) / (1 + len(bands))
+    errors = [jnp.mean(jnp.abs(band)) for band in [low, *bands]]
+    return jnp.asarray(sum(errors) / len(errors))
 
 
 @needs("vgg")

@@ -3,7 +3,7 @@
 Each is a function `(outcome, lesson)`; `@needs` declares which of their fields it uses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def feature_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
         jnp.mean(jnp.square(adapted - feature)) / jnp.mean(jnp.square(feature))
         for adapted, feature in zip(lesson.adapted, lesson.features, strict=True)
     ]
-    return sum(errors) / len(errors)
+    return _mean(errors)
 
 
 @needs("features")
@@ -41,7 +41,7 @@ def affinity_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
         jnp.mean(jnp.abs(_affinity(student) - _affinity(feature)))
         for student, feature in zip(outcome.features, lesson.features, strict=True)
     ]
-    return sum(errors) / len(errors)
+    return _mean(errors)
 
 
 @needs("views")
@@ -55,7 +55,7 @@ def views_kd(outcome: Outcome, lesson: Lesson) -> Float[Array, ""]:
         jnp.mean(jnp.abs(view - taught))
         for view, taught in zip(outcome.views, lesson.views, strict=True)
     ]
-    return sum(errors) / len(errors)
+    return _mean(errors)
 
 
 def _affinity(feature: Feature) -> Float[Array, "b n n"]:
@@ -76,3 +76,7 @@ LESSONS: dict[str, Callable[[Outcome, Lesson], Float[Array, ""]]] = {
     "affinity_kd": affinity_kd,
     "views_kd": views_kd,
 }
+
+
+def _mean(errors: Sequence[Float[Array, ""]]) -> Float[Array, ""]:
+    return jnp.asarray(sum(errors) / len(errors))

@@ -75,10 +75,12 @@ class OriginalsBuilder(tfds.core.ShardBasedBuilder, skip_registration=True):
         self, dl_manager: tfds.download.DownloadManager
     ) -> Mapping[str, Sequence[Any]]:
         pictures = self.find(pathlib.Path(dl_manager.manual_dir))
+        features = self.info.features
+        assert isinstance(features, tfds.features.FeaturesDict)
         shards = staging.copy(
             pictures,
             staging_folder(self),
-            features=self.info.features,
+            features=features,
             size=self.SHARD,
             processes=self.processes,
         )

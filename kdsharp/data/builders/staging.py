@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, writer
@@ -120,9 +121,8 @@ def _file_state(path: pathlib.Path) -> tuple[int, ...]:
 def _write(job: _Job) -> int:
     """Writes a shard and its JSON file; returns the number of originals."""
     keys, sizes, left_out = [], [], []
-    serializer = example_serializer.ExampleSerializer(
-        job.features.get_serialized_info()
-    )
+    specs: Any = job.features.get_serialized_info()
+    serializer = example_serializer.ExampleSerializer(specs)
 
     def records() -> Iterator[tuple[int, bytes]]:
         for original in job.originals:

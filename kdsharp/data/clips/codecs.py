@@ -39,6 +39,7 @@ class Rate:
 
     def scaled(self, low: int, high: int) -> int:
         """The quantiser on the scale of an encoder."""
+        assert self.quantizer is not None
         return round(low + self.quantizer * (high - low))
 
 
@@ -111,6 +112,7 @@ def _av1(rate: Rate, effort: int) -> dict[str, str]:
 
 
 def _vbv(rate: Rate) -> dict[str, str]:
+    assert rate.bits is not None
     return {"maxrate": f"{rate.bits}", "bufsize": f"{round(rate.bits * rate.buffer)}"}
 
 
@@ -219,7 +221,8 @@ def resize(
 def luma(frame: "av.VideoFrame") -> np.ndarray:
     """The Y plane in studio range, uint8 `[height, width]`."""
     plane = frame.planes[0]
-    lines = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    lines = np.frombuffer(memoryview(plane), np.uint8)
+    lines = lines.reshape(plane.height, plane.line_size)
     return lines[:, : frame.width].copy()
 
 

@@ -182,6 +182,7 @@ class _Job:
 def _opened(out: pathlib.Path) -> tuple[shards.Index, rebuilding.OriginalFiles]:
     """The index and originals of a folder, cached between shards."""
     index = shards.read_index(out)
+    assert index is not None  # It is written before any shard.
     return index, rebuilding.OriginalFiles(index.photographs, index.videos)
 
 

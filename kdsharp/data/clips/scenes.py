@@ -16,9 +16,11 @@ class Originals(Protocol):
 
     def photograph(self, name: str) -> Image.Image:
         """Decodes a photograph, RGB."""
+        ...
 
     def video(self, name: str, place: float) -> Iterator[Image.Image]:
         """Yields frames of a video, from a position between 0 and 1 on."""
+        ...
 
 
 _SIZE = (WIDTH, HEIGHT)
@@ -50,7 +52,7 @@ def _single_scene(
     picture = adjust_tone(originals.photograph(scene["file"]), scene["tone"])
     if scene["flip"]:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scene = scene | {"at": _most_textured(scene, picture, _SIZE)}
+    scene = {**scene, "at": _most_textured(scene, picture, _SIZE)}
     if person:
         other = originals.photograph(person["file"])
         person = person | {"at": _most_textured(person, other, _person_size(person))}

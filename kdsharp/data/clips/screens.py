@@ -51,7 +51,8 @@ def page(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
 
 def _tint(rng: random.Random, dark: bool) -> tuple[int, int, int]:
     base = rng.randint(8, 60) if dark else rng.randint(225, 255)
-    return tuple(min(255, max(0, base + rng.randint(-8, 8))) for _ in range(3))
+    red, green, blue = (min(255, max(0, base + rng.randint(-8, 8))) for _ in range(3))
+    return red, green, blue
 
 
 def _ink(rng: random.Random, dark: bool, grey: float = 0.7) -> tuple[int, int, int]:
@@ -59,13 +60,16 @@ def _ink(rng: random.Random, dark: bool, grey: float = 0.7) -> tuple[int, int, i
         base = rng.randint(200, 255) if dark else rng.randint(0, 70)
         return (base, base, base)
     low, high = (110, 255) if dark else (0, 170)
-    return tuple(rng.randint(low, high) for _ in range(3))
+    red, green, blue = (rng.randint(low, high) for _ in range(3))
+    return red, green, blue
 
 
 @functools.lru_cache(maxsize=64)
 def _font(name: str, height: int) -> ImageFont.FreeTypeFont:
     if not name:
-        return ImageFont.load_default(height)
+        font = ImageFont.load_default(height)
+        assert isinstance(font, ImageFont.FreeTypeFont)
+        return font
     import matplotlib
 
     folder = pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -79,11 +80,12 @@ def network(subject: Subject, dtype: str = "float32"):
     from kdsharp import models
     from kdsharp.weights import fold, store
 
+    arguments: dict[str, Any]
     if subject.weights:
         loaded = store.load(subject.weights)
         arguments, variables = dict(loaded.card["model"]), loaded.variables
     else:
-        arguments = dict(subject.model)
+        arguments = dict(subject.model or {})
         channels = arguments.get("channels", 3)
         pixels = np.zeros((1, 32, 32, channels), np.float32)
         variables = dict(models.create(**arguments).init(jax.random.key(0), pixels))
@@ -117,14 +119,15 @@ def _default_refuses(arguments: dict, settings: Settings) -> str:
 
 
 def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> Run:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     model, variables, arguments = network(subject)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     dtype = getattr(torch, settings.dtype)
     chain = _chain(torch, model, variables["params"]).to(dtype)
-    chain = chain.to(memory_format=torch.channels_last)
+    # PyTorch's overloads leave out a call with nothing but the format.
+    chain = chain.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     mean = torch.tensor(arguments.get("mean", (0.0,))).reshape(1, -1, 1, 1)
     adds = CHAINS[arguments["name"]]
     planes = settings.pixels == "plane"

@@ -18,7 +18,8 @@ def create(
     network: TrainedNetwork, threads: int, *, planes: bool
 ) -> Callable[[Frames], Frames]:
     """Creates a function that restores frames one at a time."""
-    import ncnn
+    # No extra brings it: it is installed by whoever wants to time it.
+    import ncnn  # pyright: ignore[reportMissingImports]
 
     runner = ncnn.Net()
     if threads:
@@ -33,7 +34,8 @@ def create(
         runner.load_param(str(text))
         runner.load_model(str(content))
     adds = CHAINS[network.family]
-    mean = np.float32(getattr(network.model, "mean", (0.0,))).reshape(-1, 1, 1)
+    mean = np.array(getattr(network.model, "mean", (0.0,)), np.float32)
+    mean = mean.reshape(-1, 1, 1)
 
     def restore(frame: np.ndarray) -> np.ndarray:
         frame = frame[None] if planes else frame.transpose(2, 0, 1)

@@ -1,5 +1,7 @@
 """Counts the operations of networks."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -16,4 +18,5 @@ def per_frame(arguments: dict, height: int, width: int) -> float:
         (1, height, width, arguments.get("channels", 3)), np.float32
     )
     variables = jax.eval_shape(model.init, jax.random.key(0), pixels)
-    return jax.jit(model.apply).lower(variables, pixels).cost_analysis()["flops"]
+    costs: Any = jax.jit(model.apply).lower(variables, pixels).cost_analysis()
+    return costs["flops"]

@@ -124,6 +124,7 @@ def _frames(contender: Contender):
 
     from kdsharp.evaluation.bench import backends
 
+    assert contender.subject is not None
     backend = backends.BACKENDS[contender.backend]
     run = backend.create(contender.subject, contender.settings)
     random = np.random.default_rng(_SEED)

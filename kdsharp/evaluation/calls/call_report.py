@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -117,7 +118,8 @@ def plot(results: CallResults, path: Path) -> None:
     sources = _rates(_coded(results))
     figure = Figure(figsize=(4.2 * len(sources), 4.2), layout="constrained")
     lines: dict[str, Callable[[Setting], float]] = {
-        name: lambda setting, name=name: setting.gain(name) for name in results.networks
+        name: functools.partial(Setting.psnr_gain, name=name)
+        for name in results.networks
     }
     lines[_BEST] = lambda setting: setting.best_mask
     panels = figure.subplots(1, len(sources), squeeze=False)[0]
@@ -144,7 +146,8 @@ def _sources(results: CallResults) -> str:
     for source, rates in _rates(_coded(results)).items():
         gains = [
             " / ".join(
-                f"{np.mean([s.gain(n) for s in here]):+.2f}" for here in rates.values()
+                f"{np.mean([s.psnr_gain(n) for s in here]):+.2f}"
+                for here in rates.values()
             )
             for n in results.names
         ]

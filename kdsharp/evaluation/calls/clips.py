@@ -91,7 +91,7 @@ def pages(count: int, window: Window) -> list[LadderClip]:
     # Text is scrolled by whole pixels.
     window = dataclasses.replace(window, pan=math.ceil(abs(window.pan)))
     width, height = (side // _MULTIPLE * _MULTIPLE for side in window.size)
-    page = (max(width, _PAGE[0]), max(height + window.pan_length, _PAGE[1]))
+    page = (max(width, _PAGE[0]), max(height + int(window.pan_length), _PAGE[1]))
     clips = []
     for seed in range(count):
         digest = hashlib.sha256(screens.page(seed, page).tobytes()).hexdigest()

@@ -97,11 +97,11 @@ def _judge_group(
         if stopped.is_set():
             return
         left = unscored(cell, restorers, store, with_vmaf)
-        if left and frames is None:
-            frames = cell.clip.load()
-            true = ladder.true_luma(frames, cell.clip.size)[FIRST_SCORED:]
-            sent = ladder.camera_frames(frames, cell.source)
         if left:
+            if frames is None or sent is None:
+                frames = cell.clip.load()
+                true = ladder.true_luma(frames, cell.clip.size)[FIRST_SCORED:]
+                sent = ladder.camera_frames(frames, cell.source)
             rows = _rows(cell, decode_cell(cell, sent, store), true, left, with_vmaf)
             store.save(cell, rows)
         done(1)

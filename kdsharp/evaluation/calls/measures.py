@@ -23,7 +23,7 @@ _EPSILON = 1e-6
 SUBSAMPLE = 8
 
 
-def measure(restored: Planes, true: Planes, grid: int) -> dict[str, float]:
+def measure(restored: Planes, true: Planes, grid: int) -> dict[str, float | None]:
     """Computes all measures but VMAF, as means over at least two frames.
 
     `flicker_still` is None if no pixel is still, `flicker_moving` if none moves.

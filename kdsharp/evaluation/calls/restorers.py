@@ -105,7 +105,7 @@ class NetworkRestorer:
 
 
 def _copy(frame):
-    return frames.copied(frame)
+    return frames.copy(frame)
 
 
 def load(

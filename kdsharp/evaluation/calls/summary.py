@@ -36,11 +36,16 @@ class Setting:
         own, base = (self.rows[row].get(measure) for row in (name, INPUT))
         return None if own is None or base is None else own - base
 
+    def psnr_gain(self, name: str) -> float:
+        """What the restorer gains in PSNR, which is always measured."""
+        gain = self.gain(name)
+        assert gain is not None
+        return gain
+
     @property
-    def best_mask(self) -> float | None:
+    def best_mask(self) -> float:
         """The gain of the best unsharp mask."""
-        gains = [self.gain(mask) for mask in MASKS if mask in self.rows]
-        return max(gains, default=None)
+        return max(self.psnr_gain(mask) for mask in MASKS if mask in self.rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +62,8 @@ class SummaryRow:
     worst: float | None
     worst_at: str
     beats: int
-    sharpness: float
-    blocking: float
+    sharpness: float | None
+    blocking: float | None
     flicker_still: float | None
     flicker_pan: float | None
     milliseconds: float | None
@@ -78,10 +83,15 @@ def settings(judged: Judged, restorers: Sequence[ClipRestorer]) -> list[Setting]
 
     return [
         Setting(
-            *key,
-            {r.name: _mean([x[r.identity] for x in groups[key]]) for r in restorers},
+            source,
+            rate,
+            motion,
+            {
+                r.name: _mean([x[r.identity] for x in groups[source, rate, motion]])
+                for r in restorers
+            },
         )
-        for key in sorted(groups, key=place)
+        for source, rate, motion in sorted(groups, key=place)
     ]
 
 
@@ -118,7 +128,7 @@ def _row(
     settings: Sequence[Setting], restorer: ClipRestorer, milliseconds
 ) -> SummaryRow:
     name = restorer.name
-    worst = min(settings, key=lambda setting: setting.gain(name))
+    worst = min(settings, key=lambda setting: setting.psnr_gain(name))
     return SummaryRow(
         name=name,
         parameters=restorer.parameters,
@@ -128,7 +138,7 @@ def _row(
         },
         worst=worst.gain(name),
         worst_at=f"{worst.source}, {worst.motion}, {worst.rate}",
-        beats=sum(setting.gain(name) > setting.best_mask for setting in settings),
+        beats=sum(setting.psnr_gain(name) > setting.best_mask for setting in settings),
         sharpness=_mean_of([setting.rows[name]["sharpness"] for setting in settings]),
         blocking=_mean_of([setting.rows[name]["blocking"] for setting in settings]),
         flicker_still=_ratio(settings, name, STILL, "flicker_still"),

@@ -36,6 +36,12 @@ def program() -> str | None:
     return found if b"libvmaf" in listed.stdout else None
 
 
+def _found() -> str:
+    ffmpeg = program()
+    assert ffmpeg is not None
+    return ffmpeg
+
+
 def measure(
     restored: UInt8[np.ndarray, "n h w"], true: UInt8[np.ndarray, "n h w"]
 ) -> dict[str, float]:
@@ -58,7 +64,7 @@ def measure(
         )
         inputs = [*raw_input, "-i", "pipe:0", *raw_input, "-i", reference]
         done = subprocess.run(
-            [program(), "-v", "error", *inputs, "-lavfi", graph, "-f", "null", "-"],
+            [_found(), "-v", "error", *inputs, "-lavfi", graph, "-f", "null", "-"],
             input=restored.tobytes(),
             capture_output=True,
             cwd=folder,

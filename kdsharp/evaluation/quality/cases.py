@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image, ImageMode
 
 from kdsharp.core.degradations import Degradation
 from kdsharp.data import decoding, folder, paired
@@ -64,7 +63,8 @@ def of_sharp(
         if min(sharp.shape[1:3]) <= shift:
             raise decoding.BadPictureError("no larger than the shift")
         pair = (sharp, degradation(_keys(name, seed), sharp))
-        return TestPair(*(x[:, shift:, shift:] for x in pair), _is_grey(root / name))
+        sharp, blurred = (x[:, shift:, shift:] for x in pair)
+        return TestPair(sharp, blurred, decoding.is_grey(root / name))
 
     return Cases([_case(name, load) for name in names], {})
 
@@ -127,16 +127,10 @@ def of_pairs(blurred: Path, sharp: Path) -> Cases:
     def load(name: str) -> TestPair:
         files = sharp_files[name], blurred_files[name]
         paired.check_same_size(*(decoding.size(file) for file in files))
-        pair = (to_pixels(decoding.read(file)[None], 3) for file in files)
-        return TestPair(*pair, _is_grey(sharp_files[name]))
+        sharp, blurred = (to_pixels(decoding.read(file)[None], 3) for file in files)
+        return TestPair(sharp, blurred, decoding.is_grey(sharp_files[name]))
 
     return Cases([_case(name, load) for name in names], left_out)
-
-
-def _is_grey(path: Path) -> bool:
-    """Whether the file is greyscale."""
-    with Image.open(path) as image:
-        return ImageMode.getmode(image.mode).basemode == "L"
 
 
 def _case(name: str, load: Callable[[str], TestPair]) -> Case:

@@ -135,10 +135,11 @@ def _judge(
         )
         for row, restored in outputs.items()
     }
-    for row, restored in outputs.items() if against else ():
-        scores[row][TO_TEACHER] = scoring.scores(
-            judged(restored), judged(outputs[against]), names=("ssim",), **ask
-        )["ssim"]
+    if against:
+        for row, restored in outputs.items():
+            scores[row][TO_TEACHER] = scoring.scores(
+                judged(restored), judged(outputs[against]), names=("ssim",), **ask
+            )["ssim"]
     height, width = pair.sharp.shape[1:3]
     return PictureScores(name, width, height, scores, grey)
 
@@ -175,10 +176,10 @@ def _rows(
     return rows
 
 
-def _gains(above: list[float], below: list[float]) -> np.ndarray:
+def _gains(above: Sequence[float], below: Sequence[float]) -> np.ndarray:
     """The differences, which are 0 between two infinite values."""
-    above, below = np.array(above), np.array(below)
-    return np.subtract(above, below, where=above != below, out=np.zeros(len(above)))
+    a, b = np.array(above), np.array(below)
+    return np.subtract(a, b, where=a != b, out=np.zeros(len(a)))
 
 
 def _share(

@@ -169,6 +169,13 @@ def _with_interval(mean: Mean | None, form: str) -> str:
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
 
 
+def _in_percent(share: Mean | None) -> Mean | None:
+    if share is None:
+        return None
+    low, high = (end if end is None else 100 * end for end in share[1:])
+    return Mean(100 * share.mean, low, high)
+
+
 def _mean_column(metric: str, form: str) -> Callable[[ComparisonRow], str]:
     return lambda row: _with_interval(row.means.get(metric), form)
 
@@ -184,7 +191,5 @@ _COLUMNS: dict[str, Callable[[ComparisonRow], str]] = {
 }
 _COLUMNS_AGAINST: dict[str, Callable[[ComparisonRow], str]] = {
     "SSIM to teacher": _mean_column(TO_TEACHER, ".4f"),
-    "share, %": lambda row: _with_interval(
-        row.share and Mean(*(x and 100 * x for x in row.share)), ".0f"
-    ),
+    "share, %": lambda row: _with_interval(_in_percent(row.share), ".0f"),
 }

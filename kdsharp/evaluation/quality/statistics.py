@@ -10,6 +10,9 @@ _RESAMPLES = 10_000
 _MAX_BATCH = 10_000_000
 
 
+Numbers = Sequence[float] | np.ndarray
+
+
 class Mean(NamedTuple):
     """A mean and its 95 % bootstrap interval, which needs at least two pictures."""
 
@@ -18,19 +21,19 @@ class Mean(NamedTuple):
     high: float | None = None
 
 
-def mean(values: Sequence[float]) -> Mean:
+def mean(values: Numbers) -> Mean:
     """The mean over pictures."""
     return _bootstrap(lambda x, axis: np.mean(x, axis), values)
 
 
-def ratio(above: Sequence[float], below: Sequence[float]) -> Mean:
+def ratio(above: Numbers, below: Numbers) -> Mean:
     """The ratio of two means over the same pictures."""
     return _bootstrap(
         lambda x, y, axis: np.mean(x, axis) / np.mean(y, axis), above, below
     )
 
 
-def _bootstrap(statistic, *values: Sequence[float]) -> Mean:
+def _bootstrap(statistic, *values: Numbers) -> Mean:
     arrays = [np.asarray(v, float) for v in values]
     middle = float(statistic(*arrays, axis=-1))
     if len(arrays[0]) < 2 or not np.isfinite(arrays).all():

@@ -32,6 +32,7 @@ def emitter(family: str) -> Emitter:
     """Imports the emitter of a family."""
     check(family)
     named = models.find(family).export
+    assert named is not None
     if callable(named):
         return named
     module, _, function = named.partition(":")

@@ -7,16 +7,16 @@ import numpy as np
 
 from kdsharp.core import color
 from kdsharp.export.gains import STRIDE
-from kdsharp.export.graph import Graph, Size, Value
+from kdsharp.export.graph import Graph, Value
 
 
 def gains(
-    graph: Graph, x: Value, sizes: tuple[Size, Size], model, params: dict
+    graph: Graph, x: Value, sizes: tuple[Value, Value], model, params: dict
 ) -> Value:
     """Emits the gains `[batch, filter, 1, 1]`, as in `models.real_time`."""
     params = params["context"]
     if model.channels == 3:
-        weights = np.float32(color.BT601).reshape(1, 3, 1, 1)
+        weights = np.array(color.BT601, np.float32).reshape(1, 3, 1, 1)
         x = graph.node("Conv", x, graph.constant(weights, "bt601"))
     look = np.asarray(params["look"], np.float32)
     x = _pad_edge(graph, x, sizes, look.shape[0])
@@ -44,7 +44,7 @@ def gains(
     return graph.node("Unsqueeze", found, graph.integers(2, 3))
 
 
-def _pad_edge(graph: Graph, x: Value, sizes: tuple[Size, Size], least: int) -> Value:
+def _pad_edge(graph: Graph, x: Value, sizes: tuple[Value, Value], least: int) -> Value:
     """Repeats the border of pictures smaller than `least`."""
     zero = graph.integers(0)
     missing = [

@@ -4,9 +4,11 @@ import dataclasses
 import math
 import os
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.codec.context import Flags
+from av.container import OutputContainer
 
 from kdsharp.errors import UserError
 from kdsharp.media.video import formats, hdr
@@ -98,7 +100,7 @@ class Encoding:
 
 
 def find(
-    wanted: Encoding, container: av.container.OutputContainer, source: str, pixels: str
+    wanted: Encoding, container: OutputContainer, source: str, pixels: str
 ) -> av.Codec:
     """Chooses the requested encoder, or that of the source's codec.
 
@@ -133,7 +135,7 @@ def find(
     return codec
 
 
-def _holds(container: av.container.OutputContainer, encoder: str) -> bool:
+def _holds(container: OutputContainer, encoder: str) -> bool:
     if container.format.name in _STREAMS:
         return encoder in _STREAMED
     if encoder == "ffv1" and container.format.name in _TAGGED:
@@ -155,7 +157,7 @@ def options(codec: av.Codec, wanted: Encoding) -> dict[str, str]:
     """The private options of the encoder."""
     context = av.CodecContext.create(codec, "w")
     known = {option.name for option in context.supported_options.private}
-    chosen = dict(_OTHERWISE.get(codec.name, {}))
+    chosen: dict[str, Any] = dict(_OTHERWISE.get(codec.name, {}))
     for name, default in (("crf", _CRF), ("preset", _PRESET)):
         value = getattr(wanted, name)
         if value is not None and name not in known:
@@ -182,7 +184,7 @@ def _check_crf(codec: str, value: float) -> None:
         )
 
 
-def codec_tag(container: av.container.OutputContainer, codec: av.Codec) -> str | None:
+def codec_tag(container: OutputContainer, codec: av.Codec) -> str | None:
     """The codec tag for the container, if it needs a specific one."""
     return _TAGS.get(codec.name) if container.format.name in _TAGGED else None
 

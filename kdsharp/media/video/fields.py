@@ -9,6 +9,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 import av
+import av.error
+from av.filter import Graph
 
 from kdsharp.media.video import frames
 from kdsharp.media.video.restoring import Restoration
@@ -86,12 +88,12 @@ def deinterlace(
         yield from _pulled(graph)
 
 
-def _graph(frame: av.VideoFrame) -> av.filter.Graph:
-    graph = av.filter.Graph()
+def _graph(frame: av.VideoFrame) -> Graph:
+    graph = Graph()
     begin = graph.add_buffer(
         width=frame.width,
         height=frame.height,
-        format=frame.format.name,
+        format=frame.format,
         time_base=frame.time_base,
     )
     middle = graph.add("bwdif", "mode=send_frame:deint=interlaced")
@@ -102,12 +104,14 @@ def _graph(frame: av.VideoFrame) -> av.filter.Graph:
     return graph
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+def _pulled(graph: Graph) -> Iterator[av.VideoFrame]:
     while True:
         try:
-            yield graph.pull()
-        except (av.BlockingIOError, av.EOFError):
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
             return
+        assert isinstance(frame, av.VideoFrame)
+        yield frame
 
 
 def _is_interlaced(frame: av.VideoFrame) -> bool:

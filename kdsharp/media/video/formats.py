@@ -3,6 +3,7 @@
 import re
 
 import av
+from av.codec import codec as codecs
 
 # Plane 0 is only Y, in 8 bits or in the low 10 bits of 16.
 _LUMA_FIRST = re.compile(r"(yuva?4\d\dp|gray)(10le)?")
@@ -43,9 +44,8 @@ def nearest_supported(codec: av.Codec, name: str) -> str:
         return name
     # The yuvj formats are skipped: range is a tag here.
     known = [other for other in known if not other.startswith("yuvj")] or known
-    best, _ = av.codec.codec.find_best_pix_fmt_of_list(
-        known, name, has_alpha="a4" in name
-    )
+    best, _ = codecs.find_best_pix_fmt_of_list(known, name, has_alpha="a4" in name)
+    assert best is not None  # One of several is always the best.
     return best.name
 
 

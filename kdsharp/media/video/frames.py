@@ -11,7 +11,7 @@ def plane(frame: av.VideoFrame, index: int = 0) -> np.ndarray:
     """A plane of one component as an array that shares the frame's memory."""
     stored = frame.planes[index]
     element = np.uint16 if frame.format.components[0].bits > 8 else np.uint8
-    lines = np.frombuffer(stored, element).reshape(stored.height, -1)
+    lines = np.frombuffer(memoryview(stored), element).reshape(stored.height, -1)
     return lines[:, : stored.width]
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
@@ -63,7 +64,7 @@ class HdrMetadata:
 def of(frame: av.VideoFrame) -> HdrMetadata | None:
     """Reads the HDR metadata of a frame; None for most videos."""
     hdr_metadata = HdrMetadata()
-    if display := _content(frame, Type.MASTERING_DISPLAY_METADATA):
+    if display := content(frame, Type.MASTERING_DISPLAY_METADATA):
         *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(display)
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         values = [up / down if down else 0.0 for up, down in pairs]
@@ -71,7 +72,7 @@ def of(frame: av.VideoFrame) -> HdrMetadata | None:
             places = tuple(zip(values[:8:2], values[1:8:2], strict=True))
             luminance = (values[8], values[9])
             hdr_metadata = HdrMetadata(places, luminance)
-    if levels := _content(frame, Type.CONTENT_LIGHT_LEVEL):
+    if levels := content(frame, Type.CONTENT_LIGHT_LEVEL):
         hdr_metadata = dataclasses.replace(
             hdr_metadata, levels=_LEVELS.unpack_from(levels)
         )
@@ -80,11 +81,13 @@ def of(frame: av.VideoFrame) -> HdrMetadata | None:
 
 def dynamic(frame: av.VideoFrame) -> list[str]:
     """Names the dynamic HDR metadata of a frame (HDR10+, Dolby Vision)."""
-    return [name for type_, name in _DYNAMIC.items() if _content(frame, type_)]
+    return [name for type_, name in _DYNAMIC.items() if content(frame, type_)]
 
 
-def _content(frame: av.VideoFrame, type_: Type) -> bytes:
+def content(frame: av.VideoFrame, type_: Type) -> bytes:
+    """What a frame says of itself under that name; empty where it says nothing."""
+    held: Any = frame.side_data  # PyAV's own type is that of a plain dictionary.
     try:
-        return bytes(frame.side_data[type_])
+        return bytes(held[type_])
     except KeyError:
         return b""

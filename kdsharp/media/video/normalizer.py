@@ -37,7 +37,7 @@ class FrameNormalizer:
             logger.info(
                 "frames of %dx%d are resized to %dx%d", *given[:2], width, height
             )
-        return self._reformat(frame)
+        return self._reformat(frame, self._like)
 
     def _target_of(self, frame: av.VideoFrame) -> tuple[int, int, str]:
         self._sizes.add((frame.width, frame.height))
@@ -46,12 +46,17 @@ class FrameNormalizer:
             logger.warning("%d bits per channel are reduced to 10", deepest)
         return frame.width, frame.height, formats.working_format(frame.format)
 
-    def _reformat(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _reformat(
+        self, frame: av.VideoFrame, like: tuple[int, int, str]
+    ) -> av.VideoFrame:
+        width, height, name = like
         rgb = frame.format.is_rgb or frame.format.name == "pal8"
         full = frames.is_full(frame)
         made = self._reformatter.reformat(
             frame,
-            *self._like,
+            width,
+            height,
+            name,
             interpolation=swscale.EXACT,
             src_color_range=swscale.range_(rgb or full),
             dst_color_range=swscale.range_(full and not rgb),

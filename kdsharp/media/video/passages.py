@@ -109,5 +109,6 @@ def _write_rgb(frame: av.VideoFrame, pixels: np.ndarray) -> None:
 
 def _lines(frame: av.VideoFrame) -> np.ndarray:
     """The lines of rgb24, which share the frame's memory."""
-    lines = np.frombuffer(frame.planes[0], np.uint8).reshape(frame.height, -1)
+    stored = memoryview(frame.planes[0])
+    lines = np.frombuffer(stored, np.uint8).reshape(frame.height, -1)
     return lines[:, : frame.width * 3]

@@ -74,7 +74,7 @@ class Stage:
     """A step of the pipeline and the time it was busy, not counting waiting."""
 
     name: str
-    call: Callable[[Any], Any]
+    call: Callable[..., Any]
     busy: float = 0.0
 
     def timed(self, *arguments: Any) -> Any:

@@ -6,6 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
 
 from kdsharp.errors import UserError
 from kdsharp.media.video import ffmpeg_errors, timestamps
@@ -89,10 +92,12 @@ class Reader:
                 return
             if packet is None or packet.stream is self.video:
                 for frame in self._decoded(packet):
-                    if self._over(frame.pts * frame.time_base):
+                    assert frame.pts is not None and frame.time_base is not None
+                    moment = frame.pts * frame.time_base
+                    if self._over(moment):
                         ended.add(self.video.index)
                         break
-                    self.reached = frame.pts * frame.time_base
+                    self.reached = moment
                     yield frame
                     if stopped():
                         return
@@ -109,7 +114,7 @@ class Reader:
                 packet = next(packets)
             except StopIteration:
                 break
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 logger.warning(
                     "%s cannot be read after %s: %s",
                     self.path,
@@ -125,7 +130,7 @@ class Reader:
     def _decoded(self, packet: av.Packet | None) -> Iterator[av.VideoFrame]:
         try:
             frames = self.video.decode(packet)
-        except av.InvalidDataError:
+        except InvalidDataError:
             self.damaged += 1
             return
         except EOFError:
@@ -136,16 +141,17 @@ class Reader:
 
     def _timed(self, frame: av.VideoFrame) -> bool:
         """Makes the frame's time relative to the start; returns whether to keep it."""
-        base = self.video.time_base
+        base = frame.time_base or self.video.time_base
+        assert base is not None
         if frame.time_base is None:
             frame.time_base = base
         if frame.pts is None:
             frame.pts = frame.dts
         if frame.pts is not None:
-            frame.pts -= round(self.shift / frame.time_base)
+            frame.pts -= round(self.shift / base)
             if frame.pts < 0 and self._started:
                 return False
-        step = max(round(1 / self.rate / frame.time_base), 1)
+        step = max(round(1 / self.rate / base), 1)
         if frame.pts is None:
             frame.pts = 0 if self._last is None else self._last + step
         if self._last is not None and frame.pts <= self._last:
@@ -177,7 +183,8 @@ class Reader:
             packet.pts -= shift
         if packet.dts is not None:
             packet.dts -= shift
-        if self._started and packet.stream.type == "subtitle" and packet.pts < 0:
+        early = packet.pts is not None and packet.pts < 0
+        if self._started and packet.stream.type == "subtitle" and early:
             packet.duration, packet.pts, packet.dts = end, 0, 0
         return True
 
@@ -214,16 +221,16 @@ class Reader:
         self.container.close()
 
 
-def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _picture(container: InputContainer, path: Path) -> av.VideoStream:
     moving = [
         stream
         for stream in container.streams.video
-        if not stream.disposition & av.stream.Disposition.attached_pic
+        if not stream.disposition & Disposition.attached_pic
     ]
     if not moving:
         raise UserError(f"{path} contains no video")
     best = container.streams.best("video")
-    stream = best if best in moving else moving[0]
+    stream = next((video for video in moving if video is best), moving[0])
     if len(moving) > 1:
         logger.info(
             "%s contains %d videos: stream %d is restored, the others are copied",
@@ -242,7 +249,7 @@ def _picture(container: av.container.InputContainer, path: Path) -> av.VideoStre
     return stream
 
 
-def _beginning(container: av.container.InputContainer) -> Fraction:
+def _beginning(container: InputContainer) -> Fraction:
     """The timestamp at which the file starts, which is not 0 in recorded broadcasts."""
     return max(Fraction(container.start_time or 0, av.time_base), Fraction(0))
 

@@ -8,8 +8,12 @@ reported and dropped.
 import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -40,23 +44,24 @@ def tags(of: dict[str, str], unwanted: tuple[str, ...] = _STREAM_TAGS) -> dict:
     }
 
 
-def container_tags(container: av.container.InputContainer) -> dict[str, str]:
+def container_tags(container: InputContainer) -> dict[str, str]:
     """Metadata of the file: title, author, date, location."""
     return tags(container.metadata, _CONTAINER_TAGS)
 
 
-def has_keys(container: av.container.InputContainer) -> bool:
+def has_keys(container: InputContainer) -> bool:
     """Whether the file has QuickTime metadata keys, as phones write them."""
     return any(name.lower().startswith(_KEYS) for name in container.metadata)
 
 
 def chapters(
-    container: av.container.InputContainer, shift: Fraction, length: Fraction | None
-) -> list[dict]:
+    container: InputContainer, shift: Fraction, length: Fraction | None
+) -> list[Any]:
     """The chapters, shifted by `shift` and cut at `length`."""
     found = []
     for chapter in container.chapters():
         base = chapter["time_base"]
+        assert base is not None
         begin = max(chapter["start"] * base - shift, Fraction(0))
         end = chapter["end"] * base - shift
         if length is not None:
@@ -67,9 +72,7 @@ def chapters(
     return found
 
 
-def streams(
-    container: av.container.InputContainer, picture: av.VideoStream
-) -> Iterator[av.stream.Stream]:
+def streams(container: InputContainer, picture: av.VideoStream) -> Iterator[Stream]:
     """Yields all streams but the main video.
 
     Chapter tracks are skipped, because the muxer writes its own.
@@ -80,9 +83,7 @@ def streams(
             yield stream
 
 
-def add(
-    out: av.container.OutputContainer, stream: av.stream.Stream
-) -> tuple[av.stream.Stream, PacketConverter] | None:
+def add(out: OutputContainer, stream: Stream) -> tuple[Stream, PacketConverter] | None:
     """Adds a stream to the output; returns it with its packet converter, or None."""
     kind = stream.type
     if kind == "attachment":
@@ -102,7 +103,7 @@ def add(
     return found
 
 
-def _copier(new: av.stream.Stream) -> PacketConverter:
+def _copier(new: Stream) -> PacketConverter:
     def copy(packet: av.Packet | None) -> list[av.Packet]:
         if packet is None:
             return []
@@ -114,7 +115,7 @@ def _copier(new: av.stream.Stream) -> PacketConverter:
     return copy
 
 
-def _copy_attachment(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
+def _copy_attachment(out, stream) -> tuple[Stream, PacketConverter] | None:
     if out.format.name != "matroska":
         return None
     name = stream.name or "attachment"
@@ -124,7 +125,7 @@ def _copy_attachment(out, stream) -> tuple[av.stream.Stream, PacketConverter] | 
     return new, lambda packet: []
 
 
-def _reencode(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
+def _reencode(out, stream) -> tuple[Stream, PacketConverter] | None:
     """Re-encodes audio in the default codec of the container."""
     codec = {"opus": "libopus", "vorbis": "libopus"}.get(
         out.default_audio_codec, out.default_audio_codec
@@ -136,7 +137,7 @@ def _reencode(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
         context = new.codec_context
         context.time_base = Fraction(1, rate)
         context.open()
-    except (av.FFmpegError, ValueError):
+    except (FFmpegError, ValueError):
         return None
     logger.warning(
         "audio: %s does not support %s, so it is re-encoded as %s",
@@ -152,7 +153,7 @@ def _reencode(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
     def encode(packet: av.Packet | None) -> list[av.Packet]:
         try:
             frames = given.decode(packet)
-        except av.InvalidDataError:
+        except InvalidDataError:
             return []
         made = [part for frame in frames for part in resampler.resample(frame)]
         if packet is None:
@@ -174,7 +175,7 @@ def _reencode(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
     return new, encode
 
 
-def _convert_subtitles(out, stream) -> tuple[av.stream.Stream, PacketConverter] | None:
+def _convert_subtitles(out, stream) -> tuple[Stream, PacketConverter] | None:
     """Converts text subtitles to the default codec of the container."""
     given = stream.codec_context
     wanted = _SUBTITLES.get(out.format.name, out.default_subtitle_codec)

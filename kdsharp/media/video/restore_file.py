@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import tqdm
+from av.error import FFmpegError
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp.base import atomic_files
@@ -149,7 +150,7 @@ def _restore(
             else:
                 stages[-1].call = work.finish
                 stages[-1].timed(None)
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             writer.abandon()
             raise _failed(error, out, unfinished, kept) from error
         except BaseException:
@@ -283,7 +284,7 @@ def _length(path: Path) -> Fraction:
                 if packet.pts is not None:
                     end = (packet.pts + (packet.duration or 1)) * packet.time_base
                     moment = max(moment, end)
-    except (av.FFmpegError, IndexError):
+    except (FFmpegError, IndexError):
         pass
     return moment
 

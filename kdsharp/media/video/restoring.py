@@ -72,6 +72,7 @@ class Restoration:
     def _restorer(self, frame: av.VideoFrame) -> _Restorer:
         """Looks up or creates the restorer of frames like this one."""
         full, depth = frames.is_full(frame), formats.luma_depth(frame.format.name)
+        assert depth is not None  # Frames are conformed to a format that has one.
         if (full, depth) not in self._restorers:
             self._restorers[full, depth] = self._create(frame, full, depth)
         return self._restorers[full, depth]

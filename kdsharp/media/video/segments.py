@@ -10,7 +10,7 @@ import functools
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Protocol
 
@@ -109,6 +109,7 @@ class SegmentedEncoder:
         packets = []
         if frame is not None:
             if self._segment is None:
+                assert frame.pts is not None
                 self._segment = self._next(frame.pts)
             packets += self._segment.frame(frame)
             self._frames += 1
@@ -136,6 +137,7 @@ class SegmentedEncoder:
         by the distance of frames there, which may be larger than before.
         """
         if self._dts is not None:
+            assert packet.dts is not None
             packet.dts = max(packet.dts, self._dts + 1)
         self._dts = packet.dts
         packet.stream = self._stream
@@ -152,7 +154,7 @@ class _Stored:
             raise self._unfit()
         self._packets = _read(path, index)
 
-    def frame(self, frame: av.VideoFrame) -> Iterator[av.Packet]:
+    def frame(self, frame: av.VideoFrame) -> list[av.Packet]:
         self._frames += 1
         packet = next(self._packets, None)
         return [] if packet is None else [packet]
@@ -185,11 +187,13 @@ class _Made:
     def frame(self, frame: av.VideoFrame) -> list[av.Packet]:
         self._frames += 1
         # MPEG-4 counts time from the start of the encoder.
-        frame.pts -= self._first
+        pts = frame.pts
+        assert pts is not None
+        frame.pts = pts - self._first
         try:
             return self._keep(self._encoder.encode(frame))
         finally:
-            frame.pts += self._first
+            frame.pts = pts
 
     def end(self) -> list[av.Packet]:
         packets = self._keep(self._encoder.encode(None))
@@ -208,14 +212,16 @@ class _Made:
             content = bytes(packet)
             self._file.write(content)
             self._checksum = zlib.crc32(content, self._checksum)
-            times = packet.pts, packet.dts, packet.duration or 0
-            self._packets.append((*times, int(packet.is_keyframe), len(content)))
-            packet.pts += self._first
-            packet.dts += self._first
+            pts, dts = packet.pts, packet.dts
+            assert pts is not None and dts is not None
+            self._packets.append(
+                (pts, dts, packet.duration or 0, int(packet.is_keyframe), len(content))
+            )
+            packet.pts, packet.dts = pts + self._first, dts + self._first
         return packets
 
 
-def _read(path: Path, index: Index) -> Iterator[av.Packet]:
+def _read(path: Path, index: Index) -> Generator[av.Packet, None, None]:
     with path.open("rb") as file:
         for pts, dts, duration, key, size in index.packets:
             packet = av.Packet(file.read(size))

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import av
 from av.codec.context import Flags
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.sidedata.sidedata import Type
 from av.video.frame import PictureType
 
@@ -22,6 +24,7 @@ from kdsharp.media.video import (
     ffmpeg_errors,
     formats,
     frames,
+    hdr,
     remux,
     segments,
 )
@@ -33,9 +36,10 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = {"flush_packets": "1"}
 _FRAGMENTS = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
 _CLUSTERS = {"cluster_time_limit": "1000"}
-_PIECES = dict.fromkeys(
-    ("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS
-) | dict.fromkeys(("matroska", "webm"), _CLUSTERS)
+_PIECES: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("mp4", "mov", "ipod", "3gp", "3g2", "f4v", "ismv"), _FRAGMENTS),
+    **dict.fromkeys(("matroska", "webm"), _CLUSTERS),
+}
 
 # FFmpeg's flag of containers that support variable frame rates.
 _VARIABLE_RATE = 0x0400
@@ -44,11 +48,20 @@ _VARIABLE_RATE = 0x0400
 class VideoSource(Protocol):
     """The properties of the input that a writer needs."""
 
-    container: av.container.InputContainer
-    video: av.VideoStream
-    shift: Fraction
-    length: Fraction | None
-    rate: Fraction
+    @property
+    def shift(self) -> Fraction: ...
+
+    @property
+    def length(self) -> Fraction | None: ...
+
+    @property
+    def container(self) -> InputContainer: ...
+
+    @property
+    def video(self) -> av.VideoStream: ...
+
+    @property
+    def rate(self) -> Fraction: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,13 +156,14 @@ class VideoWriter:
         # Let the encoder choose, instead of copying the decoded frame's type.
         frame.pict_type = PictureType.NONE
         base = self._picture.codec_context.time_base
+        assert frame.pts is not None and frame.time_base is not None
         if frame.time_base != base:
             frame.duration = round(frame.duration * frame.time_base / base)
             frame.pts = round(frame.pts * frame.time_base / base)
             frame.time_base = base
         frame.pts = self._last = max(frame.pts, self._last + 1)
         packets = self._encoder.encode(frame)
-        times = [packet.pts for packet in packets]
+        times = [packet.pts for packet in packets if packet.pts is not None]
         self._out.mux(packets)
         self.frames += 1
         return times
@@ -173,7 +187,7 @@ class VideoWriter:
             self._encoder.abandon()
         try:
             self._out.close()
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             logger.debug("while closing: %s", error)
 
 
@@ -183,10 +197,11 @@ def _add_picture(
     reader: VideoSource,
     frame: av.VideoFrame,
     wanted: encoding.Encoding,
-    out: av.container.OutputContainer,
+    out: OutputContainer,
 ) -> av.VideoStream:
     """Adds the video stream, with an opened encoder for frames like `frame`."""
     rate = Fraction(reader.rate).limit_denominator(1_000_000)
+    assert frame.time_base is not None
     base = encoding.time_base(codec, frame.time_base, rate)
     if not out.format.flags & _VARIABLE_RATE:
         base = 1 / rate
@@ -202,6 +217,7 @@ def _add_picture(
             time_base=base,
             options=options,
         )
+    assert isinstance(stream, av.VideoStream)
     stream.time_base = base
     context = stream.codec_context
     context.pix_fmt = pixels
@@ -258,7 +274,9 @@ def _advice(context: av.VideoCodecContext) -> str:
     """Advice for when an encoder refuses its settings."""
     width, height = context.width, context.height
     # Subsampled chroma planes round odd sizes up.
-    chroma = context.format.chroma_width(width), context.format.chroma_height(height)
+    pixels = context.format
+    assert pixels is not None
+    chroma = pixels.chroma_width(width), pixels.chroma_height(height)
     uneven = (
         2 * smaller > side
         for smaller, side in zip(chroma, (width, height), strict=True)
@@ -274,10 +292,8 @@ def _advice(context: av.VideoCodecContext) -> str:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The rotation and mirroring that players apply, if any."""
-    try:
-        return struct.unpack("<9i", bytes(frame.side_data[Type.DISPLAYMATRIX]))
-    except KeyError:
-        return None
+    matrix = hdr.content(frame, Type.DISPLAYMATRIX)
+    return struct.unpack("<9i", matrix) if matrix else None
 
 
 def remove_leftovers(path: Path) -> None:

@@ -41,6 +41,7 @@ def _provider(device: str) -> str | None:
 def _session(onnxruntime, graph: bytes, options, device: str):
     """Creates a session on that device; onnxruntime itself falls back to the CPU."""
     provider = _provider(device)
+    assert provider is not None
     if provider == "DmlExecutionProvider":
         # It supports neither, see onnxruntime's documentation of DirectML.
         options.enable_mem_pattern = False
@@ -88,6 +89,7 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         with one_at_a_time:
             _bind(binding.bind_input, given.name, array)
             for more in further:
+                assert gains is not None
                 _bind(binding.bind_input, more.name, gains)
             _bind(binding.bind_output, wanted.name, out)
             session.run_with_iobinding(binding)

@@ -74,6 +74,7 @@ class CameraWriter:
             self._camera.send(self._pixels(frame))
         except RuntimeError as error:
             raise UserError(f"{self.device} takes no frames: {error}") from error
+        assert frame.pts is not None
         return [frame.pts]
 
     def packet(self, packet: av.Packet) -> None:

@@ -1,12 +1,16 @@
 """Frames of a live input as they arrive, with reconnection."""
 
 import logging
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.codec.context import Flags
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError, OptionNotFoundError
 
 from kdsharp.errors import UserError
 from kdsharp.media.video import ffmpeg_errors
@@ -46,14 +50,26 @@ class Arrivals:
     ):
         self._wanted, self._patience, self._stopped = wanted, patience, stopped
         self._since = since
-        self.container: av.container.InputContainer | None = None
-        self.video: av.VideoStream | None = None
-        self._program = None
+        self._container: InputContainer | None = None
+        self._video: av.VideoStream | None = None
+        self._program: subprocess.Popen | None = None
         self._begin: float | None = None
         self._offset: float | None = None
         self._kinds: dict[int, str] = {}
         self._last: dict[int, int] = {}
         self.returned = 0
+
+    @property
+    def container(self) -> InputContainer:
+        """What is open now."""
+        assert self._container is not None
+        return self._container
+
+    @property
+    def video(self) -> av.VideoStream:
+        """The stream of pictures in it."""
+        assert self._video is not None
+        return self._video
 
     @property
     def rate(self) -> Fraction:
@@ -76,7 +92,7 @@ class Arrivals:
             try:
                 yield from self._until_it_stops()
                 reason = "it ended"
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 reason = ffmpeg_errors.describe(error)
             self._close()
             if self._stopped() or finite:
@@ -98,12 +114,12 @@ class Arrivals:
         while not self._stopped():
             try:
                 self._open_now(timeout)
-            except (av.FFmpegError, UserError) as error:
+            except (FFmpegError, UserError) as error:
                 self._close()
                 late = time.monotonic() > until or not self._wanted.returns
                 if late and self._begin is not None:
                     return False
-                if late or isinstance(error, av.OptionNotFoundError):
+                if late or isinstance(error, OptionNotFoundError):
                     raise UserError(
                         f"{self._wanted.name} cannot be opened: "
                         f"{ffmpeg_errors.describe(error)}; {self._wanted.advice}"
@@ -128,30 +144,30 @@ class Arrivals:
         url = self._wanted.url
         if self._wanted.program:
             self._program = programs.receiver(url)
+            assert self._program.stdout is not None
             url = f"pipe:{self._program.stdout.fileno()}"
-        self.container = av.open(
+        self._container = container = av.open(
             url,
             format=self._wanted.format,
             options=dict(self._wanted.options),
             timeout=(timeout, _SILENCE),
             metadata_errors="replace",
         )
-        self.video = self.container.streams.best("video")
-        if self.video is None or self.video.codec_context is None:
+        video: Any = container.streams.best("video")
+        if video is None or video.codec_context is None:
             raise UserError("it holds no video in a supported codec")
-        context = self.video.codec_context
+        self._video, context = video, video.codec_context
         # Frame threads would delay frames.
         context.thread_type = "SLICE"
         context.flags |= int(Flags.low_delay)
         kinds = {
-            stream.index: f"{stream.type} {stream.name}"
-            for stream in self.container.streams
+            stream.index: f"{stream.type} {stream.name}" for stream in container.streams
         }
         self._kinds = self._kinds or kinds
         self._same = {i for i, kind in kinds.items() if self._kinds.get(i) == kind}
 
     def _until_it_stops(self) -> Iterator[tuple[av.VideoFrame | av.Packet, float]]:
-        came: dict[int, float] = {}
+        came: dict[int | None, float] = {}
         for packet in self.container.demux():
             if self._stopped():
                 return
@@ -164,7 +180,7 @@ class Arrivals:
                 came[packet.pts] = moment
             try:
                 frames = self.video.decode(packet if packet.size else None)
-            except av.InvalidDataError:
+            except InvalidDataError:
                 continue
             except EOFError:
                 return
@@ -199,6 +215,7 @@ class Arrivals:
     def _time(self, frame: av.VideoFrame, moment: float) -> None:
         """Sets the frame's timestamp, later than that of all frames before."""
         base = frame.time_base or self.video.time_base
+        assert base is not None
         if frame.pts is None:
             elapsed = moment - (self._begin or moment)
             self._begin = self._begin or moment
@@ -218,15 +235,15 @@ class Arrivals:
         ticks = round(self._offset_of(float(stamp * base), moment) / base)
         if packet.pts is not None:
             packet.pts += ticks
-        packet.dts += ticks
+        packet.dts = stamp = stamp + ticks
         before = self._last.get(index)
-        if packet.dts < 0 or (before is not None and packet.dts <= before):
+        if stamp < 0 or (before is not None and stamp <= before):
             return False
-        self._last[index] = packet.dts
+        self._last[index] = stamp
         return True
 
     def _close(self) -> None:
-        if self.container is not None:
-            self.container.close()
+        if self._container is not None:
+            self._container.close()
         programs.end(self._program)
         self._program = None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import tqdm
+from av.error import FFmpegError
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from kdsharp.base import atomic_files
@@ -192,7 +193,7 @@ class Live:
             for packet in packets:
                 if packet.stream_index in writer.carried:
                     writer.packet(packet)
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             if self._is_closed(error):
                 writer.abandon()
                 self._writer = None
@@ -204,7 +205,8 @@ class Live:
 
     def _lose(self, reason: str) -> None:
         logger.warning("%s failed (%s): reconnecting", self._output.name, reason)
-        self._writer.abandon()
+        if self._writer:
+            self._writer.abandon()
         programs.end(self._program)
         self._not_before = time.monotonic() + _RETRY
         self._writer = self._program = None
@@ -213,6 +215,7 @@ class Live:
         self, writer: writing.VideoWriter, frame: av.VideoFrame, moment: float
     ) -> None:
         keys = writer.frame(frame)
+        assert frame.pts is not None
         self.latency.arrived(frame.pts, moment)
         now = time.monotonic()
         for key in keys:
@@ -234,6 +237,7 @@ class Live:
 
     def _begin(self) -> None:
         """Opens the output; called by the reading thread, whose streams it needs."""
+        assert self._like is not None
         url = self._output.url
         if self._output.kind == "camera":
             rate = float(self._arrivals.rate)
@@ -244,7 +248,7 @@ class Live:
             self._program = self._opened_window()
         elif self._output.kind == "program":
             self._program = programs.sender(url)
-        if self._program:
+        if self._program and self._program.stdin:
             url = f"pipe:{self._program.stdin.fileno()}"
         target = writing.Target(
             url,
@@ -304,7 +308,7 @@ def restore(
             report = _run_with_status(
                 Live(found, output, options, encoding, patience, since), duration
             )
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, FFmpegError) as error:
             full = output.kind == "file" and ffmpeg_errors.disk_is_full(error)
             if not full or not restore_file.is_playable(unfinished):
                 raise UserError(
@@ -326,10 +330,11 @@ def _run_with_status(live: Live, duration: float | None) -> LiveReport:
         def poll() -> bool:
             bar.set_description_str(_status_line(live))
             live.show(_title(live))
-            over = duration is not None and live.first is not None
-            return interruption.signal is not None or (
-                over and time.monotonic() - live.first >= duration
-            )
+            if interruption.signal is not None:
+                return True
+            if duration is None or live.first is None:
+                return False
+            return time.monotonic() - live.first >= duration
 
         live.run(poll)
     if live.first is None and interruption.signal:
