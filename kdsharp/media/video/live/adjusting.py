@@ -64,6 +64,8 @@ class AdjustableRestoration:
 
     def _follow(self) -> None:
         """Compiles until the network in use is of the strength that is wanted."""
+        # Nobody presses a key before the window shows a frame.
+        assert self._like is not None
         while True:
             with self._changing:
                 wanted = self._wanted
