@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from kdsharp.runtime import restore
 from kdsharp.runtime.options import RestoreOptions
-from kdsharp.web.serving import forwarding, sharpening
+from kdsharp.web.serving import forwarding, sharpening, unread
 from kdsharp.web.serving.bodies import Bodies
 from kdsharp.web.serving.counts import Counts
 from kdsharp.web.serving.draining import Drain, Draining
@@ -88,8 +88,12 @@ class Pictures:
         return response
 
     async def _sharpen(self, request: Request) -> Response:
-        _check_origin(request)
-        asked = sharpening.parse_request(dict(request.query_params), self._models)
+        try:
+            _check_origin(request)
+            asked = sharpening.parse_request(dict(request.query_params), self._models)
+        except Refusal:
+            await unread.discard(request)
+            raise
         body = await self._bodies.read(request)
         try:
             sharpening.check(body)
