@@ -15,7 +15,7 @@ from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web import build, networks
 from kdsharp.web.serving import app, draining, forwarding, hosts
 from kdsharp.web.serving.limits import Limits
-from kdsharp.web.serving.listening import bound
+from kdsharp.web.serving.listening import listening_socket
 from kdsharp.web.serving.timeouts import protocol
 
 
@@ -39,7 +39,7 @@ def run(
     names = tuple(networks.names(models))
     drain = draining.Drain(limits.drain)
     pictures.limit_size(limits.megapixels)
-    with _site(site, names) as folder, bound(host, port) as listening:
+    with _site(site, names) as folder, listening_socket(host, port) as listening:
         served = app.create(
             folder,
             names,
