@@ -124,6 +124,7 @@ setup(
             "pillow-heif>=1.1",
             "playwright>=1.55",
             "pytest>=8",
+            "pytest-cov>=7",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pyvirtualcam>=0.12",

@@ -1,9 +1,13 @@
-"""The name of the processor, and the peak memory of this process."""
+"""The name of the processor, and the memory of this process."""
 
+import ctypes
 import platform
 import re
 import sys
 from pathlib import Path
+
+# glibc's malloc.h, and the size from which an allocation is mapped on its own.
+_M_MMAP_THRESHOLD, _MAPPED = -3, 1 << 20
 
 
 def processor() -> str:
@@ -26,3 +30,13 @@ def peak_memory() -> float:
         return 0.0
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
+def return_freed_memory() -> None:
+    """Lets glibc give large buffers back to the system as soon as they are freed.
+
+    By default it raises the size from which it does so to that of the largest buffer
+    freed so far, up to 32 MB; what is smaller stays, and in pieces.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED)

@@ -55,13 +55,13 @@ class Read(beam.DoFn):
         except (UserError, OSError) as error:
             yield pvalue.TaggedOutput(BAD, (job.source, _reason(error)))
             return
-        told = picture.metadata
-        target = job.target(told.format)
+        metadata = picture.metadata
+        target = job.target(metadata.format)
         # If the extension does not tell the format, the target is known only now.
         if target != job.likely_target and FileSystems.exists(target):
             _count_skipped()
             return
-        yield (job.source, target, told), picture.pixels
+        yield (job.source, target, metadata), picture.pixels
 
 
 class Write(beam.DoFn):
@@ -75,14 +75,14 @@ class Write(beam.DoFn):
         self._worker = f"{platform.node()}:{os.getpid()}"
 
     def process(self, element):
-        (source, target, told), result = element
+        (source, target, metadata), result = element
         sharp = result.inference
         if isinstance(sharp, Failure):
             yield pvalue.TaggedOutput(BAD, (source, sharp.reason))
             return
-        kept = pictures.output_format(told.format)
+        kept = pictures.output_format(metadata.format)
         try:
-            content = pictures.encode(pictures.Picture(sharp, told), kept)
+            content = pictures.encode(pictures.Picture(sharp, metadata), kept)
         except UserError as error:
             yield pvalue.TaggedOutput(BAD, (source, str(error)))
             return

@@ -37,22 +37,9 @@ def add(verbs: Verbs) -> None:
         default=1,
         help="worker processes of DirectRunner (default: %(default)s)",
     )
-    verb.add_argument(
-        "--model",
-        metavar="NAME|FILE|RUN",
-        default="",
-        help="as for kdsharp sharpen",
-    )
-    verb.add_argument(
-        "--strength",
-        metavar="S",
-        type=float,
-        default=1.0,
-        help="as for kdsharp sharpen",
-    )
-    verb.add_argument(
-        "--unsharp", metavar="A", type=float, default=0.0, help="as for kdsharp sharpen"
-    )
+    options.add_model(verb)
+    options.add_strength(verb)
+    options.add_unsharp(verb)
     options.add_megapixels(verb)
     verb.add_argument(
         "options",

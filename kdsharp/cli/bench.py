@@ -5,20 +5,14 @@ import json
 import os
 import pathlib
 
-from kdsharp.cli.options import add_device
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_verb
 
 
 def add(verbs: Verbs) -> None:
     """Adds `kdsharp bench`."""
     verb = add_verb(verbs, "bench", _bench, "measure the speed of networks")
-    verb.add_argument(
-        "--weights",
-        nargs="+",
-        metavar="W",
-        default=[],
-        help="included networks, .safetensors files or folders of runs",
-    )
+    options.add_weights(verb)
     verb.add_argument(
         "--config",
         nargs="+",
@@ -43,7 +37,7 @@ def add(verbs: Verbs) -> None:
         default=0,
         help="number of threads (default: one per core)",
     )
-    add_device(verb)
+    options.add_device(verb)
     verb.add_argument(
         "--dtype",
         nargs="+",

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from kdsharp.base import optional
-from kdsharp.cli.options import parse_size
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -22,13 +22,7 @@ def add(verbs: Verbs) -> None:
     verb = add_verb(
         verbs, "eval", _eval, "score networks and compare them with an unsharp mask"
     )
-    verb.add_argument(
-        "--weights",
-        nargs="+",
-        metavar="W",
-        default=[],
-        help="included networks, .safetensors files or folders of runs",
-    )
+    options.add_weights(verb)
     truth = verb.add_mutually_exclusive_group()
     truth.add_argument(
         "--data",
@@ -188,7 +182,7 @@ def _eval_calls(arguments: argparse.Namespace) -> int:
     from kdsharp.evaluation.calls.ladder import Ladder
 
     given = _given(arguments, "pan", "frames")
-    if (size := parse_size(arguments.size)) is not None:
+    if (size := options.parse_size(arguments.size)) is not None:
         given["size"] = size
     combined = {
         name: tuple(dict.fromkeys(values))

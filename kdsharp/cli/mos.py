@@ -59,12 +59,7 @@ def _add_new(mos: Verbs) -> None:
         help="included networks, .safetensors files or folders of runs; input is the "
         "blurred picture, reference the sharp one",
     )
-    new.add_argument(
-        "--degradation",
-        metavar="SPEC",
-        default="video_call",
-        help="how the pictures are degraded (default: %(default)s)",
-    )
+    options.add_degradation(new, "video_call")
     new.add_argument(
         "--size",
         metavar="WxH",

@@ -6,6 +6,62 @@ import re
 from kdsharp.errors import UserError
 
 
+def add_model(verb: argparse.ArgumentParser, *, default: str | None = "") -> None:
+    """Adds `--model`, for verbs that restore by one network."""
+    verb.add_argument(
+        "--model",
+        metavar="NAME|FILE|RUN",
+        default=default,
+        help="an included network (see kdsharp models), a .safetensors file, or the "
+        "folder of a finished run",
+    )
+
+
+def add_strength(verb: argparse.ArgumentParser, unchanged: str = "picture") -> None:
+    """Adds `--strength`."""
+    verb.add_argument(
+        "--strength",
+        metavar="S",
+        type=float,
+        default=1.0,
+        help=f"strength of the correction, from 0 (the unchanged {unchanged}) to 1.5; "
+        "1 (default) is as trained",
+    )
+
+
+def add_unsharp(verb: argparse.ArgumentParser) -> None:
+    """Adds `--unsharp`."""
+    verb.add_argument(
+        "--unsharp",
+        metavar="A",
+        type=float,
+        default=0.0,
+        help="then apply an unsharp mask of radius 1 and amount A, such as 0.5 "
+        "(default: none)",
+    )
+
+
+def add_weights(verb: argparse.ArgumentParser) -> None:
+    """Adds `--weights`, for verbs that compare several networks."""
+    verb.add_argument(
+        "--weights",
+        nargs="+",
+        metavar="W",
+        default=[],
+        help="included networks, .safetensors files or folders of runs",
+    )
+
+
+def add_degradation(verb: argparse.ArgumentParser, default: str) -> None:
+    """Adds `--degradation`, for verbs that degrade sharp pictures."""
+    verb.add_argument(
+        "--degradation",
+        metavar="SPEC",
+        default=default,
+        help="how the pictures are degraded (default: %(default)s)",
+    )
+
+
 def add_megapixels(verb: argparse.ArgumentParser) -> None:
     """Adds `--megapixels`, for verbs that write pictures to files."""
     verb.add_argument(

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_group, add_verb
 
 
@@ -38,12 +39,7 @@ def add(verbs: Verbs) -> None:
         required=True,
         help="a sharp picture, or a folder of sharp pictures",
     )
-    residuals.add_argument(
-        "--degradation",
-        metavar="SPEC",
-        default="bicubic:2",
-        help="how the pictures are degraded (default: %(default)s)",
-    )
+    options.add_degradation(residuals, "bicubic:2")
     for verb in (runs, tradeoff, residuals):
         verb.add_argument(
             "--out",

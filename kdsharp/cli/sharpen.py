@@ -22,29 +22,9 @@ def add(verbs: Verbs) -> None:
         help="a file, a folder, or - for standard output (default: NAME.sharp.EXT "
         "next to IN; for a folder, the folder IN.sharp)",
     )
-    verb.add_argument(
-        "--model",
-        metavar="NAME|FILE|RUN",
-        default="",
-        help="an included network (see kdsharp models), a .safetensors file, or the "
-        "folder of a finished run",
-    )
-    verb.add_argument(
-        "--strength",
-        metavar="S",
-        type=float,
-        default=1.0,
-        help="strength of the correction, from 0 (the unchanged picture) to 1.5; 1 "
-        "(default) is as trained",
-    )
-    verb.add_argument(
-        "--unsharp",
-        metavar="A",
-        type=float,
-        default=0.0,
-        help="then apply an unsharp mask of radius 1 and amount A, such as 0.5 "
-        "(default: none)",
-    )
+    options.add_model(verb)
+    options.add_strength(verb)
+    options.add_unsharp(verb)
     verb.add_argument(
         "--compare",
         action="store_true",

@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from kdsharp.cli.options import add_device, parse_size
+from kdsharp.cli import options
 from kdsharp.cli.verbs import Verbs, add_verb
 from kdsharp.errors import UserError
 
@@ -45,33 +45,14 @@ def add(verbs: Verbs) -> None:
 
 def add_restore_options(verb: argparse.ArgumentParser) -> None:
     """Adds the options that say how frames are restored."""
-    verb.add_argument(
-        "--model",
-        metavar="NAME|FILE|RUN",
-        help="an included network (see kdsharp models), a .safetensors file, or the "
-        "folder of a finished run",
-    )
-    verb.add_argument(
-        "--strength",
-        metavar="S",
-        type=float,
-        default=1.0,
-        help="strength of the correction, from 0 (the unchanged video) to 1.5; 1 "
-        "(default) is as trained",
-    )
+    options.add_model(verb, default=None)
+    options.add_strength(verb, "video")
     verb.add_argument(
         "--size",
         metavar="WxH",
         help="resize to this size for the network, and back (default: no resizing)",
     )
-    verb.add_argument(
-        "--unsharp",
-        metavar="A",
-        type=float,
-        default=0.0,
-        help="then apply an unsharp mask of radius 1 and amount A, such as 0.5 "
-        "(default: none)",
-    )
+    options.add_unsharp(verb)
     verb.add_argument(
         "--compare",
         action="store_true",
@@ -97,7 +78,7 @@ def add_restore_options(verb: argparse.ArgumentParser) -> None:
         help="number of threads for decoder, network and encoder each (default: one "
         "per core)",
     )
-    add_device(verb)
+    options.add_device(verb)
 
 
 def add_encoding_options(verb: argparse.ArgumentParser) -> None:
@@ -135,7 +116,7 @@ def restore_options(arguments: argparse.Namespace):
         dtype=arguments.dtype,
         threads=arguments.threads,
         device=arguments.device,
-        size=parse_size(arguments.size),
+        size=options.parse_size(arguments.size),
         unsharp=arguments.unsharp,
         compare=arguments.compare,
     )

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import uvicorn
 
+from kdsharp.base import machine
 from kdsharp.errors import UserError
 from kdsharp.media import pictures
 from kdsharp.runtime.options import RestoreOptions
 from kdsharp.web import build, networks
 from kdsharp.web.serving import app, draining, forwarding, hosts
 from kdsharp.web.serving.limits import Limits
-from kdsharp.web.serving.listening import bound
+from kdsharp.web.serving.listening import listening_socket
 from kdsharp.web.serving.timeouts import protocol
 
 
@@ -30,6 +31,7 @@ def run(
     options: RestoreOptions,
 ) -> None:
     """Serves until stopped; `allow` lists additional host names to accept."""
+    machine.return_freed_memory()
     for name, value in vars(limits).items():
         if not value > 0:
             raise UserError(f"--{name} must be greater than 0, not {value:g}")
@@ -37,7 +39,7 @@ def run(
     names = tuple(networks.names(models))
     drain = draining.Drain(limits.drain)
     pictures.limit_size(limits.megapixels)
-    with _site(site, names) as folder, bound(host, port) as listening:
+    with _site(site, names) as folder, listening_socket(host, port) as listening:
         served = app.create(
             folder,
             names,

@@ -18,13 +18,15 @@ from tqdm import tqdm
 
 from kdsharp.base import terminal
 from kdsharp.errors import UserError
-from kdsharp.media import output_paths, pictures, read_ahead
+from kdsharp.media import bands, output_paths, pictures, read_ahead
 from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
 # Decoded pixels that may be held in memory at once.
 _MAX_PIXELS = 60_000_000
+# Pictures of more pixels are read, restored and written in bands of rows.
+_LARGE = 40_000_000
 # The seam of a comparison is a 400th of the width.
 _SEAM = 400
 
@@ -73,7 +75,7 @@ class Sharpening:
     def read(self, job: output_paths.Job) -> tuple[pictures.Picture, Path | None]:
         """Reads the picture of a job; returns it with its target path."""
         with self.stopwatch.spent("decode"):
-            picture = pictures.read(
+            picture = self._rows(job) or pictures.read(
                 job.source or sys.stdin.buffer.read(), animated=True
             )
         target = job.target_for(picture.metadata.format)
@@ -89,6 +91,19 @@ class Sharpening:
                     target.name,
                 )
         return picture, target
+
+    def _rows(self, job: output_paths.Job) -> bands.Rows | None:
+        """Opens a large picture to be read in bands, if it can be."""
+        if (
+            job.source is None
+            or self._options.compare
+            or self.pixel_count(job) < _LARGE
+        ):
+            return None
+        rows = bands.open_rows(job.source)
+        if rows is None or (target := job.target_for(rows.metadata.format)) is None:
+            return None
+        return rows if rows.can_become(pictures.format_of(target)) else None
 
     def prepare(self):
         """Loads the network and returns the function that sharpens.
@@ -110,6 +125,16 @@ class Sharpening:
 
         def compute(job: output_paths.Job, found):
             picture, target = found
+            if isinstance(picture, bands.Rows):
+                self._restore_rows(
+                    job,
+                    picture,
+                    lambda progress: sharpener.bands(
+                        picture, **amounts, progress=progress
+                    ),
+                    target,
+                )
+                return None
             with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
                 sharp = sharpener(picture.pixels, **amounts, progress=progress)
                 frames = tuple(sharpener(frame, **amounts) for frame in picture.frames)
@@ -120,6 +145,8 @@ class Sharpening:
 
     def write(self, job: output_paths.Job, computed) -> None:
         """Writes a sharpened picture, and the comparison if requested."""
+        if computed is None:  # It was written in bands.
+            return
         sharp, before, target = computed
         with self.stopwatch.spent("encode"):
             if target is None:
@@ -136,6 +163,20 @@ class Sharpening:
                     overwrite=self._overwrite,
                 )
             self.written.append(target)
+
+    def _restore_rows(
+        self, job: output_paths.Job, rows: bands.Rows, restored, target
+    ) -> None:
+        """Writes a picture while it is restored, and restores it while it is read."""
+        with self.stopwatch.spent("network"), _tile_progress(job.name) as progress:
+            bands.write(
+                target,
+                pictures.format_of(target),
+                rows,
+                restored(progress),
+                overwrite=self._overwrite,
+            )
+        self.written.append(target)
 
     def _claim(self, target: Path) -> None:
         pictures.format_of(target)

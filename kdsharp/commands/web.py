@@ -8,7 +8,7 @@ from kdsharp.web import networks, output_folder, runtime
 
 def build(out: Path, *, models: list[str], runtime_copy: Path | None) -> None:
     """Writes the site and prints its size."""
-    with output_folder.replaced(out, holds="a site", is_ours=_is_site) as site:
+    with output_folder.replacing(out, holds="a site", is_ours=_is_site) as site:
         # The runtime first, because fetching it may fail.
         if runtime_copy:
             runtime.copy(runtime_copy, site / "runtime")

@@ -120,7 +120,7 @@ class Graph:
             return self.node("Cast", x, to=TensorProto.FLOAT)
         return x
 
-    def bound(self, x: Value, low: float, high: float) -> None:
+    def limit_values(self, x: Value, low: float, high: float) -> None:
         """Declares that x only takes values from low to high in 256 uniform steps."""
         self._bounds[x] = low, high
 

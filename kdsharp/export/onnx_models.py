@@ -168,7 +168,7 @@ def _restore(
     blurred = x
     if pixels and bytes_:
         span = pixels.white - pixels.black
-        graph.bound(x, -pixels.black / span, (pixels.top - pixels.black) / span)
+        graph.limit_values(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)
     more = {}
     if gains:

@@ -36,7 +36,7 @@ def rotated(gain_map: bytes, orientation: int) -> bytes:
     with Image.open(io.BytesIO(gain_map)) as image:
         image.load()
         # Keeps the metadata of the gain map, without its EXIF orientation.
-        told = b"".join(
+        kept_segments = b"".join(
             jpeg.segment(name, body)
             for name, _, body in jpeg.segments(gain_map)
             if name in (jpeg.APP1, jpeg.APP2)
@@ -46,7 +46,7 @@ def rotated(gain_map: bytes, orientation: int) -> bytes:
         upright = ImageOps.exif_transpose(image)
     file = io.BytesIO()
     upright.info.clear()
-    upright.save(file, "JPEG", quality=_QUALITY, extra=told)
+    upright.save(file, "JPEG", quality=_QUALITY, extra=kept_segments)
     return file.getvalue()
 
 

@@ -195,7 +195,7 @@ def encode(picture: Picture, format_: str) -> bytes:
             metadata = dataclasses.replace(metadata, icc=b"")
     if metadata.gain_map and format_ != "JPEG":
         logger.warning("the HDR gain map is dropped: only JPEG can store it")
-    options = _options(metadata, format_)
+    options = save_options(metadata, format_)
     if picture.frames:
         options |= _of_frames(picture, format_)
     file = io.BytesIO()
@@ -203,6 +203,11 @@ def encode(picture: Picture, format_: str) -> bytes:
         image.save(file, format_, **options)
     except KeyError as error:  # Pillow was built without this format.
         raise UserError(f"this version of Pillow cannot write {format_}") from error
+    except (ValueError, OSError) as error:  # Sides longer than the format allows.
+        height, width = pixels.shape[:2]
+        raise UserError(
+            f"{format_} cannot store this picture of {width}x{height} ({error})"
+        ) from error
     if format_ == "TIFF":
         # With compression by libtiff, Pillow would lose EXIF or fail.
         tags.append(file, tags.parse(file.getvalue()) | meta.for_tiff(metadata))
@@ -387,7 +392,7 @@ def _to_bytes(pixels: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def _options(metadata: meta.Metadata, format_: str) -> dict:
+def save_options(metadata: meta.Metadata, format_: str) -> dict:
     """The options for Pillow's encoder."""
     same = metadata.format == format_
     options: dict[str, Any] = {"icc_profile": metadata.icc or None}

@@ -10,7 +10,7 @@ import struct
 import zlib
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Shaped, UInt8, UInt16
 from PIL import Image, ImageFile
 
 from kdsharp.media import metadata as meta
@@ -22,7 +22,7 @@ Pixels16 = UInt16[np.ndarray, "h w *c"]
 _MULTIPLIED = "RGBa;16"
 # Suffixes of raw modes with the other byte order.
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}
-_LEVEL = 6
+LEVEL = 6
 _ROWS = 64
 
 
@@ -80,20 +80,20 @@ def png(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
     """Encodes a PNG."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width, channels = pixels.shape
-    head = _png_head(channels, metadata)
+    head = png_head(channels, metadata)
     colour = head[25:26]
-    content = zlib.compressobj(_LEVEL)
+    content = zlib.compressobj(LEVEL)
     parts = []
     before = np.zeros(width * channels * 2, np.uint8)
     for start in range(0, height, _ROWS):
         rows = pixels[start : start + _ROWS].astype(">u2").view(np.uint8)
         rows = rows.reshape(len(rows), -1)
-        parts.append(content.compress(_paeth_filter(rows, before, 2 * channels)))
+        parts.append(content.compress(paeth_filter(rows, before, 2 * channels)))
         before = rows[-1]
     parts.append(content.flush())
     size = struct.pack(">LLB", width, height, 16) + colour + b"\0\0\0"
     chunks = []
-    for name, body in _png_chunks(head):
+    for name, body in png_chunks(head):
         if name == b"IHDR":
             body = size
         elif name == b"IDAT":
@@ -111,15 +111,26 @@ def png(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
 def tiff(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
     """Encodes a TIFF, with Deflate and horizontal differencing."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    height, width, channels = pixels.shape
-    strips = [_strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
+    height = len(pixels)
+    strips = [strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
     lengths = [len(strip) for strip in strips]
+    directory = tiff_directory(pixels.shape, 16, lengths, metadata)
+    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
+    tags.append(file, directory)
+    return file.getvalue()
+
+
+def tiff_directory(
+    shape: tuple[int, int, int], bits: int, lengths: list[int], metadata: meta.Metadata
+) -> tags.Directory:
+    """The tags of a TIFF whose strips follow its first eight bytes."""
+    height, width, channels = shape
     offsets = [8, *(8 + np.cumsum(lengths)[:-1])]
     across, down = metadata.dpi or (72, 72)
     directory = meta.for_tiff(metadata) | {
         256: tags.longs(width),
         257: tags.longs(height),
-        258: tags.shorts(*[16] * channels),
+        258: tags.shorts(*[bits] * channels),
         259: tags.shorts(8),  # Deflate.
         262: tags.shorts(1 if channels < 3 else 2),
         273: tags.longs(*map(int, offsets)),
@@ -134,9 +145,7 @@ def tiff(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
     }
     if channels in (2, 4):
         directory[338] = tags.shorts(2)  # Straight alpha.
-    file = io.BytesIO(b"II*\0\0\0\0\0" + b"".join(strips))
-    tags.append(file, directory)
-    return file.getvalue()
+    return directory
 
 
 def _raw_mode(tile) -> str:
@@ -149,7 +158,7 @@ def _with_raw_mode(tile, mode: str):
     return tile._replace(args=mode if rest is None else (mode, *rest))
 
 
-def _png_head(channels: int, metadata: meta.Metadata) -> bytes:
+def png_head(channels: int, metadata: meta.Metadata) -> bytes:
     """A PNG of one pixel with all the metadata."""
     file = io.BytesIO()
     Image.new({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels], (1, 1)).save(
@@ -163,7 +172,7 @@ def _png_head(channels: int, metadata: meta.Metadata) -> bytes:
     return file.getvalue()
 
 
-def _png_chunks(file: bytes):
+def png_chunks(file: bytes):
     at = 8
     while at < len(file):
         length, name = struct.unpack_from(">L4s", file, at)
@@ -171,7 +180,7 @@ def _png_chunks(file: bytes):
         at += 12 + length
 
 
-def _paeth_filter(
+def paeth_filter(
     rows: UInt8[np.ndarray, "n bytes"], before: UInt8[np.ndarray, " bytes"], step: int
 ) -> bytes:
     """Applies PNG's Paeth filter to rows."""
@@ -191,7 +200,7 @@ def _paeth_filter(
     return np.insert(differences, 0, 4, axis=1).tobytes()
 
 
-def _strip(rows: Pixels16) -> bytes:
-    differences = rows.astype("<u2")
+def strip(rows: Shaped[np.ndarray, "n w c"]) -> bytes:
+    differences = rows.astype(rows.dtype.newbyteorder("<"))
     differences[:, 1:] -= rows[:, :-1]
-    return zlib.compress(differences.tobytes(), _LEVEL)
+    return zlib.compress(differences.tobytes(), LEVEL)

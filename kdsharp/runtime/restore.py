@@ -1,7 +1,7 @@
 """Applies a trained network to pictures."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import overload
 
 import numpy as np
@@ -108,6 +108,28 @@ class Sharpener:
             return self(
                 pixels[..., None], strength=strength, unsharp=unsharp, progress=progress
             )[..., 0]
+        restorer, tiles = self._split(pixels, strength, unsharp)
+        return tiling.restore(pixels, tiles, restorer.restore_tile, progress)
+
+    def bands(
+        self,
+        rows: Shaped[np.ndarray, "h w c"],
+        *,
+        strength: float = 1.0,
+        unsharp: float = 0.0,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Iterator[Shaped[np.ndarray, "n w c"]]:
+        """Yields the restored picture in bands of rows, from the top down.
+
+        `rows` has no alpha and need not be an array: it is indexed by slices of rows,
+        from the top down, once or twice.
+        """
+        check_strength(strength)
+        check_unsharp(unsharp)
+        restorer, tiles = self._split(rows, strength, unsharp)
+        return tiling.restore_rows(rows, tiles, restorer.restore_tile, progress)
+
+    def _split(self, pixels, strength: float, unsharp: float):
         restorer = _TileRestorer(self.network, strength, unsharp, pixels)
         if strength and self.network.context is not None:
             restorer = dataclasses.replace(restorer, gains=restorer.context_gains())
@@ -117,7 +139,7 @@ class Sharpener:
             radius=restorer.receptive_radius,
             multiple=self.network.multiple,
         )
-        return tiling.restore(pixels, tiles, restorer.restore_tile, progress)
+        return restorer, tiles
 
 
 def load(
@@ -199,8 +221,10 @@ class _TileRestorer:
     def context_gains(self) -> Float[np.ndarray, "1 filters"]:
         """Computes the context gains of the picture, ignoring transparent parts."""
         white = _white(self.picture.dtype)
-        colours = self.picture[..., : self.color_channels]
-        visible = self.picture[..., self.color_channels] > 0 if self.has_alpha else None
+        colours, visible = self.picture, None
+        if self.has_alpha:
+            colours = self.picture[..., : self.color_channels]
+            visible = self.picture[..., self.color_channels] > 0
         assert self.network.context is not None
         found = context.gains(
             self.network.context,

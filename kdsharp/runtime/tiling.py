@@ -7,6 +7,7 @@ is compiled once.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -105,6 +106,35 @@ def restore(
             pool.shutdown(cancel_futures=True)
             raise
     return restored
+
+
+def restore_rows(
+    picture: Shaped[np.ndarray, "h w c"],
+    tiles: Sequence[Tile],
+    restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[Shaped[np.ndarray, "rows w c"]]:
+    """Yields the picture that `restore` returns in bands of rows, from the top down.
+
+    `picture` is indexed by slices of rows, of which none begins above an earlier one.
+    """
+    done = 0
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for _, together in itertools.groupby(tiles, lambda tile: tile.keep[0].start):
+            row = list(together)
+            read, keep = row[0].read[0], row[0].keep[0]
+            seen = picture[read]
+            shape = (keep.stop - keep.start, *seen.shape[1:])
+            restored = np.empty(shape, seen.dtype)
+
+            def work(tile: Tile, seen=seen, restored=restored) -> None:
+                part = restore_tile(seen[:, tile.read[1]], tile)
+                restored[:, tile.keep[1]] = part[tile.inner]
+
+            for _ in pool.map(work, row):
+                done += 1
+                progress(done / len(tiles))
+            yield restored
 
 
 def _spans(

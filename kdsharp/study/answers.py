@@ -47,7 +47,7 @@ class Answers:
             raise UserError(f"{folder} is not a study: {FILE} is missing")
         self._database = _connect(path)
 
-    def begin(self, *, synthetic_token: str | None = None) -> str:
+    def add_rater(self, *, synthetic_token: str | None = None) -> str:
         """Adds a rater and returns the token; synthetic raters bring their own."""
         token = synthetic_token or secrets.token_urlsafe(16)
         with self._transaction() as database:
@@ -55,7 +55,7 @@ class Answers:
             database.execute("insert into raters values (?, ?)", row)
         return token
 
-    def keep(self, *answers: Answer) -> None:
+    def save(self, *answers: Answer) -> None:
         """Stores ratings; a later rating replaces an earlier one of the same trial."""
         rows = [(a.token, a.trial, a.scale, a.score) for a in answers]
         with self._transaction() as database:
@@ -71,7 +71,7 @@ class Answers:
             rows = self._database.execute("select token, synthetic from raters")
             return {token: bool(synthetic) for token, synthetic in rows}
 
-    def of(self, token: str) -> list[Answer]:
+    def of_rater(self, token: str) -> list[Answer]:
         """The ratings of one rater so far."""
         with self._lock:
             rows = self._database.execute(

@@ -46,9 +46,9 @@ class Study:
 def load(folder: Path) -> Study:
     """Loads the study in a folder."""
     try:
-        told = json.loads((folder / FILE).read_text())
-        stimuli = [Stimulus(**stimulus) for stimulus in told.pop("stimuli")]
-        return Study(**told, stimuli=stimuli)
+        values = json.loads((folder / FILE).read_text())
+        stimuli = [Stimulus(**stimulus) for stimulus in values.pop("stimuli")]
+        return Study(**values, stimuli=stimuli)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} is not a study: create one with kdsharp mos new {folder}"
@@ -96,8 +96,8 @@ def run(
         stimuli = [s for s in stimuli if s not in practice]
         repeats = min(repeats, sum(not s.training for s in stimuli))
         study = Study(title, list(models), degradation, repeats, seed, stimuli)
-        told = json.dumps(dataclasses.asdict(study), indent=1)
-        (folder / FILE).write_text(told + "\n")
+        text = json.dumps(dataclasses.asdict(study), indent=1)
+        (folder / FILE).write_text(text + "\n")
         answers.create(folder)
         folder.chmod(0o755)
         folder.replace(out)

@@ -68,10 +68,10 @@ def _table(scale: Scale) -> list[str]:
     ]
     for model, mean in scale.means.items():
         apart = scale.differences.get(model)
-        told = ("", "") if apart is None else (f"{apart.mean:+.2f}", _interval(apart))
+        cells = ("", "") if apart is None else (f"{apart.mean:+.2f}", _interval(apart))
         lines.append(
             f"| `{model}` | {mean.mean:.2f} | {_interval(mean)} "
-            f"| {told[0]} | {told[1]} | {mean.raters} |"
+            f"| {cells[0]} | {cells[1]} | {mean.raters} |"
         )
     if scale.left_out:
         lines += ["", f"Rejected after ITU-R BT.500: {len(scale.left_out)} raters."]

@@ -53,7 +53,7 @@ def of(folder: Path) -> Results:
     rows: list[ResultRow] = []
     count = 0
     for token, played in raters.items():
-        given = kept.of(token)
+        given = kept.of_rater(token)
         if played != synthetic or not given:
             continue
         trials = order.trials(study, token)

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from kdsharp.study import order, plan
 from kdsharp.study.answers import Answer, Answers
 from kdsharp.web.serving.app import Site
-from kdsharp.web.serving.listening import bound
+from kdsharp.web.serving.listening import listening_socket
 from kdsharp.web.serving.timeouts import protocol
 
 _SECONDS = 30
@@ -25,7 +25,7 @@ _CONNECTIONS = 512
 _LONGEST = 200
 
 
-class Asking:
+class StudyApi:
     """The request handlers of the page."""
 
     def __init__(self, folder: Path, study: plan.Study, answers: Answers):
@@ -37,7 +37,7 @@ class Asking:
         self._raters = set(answers.raters())
 
     async def begin(self, request: Request) -> Response:
-        token = await run_in_threadpool(self._answers.begin)
+        token = await run_in_threadpool(self._answers.add_rater)
         self._raters.add(token)
         return JSONResponse({"token": token}, 201)
 
@@ -46,7 +46,7 @@ class Asking:
         if token not in self._raters:
             return _refused(404, "this address is unknown")
         given: dict[int, dict[str, int]] = {}
-        for answer in await run_in_threadpool(self._answers.of, token):
+        for answer in await run_in_threadpool(self._answers.of_rater, token):
             given.setdefault(answer.trial, {})[answer.scale] = answer.score
         return JSONResponse(
             {
@@ -83,7 +83,7 @@ class Asking:
         token = request.path_params["token"]
         answer = Answer(token, trial.number, scale, int(body))
         try:
-            await run_in_threadpool(self._answers.keep, answer)
+            await run_in_threadpool(self._answers.save, answer)
         except sqlite3.Error as error:  # A full disk, say.
             return _refused(503, f"the rating was not saved ({error}): try again")
         return Response(status_code=204)
@@ -100,7 +100,7 @@ def create(folder: Path) -> Starlette:
     """Creates the application of a study."""
     study = plan.load(folder)
     answers = Answers(folder)
-    asking = Asking(folder, study, answers)
+    api = StudyApi(folder, study, answers)
     page = resources.files("kdsharp.study") / "page"
 
     @contextlib.asynccontextmanager
@@ -111,10 +111,10 @@ def create(folder: Path) -> Starlette:
     one = "/api/raters/{token:str}"
     return Starlette(
         routes=[
-            Route("/api/raters", asking.begin, methods=["POST"]),
-            Route(one, asking.rater),
-            Route(one + "/{trial:int}/picture", asking.picture),
-            Route(one + "/{trial:int}/{scale:str}", asking.answer, methods=["PUT"]),
+            Route("/api/raters", api.begin, methods=["POST"]),
+            Route(one, api.rater),
+            Route(one + "/{trial:int}/picture", api.picture),
+            Route(one + "/{trial:int}/{scale:str}", api.answer, methods=["PUT"]),
             Mount("/", Site(directory=Path(str(page)), html=True)),
         ],
         lifespan=lifespan,
@@ -124,7 +124,7 @@ def create(folder: Path) -> Starlette:
 def run(folder: Path, *, host: str, port: int) -> None:
     """Serves until stopped."""
     application = create(folder)
-    with bound(host, port) as listening:
+    with listening_socket(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
         port = listening.getsockname()[1]
         print(f"http://{where}:{port}/ serves the study", flush=True)

@@ -35,7 +35,7 @@ def play(
         raise UserError(f"{folder} holds ratings by people: give another study")
     random = np.random.default_rng([seed, len(before)])
     for number in range(count + careless):
-        token = kept.begin(synthetic_token=f"played-{seed}-{len(before) + number}")
+        token = kept.add_rater(synthetic_token=f"played-{seed}-{len(before) + number}")
         own = random.normal(0, 0.3)
         given = []
         for trial in order.trials(study, token):
@@ -48,6 +48,6 @@ def play(
                     score = random.integers(1, 6)
                 answer = Answer(token, trial.number, scale, int(np.clip(score, 1, 5)))
                 given.append(answer)
-        kept.keep(*given)
+        kept.save(*given)
     kept.close()
     return truth

@@ -28,12 +28,12 @@ def write(site: Path, names: list[str], *, engine: str) -> list[networks.PageNet
             ignore=shutil.ignore_patterns("__pycache__", "*.py"),
         )
     entries = [networks.write(name, site / "networks", names) for name in names]
-    told = {
+    listing = {
         "engine": engine,
         "runtime": runtime.VERSION,
         "networks": [dataclasses.asdict(entry) for entry in entries],
     }
-    (site / LIST).write_text(json.dumps(told, indent=1) + "\n")
+    (site / LIST).write_text(json.dumps(listing, indent=1) + "\n")
     return entries
 
 

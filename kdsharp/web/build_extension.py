@@ -36,7 +36,7 @@ _SHARED = (
 def run(out: Path, *, model: str = restore_options.DEFAULT_VIDEO) -> None:
     """Writes the folder and, next to it, the zip for browsers and add-on stores."""
     zipped = out.with_name(f"{out.name}.zip")
-    with output_folder.replaced(out, holds="this extension", is_ours=_is_ours) as made:
+    with output_folder.replacing(out, holds="this extension", is_ours=_is_ours) as made:
         entry = _write(made, model)
         with atomic_files.atomic_write(zipped) as unfinished:
             _zip(made, unfinished)

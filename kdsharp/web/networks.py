@@ -119,9 +119,9 @@ def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:
     """Writes the module and returns its description for the page."""
     file = f"{name}.wasm"
     atomic_files.write_bytes(folder / file, kernel.content)
-    told = {
+    layout = {
         field.name: getattr(kernel, field.name)
         for field in dataclasses.fields(kernel)
         if field.name not in ("content", "last", "scale")
     }
-    return {"file": file, "bytes": len(kernel.content), **told}
+    return {"file": file, "bytes": len(kernel.content), **layout}

@@ -10,7 +10,7 @@ from kdsharp.errors import UserError
 
 
 @contextlib.contextmanager
-def replaced(
+def replacing(
     out: Path, *, holds: str, is_ours: Callable[[Path], bool]
 ) -> Iterator[Path]:
     """Yields a path for the new folder, which replaces `out` if the block succeeds.

@@ -42,11 +42,11 @@ def fetch(out: Path) -> None:
     """Copies the files from the cache, which npm fills on first use."""
     kept = cache_folder() / f"onnxruntime-web-{VERSION}"
     if not all((kept / name).is_file() for name in FILES):
-        _bring(kept)
+        _download(kept)
     copy(kept, out)
 
 
-def _bring(kept: Path) -> None:
+def _download(kept: Path) -> None:
     """Downloads the package with npm."""
     if not shutil.which("npm"):
         raise UserError(

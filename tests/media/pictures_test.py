@@ -606,6 +606,16 @@ class DamageTest(parameterized.TestCase):
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         self.assertEmpty(list(folder.iterdir()))
 
+    @parameterized.parameters(("WEBP", 16384), ("JPEG", 65536))
+    def test_sides_that_a_format_cannot_store_are_one_sentence(self, format_, width):
+        file = io.BytesIO()
+        Image.new("RGB", (width, 1)).save(file, "PNG")
+        picture = pictures.read(file.getvalue())
+        with self.assertRaisesRegex(
+            UserError, rf"^{format_} cannot store this picture of {width}x1 \(.+\)$"
+        ):
+            pictures.encode(picture, format_)
+
     def test_absurd_resolutions_are_dropped(self):
         file = _file(_photograph(), "JPEG2000").getvalue()
         at = file.index(b"jp2h") - 4

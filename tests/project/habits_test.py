@@ -28,6 +28,7 @@ _PROGRAMS = (
         "nginx",
         "Xvfb",
         "xauth",
+        "xdotool",
         "lvp_icd.json",
     ),
 )

@@ -96,8 +96,8 @@ class PeopleTest(absltest.TestCase):
     def test_people_and_synthetic_raters_are_never_mixed(self):
         synthetic.play(self.study, 3)
         kept = answers.Answers(self.study)
-        token = kept.begin()
-        kept.keep(*(answers.Answer(token, n, "overall", 4) for n in range(10)))
+        token = kept.add_rater()
+        kept.save(*(answers.Answer(token, n, "overall", 4) for n in range(10)))
         kept.close()
         found = results.of(self.study)
         self.assertEqual((found.raters, found.synthetic), (1, False))

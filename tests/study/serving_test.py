@@ -208,7 +208,7 @@ class StudyPageTest(browser.PageTest):
             for url in page.asked:
                 self.assertStartsWith(url.replace("data:,", address), address)
         kept = answers.Answers(study)
-        found = {(a.trial, a.scale): a.score for a in kept.of(self.token)}
+        found = {(a.trial, a.scale): a.score for a in kept.of_rater(self.token)}
         kept.close()
         self.assertEqual(found, wanted)
 
@@ -260,7 +260,9 @@ class StudyPageTest(browser.PageTest):
             self.wait(page, "#saved", "Saved")
             token = page.evaluate("location.hash.slice(1)")
             kept = answers.Answers(study)
-            self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
+            self.assertEqual(
+                kept.of_rater(token), [answers.Answer(token, 0, "overall", 4)]
+            )
             kept.close()
 
     def test_cropped_pictures_cannot_be_rated(self):
@@ -295,7 +297,7 @@ class StudyPageTest(browser.PageTest):
             page.locator("#saved", has_text="Saved").wait_for()
             token = page.evaluate("location.hash.slice(1)")
         kept = answers.Answers(study)
-        self.assertEqual(kept.of(token), [answers.Answer(token, 0, "overall", 4)])
+        self.assertEqual(kept.of_rater(token), [answers.Answer(token, 0, "overall", 4)])
         kept.close()
 
     def setUp(self):

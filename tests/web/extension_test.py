@@ -301,7 +301,7 @@ class RefusalTest(absltest.TestCase):
         out = folder / "new"
         status, _, complaints = run("web", "extension", out, "--model", "rt-l-photo")
         self.assertEqual(status, 2)
-        self.assertIn("rt-l-photo has no WebAssembly of its own", complaints)
+        self.assertIn("rt-l-photo cannot be compiled to WebAssembly", complaints)
         self.assertFalse(out.exists())
 
 

@@ -46,6 +46,11 @@ class FieldwiseRestoration:
         for restoration in (self._whole, *self._halves):
             restoration.start_sequence()
 
+    def show_compared(self, compare: bool) -> None:
+        """Turns the split screen on or off, from the next frame on."""
+        for restoration in (self._whole, *self._halves):
+            restoration.compare = compare
+
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         if not _is_interlaced(frame):
             return self._whole(frame)

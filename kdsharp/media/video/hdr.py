@@ -57,8 +57,8 @@ class HdrMetadata:
         red, green, blue, white = self.primaries
         darkest, brightest = self.luminance
         places = (("G", green), ("B", blue), ("R", red), ("WP", white))
-        told = "".join(f"{name}({pair(at, 50_000)})" for name, at in places)
-        return f"{told}L({pair((brightest, darkest), 10_000)})"
+        chromaticities = "".join(f"{name}({pair(at, 50_000)})" for name, at in places)
+        return f"{chromaticities}L({pair((brightest, darkest), 10_000)})"
 
 
 def of(frame: av.VideoFrame) -> HdrMetadata | None:

@@ -238,8 +238,8 @@ def _picture(container: InputContainer, path: Path) -> av.VideoStream:
             len(moving),
             stream.index,
         )
-    told = {name.lower(): value for name, value in stream.metadata.items()}
-    if told.get("alpha_mode") == "1":
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    if tags.get("alpha_mode") == "1":
         logger.warning("%s: its transparency is not supported and is dropped", path)
     if stream.codec_context is None:
         raise UserError(

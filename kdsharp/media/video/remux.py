@@ -78,8 +78,8 @@ def streams(container: InputContainer, picture: av.VideoStream) -> Iterator[Stre
     Chapter tracks are skipped, because the muxer writes its own.
     """
     for stream in container.streams:
-        told = stream.type == "data" and container.chapters()
-        if stream is not picture and not told:
+        is_chapter_track = stream.type == "data" and container.chapters()
+        if stream is not picture and not is_chapter_track:
             yield stream
 
 

@@ -32,6 +32,7 @@ class Restoration:
 
     def __init__(self, options: RestoreOptions):
         self._options = options
+        self.compare = options.compare
         self._network = networks.of_weights(options.model or DEFAULT_VIDEO)
         self._normalize = FrameNormalizer()
         self._restorers: dict[tuple[bool, int], _Restorer] = {}
@@ -58,11 +59,7 @@ class Restoration:
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         frame = self._normalize(frame)
         frame.make_writable()
-        left = (
-            split_screen.copy_left(frames.planes(frame))
-            if self._options.compare
-            else []
-        )
+        left = split_screen.copy_left(frames.planes(frame)) if self.compare else []
         restorer = self._restorer(frame)
         if self._options.strength:
             frame = restorer.passage(frame, restorer.network)

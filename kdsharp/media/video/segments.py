@@ -72,9 +72,9 @@ class Folder:
         if not path.exists():
             return None
         try:
-            told = json.loads(path.read_text())
-            packets = tuple(tuple(packet) for packet in told.pop("packets"))
-            index = Index(**told, packets=packets)
+            values = json.loads(path.read_text())
+            packets = tuple(tuple(packet) for packet in values.pop("packets"))
+            index = Index(**values, packets=packets)
             if index.checksum == _checksum(self.data(number)):
                 return index
         except (OSError, ValueError, TypeError, KeyError) as error:

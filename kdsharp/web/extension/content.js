@@ -216,9 +216,9 @@
       });
       root.append(button);
     }
-    const told = document.createElement("span");
-    root.append(told);
-    return { element, tell: (words) => (told.textContent = words) };
+    const status = document.createElement("span");
+    root.append(status);
+    return { element, tell: (words) => (status.textContent = words) };
   }
 
   const overlays = new Map();

@@ -21,7 +21,7 @@ async function start() {
   await isolate();
   const site = await site_.read();
   const how = await capabilities(site);
-  document.getElementById("engine-told").textContent = how.told;
+  document.getElementById("engine-told").textContent = how.description;
   if (site.engine === "server") {
     document.getElementById("where").textContent =
       "It is sent to this page's server, and nowhere else.";

@@ -16,7 +16,8 @@ from starlette.staticfiles import StaticFiles
 
 from kdsharp.runtime import restore
 from kdsharp.runtime.options import RestoreOptions
-from kdsharp.web.serving import forwarding, sharpening
+from kdsharp.web.serving import forwarding, sharpening, unread
+from kdsharp.web.serving.answers import Answers, HeldAnswer
 from kdsharp.web.serving.bodies import Bodies
 from kdsharp.web.serving.counts import Counts
 from kdsharp.web.serving.draining import Drain, Draining
@@ -61,6 +62,7 @@ class Pictures:
         self._models = models
         self._bodies = Bodies(limits)
         self._queue = WorkQueue(limits)
+        self._answers = Answers(limits.answer_bytes)
         self._counts = Counts()
         self._load = functools.lru_cache(
             lambda model: restore.create(dataclasses.replace(options, model=model))
@@ -88,21 +90,27 @@ class Pictures:
         return response
 
     async def _sharpen(self, request: Request) -> Response:
-        _check_origin(request)
-        asked = sharpening.parse_request(dict(request.query_params), self._models)
+        try:
+            _check_origin(request)
+            asked = sharpening.parse_request(dict(request.query_params), self._models)
+        except Refusal:
+            await unread.discard(request)
+            raise
         body = await self._bodies.read(request)
         try:
             sharpening.check(body)
             start = time.perf_counter()
-            file, kind = await self._queue.do(
-                lambda progress: sharpening.sharpen(
-                    body, asked, self._load(asked.options.model), progress
-                )
-            )
+
+            def work(progress):
+                self._answers.wait_for_room(progress)
+                sharpener = self._load(asked.options.model)
+                return sharpening.sharpen(body, asked, sharpener, progress)
+
+            file, kind = await self._queue.do(work)
         finally:
             self._bodies.free(body)
         self._counts.sharpened(time.perf_counter() - start, len(body), len(file))
-        return Response(file, media_type=kind, headers={"Cache-Control": "no-store"})
+        return HeldAnswer(file, kind, self._answers)
 
     async def health(self, request: Request) -> Response:
         return JSONResponse(
@@ -110,7 +118,11 @@ class Pictures:
         )
 
     async def metrics(self, request: Request) -> Response:
-        text = self._counts.text(waiting=self._queue.waiting, held=self._bodies.held)
+        text = self._counts.text(
+            waiting=self._queue.waiting,
+            held=self._bodies.held,
+            answers=self._answers.held,
+        )
         return PlainTextResponse(text)
 
     def close(self) -> None:

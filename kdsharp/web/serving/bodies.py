@@ -51,8 +51,8 @@ class Bodies:
         return file
 
     async def _check_length(self, request: Request) -> None:
-        told = request.headers.get("content-length", "0")
-        size = int(told) if told.isdecimal() else 0
+        length = request.headers.get("content-length", "0")
+        size = int(length) if length.isdecimal() else 0
         try:
             self._check(size)
         except Refusal:

@@ -22,16 +22,16 @@ class Counts:
         self._taken += taken
         self._given += given
 
-    def text(self, *, waiting: int, held: int) -> str:
+    def text(self, *, waiting: int, held: int, answers: int) -> str:
         """All metrics in Prometheus' text format."""
         done = self._statuses[200]
         lines = [
-            *_told("kdsharp_requests_total", "counter", "Requests for pictures."),
+            *_header("kdsharp_requests_total", "counter", "Requests for pictures."),
             *(
                 f'kdsharp_requests_total{{status="{status}"}} {count}'
                 for status, count in sorted(self._statuses.items())
             ),
-            *_told(
+            *_header(
                 "kdsharp_seconds",
                 "summary",
                 "Time from the complete upload to the answer.",
@@ -49,11 +49,15 @@ class Counts:
             ("bytes_given_total", "counter", "Bytes of their answers.", self._given),
             ("waiting", "gauge", "Pictures in progress or in the queue.", waiting),
             ("held_bytes", "gauge", "Bytes of bodies in memory.", held),
+            ("answer_bytes", "gauge", "Bytes of answers not yet taken.", answers),
             ("start_seconds", "gauge", "When the server began.", self._started),
         ):
-            lines += [*_told(f"kdsharp_{name}", kind, words), f"kdsharp_{name} {value}"]
+            lines += [
+                *_header(f"kdsharp_{name}", kind, words),
+                f"kdsharp_{name} {value}",
+            ]
         return "\n".join(lines) + "\n"
 
 
-def _told(name: str, kind: str, words: str) -> list[str]:
+def _header(name: str, kind: str, words: str) -> list[str]:
     return [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]

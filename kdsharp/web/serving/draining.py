@@ -7,14 +7,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kdsharp.web.serving import unread
+
 _HEADERS = {"Retry-After": "5", "Connection": "close"}
-# Seconds for reading and discarding a refused body, which many clients require before
-# they read the answer.
-_FOR_BODY = 2
 
 
 class Drain:
@@ -59,10 +58,7 @@ class Draining:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif self._drain.started:
-            with contextlib.suppress(TimeoutError, ClientDisconnect):
-                async with asyncio.timeout(_FOR_BODY):
-                    async for _ in Request(scope, receive).stream():
-                        pass
+            await unread.discard(Request(scope, receive))
             await _refusal()(scope, receive, send)
         else:
             await self._answer(scope, receive, send)

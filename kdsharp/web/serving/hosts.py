@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kdsharp.errors import UserError
+from kdsharp.web.serving import unread
 
 _PATTERN = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
 _HEADER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:/?#@]+))(?::\d*)?", re.IGNORECASE)
@@ -54,6 +55,7 @@ class AllowedHosts:
                     f"this server does not accept the host name {host!r}: start it "
                     "with --allow and that name"
                 )
+                await unread.discard(Request(scope, receive))
                 app = JSONResponse({"error": sentence}, 400)
         await app(scope, receive, send)
 

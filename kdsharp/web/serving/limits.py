@@ -27,3 +27,8 @@ class Limits:
     def bytes_at_once(self) -> int:
         """Maximum size of all bodies in memory."""
         return self.bytes * (self.waiting + 1)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Of answers that clients have not taken, for work on another to begin."""
+        return 4 * self.bytes

@@ -78,14 +78,18 @@ def sharpen(
     try:
         picture = pictures.read(body)
         progress(0)
-        sharp = sharpener(
-            picture.pixels,
-            strength=asked.options.strength,
-            unsharp=asked.options.unsharp,
-            progress=progress,
+        # In place of the one that was read, which is then no longer in memory.
+        picture = dataclasses.replace(
+            picture,
+            pixels=sharpener(
+                picture.pixels,
+                strength=asked.options.strength,
+                unsharp=asked.options.unsharp,
+                progress=progress,
+            ),
         )
         format_ = asked.format or pictures.output_format(picture.metadata.format)
-        file = pictures.encode(pictures.Picture(sharp, picture.metadata), format_)
+        file = pictures.encode(picture, format_)
     except UserError as error:
         sentence = str(error).removeprefix("standard input: ")
         large = "megapixels" in sentence

@@ -20,7 +20,7 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.live import inputs, outputs, reading, streaming
+from kdsharp.media.video.live import inputs, outputs, reading, streaming, window
 from kdsharp.media.video.live.latest_frame import LatestFrame
 from kdsharp.runtime.options import RestoreOptions
 from tests import waiting
@@ -154,17 +154,18 @@ class LiveTest(parameterized.TestCase):
     @unittest.skipUnless(shutil.which("ffplay"), "needs ffplay")
     def test_closing_the_window_ends_the_run(self):
         source = films.write(self.folder / "in.mp4", Picture(durations=(3600,) * 500))
-        # No screen here: SDL draws on none.
+        # ffplay's, where there is no mpv. No screen here: SDL draws on none.
+        self.enterContext(mock.patch.object(window, "installed", lambda: False))
         self.enterContext(mock.patch.dict(os.environ, {"SDL_VIDEODRIVER": "dummy"}))
 
         def close():
-            window = ["-P", str(os.getpid()), "ffplay"]
-            seen = ["pgrep", *window]
+            player = ["-P", str(os.getpid()), "ffplay"]
+            seen = ["pgrep", *player]
             while subprocess.run(seen, check=False, capture_output=True).returncode:
                 time.sleep(0.2)
             # It shows some frames first.
             time.sleep(1)
-            subprocess.run(["pkill", *window], check=True)
+            subprocess.run(["pkill", *player], check=True)
 
         closing = threading.Thread(target=close)
         closing.start()

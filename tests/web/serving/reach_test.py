@@ -106,6 +106,22 @@ class ProxyTest(parameterized.TestCase):
         return answer.status
 
     @absltest.skipIf(not nginx.PROGRAM, nginx.WHY_NOT)
+    def test_nginx_passes_on_why_a_large_body_is_refused(self):
+        # More than buffers on the way hold: it is still being sent when it is refused.
+        large = bytes(8_000_000)
+        with nginx.before(self.port) as port:
+            for host, query, words in (
+                ("sharp.example", "model=nobody", "unknown model 'nobody'"),
+                ("sharp.example", "strength=much", "strength"),
+                ("evil.example", "", "evil.example"),
+            ):
+                answer, content = asking.ask(
+                    port, f"/api/sharpen?{query}", large, Host=host
+                )
+                self.assertIn(answer.status, (400, 404))
+                self.assertIn(words, json.loads(content)["error"])
+
+    @absltest.skipIf(not nginx.PROGRAM, nginx.WHY_NOT)
     def test_nginx_passes_on_what_a_page_of_its_own_name_asks(self):
         name = {"Host": "sharp.example"}
         with nginx.before(self.port) as port:

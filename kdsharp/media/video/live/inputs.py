@@ -35,8 +35,8 @@ def find(name: str, format_: str | None, options: dict[str, str]) -> Input:
 
     def made(url, kind=None, own=(), **how) -> Input:
         together = tuple({**dict(own), **options}.items())
-        told = name if url.endswith(name) else f"{name} ({url})"
-        return Input(url, told, format_ or kind, together, **how)
+        shown = name if url.endswith(name) else f"{name} ({url})"
+        return Input(url, shown, format_ or kind, together, **how)
 
     if format_ is not None:
         return made(name, paced=format_ == "lavfi", returns=format_ != "lavfi")

@@ -110,7 +110,7 @@ class Arrivals:
         until = (self._since or now) + self._patience
         # Make at least one attempt, even after a slow start.
         timeout, self._since = max(until - now, _SILENCE), None
-        told = self._begin is not None
+        reported = self._begin is not None
         while not self._stopped():
             try:
                 self._open_now(timeout)
@@ -124,13 +124,13 @@ class Arrivals:
                         f"{self._wanted.name} cannot be opened: "
                         f"{ffmpeg_errors.describe(error)}; {self._wanted.advice}"
                     ) from error
-                if not told:
+                if not reported:
                     logger.info(
                         "%s is not available yet: %s",
                         self._wanted.name,
                         ffmpeg_errors.describe(error),
                     )
-                told = True
+                reported = True
                 time.sleep(_ATTEMPT)
                 timeout = max(until - time.monotonic(), _ATTEMPT)
                 continue

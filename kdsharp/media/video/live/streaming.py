@@ -20,8 +20,8 @@ from kdsharp.base.signals import Interruption
 from kdsharp.errors import UserError
 from kdsharp.media.video import ffmpeg_errors, pipeline, progress, restore_file, writing
 from kdsharp.media.video.encoding import Encoding
-from kdsharp.media.video.fields import FieldwiseRestoration
-from kdsharp.media.video.live import cameras, inputs, outputs, programs
+from kdsharp.media.video.live import cameras, inputs, outputs, programs, window
+from kdsharp.media.video.live.adjusting import AdjustableRestoration
 from kdsharp.media.video.live.latency import Latency
 from kdsharp.media.video.live.latest_frame import LatestFrame
 from kdsharp.media.video.live.reading import Arrivals
@@ -71,12 +71,13 @@ class Live:
         self.name = source.name
         self._output = output
         self._encoding = outputs.encoding(output, encoding)
-        self._restoration = FieldwiseRestoration(options)
+        self._restoration = AdjustableRestoration(options)
         self._stop = threading.Event()
         self._arrivals = Arrivals(source, patience, self._stop.is_set, since)
         self._came, self._done = LatestFrame(), LatestFrame()
         self._writer: writing.VideoWriter | cameras.CameraWriter | None = None
         self._program: subprocess.Popen | None = None
+        self._window: window.Window | None = None
         self._like: av.VideoFrame | None = None
         self._not_before = 0.0
         self._failure: BaseException | None = None
@@ -126,6 +127,9 @@ class Live:
             for thread in others:
                 thread.join()
             programs.end(self._program)
+            if self._window:
+                self._window.close()
+            self._restoration.close()
         if self._failure:
             raise self._failure
 
@@ -218,6 +222,19 @@ class Live:
             self.latency.left(key, now)
         self.frames += 1
 
+    def show(self, status: str) -> None:
+        """Shows the status in the title of the window, if that has one."""
+        if self._window:
+            self._window.set_title(f"{status}, {self._restoration}")
+
+    def _opened_window(self) -> subprocess.Popen:
+        if not window.installed():
+            logger.info("install mpv for a window with keys; this one has none")
+            return programs.window(self._output.name)
+        logger.info("keys: space compares, left and right change the strength, q quits")
+        self._window = window.Window(self._output.name, self._restoration.press)
+        return self._window.process
+
     def _begin(self) -> None:
         """Opens the output; called by the reading thread, whose streams it needs."""
         assert self._like is not None
@@ -228,7 +245,7 @@ class Live:
             logger.info("choose %s as the camera of a call", self._writer.device)
             return
         if self._output.kind == "window":
-            self._program = programs.window(self._output.name)
+            self._program = self._opened_window()
         elif self._output.kind == "program":
             self._program = programs.sender(url)
         if self._program and self._program.stdin:
@@ -312,6 +329,7 @@ def _run_with_status(live: Live, duration: float | None) -> LiveReport:
 
         def poll() -> bool:
             bar.set_description_str(_status_line(live))
+            live.show(_title(live))
             if interruption.signal is not None:
                 return True
             if duration is None or live.first is None:
@@ -332,6 +350,12 @@ def _run_with_status(live: Live, duration: float | None) -> LiveReport:
         live.latency,
         live.stages,
     )
+
+
+def _title(live: Live) -> str:
+    median = live.latency.median
+    took = "" if math.isnan(median) else f"{1000 * median:.0f} ms, "
+    return f"{took}{live.dropped} dropped"
 
 
 def _status_line(live: Live) -> str:

@@ -110,7 +110,7 @@ export function rows(instance, kernel, places, thread) {
 }
 
 /** Returns a function that scales the kernel of the last layer by gains. */
-export function gainer(kernel, places, { last, scale }) {
+export function gainScaler(kernel, places, { last, scale }) {
   const { buffer } = places.memory;
   const count = LAST_PLACES * kernel.width * FOLDED;
   const weights = new Int16Array(buffer, places.gained, count);

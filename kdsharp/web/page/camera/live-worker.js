@@ -9,7 +9,7 @@ const OFTEN = 500;
 let frames;
 // The canvas for pages that display bitmaps.
 let drawn;
-const seen = { frames: 0, spent: [], last: null, dropped: 0, told: 0, shown: 0 };
+const seen = { frames: 0, spent: [], last: null, dropped: 0, reported: 0, shown: 0 };
 
 /** Counts a frame, and the frames that were dropped before it. */
 function count(timestamp, rate, spent) {
@@ -21,12 +21,12 @@ function count(timestamp, rate, spent) {
   seen.frames += 1;
   seen.spent.push(spent);
   const now = performance.now();
-  seen.told ||= now;
-  if (now - seen.told < OFTEN) return;
+  seen.reported ||= now;
+  if (now - seen.reported < OFTEN) return;
   const sorted = seen.spent.toSorted((a, b) => a - b);
   self.postMessage({
     stats: {
-      fps: (1000 * (seen.frames - seen.shown)) / (now - seen.told),
+      fps: (1000 * (seen.frames - seen.shown)) / (now - seen.reported),
       milliseconds: sorted[sorted.length >> 1],
       frames: seen.frames,
       dropped: seen.dropped,
@@ -34,7 +34,7 @@ function count(timestamp, rate, spent) {
       by: frames.by,
     },
   });
-  Object.assign(seen, { spent: [], told: now, shown: seen.frames });
+  Object.assign(seen, { spent: [], reported: now, shown: seen.frames });
 }
 
 async function stream({ readable, writable, rate }) {

@@ -5,7 +5,7 @@
 import { open as openContext } from "../engine/context.js";
 import { open as openSession } from "../engine/sessions.js";
 import { GainTracker } from "./gain-tracker.js";
-import { gainer, layout, rows } from "./kernel.js";
+import { gainScaler, layout, rows } from "./kernel.js";
 import { fastest } from "./measured.js";
 import { bands, lead } from "./threads.js";
 
@@ -79,14 +79,14 @@ export const ways = {
     const input = new Uint8Array(memory.buffer, frame, 2 * width * height);
     const look = context && (await openContext(context));
     const tracker = context && new GainTracker(look, width, height);
-    const gain = context && gainer(kernel, places, look);
+    const scaleByGains = context && gainScaler(kernel, places, look);
     return {
       by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
       input,
       stride,
       async run(levels) {
         // All threads are idle here.
-        if (context) gain(tracker.next(input, levels));
+        if (context) scaleByGains(tracker.next(input, levels));
         lead(places, run, parts, levels);
         return restored;
       },

@@ -84,14 +84,14 @@ async function build(device, kernel, width, height) {
     return { pipeline, group, groups: [columns, down].map((x) => Math.ceil(x / GROUP)) };
   });
 
-  const told = new Float32Array(4 + kernel.width).fill(1);
+  const uniforms = new Float32Array(4 + kernel.width).fill(1);
   const plane = new Uint8Array(width * height);
   return {
     /** Restores a plane; gains scale the input of the last layer. */
     async run(input, { black, span, strength }, gains) {
-      told.set([black, span, strength * span]);
-      if (gains) told.set(gains, 4);
-      device.queue.writeBuffer(levels, 0, told);
+      uniforms.set([black, span, strength * span]);
+      if (gains) uniforms.set(gains, 4);
+      device.queue.writeBuffer(levels, 0, uniforms);
       device.queue.writeBuffer(pixels, 0, input, 0, width * height);
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();

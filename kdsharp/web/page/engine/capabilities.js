@@ -15,14 +15,14 @@ export async function capabilities(site) {
   const gpu = Boolean(found);
   // Threads and the GPU are for the webcam, which is never sent to the server.
   if (site.engine === "server")
-    return { by: "server", threads, gpu, told: "on the server" };
+    return { by: "server", threads, gpu, description: "on the server" };
   if (gpu) {
     const name = [found.info?.vendor, found.info?.architecture].filter(Boolean).join(" ");
-    return { by: "webgpu", threads, gpu, told: `WebGPU${name ? ` (${name})` : ""}` };
+    return { by: "webgpu", threads, gpu, description: `WebGPU${name ? ` (${name})` : ""}` };
   }
   const cores = threads === 1 ? "1 thread" : `${threads} threads`;
   const lacking = wish === "webgpu" ? "no WebGPU: " : "";
-  return { by: "wasm", threads, gpu, told: `${lacking}WebAssembly, ${cores}` };
+  return { by: "wasm", threads, gpu, description: `${lacking}WebAssembly, ${cores}` };
 }
 
 async function adapter(evenSlow) {

@@ -41,11 +41,11 @@ export class Context {
       ? [sums, count]
       : this.#sums(width, height, line, every, false);
     const filters = this.#look.length;
-    const told = Array.from(all, (sum, n) =>
+    const features = Array.from(all, (sum, n) =>
       Math.log(n < filters ? sum / many + 3e-4 : Math.sqrt(Math.sqrt(sum / many + 1e-14))),
     );
     const hidden = dense(
-      told.map((x) => x / 4 + 1),
+      features.map((x) => x / 4 + 1),
       this.#hidden,
     ).map((x) => (x >= 0 ? x : 0.1 * x));
     return dense(hidden, this.#gains).map((x) => 2 / (1 + Math.exp(-x)));

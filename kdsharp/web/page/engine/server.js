@@ -43,6 +43,6 @@ async function reason(answer) {
   const again = answer.headers.get("Retry-After");
   if (answer.status === 503 && again)
     return `The server is busy: try again in ${again} seconds.`;
-  const told = await answer.json().catch(() => ({}));
-  return `The server refused: ${told.error ?? answer.statusText}`;
+  const body = await answer.json().catch(() => ({}));
+  return `The server refused: ${body.error ?? answer.statusText}`;
 }
