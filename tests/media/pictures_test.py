@@ -260,6 +260,14 @@ class ModeTest(parameterized.TestCase):
         written = io.BytesIO(pictures.encode(read, "TIFF"))
         np.testing.assert_array_equal(tifffile.imread(written), deep)
 
+    def test_16_bit_grey_with_alpha_becomes_a_tiff_that_can_be_read(self):
+        deep = _deep(2)
+        told = _read(_file(_photograph(), "PNG")).metadata
+        written = pictures.encode(pictures.Picture(deep, told), "TIFF")
+        wanted = np.dstack([deep[..., :1].repeat(3, axis=-1), deep[..., 1:]])
+        np.testing.assert_array_equal(pictures.read(written).pixels, wanted)
+        np.testing.assert_array_equal(tifffile.imread(io.BytesIO(written)), wanted)
+
     @parameterized.parameters(1, 2, 3, 4)
     def test_16_bit_pngs_round_trip(self, channels):
         deep = _deep(channels)
