@@ -3,7 +3,6 @@
 import argparse
 import json
 import pathlib
-import time
 
 from absl.testing import absltest, parameterized
 
@@ -13,17 +12,16 @@ from kdsharp.errors import UserError
 _PROCESSOR = record.machine()["processor"]
 
 
-def _sleep(milliseconds: float):
-    return lambda: time.sleep(milliseconds / 1000)
-
-
 class GuardTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self._file = pathlib.Path(self.create_tempdir()) / "ratios.json"
         self.enter_context(absltest.mock.patch.object(guard, "RATIOS", self._file))
-        # Ours takes half the peer's time.
-        pairs = {"half": (_sleep(5), _sleep(10))}
+        # Ours takes half the peer's time: each "work" returns the seconds it took.
+        self.enter_context(
+            absltest.mock.patch.object(guard, "timed", lambda work: work)
+        )
+        pairs = {"half": (lambda: 0.005, lambda: 0.010)}
         self.enter_context(absltest.mock.patch.object(guard, "_pairs", lambda: pairs))
 
     def _measure(self, *, keep: bool = False) -> dict:
@@ -34,10 +32,10 @@ class GuardTest(parameterized.TestCase):
         self._measure(keep=True)
         kept = json.loads(self._file.read_text())
         self.assertEqual(kept["another"], {"half": 9.0})
-        self.assertBetween(kept[_PROCESSOR]["half"], 1.3, 2.7)
+        self.assertEqual(kept[_PROCESSOR], {"half": 2.0})
         self.assertIn("half", guard.report(self._measure()))
 
-    @parameterized.parameters((1.4, False), (4.0, True))
+    @parameterized.parameters((2.3, False), (2.4, True))
     def test_slower_is_an_error_only_beyond_the_margin(self, kept, fails):
         self._file.write_text(json.dumps({_PROCESSOR: {"half": kept}}))
         results = self._measure()
