@@ -143,10 +143,10 @@ def contents(name: str, data_dir: str | os.PathLike[str] | None = None) -> Conte
 
 
 def _contents_of_tfds(path: pathlib.Path, roles: Iterable[str]) -> Contents:
-    splits = tfds.builder_from_directory(path).info.splits
+    infos = tfds.builder_from_directory(path).info.splits
     places = {
         f"{split}/{row:06d}": (split, row)
-        for split, info in splits.items()
+        for split, info in infos.items()
         for row in range(info.num_examples)
     }
     return Contents(

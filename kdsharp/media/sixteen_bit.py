@@ -111,6 +111,8 @@ def png(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
 def tiff(pixels: Pixels16, metadata: meta.Metadata) -> bytes:
     """Encodes a TIFF, with Deflate and horizontal differencing."""
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.shape[-1] == 2:  # Pillow cannot read grey with alpha.
+        pixels = pixels[..., [0, 0, 0, 1]]
     height = len(pixels)
     strips = [strip(pixels[at : at + _ROWS]) for at in range(0, height, _ROWS)]
     lengths = [len(strip) for strip in strips]

@@ -58,7 +58,7 @@ class AdjustableRestoration:
                 self._compiling.start()
 
     def close(self) -> None:
-        """Returns when nothing is compiled any more: runtimes do not bear an exit."""
+        """Waits for compilations to end, because runtimes crash on exit otherwise."""
         if thread := self._compiling:
             thread.join()
 

@@ -31,7 +31,7 @@ _ATTEMPT = 0.05
 
 
 def installed() -> bool:
-    """Returns whether mpv can be started and controlled here."""
+    """Whether mpv can be started and controlled here."""
     return hasattr(socket, "AF_UNIX") and shutil.which(_PROGRAM) is not None
 
 
