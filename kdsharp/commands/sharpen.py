@@ -72,7 +72,9 @@ class Sharpening:
         width, height = pictures.size(job.source)
         return width * height
 
-    def read(self, job: output_paths.Job) -> tuple[pictures.Picture, Path | None]:
+    def read(
+        self, job: output_paths.Job
+    ) -> tuple[pictures.Picture | bands.Rows, Path | None]:
         """Reads the picture of a job; returns it with its target path."""
         with self.stopwatch.spent("decode"):
             picture = self._rows(job) or pictures.read(

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Shaped
@@ -96,7 +96,7 @@ def open_rows(path: Path) -> Rows | None:
     """Opens a picture to be read in bands; None if it has to be read whole."""
     try:
         with Image.open(path) as image:
-            kind = {"PNG": _Png, "TIFF": _Tiff, "JPEG": _Jpeg}[image.format]
+            kind = {"PNG": _Png, "TIFF": _Tiff, "JPEG": _Jpeg}[image.format or ""]
             if getattr(image, "n_frames", 1) > 1:
                 return None
         rows = Rows(kind(path))
@@ -167,7 +167,9 @@ class _Png:
         if waiting:
             yield self._band(before, waiting)[0]
 
-    def _band(self, before: bytes, filtered: bytes) -> tuple[np.ndarray, bytes]:
+    def _band(
+        self, before: bytes, filtered: bytes | bytearray
+    ) -> tuple[np.ndarray, bytes]:
         # The row above, as it is, is what the first one is told by.
         count = len(filtered) // (1 + self._row)
         small = self._file(b"\0" + before + bytes(filtered), 1 + count)
@@ -212,7 +214,8 @@ class _Tiff:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             self._order = content[:2]
-            self._tags = tags.parse(content)
+            held: Any = content  # Read as bytes are, without a copy.
+            self._tags = tags.parse(held)
             if content[2:4] not in (b"*\0", b"\0*"):
                 raise UserError("it is a BigTIFF")
         (self.height,) = self._numbers(_HEIGHT)
@@ -358,6 +361,7 @@ _SAVERS = {"PNG": _write_png, "TIFF": _write_tiff}
 
 
 def _write_jpeg(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
+    assert rows.image is not None
     top = 0
     for band in bands:
         # Nothing above its end is read again.

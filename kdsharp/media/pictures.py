@@ -159,6 +159,8 @@ def _frames(image: Image.Image, content: bytes) -> Picture:
         frame = image.convert("RGBA" if image.has_transparency_data else "RGB")
         seen.append(frame)
         seconds.append(image.info.get("duration", 0))
+    if len({frame.size for frame in seen}) > 1:
+        raise UserError("its frames differ in size")
     mode = "RGBA" if any(frame.mode == "RGBA" for frame in seen) else "RGB"
     image.seek(first)
     image.load()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -113,11 +113,11 @@ class Sharpener:
 
     def bands(
         self,
-        rows: Shaped[np.ndarray, "h w c"],
+        rows: Any,
         *,
         strength: float = 1.0,
         unsharp: float = 0.0,
-        progress: Callable[[float], None] = lambda fraction: None,
+        progress: Callable[[float], object] = lambda fraction: None,
     ) -> Iterator[Shaped[np.ndarray, "n w c"]]:
         """Yields the restored picture in bands of rows, from the top down.
 

@@ -112,7 +112,7 @@ def restore_rows(
     picture: Shaped[np.ndarray, "h w c"],
     tiles: Sequence[Tile],
     restore_tile: Callable[[np.ndarray, Tile], np.ndarray],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Callable[[float], object] = lambda fraction: None,
 ) -> Iterator[Shaped[np.ndarray, "rows w c"]]:
     """Yields the picture that `restore` returns in bands of rows, from the top down.
 

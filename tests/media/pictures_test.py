@@ -395,6 +395,12 @@ class XmpTest(absltest.TestCase):
         self.assertIn(long, pictures.encode(pictures.read(file), "JPEG"))
 
 
+def _gif(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "GIF")
+    return file.getvalue()
+
+
 class AnimationTest(parameterized.TestCase):
     @parameterized.parameters(
         ("GIF", "PNG"), ("PNG", "WEBP"), ("WEBP", "WEBP"), ("AVIF", "PNG")
@@ -438,6 +444,13 @@ class AnimationTest(parameterized.TestCase):
         self.assertEqual(read.metadata.encoding["timing"]["duration"][1], 33)
         again = Image.open(io.BytesIO(pictures.encode(read, format_)))
         self.assertEqual(again.n_frames, 2)
+
+    def test_frames_of_different_sizes_are_refused(self):
+        small, large = (_gif(Image.new("L", (side, side), side)) for side in (2, 4))
+        # The second one's frame behind the first's, without header and palette.
+        palette = 3 * 2 ** ((large[10] & 7) + 1)
+        with self.assertRaisesRegex(UserError, "its frames differ in size"):
+            pictures.read(small[:-1] + large[13 + palette :], animated=True)
 
     def test_animations_need_a_format_that_supports_them(self):
         frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
