@@ -108,6 +108,11 @@ class PlaneJob:
         return np.uint8 if self.depth == 8 else np.uint16
 
 
+def cpu_only() -> tuple[str, ...]:
+    """The devices of a backend that knows no other."""
+    return ("cpu",)
+
+
 @dataclasses.dataclass(frozen=True)
 class Backend:
     """A runtime for networks.
@@ -130,7 +135,7 @@ class Backend:
     needs: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
     frames: Callable[[Any, dict, bool, str], RunFrames] | None = None
-    devices: Callable[[], tuple[str, ...]] = lambda: ("cpu",)
+    devices: Callable[[], tuple[str, ...]] = cpu_only
 
     @property
     def installed(self) -> bool:

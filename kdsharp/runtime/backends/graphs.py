@@ -12,6 +12,7 @@ from kdsharp.runtime.backends.backend import (
     Network,
     PlaneJob,
     RunPlane,
+    cpu_only,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def backend(
     needs: tuple[str, ...],
     dtypes: tuple[str, ...] = ("float32",),
     rounds_once: bool = False,
-    devices: Callable[[], tuple[str, ...]],
+    devices: Callable[[], tuple[str, ...]] = cpu_only,
 ) -> Backend:
     """Makes the record of a runtime that runs ONNX graphs.
 
