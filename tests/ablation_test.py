@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
@@ -60,6 +61,7 @@ class AblationTest(parameterized.TestCase):
     def _run_ablation(self) -> str:
         return ablation.run(self.ablation, self.base, self.root / "out")
 
+    @pytest.mark.slow
     def test_every_method_is_trained_once_from_every_seed(self):
         text = self._run_ablation()
         out = self.root / "out"
@@ -84,6 +86,7 @@ class AblationTest(parameterized.TestCase):
             changed = path.stat().st_mtime_ns != moment
             self.assertEqual(changed, path.parent == lost, path)
 
+    @pytest.mark.slow
     def test_folder_of_another_ablation_is_a_user_error(self):
         self.ablation.seeds = (0,)
         self.ablation.methods = {"alone": {}}
@@ -106,6 +109,7 @@ class AblationTest(parameterized.TestCase):
             ablation.load(str(student))
 
     @parameterized.parameters(1, 3)
+    @pytest.mark.slow
     def test_few_steps_are_timed_if_possible(self, steps):
         self.ablation.update(steps=steps, evaluations=1, seeds=(0,))
         self.ablation.methods = {"alone": {}}

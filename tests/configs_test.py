@@ -7,6 +7,7 @@ import re
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 
@@ -122,6 +123,7 @@ class ConfigsTest(parameterized.TestCase):
         self.assertEqual(restored.to_json(), config.to_json())
 
     @parameterized.parameters("rt-s", "rt-m")
+    @pytest.mark.slow
     def test_candidates_stay_below_the_operations_of_their_size(self, size):
         search, shared = ablation.load(f"{_ROOT}/configs/zoo/search.py:{size}")
         for name, change in search.methods.items():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
 _PACKAGE = Path(__file__).parents[1] / "kdsharp"
@@ -135,6 +136,7 @@ class HouseTest(absltest.TestCase):
         for init in _PACKAGE.rglob("__init__.py"):
             self.assertTrue(ast.get_docstring(ast.parse(init.read_text())), init)
 
+    @pytest.mark.slow
     def test_tensorflow_is_not_imported(self):
         code = (
             "import sys, kdsharp.cli, kdsharp.experiment, kdsharp.main; "

@@ -1,5 +1,6 @@
 """Flags of `python -m kdsharp.main`, in real processes."""
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from tests.training import runs
@@ -17,6 +18,7 @@ class FlagsTest(parameterized.TestCase):
         # New loss terms are accepted as overrides, then looked up.
         ("objective.l3=0.5", "unknown loss term 'l3'; choose one of: mse, l1, "),
     )
+    @pytest.mark.slow
     def test_unknown_entry_is_a_user_error(self, flag, message):
         workdir = self.create_tempdir().full_path
         finished = runs.run(

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks import layers, roofline
@@ -23,6 +24,7 @@ def _xla(call, *arguments) -> float:
 
 class LayersTest(parameterized.TestCase):
     @parameterized.parameters(*_SMALL)
+    @pytest.mark.slow
     def test_operations_equal_xla_s_count(self, name):
         model = models.create(name, **_SMALL[name])
         variables = jax.eval_shape(lambda: init_variables(model, 3, jax.random.key(0)))

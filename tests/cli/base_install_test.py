@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from absl.testing import absltest
 
 # Runs each verb in one process in which no package of an extra can be imported.
@@ -50,6 +51,7 @@ _VERBS = {
 
 
 class BaseInstallTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_each_verb_names_the_missing_extra(self):
         verbs = [(extra, verb) for extra, group in _VERBS.items() for verb in group]
         done = subprocess.run(

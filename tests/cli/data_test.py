@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import scipy.ndimage
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -87,6 +88,7 @@ class DataTest(parameterized.TestCase):
             self.assertEqual(status, 0, complaints)
             self.assertGreater(layouts.read(sheet).shape[0], 3 * 192)
 
+    @pytest.mark.slow
     def test_full_disk_is_reported_and_leaves_no_partial_shard(self):
         layouts.save(self.root / "photos/1.jpg", layouts.picture(1, 240, 360))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -4,6 +4,7 @@ import os
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -65,6 +66,7 @@ class ExportTest(parameterized.TestCase):
         self.assertRegex(printed, r"gain .* on 6 pictures, gaussian:1, in ")
 
     @parameterized.parameters("bfloat16", "float16")
+    @pytest.mark.slow
     def test_16_bit_formats_report_their_loss(self, dtype):
         printed = self._export("-o", self.out / "net.onnx", f"--{dtype}")
         self.assertRegex(

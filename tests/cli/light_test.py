@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 from PIL import Image
 
@@ -65,6 +66,7 @@ def _absent() -> list[str]:
 
 
 class LightTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_it_sharpens_and_says_what_other_verbs_need(self):
         folder = Path(self.create_tempdir().full_path)
         shades = np.random.default_rng(0).integers(0, 256, (40, 60, 4), np.uint8)

@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from safetensors.numpy import load_file, save_file
 
@@ -98,6 +99,7 @@ class InfoTest(_Files):
             count = sum(v.size for k, v in tensors.items() if k.startswith("params"))
             self.assertRegex(out, rf"parameters +{count:,}\n")
 
+    @pytest.mark.slow
     def test_invalid_weights_are_one_sentence(self):
         self.assert_refused("no weights 'nothing'", "info", "nothing")
         file = self._write(_CARD)

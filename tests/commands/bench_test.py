@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.commands import bench
@@ -186,6 +187,7 @@ class CommandTest(parameterized.TestCase):
         self.folder = Path(self.create_tempdir().full_path)
         self.net = networks.save(self.folder, "net", gain=0.25)
 
+    @pytest.mark.slow
     def test_measures_what_it_can_and_names_the_rest(self):
         if not backends.BACKENDS["torch"].installed:
             self.skipTest("torch is not installed")

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from absl.testing import absltest
 from PIL import Image
 from skimage import data
@@ -53,6 +54,7 @@ class DesktopTest(absltest.TestCase):
         )
         return ended.returncode
 
+    @pytest.mark.slow
     def test_gnome_action_writes_next_to_the_selected_files(self):
         film = films.write(self.folder / "call 2.mp4")
         selected = f"{self.photo}\n{film}\n"
@@ -76,6 +78,7 @@ class DesktopTest(absltest.TestCase):
         self.assertEqual(self._run([*command, str(self.photo)]), 0)
         self.assertTrue((self.folder / "holiday photo's 1.sharp.jpg").exists())
 
+    @pytest.mark.slow
     def test_failures_are_shown_and_the_others_sharpened(self):
         letter = self.folder / "letter.txt"
         letter.write_text("no picture")

@@ -8,6 +8,7 @@ from unittest import mock
 
 import av
 import numpy as np
+import pytest
 import skimage.color
 import skimage.data
 import skimage.metrics
@@ -55,6 +56,7 @@ class EvalVideoTest(parameterized.TestCase):
         ]
         return float(np.mean(psnr))
 
+    @pytest.mark.slow
     def test_scores_a_ladder_and_resumes_it(self):
         same = networks.save(self.root, "same", channels=1)
         sharper = networks.save(self.root, "sharper", channels=1, gain=0.3)

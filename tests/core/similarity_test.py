@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import skimage.data
 import skimage.metrics
 from absl.testing import absltest, parameterized
@@ -128,6 +129,7 @@ class GradientTest(parameterized.TestCase):
         flat=(True, False),
         other=("same", "flat", "reversed"),
     )
+    @pytest.mark.slow
     def test_gradient_is_finite_where_variances_vanish(self, score, flat, other):
         _, sharp = _pair(32, 32)
         sharp = np.full_like(sharp, 0.7) if flat else sharp

@@ -304,6 +304,7 @@ class DamageTest(absltest.TestCase):
                 np.concatenate([first["sharp"], second["sharp"]]), whole["sharp"]
             )
 
+    @pytest.mark.slow
     def test_worker_processes_give_the_same_batches_without_tensorflow(self):
         self._prepared({"000003.jpg"})
         # Found first by whoever asks for it, in any of the processes.

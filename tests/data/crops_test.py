@@ -4,6 +4,7 @@ import itertools
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -172,6 +173,7 @@ class CropsTest(parameterized.TestCase):
         whole = np.ptp(found["sharp"][..., 0].reshape(1000, -1).astype(int), axis=1)
         self.assertBetween(np.mean(whole > 15), 0.16, 0.24)
 
+    @pytest.mark.slow
     def test_crops_are_distributed_as_in_the_pipeline(self):
         source = Coded(sizes=[(64, 64)] * 3)
         options = {"augment": "dihedral", "shrink": 0.5, "extremes": 0.5}

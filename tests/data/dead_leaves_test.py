@@ -4,6 +4,7 @@ import functools
 import pathlib
 
 import numpy as np
+import pytest
 import scipy.stats
 import skimage
 from absl.testing import absltest, parameterized
@@ -54,6 +55,7 @@ class DeadLeavesTest(parameterized.TestCase):
         again = dead_leaves.render(3, size=256, seed=1)
         np.testing.assert_array_equal(again / 255, _leaves()[3])
 
+    @pytest.mark.slow
     def test_every_index_and_seed_gives_another_picture(self):
         pictures = [*_leaves(), dead_leaves.render(0, size=256, seed=2) / 255]
         flat = {picture.tobytes() for picture in pictures}

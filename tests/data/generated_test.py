@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.data import dead_leaves, generated
@@ -40,6 +41,7 @@ class GeneratedTest(parameterized.TestCase):
     def _create(self, **options):
         return generated.DeadLeaves(**{"count": 3, "size": _SIZE, "seed": 7} | options)
 
+    @pytest.mark.slow
     def test_concurrent_programs_agree_and_leave_one_file(self):
         programs = [
             subprocess.Popen(

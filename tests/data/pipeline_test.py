@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -295,6 +296,7 @@ def print_batches(folder, workers):
 
 
 class ProcessesTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_other_programs_with_workers_give_the_same_batches(self):
         folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
         photos = folder / "photos"

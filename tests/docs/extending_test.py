@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
 _ROOT = Path(__file__).parents[2]
@@ -53,6 +54,7 @@ def _insert(path: Path, table: str, code: str) -> None:
 
 
 class ExtendingTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_every_example_works(self):
         copy = Path(self.create_tempdir().full_path)
         shutil.copytree(_ROOT / "kdsharp", copy / "kdsharp", ignore=_leave_out)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import skimage.color
 import skimage.data
 import skimage.metrics
@@ -117,6 +118,7 @@ class ReleaseTest(absltest.TestCase):
             )
             self.assertAlmostEqual(found[row]["psnr"], expected, delta=0.01, msg=row)
 
+    @pytest.mark.slow
     def test_facts_are_merged_into_the_card(self):
         facts = self.root / "facts.json"
         facts.write_text(
@@ -158,6 +160,7 @@ class ReleaseTest(absltest.TestCase):
             with self.assertRaisesRegex(UserError, message):
                 release.read_facts(file)
 
+    @pytest.mark.slow
     def test_weights_for_calls_have_scores_of_sharp_pictures(self):
         card = self._release("rt-s-call", "video_call@0.9")
         self.assertIn("configs/zoo/calls.py:rt-s-call", card["command"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -61,6 +62,7 @@ class CandidatesTest(absltest.TestCase):
 
 
 class CurvesTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_curves_of_a_run_are_drawn(self):
         path = Path(self.create_tempdir().full_path) / "curves.png"
         records = [{"step": s, "train/loss": 1 / s, "train/mse": 1 / s} for s in (1, 2)]

@@ -4,6 +4,7 @@ import functools
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.data import dead_leaves
@@ -79,6 +80,7 @@ class GainsTest(parameterized.TestCase):
             gains.gains(params, luma, visible=visible), gains.gains(params, luma)
         )
 
+    @pytest.mark.slow
     def test_sampled_rows_approximate_all_rows(self):
         _, params = _context()
         plane = dead_leaves.render(5, size=720, seed=1)[..., 1]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import skimage
 from absl.testing import absltest, parameterized
 
@@ -52,6 +53,7 @@ class LibplaceboTest(parameterized.TestCase):
     @parameterized.product(
         name=("rt-s-call", "rt-m-call", "rt-s-bicubic2"), size=(_EVEN, _ODD)
     )
+    @pytest.mark.slow
     def test_matches_onnxruntime_on_a_photograph(self, name, size):
         self._assert_near(network.of_weights(name), _photograph(size))
 

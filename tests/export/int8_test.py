@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 
@@ -49,6 +50,7 @@ class Int8Test(parameterized.TestCase):
         name=("rt-s-bicubic2", "rt-s-call", "rt-m-bicubic2", "rt-m-call"),
         once=(False, True),
     )
+    @pytest.mark.slow
     def test_loss_on_photographs_is_small(self, name, once):
         network = networks.of_weights(name)
         ranges = int8.calibrate(network, samples.pairs(network))

@@ -7,6 +7,7 @@ import sys
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -57,6 +58,7 @@ class PicturesTest(parameterized.TestCase):
             file_formats.check(network, "stablehlo", "float32")
 
     @parameterized.parameters(*random_networks.ARGUMENTS)
+    @pytest.mark.slow
     def test_matches_flax_with_batch_norm(self, **arguments):
         network = random_networks.create(arguments)
         graph = onnx_models.batch_model(network)

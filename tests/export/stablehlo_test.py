@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.export import stablehlo
@@ -32,6 +33,7 @@ class StableHloTest(parameterized.TestCase):
     @parameterized.parameters(
         *{a["name"]: a for a in random_networks.ARGUMENTS}.values()
     )
+    @pytest.mark.slow
     def test_matches_flax_at_any_size(self, **arguments):
         network = random_networks.create(arguments)
         path = Path(self.create_tempfile("net.stablehlo").full_path)
@@ -45,6 +47,7 @@ class StableHloTest(parameterized.TestCase):
             restore(pixels), np.clip(pixels + residual, 0, 1), atol=1e-5
         )
 
+    @pytest.mark.slow
     def test_runs_in_a_process_without_kdsharp(self):
         network = random_networks.create(dict(name="real_time", channels=1, width=6))
         folder = Path(self.create_tempdir().full_path)

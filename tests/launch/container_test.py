@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from absl.testing import absltest
 
 from kdsharp.base import optional
@@ -57,6 +58,7 @@ class ContainerTest(absltest.TestCase):
         self.assertIn(f'        "{extra}": [\n', (_ROOT / "setup.py").read_text())
 
     @absltest.skipIf(not optional.installed("starlette", "uvicorn", "onnx"), "no serve")
+    @pytest.mark.slow
     def test_entry_point_serves_and_health_check_works(self):
         program, verb, *arguments = json.loads(_given("ENTRYPOINT")[0])
         self.assertEqual((program, verb), ("kdsharp", "serve"))

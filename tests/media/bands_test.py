@@ -5,6 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 import skimage.data
 import tifffile
 from absl.testing import absltest, parameterized
@@ -76,6 +77,7 @@ class BandsTest(parameterized.TestCase):
         np.testing.assert_array_equal(found, sharpener(pixels))
 
     @parameterized.product(before=("jpg", "png", "tif"), after=("jpg", "png", "tif"))
+    @pytest.mark.slow
     def test_the_command_writes_the_same_picture(self, before, after):
         pixels = np.tile(_pixels(3, 8), (2, 3, 1))
         path = self.folder / f"photo.{before}"

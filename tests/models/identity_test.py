@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -46,6 +47,7 @@ def _plain(model, channels: int = 3) -> dict:
 
 class IdentityTest(parameterized.TestCase):
     @parameterized.product(network=_DRAWING, channels=(1, 3))
+    @pytest.mark.slow
     def test_network_returns_its_input(self, network, channels):
         arguments, tolerance = network
         model = models.create(**arguments, channels=channels)
@@ -56,6 +58,7 @@ class IdentityTest(parameterized.TestCase):
         np.testing.assert_allclose(residual, 0, atol=tolerance)
 
     @parameterized.parameters(*_DRAWING)
+    @pytest.mark.slow
     def test_tree_and_shapes_do_not_change(self, arguments, _):
         model = models.create(**arguments)
         before = _plain(model)
@@ -65,6 +68,7 @@ class IdentityTest(parameterized.TestCase):
         changed = jax.tree.map(lambda a, b: np.any(a != b), before, after)
         self.assertTrue(any(jax.tree.leaves(changed)))
 
+    @pytest.mark.slow
     def test_training_mode_returns_photograph_like_batches(self):
         model = models.create("unet", widths=(8, 8, 8))
         variables = identity.initialise(model, _plain(model))
@@ -75,6 +79,7 @@ class IdentityTest(parameterized.TestCase):
         np.testing.assert_allclose(residual, 0, atol=1e-3)
 
     @parameterized.parameters(*_SMALL)
+    @pytest.mark.slow
     def test_training_changes_every_kernel_and_reduces_the_loss(self, **arguments):
         model = models.create(**arguments)
         sharp = _pictures(2, 16, 16, 3)
@@ -119,6 +124,7 @@ class IdentityTest(parameterized.TestCase):
         (dict(name="separable_unet", widths=(8, 8)), "of 8 filters.* it needs 21"),
         (dict(name="encoder_decoder", width=8), "of 8 filters.* it needs 21"),
     )
+    @pytest.mark.slow
     def test_too_few_filters_are_a_user_error(self, arguments, said):
         model = models.create(**arguments)
         with self.assertRaisesRegex(UserError, said):

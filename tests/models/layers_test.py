@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.models import layers
@@ -67,6 +68,7 @@ class BatchRenormTest(absltest.TestCase):
                 rtol=1e-5,
             )
 
+    @pytest.mark.slow
     def test_gradients_flow_through_batch_statistics(self):
         # If running and batch statistics are equal, gradients equal batch norm's.
         own = {"mean": self.x.mean((0, 1, 2)), "var": self.x.var((0, 1, 2))}

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -70,6 +71,7 @@ class CountTest(parameterized.TestCase):
 
 class ContractTest(parameterized.TestCase):
     @parameterized.product(arguments=_SMALL, channels=(1, 3))
+    @pytest.mark.slow
     def test_any_size_in_colour_and_luma(self, arguments, channels):
         model = models.create(**arguments, channels=channels)
         variables = _shapes(model, channels)
@@ -104,6 +106,7 @@ class ContractTest(parameterized.TestCase):
         np.testing.assert_allclose(y, drawn - x, atol=1e-6)
 
     @parameterized.parameters(*_SMALL)
+    @pytest.mark.slow
     def test_training_reduces_the_loss(self, **arguments):
         model = models.create(**arguments)
         sharp = 0.3 * _pictures(2, 8, 8, 3)
@@ -148,6 +151,7 @@ class ContractTest(parameterized.TestCase):
 
 
 class SwinIRTest(absltest.TestCase):
+    @pytest.mark.slow
     def test_rematerialisation_does_not_change_gradients(self):
         arguments = dict(_SMALL[-2])
         x = _pictures(1, 8, 8, 3)

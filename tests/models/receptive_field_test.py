@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -40,6 +41,7 @@ class ReceptiveFieldTest(parameterized.TestCase):
         self.assertEqual({name for name, _ in NETWORKS}, set(models.FAMILIES))
 
     @parameterized.parameters(*NETWORKS)
+    @pytest.mark.slow
     def test_changed_pixels_have_effect_exactly_within_the_radius(
         self, name, arguments
     ):

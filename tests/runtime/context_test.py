@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from scipy import ndimage
 
@@ -73,6 +74,7 @@ def _sharpener(backend: str, name: str, side: int) -> restore.Sharpener:
 
 class PicturesTest(parameterized.TestCase):
     @parameterized.product(backend=_INSTALLED, name=("luma", "rgb"))
+    @pytest.mark.slow
     def test_each_picture_of_a_batch_has_its_own_gains(self, backend, name):
         arguments = {"luma": _LUMA, "rgb": _RGB}[name]
         network = _network(backend, name)
@@ -90,6 +92,7 @@ class PicturesTest(parameterized.TestCase):
         name=("luma", "rgb"),
         size=((160, 150), (11, 3), (1, 1)),
     )
+    @pytest.mark.slow
     def test_tiles_use_the_gains_of_the_whole_picture(self, backend, name, size):
         arguments = {"luma": _LUMA, "rgb": _RGB}[name]
         # One part of the picture is unlike the rest.
@@ -103,6 +106,7 @@ class PicturesTest(parameterized.TestCase):
             np.testing.assert_allclose(found, expected, atol=0.51)
 
     @parameterized.product(backend=_INSTALLED)
+    @pytest.mark.slow
     def test_grey_colour_and_alpha(self, backend):
         sharpen = _sharpener(backend, "luma", 64)
         rgb = _picture()[:90, :100]

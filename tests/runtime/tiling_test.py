@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -42,6 +43,7 @@ class SplitTest(parameterized.TestCase):
 
 class JoinTest(parameterized.TestCase):
     @parameterized.parameters(*NETWORKS)
+    @pytest.mark.slow
     def test_tiles_match_the_whole_picture(self, name, arguments):
         model = models.create(name, **arguments)
         blurred = np.random.default_rng(0).random((101, 33, 3), np.float32)

@@ -5,6 +5,7 @@ import pathlib
 import sqlite3
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from kdsharp.study import answers, results, synthetic
@@ -109,6 +110,7 @@ class PeopleTest(absltest.TestCase):
         self.assertEqual(status, 2)
         self.assertIn("holds ratings by people", complaints)
 
+    @pytest.mark.slow
     def test_seeds_are_reproducible(self):
         told = []
         for name in ("one", "other"):

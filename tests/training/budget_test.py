@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.data import sources
@@ -98,6 +99,7 @@ class BudgetedRunTest(absltest.TestCase):
         run._train_on = slowly
         return run
 
+    @pytest.mark.slow
     def test_learning_rate_is_a_cosine_over_time_and_the_last_step_is_scored(self):
         result = self._run(2.0).train()
         # Steps of two seconds, less the ticks of the clock.
@@ -110,6 +112,7 @@ class BudgetedRunTest(absltest.TestCase):
         scored = [r["step"] for r in curve if "valid/psnr" in r]
         self.assertEqual(scored[-1], result.steps)
 
+    @pytest.mark.slow
     def test_resumed_run_uses_the_remaining_time(self):
         told = iter([0] * 9 + [signal.SIGTERM] * 9)
         with (

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import parameterized
 from PIL import Image
 
@@ -39,6 +40,7 @@ class LoopTest(parameterized.TestCase):
         experiment.run(config, folder)
         return str(folder)
 
+    @pytest.mark.slow
     def test_a_student_learns_from_a_teacher(self):
         self._run(
             **{
@@ -63,11 +65,13 @@ class LoopTest(parameterized.TestCase):
                 self.assertGreater(np.asarray(picture).std(), 1)
 
     @parameterized.parameters("float32", "bfloat16")
+    @pytest.mark.slow
     def test_luma_networks_train_in_either_precision(self, dtype):
         self._run(**{"model.channels": 1, "model.mean": (0.4,), "dtype": dtype})
         weights = store.load(str(self.workdir))
         self.assertEqual(weights.variables["params"]["conv1"]["kernel"].shape[2], 1)
 
+    @pytest.mark.slow
     def test_early_stopping_ends_a_run(self):
         self._run(
             **{
@@ -79,6 +83,7 @@ class LoopTest(parameterized.TestCase):
         scored = [r["step"] for r in runs.curve(self.workdir) if "valid/psnr" in r]
         self.assertEqual(scored, [6, 12, 18])
 
+    @pytest.mark.slow
     def test_network_without_gain_is_reported(self):
         with self.assertLogs("kdsharp", "WARNING") as logs:
             self._run(
@@ -94,6 +99,7 @@ class LoopTest(parameterized.TestCase):
             (self.workdir / "report.md").read_text(),
         )
 
+    @pytest.mark.slow
     def test_non_finite_loss_stops_the_run_and_names_the_step(self):
         with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
             self._run(
@@ -147,6 +153,7 @@ class LoopTest(parameterized.TestCase):
             self._run(**{"data.source": f"folder:{self.root / 'empty'}"})
         self.assertFalse(self.workdir.exists())
 
+    @pytest.mark.slow
     def test_a_teacher_that_does_not_fit_names_the_tensor(self):
         path = store.locate(self._teacher())
         card = path.with_suffix(".json")
@@ -157,6 +164,7 @@ class LoopTest(parameterized.TestCase):
             self._run(**{"teacher.weights": str(path)})
         self.assertFalse(self.workdir.exists())
 
+    @pytest.mark.slow
     def test_teacher_of_other_channels_is_a_user_error(self):
         teacher = self._teacher(**{"model.channels": 1, "model.mean": (0.4,)})
         with self.assertRaisesRegex(UserError, "works on 1 channels, .* on 3"):
@@ -176,6 +184,7 @@ class LoopTest(parameterized.TestCase):
         self.assertTrue(any("broken.jpg" in line for line in logs.output))
         self.assertTrue((self.workdir / "student.safetensors").exists())
 
+    @pytest.mark.slow
     def test_run_whose_scoring_failed_is_scored_by_the_same_command(self):
         test = {path: path.read_bytes() for path in self.photographs.glob("test/*")}
         for path, content in test.items():
@@ -207,6 +216,7 @@ class LoopTest(parameterized.TestCase):
             self._run(epochs=1)
         self.assertEqual(store.load(str(self.workdir)).card["scores"], scores)
 
+    @pytest.mark.slow
     def test_run_starts_from_given_weights(self):
         self._run(epochs=1)
         first = store.load(str(self.workdir))
@@ -222,6 +232,7 @@ class LoopTest(parameterized.TestCase):
             self._run(**{"init": str(begun), "model.width": 16})
 
     @parameterized.parameters("host", "device")
+    @pytest.mark.slow
     def test_paired_sources_are_not_degraded(self, placement):
         pairs = self.root / "pairs"
         for index, path in enumerate(sorted(self.photographs.rglob("*.png"))):

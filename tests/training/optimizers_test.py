@@ -5,6 +5,7 @@ import unittest
 import jax
 import numpy as np
 import optax
+import pytest
 from absl.testing import absltest, parameterized
 from ml_collections import config_dict
 
@@ -82,6 +83,7 @@ class OptimizersTest(parameterized.TestCase):
             rtol=1e-4,
         )
 
+    @pytest.mark.slow
     def test_accumulated_gradients_make_one_update(self):
         gradients = _gradients(6)
         np.testing.assert_allclose(
@@ -128,6 +130,7 @@ class OptimizersTest(parameterized.TestCase):
 class MuonTest(parameterized.TestCase):
     @parameterized.parameters(0.0, 0.5)
     @unittest.skipIf(torch is None, "PyTorch is not installed")
+    @pytest.mark.slow
     def test_muon_equals_pytorch(self, decay):
         gradients = np.random.default_rng(0).normal(size=(8, 48, 12))
         gradients = np.asarray(gradients + gradients[:1], np.float32)
@@ -170,6 +173,7 @@ class MuonTest(parameterized.TestCase):
             atol=1e-6,
         )
 
+    @pytest.mark.slow
     def test_packing_does_not_change_updates(self):
         rng = np.random.default_rng(0)
         shapes = [(3, 3, 16, 16)] * 3 + [(16,)] * 3 + [(3, 3, 8, 16), (3, 3, 16, 3)]

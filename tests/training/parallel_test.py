@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import numpy as np
 import optax
+import pytest
 from absl.testing import parameterized
 
 from kdsharp import models
@@ -64,6 +65,7 @@ def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
 
 class ParallelTest(parameterized.TestCase):
     @parameterized.parameters(("jit", 8), ("pmap", 1), ("pmap", 8))
+    @pytest.mark.slow
     def test_devices_do_not_change_the_run(self, way, device_count):
         losses, state = _train("jit", 1)
         self.assertLess(losses[-1], losses[0])
@@ -76,6 +78,7 @@ class ParallelTest(parameterized.TestCase):
             )
 
     @parameterized.parameters(("jit", 8), ("pmap", 8))
+    @pytest.mark.slow
     def test_degradation_of_a_picture_does_not_depend_on_its_device(
         self, way, device_count
     ):

@@ -7,6 +7,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import experiment
@@ -58,11 +59,13 @@ class PlacementTest(parameterized.TestCase):
         {"steps_per_call": 8, "devices": 8, "parallel": "pmap"},
         {"steps_per_call": 1, "devices": 4, "parallel": "pmap"},
     )
+    @pytest.mark.slow
     def test_loss_curve_does_not_depend_on_devices_or_calls(self, **changes):
         losses = self._losses(**changes)
         self.assertLen(losses, _STEPS)
         np.testing.assert_allclose(losses, runs.losses(self.one), rtol=2e-3)
 
+    @pytest.mark.slow
     def test_results_do_not_depend_on_where_calls_end(self):
         ended_often = self._folder_for_a_run()
         seldom = self._folder_for_a_run()
@@ -78,6 +81,7 @@ class PlacementTest(parameterized.TestCase):
         ):
             np.testing.assert_array_equal(one, other)
 
+    @pytest.mark.slow
     def test_calls_of_several_steps_with_pictures_on_the_host(self):
         folders = [self._folder_for_a_run() for _ in range(2)]
         for folder, steps in zip(folders, (1, 8), strict=True):
@@ -87,6 +91,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertLen(one, _STEPS // 4)
         np.testing.assert_allclose(one, other, rtol=2e-3)
 
+    @pytest.mark.slow
     def test_host_and_device_learn_alike(self):
         last = {}
         for placement in ("host", "device"):
@@ -109,6 +114,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertLess(abs(np.mean(host) - np.mean(device)), 3 * error)
         self.assertFalse(np.array_equal(host, device))
 
+    @pytest.mark.slow
     def test_shrunk_and_stretched_crops_train_on_the_device(self):
         losses = self._losses(
             **{
@@ -139,6 +145,7 @@ class PlacementTest(parameterized.TestCase):
         self.assertEqual(runs.curve(workdir), runs.curve(self.one))
         self.assertEqual(result.steps, _STEPS)
 
+    @pytest.mark.slow
     def test_non_finite_loss_within_a_call_is_caught(self):
         workdir = self._folder_for_a_run()
         with self.assertRaisesRegex(loop.Diverged, r"step (\d+) is not finite") as got:
@@ -158,6 +165,7 @@ class PlacementTest(parameterized.TestCase):
         kept = (workdir / "checkpoints" / "latest").iterdir()
         self.assertEqual(max(int(p.name) for p in kept if p.name.isdigit()), step - 1)
 
+    @pytest.mark.slow
     def test_card_and_report_describe_the_training(self):
         workdir = self._folder_for_a_run()
         config = runs.small_config(self.photographs, **_DEVICE, steps_per_call=8)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import jax
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.data import sources
@@ -15,6 +16,7 @@ from tests.training import runs
 
 
 class ProfilingTest(parameterized.TestCase):
+    @pytest.mark.slow
     def test_requested_steps_are_in_the_trace(self):
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from safetensors.numpy import save_file
 
@@ -79,6 +80,7 @@ class TeachingTest(parameterized.TestCase):
     def _losses(self, curve: list[dict], term: str) -> list[float]:
         return [r[f"train/{term}"] for r in curve if f"train/{term}" in r]
 
+    @pytest.mark.slow
     def test_features_views_and_several_teachers_at_once(self):
         teachers = [
             _save_teacher(self.root / f"{seed}.safetensors", seed) for seed in (1, 2)
@@ -109,6 +111,7 @@ class TeachingTest(parameterized.TestCase):
             {"1", "2"}, set(weights.card["scores"]["held-out pictures"])
         )
 
+    @pytest.mark.slow
     def test_student_follows_the_teacher_with_the_larger_share(self):
         teacher = _save_teacher(self.root / "1.safetensors", 1)
         both = f"{teacher},{_save_teacher(self.root / '2.safetensors', 2)}"
@@ -127,6 +130,7 @@ class TeachingTest(parameterized.TestCase):
             self._losses(first, "l1_kd"), self._losses(alone, "l1_kd"), rtol=1e-5
         )
 
+    @pytest.mark.slow
     def test_self_distillation_from_the_moving_average(self):
         curve = self._run(
             **{
@@ -151,6 +155,7 @@ class TeachingTest(parameterized.TestCase):
         lengths = {n: np.linalg.norm(p["conv4"]["kernel"]) for n, p in kept.items()}
         self.assertBetween(lengths["average"] / lengths["plain"], 0.1, 0.95)
 
+    @pytest.mark.slow
     def test_perceptual_loss_trains(self):
         rng = np.random.default_rng(0)
         model = vgg.VGG16Features()
@@ -180,6 +185,7 @@ class TeachingTest(parameterized.TestCase):
         losses = self._losses(curve, "perceptual")
         self.assertLess(np.mean(losses[-4:]), np.mean(losses[:4]))
 
+    @pytest.mark.slow
     def test_teacher_in_the_config_is_trained_first(self):
         teacher = runs.small_config(
             self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
@@ -197,6 +203,7 @@ class TeachingTest(parameterized.TestCase):
         self._run(**changes)
         self.assertEqual(heavy.stat().st_mtime_ns, trained)
 
+    @pytest.mark.slow
     def test_teacher_whose_scoring_failed_is_scored_before_the_student(self):
         teacher = runs.small_config(
             self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
@@ -219,6 +226,7 @@ class TeachingTest(parameterized.TestCase):
         self.assertTrue((folder / "report.md").exists())
         self.assertTrue((self.root / "run" / "report.md").exists())
 
+    @pytest.mark.slow
     def test_plateau_lowers_the_learning_rate(self):
         settings = {
             "objective.mse": 1.0,

@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from tensorboard.backend.event_processing import event_accumulator
 
@@ -88,6 +89,7 @@ class WandbTest(absltest.TestCase):
         wandb.teardown()  # Makes W&B read its environment again.
         self.addCleanup(wandb.teardown)
 
+    @pytest.mark.slow
     def test_offline_run_gets_the_same_metrics(self):
         photographs = runs.write_photographs(self.folder / "photographs")
         config = runs.small_config(

@@ -8,6 +8,7 @@ import tempfile
 
 import av
 import numpy as np
+import pytest
 from absl.testing import absltest
 from PIL import Image, ImageFilter
 from skimage import data
@@ -171,6 +172,7 @@ class ExtensionTest(absltest.TestCase):
                 return now
             last = now
 
+    @pytest.mark.slow
     def test_shows_the_restored_frame(self):
         self._click()
         self.page.wait_for_selector("canvas[data-frames]")
@@ -182,6 +184,7 @@ class ExtensionTest(absltest.TestCase):
         self.assertGreater(np.abs(change).mean(), 0.5)
         self.assertLessEqual(np.abs(shown - wanted).max(), 3)
 
+    @pytest.mark.slow
     def test_a_call_is_sharpened_on_the_receivers_side(self):
         self._click()
         shown = "document.querySelector('#far + canvas')?.dataset.frames ?? 0"
@@ -203,6 +206,7 @@ class ExtensionTest(absltest.TestCase):
         self.page.wait_for_selector("canvas", state="detached")
         self.assertEqual(self.page.content(), before)
 
+    @pytest.mark.slow
     def test_its_buttons_compare_and_turn_off(self):
         self._click()
         self.page.wait_for_selector("canvas[data-frames]")
@@ -261,6 +265,7 @@ class FirefoxTest(firefox.FirefoxTest):
         width, height, pixels = self.firefox.evaluate(script, selector)
         return np.array(pixels, np.uint8).reshape(height, width, 4)[..., :3]
 
+    @pytest.mark.slow
     def test_shows_the_restored_frame(self):
         self.firefox.click(self.extension)
         self.wait("return document.querySelector('canvas[data-frames]') !== null")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 from safetensors.numpy import load_file, save_file
 
@@ -147,6 +148,7 @@ class ShippedTest(absltest.TestCase):
             gain = metrics.psnr(restored, sharp) - metrics.psnr(blurred, sharp)
             self.assertGreater(float(gain[0]), 1.0, name)
 
+    @pytest.mark.slow
     def test_no_shipped_network_damages_text(self):
         from kdsharp.core import color, degradations, metrics
 

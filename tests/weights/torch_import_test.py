@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp import models
@@ -132,6 +133,7 @@ class ParityTest(Files):
         )
 
     @parameterized.parameters((16, 24), (13, 22))
+    @pytest.mark.slow
     def test_unet_equals_pytorch(self, *size):
         network = torch_networks.randomize(torch_networks.UNet((6, 10, 14)))
         variables, arguments = torch_import.import_torch(

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.integrate
 import scipy.ndimage
 from absl.testing import absltest, parameterized
@@ -46,6 +47,7 @@ class KernelsTest(parameterized.TestCase):
             self.assertGreaterEqual(kernel.min(), 0)
 
     @parameterized.parameters("gaussian", "disc", "line", "shake")
+    @pytest.mark.slow
     def test_size_zero_is_a_single_pixel(self, name):
         point = np.zeros((2 * _RADIUS + 1,) * 2)
         point[_RADIUS, _RADIUS] = 1
@@ -104,6 +106,7 @@ class KernelsTest(parameterized.TestCase):
         # The variance of a uniform line; the pixels add up to half a pixel.
         self.assertAlmostEqual(values[1], 16**2 / 12, delta=0.4)
 
+    @pytest.mark.slow
     def test_shakes_have_the_given_extent_and_differ(self):
         seeds = jnp.arange(6, dtype=jnp.uint32)
         found = np.asarray(kernels.shake(jnp.full(6, 10.0), seeds, _RADIUS))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -93,6 +94,7 @@ class GrammarTest(parameterized.TestCase):
         for value in drawn.values():
             self.assertEqual(value.shape, (3,))
 
+    @pytest.mark.slow
     def test_ranges_have_their_distributions(self):
         drawn = degradations.create(
             "gaussian:1-3+jpeg:20-22+shot:10-1000+noise/halo@0.25+down:1-4+up"
@@ -109,6 +111,7 @@ class GrammarTest(parameterized.TestCase):
         self.assertAlmostEqual(np.mean(drawn["noise/halo.happens"]), 0.25, delta=0.04)
         self.assertAlmostEqual(np.mean(drawn["noise/halo.choice"]), 0.5, delta=0.05)
 
+    @pytest.mark.slow
     def test_description_is_a_spec_that_reproduces_the_picture(self):
         degrade = degradations.create("bicubic:1-3/halo:1-2,sigma=0-1")
         keys, sharp = _keys(3, seed=3), as_float(crops(3))
@@ -175,6 +178,7 @@ class DegradationTest(parameterized.TestCase):
     @parameterized.parameters(
         "bicubic:2", "defocus:1,linear=1", "shot", "halo:1", "jpeg:50", _MIXED
     )
+    @pytest.mark.slow
     def test_gradients_are_finite_and_nonzero(self, spec):
         degrade = degradations.create(spec)
         # Black and white are where powers and roots can fail.

@@ -4,6 +4,7 @@ import pathlib
 
 import av
 import numpy as np
+import pytest
 import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -41,6 +42,7 @@ class FootageTest(parameterized.TestCase):
         self.root = pathlib.Path(self.create_tempdir().full_path)
 
     @parameterized.parameters(0.0, 0.4, 1.0)
+    @pytest.mark.slow
     def test_frames_are_consecutive_from_the_given_position(self, place):
         _write(self.root / "a.mp4", 50)
         numbers = [_number(f) for f in footage.frames(self.root / "a.mp4", place)]
@@ -80,6 +82,7 @@ class FootageTest(parameterized.TestCase):
         with self.assertRaisesRegex(decoding.BadPictureError, "only 20 frames"):
             list(footage.frames(self.root / "short.mkv", 0.0))
 
+    @pytest.mark.slow
     def test_clips_are_made_of_photographs_and_videos(self):
         photos, videos = self.root / "photos", self.root / "videos"
         photos.mkdir()

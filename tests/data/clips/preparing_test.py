@@ -65,6 +65,7 @@ class PreparingTest(parameterized.TestCase):
         streams = self.root / "clips/000000-000035.bin"
         self.assertEqual(self.held.size, streams.stat().st_size)
 
+    @pytest.mark.slow
     def test_source_gives_decoded_frames_of_the_stream(self):
         names = list(shards.read_index(self.root / "clips").files)
         originals = rebuilding.OriginalFiles(self.root / "photos")
@@ -91,6 +92,7 @@ class PreparingTest(parameterized.TestCase):
             )
             self.assertLess(np.abs(sharp - blurred).mean(), 8, record["key"])
 
+    @pytest.mark.slow
     def test_splits_partition_the_clips(self):
         keys = {}
         for split in sources.SPLITS:
@@ -179,6 +181,7 @@ class PreparingTest(parameterized.TestCase):
             moved.rename(self.root / "photos")
             preparing.prepare(self.root / "photos", self.root / "clips", count=36)
 
+    @pytest.mark.slow
     def test_refused_clips_are_counted_and_skipped(self):
         absent = codecs.Codec("libnothing", lambda rate, effort: {})
         with absltest.mock.patch.dict(codecs.CODECS, h264=absent):
@@ -222,6 +225,7 @@ class PreparingTest(parameterized.TestCase):
         with self.assertRaisesRegex(UserError, "002.bin are damaged: remove that"):
             sources.create(f"clips:{self.root}/cut", "train")
 
+    @pytest.mark.slow
     def test_raising_the_count_adds_clips(self):
         with absltest.mock.patch.object(shards, "SIZE", 4):
             for count in (6, 9):

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
@@ -173,6 +174,7 @@ class ScenesTest(parameterized.TestCase):
             expected = page.crop((left, row, left + _W, row + _H))
             np.testing.assert_array_equal(frame, np.asarray(expected))
 
+    @pytest.mark.slow
     def test_pages_depend_on_the_seed_and_are_not_empty(self):
         pages = [np.asarray(screens.page(seed)) for seed in range(8)]
         for seed, page in enumerate(pages):

@@ -11,6 +11,7 @@ from unittest import mock
 
 import av
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.media.video import fields, restore_file
@@ -157,6 +158,7 @@ class EndingsTest(parameterized.TestCase):
     @parameterized.parameters(
         (".mp4", signal.SIGINT, 130), (".mkv", signal.SIGTERM, 143)
     )
+    @pytest.mark.slow
     def test_a_signal_leaves_a_playable_file(self, ending, number, wanted):
         picture = Picture(width=160, height=120, durations=(3600,) * 250)
         source = films.write(self.folder / "in.mp4", picture, films.sound(10))
@@ -206,6 +208,7 @@ class EndingsTest(parameterized.TestCase):
         self.assertEqual(list(self.folder.iterdir()), [source])
 
     @parameterized.parameters(".mp4", ".mkv")
+    @pytest.mark.slow
     def test_what_a_killed_run_left_can_be_played_until_the_next_removes_it(
         self, ending
     ):
@@ -240,6 +243,7 @@ class EndingsTest(parameterized.TestCase):
         )
 
     @parameterized.parameters(".mp4", ".mkv")
+    @pytest.mark.slow
     def test_a_full_disk_keeps_what_was_written(self, ending):
         picture = Picture(width=160, height=128, durations=(3600,) * 100)
         source = films.write(self.folder / "in.mp4", picture)

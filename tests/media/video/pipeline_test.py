@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 from absl.testing import absltest
 
 from kdsharp.media.video import pipeline
@@ -88,6 +89,7 @@ class PipelineTest(absltest.TestCase):
             pipeline.run(iter(int, 1), "endless", [Stage("a", id)], interrupted)
         self.assertEqual(threading.active_count(), before)
 
+    @pytest.mark.slow
     def test_waiting_does_not_count_as_busy(self):
         stages = [
             Stage("rest", lambda x: x),

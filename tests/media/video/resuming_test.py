@@ -97,6 +97,7 @@ class ResumingTest(parameterized.TestCase):
         ("mpeg4", ".mp4"),
         ("mpeg4", ".avi"),
     )
+    @pytest.mark.slow
     def test_it_is_what_an_uninterrupted_run_makes(self, codec, ending):
         picture = _UNEVEN
         if ending == ".avi":

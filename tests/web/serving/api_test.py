@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from PIL import Image
 from skimage import data
@@ -153,6 +154,7 @@ class ApiTest(parameterized.TestCase):
         self.assertEqual(answer.status, status)
         self.assertIn(sentence, json.loads(content)["error"])
 
+    @pytest.mark.slow
     def test_a_full_queue_answers_503_with_retry_after(self):
         body = _file("PNG", 360, 240)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:

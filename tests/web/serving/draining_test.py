@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.base import optional
@@ -42,6 +43,7 @@ def _held(port: int) -> bool:
 @absltest.skipIf(not _CAN, "starlette, uvicorn and onnx are not installed")
 class DrainingTest(parameterized.TestCase):
     @parameterized.parameters("server", "nginx")
+    @pytest.mark.slow
     def test_a_request_in_progress_ends_and_new_ones_are_refused(self, door):
         if door == "nginx" and not nginx.PROGRAM:
             self.skipTest(nginx.WHY_NOT)
@@ -69,6 +71,7 @@ class DrainingTest(parameterized.TestCase):
             self.assertIn(wanted, sharp)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
+    @pytest.mark.slow
     def test_pictures_in_progress_are_finished(self):
         with (
             servers.serving(*_MODELS) as (_, port, process),
@@ -89,6 +92,7 @@ class DrainingTest(parameterized.TestCase):
             self.assertEqual(asked.result()[0].status, 200)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
+    @pytest.mark.slow
     def test_requests_beyond_the_limit_are_refused(self):
         body = asking.photograph()
         with servers.serving(*_MODELS, "--drain", 0.5) as (_, port, process):
@@ -102,6 +106,7 @@ class DrainingTest(parameterized.TestCase):
                 self.assertGreater(time.monotonic() - start, 0.5)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
+    @pytest.mark.slow
     def test_an_idle_server_ends_at_once_whoever_is_connected(self):
         with (
             servers.serving(*_MODELS, "--drain", 1000) as (_, port, process),
@@ -112,6 +117,7 @@ class DrainingTest(parameterized.TestCase):
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(waiting.PATIENCE), 0)
 
+    @pytest.mark.slow
     def test_ctrl_c_drains(self):
         with servers.serving(*_MODELS) as (_, _, process):
             process.send_signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 import json
 import socket
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from kdsharp.base import optional
@@ -140,6 +141,7 @@ class ProxyTest(parameterized.TestCase):
         self.assertEqual(self._sharpen(self.port, "https://sharp.example", **told), 400)
 
     @absltest.skipIf(not nginx.PROGRAM, nginx.WHY_NOT)
+    @pytest.mark.slow
     def test_other_proxies_are_not_trusted(self):
         with (
             servers.serving(*_MODEL, "--proxy", "192.0.2.1") as (_, behind, _),
