@@ -47,7 +47,6 @@ class Window:
         self._path = Path(self._folder.name) / "mpv"
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._title = title
         command = [*_COMMAND, f"--input-ipc-server={self._path}", f"--title={title}"]
         self.process = subprocess.Popen(
             [*command, "-"], stdin=subprocess.PIPE, start_new_session=True
@@ -57,8 +56,7 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """Sets the title, once the window is there."""
-        if title != self._title and self._send("set_property", "title", title):
-            self._title = title
+        self._send("set_property", "title", title)
 
     def close(self) -> None:
         """Removes what is left when the program has ended."""
@@ -76,25 +74,27 @@ class Window:
         return True
 
     def _listen(self) -> None:
-        while (connected := self._connected()) is None:
-            if self.process.poll() is not None:
-                return
-            time.sleep(_ATTEMPT)
-        with connected, contextlib.suppress(OSError):
-            for key, word in KEYS.items():
-                connected.sendall(
-                    _line("keybind", key, f"script-message {_WORD} {word}")
-                )
-            for key in _CLOSING:
-                connected.sendall(_line("keybind", key, "quit"))
-            # Who sees the title may press keys.
-            self._socket = connected
-            for line in connected.makefile():
-                told = json.loads(line)
-                words = told.get("args", [])
-                if told.get("event") == "client-message" and words[:1] == [_WORD]:
-                    self._pressed(words[1])
-        self._socket = None
+        # mpv may close the first connection while it starts.
+        while self.process.poll() is None:
+            if (connected := self._connected()) is None:
+                time.sleep(_ATTEMPT)
+                continue
+            with connected, contextlib.suppress(OSError):
+                self._serve(connected)
+            self._socket = None
+
+    def _serve(self, connected: socket.socket) -> None:
+        for key, word in KEYS.items():
+            connected.sendall(_line("keybind", key, f"script-message {_WORD} {word}"))
+        for key in _CLOSING:
+            connected.sendall(_line("keybind", key, "quit"))
+        # Who sees the title may press keys.
+        self._socket = connected
+        for line in connected.makefile():
+            told = json.loads(line)
+            words = told.get("args", [])
+            if told.get("event") == "client-message" and words[:1] == [_WORD]:
+                self._pressed(words[1])
 
     def _connected(self) -> socket.socket | None:
         made = socket.socket(socket.AF_UNIX)
