@@ -1,5 +1,7 @@
 """Waits for conditions in other processes and threads, however busy the machine is."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -27,3 +29,13 @@ def until(
         if over:
             raise AssertionError(f"waited in vain for {what}")
         time.sleep(0.01)
+
+
+def interrupt() -> None:
+    """Sends SIGTERM to this process, and waits until the program has handled it."""
+    before = signal.getsignal(signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    # The first signal gives the handler back.
+    until(
+        lambda: signal.getsignal(signal.SIGTERM) != before, "the signal to be handled"
+    )

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from kdsharp.errors import UserError
 
-class LockedError(Exception):
+
+class LockedError(UserError):
     """Another process holds the lock."""
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on `path`; raises LockedError if another process has it.
+def exclusive(path: Path, message: str = "") -> Iterator[None]:
+    """Holds an exclusive lock on `path`, or raises a LockedError with the message.
 
     The lock file is created if needed and never removed: removing it would let two
     processes hold locks on the same path.
@@ -22,7 +24,7 @@ def exclusive(path: Path) -> Iterator[None]:
         try:
             _lock(file)
         except OSError as error:
-            raise LockedError(path) from error
+            raise LockedError(message or f"another process uses {path}") from error
         yield
 
 

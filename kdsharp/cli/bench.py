@@ -30,13 +30,7 @@ def add(verbs: Verbs) -> None:
     verb.add_argument(
         "--batch", metavar="N", type=int, default=1, help="frames per call (default: 1)"
     )
-    verb.add_argument(
-        "--threads",
-        metavar="N",
-        type=int,
-        default=0,
-        help="number of threads (default: one per core)",
-    )
+    options.add_threads(verb)
     options.add_device(verb)
     verb.add_argument(
         "--dtype",

@@ -81,6 +81,12 @@ def add_backend(verb: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto (default: the fastest installed), openvino, onnxruntime, jax",
     )
+    add_threads(verb)
+    add_device(verb)
+
+
+def add_threads(verb: argparse.ArgumentParser) -> None:
+    """Adds `--threads`."""
     verb.add_argument(
         "--threads",
         metavar="N",
@@ -88,7 +94,6 @@ def add_backend(verb: argparse.ArgumentParser) -> None:
         default=0,
         help="number of threads (default: one per core)",
     )
-    add_device(verb)
 
 
 def add_device(verb: argparse.ArgumentParser) -> None:

@@ -164,13 +164,8 @@ def _lock(own: str, out: str) -> Iterator[None]:
     if "://" in own:
         yield
         return
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locks.exclusive(Path(own, "lock")))
-        except locks.LockedError as error:
-            raise UserError(
-                f"another batch is writing to {out}: wait for it"
-            ) from error
+    busy = f"another batch is writing to {out}: wait for it"
+    with locks.exclusive(Path(own, "lock"), busy):
         yield
 
 

@@ -25,13 +25,8 @@ def exclusive_folder(
 ) -> Iterator[None]:
     """Locks a folder against other processes; messages call it `what`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locks.exclusive(folder / "lock"))
-        except locks.LockedError as error:
-            raise UserError(
-                f"another process is preparing {what or folder}: wait until it is done"
-            ) from error
+    busy = f"another process is preparing {what or folder}: wait until it is done"
+    with locks.exclusive(folder / "lock", busy):
         yield
 
 

@@ -81,12 +81,12 @@ def _onnx(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Pa
 
 
 def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Path]:
-    from kdsharp.export import int8
+    from kdsharp.export import int8, openvino_core
 
     (openvino,) = optional.require("openvino", purpose="exporting to openvino")
 
     ranges = options.ranges and int8.only_inputs(options.ranges)
-    model = openvino.Core().read_model(_graph(network, options, ranges))
+    model = openvino_core.core().read_model(_graph(network, options, ranges))
     for name, value in network.metadata().items():
         model.set_rt_info(value, ["kdsharp", name])
     weights = out.with_suffix(".bin")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kdsharp.base import optional
-from kdsharp.export import onnx_models
+from kdsharp.export import onnx_models, openvino_core
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -26,7 +26,7 @@ def load_openvino(path: Path) -> tuple[Run, str]:
     (openvino,) = optional.require("openvino", purpose="running an OpenVINO file")
     # By default it computes in bfloat16 where the processor supports it.
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(path, "CPU", settings)
+    compiled = openvino_core.core().compile_model(path, "CPU", settings)
     version = openvino.__version__.split("-")[0]
     return lambda pixels: compiled([pixels])[0], f"OpenVINO {version}"
 

@@ -38,12 +38,11 @@ def _lock(folder: Path, config: ConfigDict) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locks.exclusive(folder / ".lock"))
-        except locks.LockedError as error:
-            raise UserError(
+            busy = (
                 f"another process is training in {folder}; wait for it, or name "
                 "another work folder with --workdir"
-            ) from error
+            )
+            stack.enter_context(locks.exclusive(folder / ".lock", busy))
         except OSError as error:
             raise UserError(
                 f"cannot write to the work folder {folder} ({error.strerror}); "

@@ -26,7 +26,7 @@ def _openvino_with(*devices):
     """Lets OpenVINO find these devices, and compile for the CPU whatever is asked."""
     import openvino
 
-    from kdsharp.runtime.backends import openvino_backend
+    from kdsharp.export import openvino_core
 
     asked, core = [], openvino.Core()
     compile_model = core.compile_model
@@ -38,7 +38,7 @@ def _openvino_with(*devices):
     told = mock.Mock(wraps=core)
     told.available_devices = list(devices)
     told.compile_model = compiled
-    with mock.patch.object(openvino_backend, "_core", lambda: told):
+    with mock.patch.object(openvino_core, "core", lambda: told):
         yield asked
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
+from kdsharp.export import openvino_core
 from kdsharp.runtime import backends, planes
-from kdsharp.runtime.backends import openvino_backend
 from tests.export import random_networks
 from tests.models import fast
 
@@ -41,8 +41,8 @@ class OneCoreTest(absltest.TestCase):
         import openvino
 
         # Cores that end while others compute damage memory.
-        openvino_backend._core.cache_clear()
-        self.addCleanup(openvino_backend._core.cache_clear)
+        openvino_core.core.cache_clear()
+        self.addCleanup(openvino_core.core.cache_clear)
         with mock.patch.object(openvino, "Core", side_effect=openvino.Core) as cores:
             for _ in range(2):
                 planes.create(random_networks.create(_LUMA), 13, 9, backend="openvino")

@@ -185,16 +185,20 @@ class TeachingTest(parameterized.TestCase):
         losses = self._losses(curve, "perceptual")
         self.assertLess(np.mean(losses[-4:]), np.mean(losses[:4]))
 
-    @pytest.mark.slow
-    def test_teacher_in_the_config_is_trained_first(self):
+    def _with_a_teacher_of_its_own(self) -> dict:
+        """The changes of a config that holds its teacher's whole config."""
         teacher = runs.small_config(
             self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
         )
-        changes = {
+        return {
             "teacher.experiment": teacher,
             "objective.residual_kd": 1.0,
             "epochs": 1,
         }
+
+    @pytest.mark.slow
+    def test_teacher_in_the_config_is_trained_first(self):
+        changes = self._with_a_teacher_of_its_own()
         self._run(**changes)
         heavy = self.root / "run" / "teacher" / "heavy.safetensors"
         trained = heavy.stat().st_mtime_ns
@@ -205,14 +209,7 @@ class TeachingTest(parameterized.TestCase):
 
     @pytest.mark.slow
     def test_teacher_whose_scoring_failed_is_scored_before_the_student(self):
-        teacher = runs.small_config(
-            self.photographs, **{"name": "heavy", "model.width": 12, "epochs": 1}
-        )
-        changes = {
-            "teacher.experiment": teacher,
-            "objective.residual_kd": 1.0,
-            "epochs": 1,
-        }
+        changes = self._with_a_teacher_of_its_own()
         # The teacher's report cannot be written.
         folder = self.root / "run" / "teacher"
         (folder / "samples.png").mkdir(parents=True)

@@ -233,12 +233,13 @@ def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend)
 def _exported(subject: Subject, settings: Settings, *, name: str) -> Run:
     """Runs the exported uint8 graph with the default settings of its runtime."""
     from kdsharp.base import optional
-    from kdsharp.export import onnx_models
+    from kdsharp.export import onnx_models, openvino_core
 
     graph = onnx_models.batch_model(exportable(subject), "uint8").SerializeToString()
     (runtime,) = optional.require(name, purpose=f"backend {name}")
     if name == "openvino":
-        compiled = runtime.Core().compile_model(runtime.Core().read_model(graph), "CPU")
+        core = openvino_core.core()
+        compiled = core.compile_model(core.read_model(graph), "CPU")
         call = lambda pixels: compiled([pixels])[0]  # noqa: E731
     else:
         session = runtime.InferenceSession(

@@ -72,12 +72,8 @@ def resumed(out: Path, wanted: dict) -> Iterator[segments.Folder]:
     kept = segments.Folder(path)
     over = False
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locks.exclusive(path / "lock"))
-        except locks.LockedError as error:
-            raise UserError(
-                f"another run uses {path}: wait for it, or give OUT another name"
-            ) from error
+        busy = f"another run uses {path}: wait for it, or give OUT another name"
+        stack.enter_context(locks.exclusive(path / "lock", busy))
         try:
             _compare(kept, wanted)
             yield kept

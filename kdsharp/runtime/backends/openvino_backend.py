@@ -1,6 +1,5 @@
 """Runs networks in OpenVINO, without copying arrays."""
 
-import functools
 import threading
 from typing import TYPE_CHECKING
 
@@ -8,11 +7,12 @@ import numpy as np
 
 from kdsharp.base import optional
 from kdsharp.errors import UserError
+from kdsharp.export import openvino_core
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
 
 if TYPE_CHECKING:
-    import openvino
+    pass
 
 # OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
@@ -22,17 +22,13 @@ _PRECISIONS = {
 }
 
 
-@functools.cache
-def _core() -> "openvino.Core":
-    """The OpenVINO core, shared by all networks of the process."""
-    (openvino,) = optional.require("openvino", purpose="this backend")
-    return openvino.Core()
-
-
 def devices() -> tuple[str, ...]:
     """Lists the devices for which OpenVINO finds a driver."""
     # A second GPU is GPU.1.
-    found = {name.partition(".")[0].lower() for name in _core().available_devices}
+    found = {
+        name.partition(".")[0].lower()
+        for name in openvino_core.core().available_devices
+    }
     return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
 
 
@@ -58,7 +54,7 @@ def _settings(compute: Compute) -> dict[str, object]:
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
-    core = _core()
+    core = openvino_core.core()
     model = core.read_model(graph)
     device = (compute.device or "cpu").upper()
     settings = _settings(compute)

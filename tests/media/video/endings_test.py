@@ -192,13 +192,7 @@ class EndingsTest(parameterized.TestCase):
         prepare = fields.FieldwiseRestoration.prepare
 
         def interrupted(restoration, frame):
-            before = signal.getsignal(signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGTERM)
-            # The first signal gives the handler back.
-            waiting.until(
-                lambda: signal.getsignal(signal.SIGTERM) != before,
-                "the signal to be handled",
-            )
+            waiting.interrupt()
             return prepare(restoration, frame)
 
         with mock.patch.object(fields.FieldwiseRestoration, "prepare", interrupted):

@@ -51,13 +51,7 @@ def _interrupting(number: int):
         nonlocal count
         count += 1
         if count == number:
-            before = signal.getsignal(signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGTERM)
-            # The first signal gives the handler back.
-            waiting.until(
-                lambda: signal.getsignal(signal.SIGTERM) != before,
-                "the signal to be handled",
-            )
+            waiting.interrupt()
         return restore(self, frame)
 
     return mock.patch.object(fields.FieldwiseRestoration, "__call__", counted)

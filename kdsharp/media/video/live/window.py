@@ -76,12 +76,11 @@ class Window:
     def _listen(self) -> None:
         # mpv may close the first connection while it starts.
         while self.process.poll() is None:
-            if (connected := self._connected()) is None:
-                time.sleep(_ATTEMPT)
-                continue
-            with connected, contextlib.suppress(OSError):
-                self._serve(connected)
-            self._socket = None
+            if connected := self._connected():
+                with connected, contextlib.suppress(OSError):
+                    self._serve(connected)
+                self._socket = None
+            time.sleep(_ATTEMPT)
 
     def _serve(self, connected: socket.socket) -> None:
         for key, word in KEYS.items():
