@@ -125,6 +125,7 @@ setup(
             "playwright>=1.55",
             "pytest>=8",
             "pytest-cov>=7",
+            "pytest-rerunfailures>=16",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.6",
             "pyvirtualcam>=0.12",

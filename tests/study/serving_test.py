@@ -240,9 +240,16 @@ class StudyPageTest(browser.PageTest):
         study = studies.make(self.folder / "quick", "--training", 0)
         with _serving(study) as server:
             page = self.open(f"http://127.0.0.1:{server.port}/", until="#begin")
-            # An answer that is slow to arrive must not arrive after the next.
+            # An answer that is slow to arrive must not arrive after the next, and a
+            # picture that is must not move the focus away from a choice.
             page.evaluate(
                 """() => {
+                  const image = HTMLImageElement.prototype;
+                  const decode = image.decode;
+                  image.decode = async function () {
+                    await new Promise((resolve) => setTimeout(resolve, 300));
+                    return decode.call(this);
+                  };
                   const [send, delays] = [window.fetch, [900, 500]];
                   window.fetch = async (path, options = {}) => {
                     const wait = options.method === "PUT" ? delays.shift() ?? 0 : 0;
@@ -256,7 +263,7 @@ class StudyPageTest(browser.PageTest):
             first = page.locator('input[name="overall"]').first
             first.focus()
             for key in ("Space", "ArrowRight", "ArrowRight", "ArrowRight"):
-                page.keyboard.press(key)
+                page.keyboard.press(key, delay=120)
             self.wait(page, "#saved", "Saved")
             token = page.evaluate("location.hash.slice(1)")
             kept = answers.Answers(study)

@@ -107,12 +107,13 @@ async function next() {
   // Hide the previous picture while the next one loads.
   picture.removeAttribute("src");
   show("trial");
+  // Before the picture arrives, so that no choice made meanwhile loses the focus.
+  document.querySelector("#scales input").focus();
   picture.src = own(`/${trial.number}/picture`);
   await picture
     .decode()
     .catch(() => complain("The picture did not load: reload the page."));
   fit();
-  document.querySelector("#scales input").focus();
 }
 
 /** Shows the picture pixel for pixel, or says why that is impossible. */
