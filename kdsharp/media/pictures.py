@@ -92,7 +92,7 @@ def limit_size(megapixels: float) -> None:
     """Sets the maximum number of pixels that pictures may have."""
     if not 0 < megapixels < math.inf:
         raise UserError(
-            f"--megapixels {megapixels:g} is out of range: give a number above 0"
+            f"--megapixels {megapixels:g} is out of range: give a finite number above 0"
         )
     # Pillow refuses pictures of more than twice this size.
     Image.MAX_IMAGE_PIXELS = round(megapixels * 1e6 / 2)
@@ -382,7 +382,7 @@ def _reason(error: Exception) -> str:
 # How decoders say that they lack something, and what they raise for damaged files.
 _UNSUPPORTED = re.compile("(?i)un(supported|implemented)|not (supported|implemented)")
 _DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, LookupError),
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, RuntimeError),
     *(struct.error, zlib.error),
 )
 
