@@ -16,6 +16,7 @@ from kdsharp.export import network as networks
 from kdsharp.runtime import backends
 from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
 from kdsharp.runtime.gain_tracker import GainTracker
+from kdsharp.runtime.recall import Recall
 from kdsharp.runtime.repeats import SkipRepeats
 from kdsharp.weights import store
 
@@ -29,8 +30,9 @@ class PlaneRestorer:
     The result is written to `out` if given, otherwise to a new array. Contiguous planes
     are not copied.
 
-    For a network with a context, consecutive planes form a sequence, whose gains are
-    tracked by `gain_tracker`; `start_sequence` starts a new sequence.
+    For a network with a context or with memory, consecutive planes form a sequence,
+    which `gain_tracker` and the `followers` keep track of; `start_sequence` starts a
+    new one.
     """
 
     shape: tuple[int, ...]
@@ -38,11 +40,13 @@ class PlaneRestorer:
     backend: str
     _run: RunPlane
     gain_tracker: GainTracker | None = None
+    followers: tuple[Recall | SkipRepeats, ...] = ()
 
     def start_sequence(self) -> None:
         """Starts a new sequence with the next plane."""
-        if self.gain_tracker:
-            self.gain_tracker.start_sequence()
+        for follower in (self.gain_tracker, *self.followers):
+            if follower:
+                follower.start_sequence()
 
     def __call__(self, plane: Plane, out: Plane | None = None) -> Plane:
         for array in (plane, out) if out is not None else (plane,):
@@ -51,13 +55,13 @@ class PlaneRestorer:
                     f"a plane of {array.dtype} {array.shape}, not of "
                     f"{np.dtype(self.element)} {self.shape}"
                 )
-        gains = None
+        gains = []
         if self.gain_tracker:
-            gains = self.gain_tracker(plane)[None, :, None, None]
+            gains = [self.gain_tracker(plane)[None, :, None, None]]
         if out is not None and not out.flags.c_contiguous:
-            out[...] = self._run(plane, None, gains)
+            out[...] = self._run(plane, None, *gains)
             return out
-        return self._run(plane, out, gains)
+        return self._run(plane, out, *gains)
 
 
 def create(
@@ -94,10 +98,14 @@ def create(
     compute = backends.compute(name, dtype=dtype, threads=threads, device=device)
     job = PlaneJob(weights, width, height, range, strength, depth, rgb, compute)
     run = backends.BACKENDS[name].planes(job)
-    gain_tracker = None
+    pixels = levels.of_video(depth, range)
+    gain_tracker, followers = None, []
+    if job.remembers:
+        followers.append(run := Recall(run, pixels))
     if weights.has_context:
-        pixels = levels.of_video(depth, range)
         gain_tracker = GainTracker(weights.params["context"], pixels)
     elif skip_repeats:
-        run = SkipRepeats(run)
-    return PlaneRestorer(job.shape, job.element, name, run, gain_tracker)
+        followers.append(run := SkipRepeats(run))
+    return PlaneRestorer(
+        job.shape, job.element, name, run, gain_tracker, tuple(followers)
+    )

@@ -12,15 +12,19 @@ class SkipRepeats:
     """Runs a network on planes, and reuses the last result if a plane is repeated.
 
     Planes must be equal in every pixel, so that the result is what the network would
-    return.
+    return. One with memory might return another; its result stays, without flicker.
     """
 
     def __init__(self, run: RunPlane):
         self._run = run
         self._last: tuple[Plane, Plane] | None = None
 
+    def start_sequence(self) -> None:
+        """Starts a new sequence: a network with memory would see another state."""
+        self._last = None
+
     def __call__(
-        self, plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None, /
+        self, plane: Plane, out: Plane | None = None, /, *further: np.ndarray
     ) -> Plane:
         if self._last is not None and _equal(plane, self._last[0]):
             if out is None:
@@ -33,7 +37,7 @@ class SkipRepeats:
         # Copied before the run, which may overwrite the plane.
         np.copyto(given, plane)
         self._last = None
-        result = self._run(plane, out, gains)
+        result = self._run(plane, out, *further)
         np.copyto(restored, result)
         self._last = given, restored
         return result

@@ -67,15 +67,18 @@ def planes(job: PlaneJob) -> RunPlane:
         levels.of_video(job.depth, job.range),
         job.strength,
     )
+    has_context = job.network.has_context
     variables = jax.device_put(job.network.variables, _device(job.compute.device))
     flat = len(job.shape) == 2
 
-    def run(
-        plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None
-    ) -> Plane:
-        gains = None if gains is None else gains[..., 0, 0]
-        batch = plane[None, ..., None] if flat else plane[None]
-        restored = np.asarray(restore(variables, batch, gains)).reshape(plane.shape)
+    def as_batch(plane: Plane) -> np.ndarray:
+        return plane[None, ..., None] if flat else plane[None]
+
+    def run(plane: Plane, out: Plane | None = None, *further: np.ndarray) -> Plane:
+        gains = further[0][..., 0, 0] if has_context else None
+        state = tuple(map(as_batch, further[has_context:])) or None
+        restored = restore(variables, as_batch(plane), gains, state)
+        restored = np.asarray(restored).reshape(plane.shape)
         if out is None:
             # Arrays from JAX are read-only.
             return restored.copy()
@@ -96,7 +99,7 @@ def frames(
 
     def run(frames: np.ndarray) -> np.ndarray:
         batch = frames[..., None] if planes else frames
-        return np.asarray(restore(variables, batch, None)).reshape(frames.shape)
+        return np.asarray(restore(variables, batch, None, None)).reshape(frames.shape)
 
     return run
 
@@ -108,13 +111,24 @@ def _of_integers(
     import jax.numpy as jnp
 
     from kdsharp import models
+    from kdsharp.models import memory
 
     black, span = pixels.black, pixels.white - pixels.black
 
+    def to_floats(batch):
+        return (batch.astype(jnp.float32) - black) / span
+
     @jax.jit
-    def restore(variables, batch, gains):
-        x = (batch.astype(jnp.float32) - black) / span
-        x = models.restore(model, variables, x, gains=gains, strength=strength)
+    def restore(variables, batch, gains, planes):
+        x, state = to_floats(batch), None
+        if planes is not None:
+            previous, recalled = map(to_floats, planes)
+            # What the network itself made of the plane before.
+            recalled = previous + (recalled - previous) / strength
+            state = memory.remember(previous, recalled)
+        x = models.restore(
+            model, variables, x, gains=gains, state=state, strength=strength
+        )
         return jnp.round(jnp.clip(x * span + black, 0, pixels.top)).astype(batch.dtype)
 
     return restore
