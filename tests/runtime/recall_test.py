@@ -27,30 +27,39 @@ def _film(count: int, seed: int = 0) -> list[np.ndarray]:
     ]
 
 
-def _by_flax(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
-    """Restores studio-range planes in order; only what is remembered is rounded."""
+def _by_numpy(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
+    """Restores studio-range planes in order; what is remembered is rounded."""
     apply = fast.jit(network.model.apply)
-    restored, state = [], None
+    share = 1 / (1 + np.exp(-network.params["share"]))
+    restored = []
     for frame in frames:
         x = (frame[None, ..., None].astype(np.float32) - 16) / 219
-        state = memory.remember(x, x) if state is None else state
-        sharp = x + strength * apply(network.variables, x, state=state)
-        restored.append(np.clip(sharp[0, ..., 0] * 219 + 16, 0, 255))
-        rounded = (np.round(restored[-1])[None, ..., None] - 16) / 219
-        state = memory.remember(x, x + (rounded - x) / strength)
+        sharp = x + strength * np.asarray(apply(network.variables, x))
+        sharp = sharp[0, ..., 0] * 219 + 16
+        if restored:
+            apart = np.round(restored[-1]) - sharp
+            near = np.maximum(0, 1 - np.abs(apart) / (219 * memory.REACH))
+            sharp += share * near * apart
+        restored.append(np.clip(sharp, 0, 255))
     return restored
+
+
+def _restart(restore: planes.PlaneRestorer, frame: np.ndarray) -> np.ndarray:
+    """Restores a frame as the first of a sequence."""
+    restore.start_sequence()
+    return restore(frame)
 
 
 class RecallTest(parameterized.TestCase):
     @parameterized.product(backend=_INSTALLED, strength=(1.0, 0.5))
-    def test_a_film_is_as_by_flax(self, backend, strength):
+    def test_a_film_is_as_by_numpy(self, backend, strength):
         network = random_networks.create(_MODEL)
         restore = planes.create(network, *_SIZE, backend=backend, strength=strength)
         frames = _film(12)
-        wanted = _by_flax(network, frames, strength=strength)
+        wanted = _by_numpy(network, frames, strength=strength)
         got = [restore(frame) for frame in frames]
         for one, other in zip(got, wanted, strict=True):
-            np.testing.assert_allclose(one, other, atol=1)
+            np.testing.assert_allclose(one, other, atol=0.52)
         alone = planes.create(network, *_SIZE, backend=backend, strength=strength)
         without = []
         for frame in frames:
@@ -58,7 +67,7 @@ class RecallTest(parameterized.TestCase):
             without.append(alone(frame))
         np.testing.assert_array_equal(got[0], without[0])
         apart = np.abs(np.subtract(got[1:], without[1:], dtype=int))
-        self.assertGreater(apart.max(), 5)
+        self.assertGreater(apart.max(), 1)
 
     @parameterized.parameters(*(x for x in _INSTALLED if x != "jax"))
     def test_a_hundred_frames_agree_between_backends(self, backend):
@@ -98,6 +107,43 @@ class RecallTest(parameterized.TestCase):
         for frame in second:
             np.testing.assert_array_equal(restore(frame), alone(frame))
 
+    @parameterized.parameters("float32", "bfloat16", "int8")
+    def test_ten_thousand_frames_neither_drift_nor_blow_up(self, dtype):
+        if "openvino" not in _INSTALLED:
+            self.skipTest("openvino is not installed")
+        network = random_networks.create(_MODEL)
+        restore, alone = (
+            planes.create(network, *_SIZE, backend="openvino", dtype=dtype)
+            for _ in range(2)
+        )
+        rng = np.random.default_rng(0)
+        scene = _film(1)[0]
+        stirred = [
+            np.clip(scene + rng.normal(0, 2, scene.shape), 16, 235).astype(np.uint8)
+            for _ in range(100)
+        ]
+        wanted = np.mean([_restart(alone, frame) for frame in stirred], axis=0)
+        for _ in range(99):
+            for frame in stirred:
+                restore(frame)
+        last = [restore(frame).astype(float) for frame in stirred]
+        # What is remembered evens out, but keeps the mean and its place.
+        np.testing.assert_allclose(np.mean(last), wanted.mean(), atol=0.5)
+        self.assertLess(np.abs(np.mean(last, axis=0) - wanted).max(), 6)
+
+    @parameterized.parameters(5, 25)
+    def test_a_fade_leaves_nothing_of_the_first_scene(self, length):
+        network = random_networks.create(_MODEL)
+        restore, alone = (planes.create(network, *_SIZE) for _ in range(2))
+        first, second = _film(1)[0], _film(1, seed=2)[0]
+        for share in np.linspace(0, 1, length):
+            restore(np.uint8(np.round((1 - share) * first + share * second)))
+        # It takes some frames to forget, and no more.
+        for _ in range(10):
+            last = restore(second)
+        apart = np.abs(np.subtract(last, _restart(alone, second), dtype=int))
+        self.assertLessEqual(apart.max(), 1)
+
     def test_the_plane_may_be_overwritten(self):
         network = random_networks.create(_MODEL)
         restore, other = (planes.create(network, *_SIZE) for _ in range(2))
@@ -108,8 +154,8 @@ class RecallTest(parameterized.TestCase):
     def test_a_run_that_fails_leaves_nothing_to_remember(self):
         given = []
 
-        def run(plane, out, previous, recalled):
-            given.append((plane.copy(), previous.copy(), recalled.copy()))
+        def run(plane, out, recalled, keep):
+            given.append((recalled.copy(), float(keep[0])))
             if len(given) == 2:
                 raise MemoryError
             return plane + np.uint8(1)
@@ -121,11 +167,9 @@ class RecallTest(parameterized.TestCase):
             recall(frames[1])
         recall(frames[2])
         recall(frames[3])
-        for number, before in ((0, 0), (2, 2)):
-            for part in given[number]:
-                np.testing.assert_array_equal(part, frames[before])
-        np.testing.assert_array_equal(given[3][1], frames[2])
-        np.testing.assert_array_equal(given[3][2], frames[2] + 1)
+        self.assertEqual([keep for _, keep in given], [0, 1, 0, 1])
+        for number in (1, 3):
+            np.testing.assert_array_equal(given[number][0], frames[number - 1] + 1)
 
 
 if __name__ == "__main__":
