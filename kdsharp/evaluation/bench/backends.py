@@ -99,6 +99,8 @@ def network(subject: Subject, dtype: str = "float32"):
 def _chain_refuses(arguments: dict, settings: Settings) -> str:
     if arguments.get("context"):
         return "it runs only networks without a context"
+    if arguments.get("memory"):
+        return "it runs only networks without memory"
     if arguments["name"] not in CHAINS:
         return f"it runs only networks of {', '.join(CHAINS)}"
     if arguments.get("channels", 3) == 1 and settings.pixels == "rgb":
@@ -195,7 +197,9 @@ def _skip(torch, layers: list):
 
 def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend) -> Run:
     """Runs frames through a backend of `kdsharp.runtime`."""
-    if backend.frames:
+    plane = settings.pixels == "plane"
+    # Frames of a batch have no order, in which a network with memory would see planes.
+    if backend.frames and not (plane and exportable(subject).has_memory):
         model, variables, _ = network(subject, settings.dtype)
         compute = backends.compute(
             backend.name,
@@ -203,7 +207,6 @@ def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend)
             threads=settings.threads,
             device=settings.device,
         )
-        plane = settings.pixels == "plane"
         return backend.frames(model, variables, plane, compute.device)
     from kdsharp.runtime import planes
 
@@ -220,7 +223,7 @@ def _runtime(subject: Subject, settings: Settings, *, backend: backends.Backend)
                 threads=settings.threads,
                 device=settings.device,
                 range="full",
-                rgb=settings.pixels == "rgb",
+                rgb=not plane,
             )
         restored = np.empty_like(frames)
         for frame, out in zip(frames, restored, strict=True):
