@@ -26,7 +26,10 @@ Plane = np.ndarray
 
 
 class RunPlane(Protocol):
-    """Restores a plane; writes to `out` if given, otherwise returns a new array."""
+    """Restores a plane; writes to `out` if given, otherwise returns a new array.
+
+    Threads may call it at the same time.
+    """
 
     def __call__(
         self, plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None, /
@@ -42,12 +45,14 @@ RunFrames = Callable[[np.ndarray], np.ndarray]
 class Compute:
     """Element type, threads and device to compute with.
 
-    `threads=0` uses every core, an empty `device` the backend's default device.
+    `threads=0` uses every core, an empty `device` the backend's default device. Up to
+    `parallel` planes are computed at the same time, with those threads together.
     """
 
     dtype: str = "float32"
     threads: int = 0
     device: str = ""
+    parallel: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,7 +59,12 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
 
 
 def planes(job: PlaneJob) -> RunPlane:
-    """Creates a function that restores planes of one size."""
+    """Creates a function that restores planes of one size.
+
+    A plane goes to the device once and comes back once, as integers; all between is one
+    compiled function. While one thread waits for its result, the next plane of another
+    is already on its way.
+    """
     import jax
 
     restore = _of_integers(
@@ -67,7 +72,8 @@ def planes(job: PlaneJob) -> RunPlane:
         levels.of_video(job.depth, job.range),
         job.strength,
     )
-    variables = jax.device_put(job.network.variables, _device(job.compute.device))
+    device = _device(job.compute.device)
+    variables = jax.device_put(job.network.variables, device)
     flat = len(job.shape) == 2
 
     def run(
@@ -75,7 +81,8 @@ def planes(job: PlaneJob) -> RunPlane:
     ) -> Plane:
         gains = None if gains is None else gains[..., 0, 0]
         batch = plane[None, ..., None] if flat else plane[None]
-        restored = np.asarray(restore(variables, batch, gains)).reshape(plane.shape)
+        given = jax.device_put((batch, gains), device)
+        restored = jax.device_get(restore(variables, *given)).reshape(plane.shape)
         if out is None:
             # Arrays from JAX are read-only.
             return restored.copy()

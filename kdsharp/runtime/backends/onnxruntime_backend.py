@@ -1,6 +1,6 @@
 """Runs networks in onnxruntime, without copying arrays."""
 
-import threading
+import queue
 from collections.abc import Callable
 
 import numpy as np
@@ -74,9 +74,9 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     options.log_severity_level = 3
     session = _session(onnxruntime, graph, options, compute.device or "cpu")
     (given, *further), (wanted,) = session.get_inputs(), session.get_outputs()
-    binding = session.io_binding()
-
-    one_at_a_time = threading.Lock()
+    idle: queue.SimpleQueue = queue.SimpleQueue()
+    for _ in range(compute.parallel):
+        idle.put(session.io_binding())
 
     def run(
         array: np.ndarray,
@@ -86,13 +86,16 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         array = np.ascontiguousarray(array)
         if out is None:
             out = np.empty_like(array)
-        with one_at_a_time:
+        binding = idle.get()
+        try:
             _bind(binding.bind_input, given.name, array)
             for more in further:
                 assert gains is not None
                 _bind(binding.bind_input, more.name, gains)
             _bind(binding.bind_output, wanted.name, out)
             session.run_with_iobinding(binding)
+        finally:
+            idle.put(binding)
         return out
 
     return run
