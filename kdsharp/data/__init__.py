@@ -9,7 +9,8 @@ one from a spec:
     folder:PATH    every picture below a folder
     paired:PATH    sharp pictures and blurred ones, in sharp/ and blur/
     tfds:NAME      celeba, helen or gopro, once `kdsharp data prepare NAME` has been run
-    clips:PATH     frames of calls that `kdsharp data prepare clips` encoded
+    clips:PATH     frames of calls that `kdsharp data prepare clips` encoded; with
+                   `?frames=N`, windows of N frames, joined along the channels
     snapshots:PATH
                    photographs below a folder, degraded on access as by phone cameras:
                    `?count=N` in all splits together, 20000 by default

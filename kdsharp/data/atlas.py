@@ -28,8 +28,8 @@ _SAMPLED = 64
 class Atlas(NamedTuple):
     """Packed pixels by name (`sharp`, `blurred`), and the place of each picture.
 
-    Rows interleave red, green and blue, since some devices would pad a last axis of
-    size 3. `places` holds top, left, height and width in pixels.
+    Rows interleave the channels, since some devices would pad a last axis of size 3.
+    `places` holds top, left, height and width in pixels.
     """
 
     pixels: dict[str, UInt8[np.ndarray, "rows columns"]]
@@ -74,8 +74,9 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Atlas:
     del records
     sizes = [record["sharp"].shape[:2] for record in unique]
     places, height, width = pack(sizes)
+    channels = unique[0]["sharp"].shape[2]
     pixels = {
-        name: np.zeros((height + margin, (width + margin) * 3), np.uint8)
+        name: np.zeros((height + margin, (width + margin) * channels), np.uint8)
         for name in _names(unique[0])
     }
     for index, (top, left, height, width) in enumerate(places):
@@ -85,8 +86,8 @@ def load(source: Source, patch_size: int, margin: int = 0) -> Atlas:
                 raise UserError(
                     f"the pictures of the pair {unique[index]['key']} differ in size"
                 )
-            rows = sheet[top : top + height, 3 * left : 3 * (left + width)]
-            rows[:] = picture.reshape(height, -1)
+            columns = slice(channels * left, channels * (left + width))
+            sheet[top : top + height, columns] = picture.reshape(height, -1)
         unique[index] = {}
     return Atlas(pixels, places[order])
 

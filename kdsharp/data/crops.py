@@ -18,9 +18,8 @@ from kdsharp.data.pipeline import MAX_SHRINK
 
 # The range of factors by which contrast is stretched.
 _STRETCH = (2.0, 32.0)
-_CHANNELS = 3
 
-Crop = UInt8[Array, "height width 3"]
+Crop = UInt8[Array, "height width channels"]
 
 
 class _CropParameters(NamedTuple):
@@ -51,10 +50,11 @@ class Cropper:
     shrink: float
     extremes: float
     max_size: int
+    channels: int = 3
 
     def __call__(
         self, atlas: Atlas, pictures: Int[Array, " b"], keys: Key[Array, " b"]
-    ) -> dict[str, UInt8[Array, "b patch patch 3"]]:
+    ) -> dict[str, UInt8[Array, "b patch patch channels"]]:
         """Cuts one crop per picture, at the same place in both pictures of a pair."""
         alone = len(atlas.pixels) == 1
         drawn = jax.vmap(self._draw)(keys, atlas.places[pictures])
@@ -100,10 +100,10 @@ class Cropper:
     def _slice(
         self, pixels: UInt8[Array | np.ndarray, "rows columns"], drawn: _CropParameters
     ) -> Crop:
-        start = drawn.top, drawn.left * _CHANNELS
-        size = self.max_size, self.max_size * _CHANNELS
+        start = drawn.top, drawn.left * self.channels
+        size = self.max_size, self.max_size * self.channels
         square = jax.lax.dynamic_slice(pixels, start, size)
-        return square.reshape(self.max_size, self.max_size, _CHANNELS)
+        return square.reshape(self.max_size, self.max_size, self.channels)
 
     def _downscale(
         self, crops: UInt8[Array, "b max_size max_size 3"], sizes: Int[Array, " b"]
@@ -127,14 +127,23 @@ class Cropper:
 
 
 def create(
-    atlas: Atlas, *, patch_size: int, augment: str, shrink: float, extremes: float
+    atlas: Atlas,
+    *,
+    patch_size: int,
+    augment: str,
+    shrink: float,
+    extremes: float,
+    channels: int = 3,
 ) -> Cropper:
-    """Creates the cropper of an atlas padded by `margin(patch_size, shrink)`."""
+    """Creates the cropper of an atlas padded by `margin(patch_size, shrink)`.
+
+    Pictures have three `channels`, windows of several frames three for each frame.
+    """
     max_size = patch_size
     if shrink and len(atlas.pixels) == 1:
         largest = atlas.places[:, 2:].min(axis=1).max()
         max_size = min(patch_size + margin(patch_size, shrink), int(largest))
-    return Cropper(patch_size, augment, shrink, extremes, max_size)
+    return Cropper(patch_size, augment, shrink, extremes, max_size, channels)
 
 
 def margin(patch_size: int, shrink: float) -> int:

@@ -46,8 +46,9 @@ def batches(
 ) -> Iterator[Batch]:
     """Yields batches without end: uint8 `[batch, patch, patch, 3]` by name.
 
-    The names are `sharp`, and `blurred` for a source of pairs. The crops of one picture
-    are spread over the epoch, so that the crops of a batch come from many pictures.
+    Windows of several frames have three channels for each frame. The names are `sharp`,
+    and `blurred` for a source of pairs. The crops of one picture are spread over the
+    epoch, so that the crops of a batch come from many pictures.
 
     Args:
       source: the source of pictures.

@@ -88,7 +88,8 @@ def scale_of(config: ConfigDict) -> int:
 
 
 def _pixels(pictures: np.ndarray, config: ConfigDict) -> jax.Array:
-    pixels = jax.numpy.asarray(pictures, "float32") / 255
+    # The last frame of a window.
+    pixels = jax.numpy.asarray(pictures[..., -3:], "float32") / 255
     return color.luma(pixels) if config.model.channels == 1 else pixels
 
 

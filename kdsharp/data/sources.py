@@ -12,7 +12,7 @@ from kdsharp.data import files, folder, generated, paired, splits, subset
 from kdsharp.errors import UserError
 
 SPLITS = ("train", "valid", "test")
-_OPTIONS = ("split", "first", "short", "crop", "count")
+_OPTIONS = ("split", "first", "short", "crop", "count", "frames")
 
 
 class Records(Protocol):
@@ -101,10 +101,16 @@ def create(
         raise UserError(
             f"the source {spec!r} has no count; use 'first=N' to take fewer"
         )
-    first, short, crop, count = (
+    if "frames" in options and kind != "clips":
+        raise UserError(f"the source {spec!r} has no frames; only 'clips:' has")
+    first, short, crop, count, frames = (
         _integer_option(options, name, spec)
-        for name in ("first", "short", "crop", "count")
+        for name in ("first", "short", "crop", "count", "frames")
     )
+    if frames and short:
+        raise UserError(
+            f"the frames of {spec!r} keep their size: leave out 'short={short}'"
+        )
     source = _KINDS[kind](
         argument,
         split,
@@ -114,6 +120,7 @@ def create(
         leaves=min(leaves, first or leaves),
         leaves_size=leaves_size,
         count=count,
+        frames=frames,
     )
     if isinstance(source, files.PictureFiles):
         source.drop_smaller(min_side)
@@ -157,9 +164,9 @@ def _embedded(
     cache_bytes: int,
     leaves: int,
     leaves_size: int,
-    count: int,
+    **others,
 ) -> Source:
-    del argument, scheme, count
+    del argument, scheme, others
     if split == "train":
         return generated.DeadLeaves(count=leaves, size=leaves_size, seed=seed)
     return files.PictureFiles(
@@ -194,11 +201,13 @@ def _tfds(
     return prepared.open_split(argument, split, scheme, cache_bytes=cache_bytes)
 
 
-def _clips(argument: str, split: str, *, cache_bytes: int, **others) -> Source:
+def _clips(
+    argument: str, split: str, *, cache_bytes: int, frames: int, **others
+) -> Source:
     del others
     from kdsharp.data.clips import source  # PyAV is optional.
 
-    return source.Clips(argument, split, cache_bytes=cache_bytes)
+    return source.open_clips(argument, split, frames=frames, cache_bytes=cache_bytes)
 
 
 def _snapshots(

@@ -107,7 +107,11 @@ def _graph(
     from kdsharp.export import onnx_models
 
     graph = onnx_models.batch_model(
-        network, options.interface, dtype=options.dtype, ranges=ranges
+        network,
+        options.interface,
+        dtype=options.dtype,
+        ranges=ranges,
+        state_given=True,
     )
     onnx.checker.check_model(graph, full_check=True)
     return graph.SerializeToString()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kdsharp.base import optional
-from kdsharp.export import onnx_models, openvino_core
+from kdsharp.export import openvino_core
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -15,8 +15,10 @@ def load_onnx(path: Path) -> tuple[Run, str]:
     """Loads an ONNX file; returns (function, runtime name)."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
     return (
-        lambda pixels: session.run(None, {onnx_models.INPUT: pixels})[0],
+        # The state of a first frame is the frame itself.
+        lambda pixels: session.run(None, dict.fromkeys(names, pixels))[0],
         f"onnxruntime {onnxruntime.__version__}",
     )
 
@@ -28,7 +30,8 @@ def load_openvino(path: Path) -> tuple[Run, str]:
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = openvino_core.core().compile_model(path, "CPU", settings)
     version = openvino.__version__.split("-")[0]
-    return lambda pixels: compiled([pixels])[0], f"OpenVINO {version}"
+    count = len(compiled.inputs)
+    return lambda pixels: compiled([pixels] * count)[0], f"OpenVINO {version}"
 
 
 def load_stablehlo(path: Path) -> tuple[Run, str]:

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 
 from kdsharp import __version__, models
+from kdsharp.models import memory
 from kdsharp.weights import fold, store
 
 
@@ -31,6 +32,11 @@ class TrainedNetwork:
     def has_context(self) -> bool:
         """Whether the context of the whole picture sets gains of its filters."""
         return bool(getattr(self.model, "context", 0))
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether the network sees the frame before and its restoration."""
+        return memory.has_memory(self.model)
 
     def metadata(self) -> dict[str, str]:
         """Metadata to store in exported files."""

@@ -9,9 +9,14 @@ Inputs and outputs:
 Conversion, padding, mean subtraction, residual and clipping are part of the graph. So
 is the context of networks that have one; alternatively, their gains are a second input
 `GAINS`, float32 `[1, filter, 1, 1]`, which applies to all pictures.
+
+A network with memory takes two more inputs of the shape and type of the first: the
+frame before (`PREVIOUS`), and what the graph made of it (`RECALLED`). For the first
+frame, and for pictures, both are the frame itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,6 +37,8 @@ _IR_VERSION = 10
 Ranges = Mapping[str, tuple[float, float]]
 
 INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
+PREVIOUS, RECALLED = "previous", "recalled"
+_STATE = (PREVIOUS, RECALLED)
 _GIVEN = Gains(GAINS, shared=True)
 
 _ELEMENTS = {
@@ -49,15 +56,20 @@ def batch_model(
     ranges: Ranges | None = None,
     clip: bool = True,
     gains_given: bool = False,
+    state_given: bool = False,
 ) -> onnx.ModelProto:
     """Builds a graph for any batch size, height and width.
 
     `interface` is float or uint8. Without `clip`, float outputs may exceed [0, 1]. With
-    `gains_given`, networks with a context take their gains as an input.
+    `gains_given`, networks with a context take their gains as an input, and with
+    `state_given`, networks with memory take their state.
     """
     graph = Graph(dtype, ranges)
     gains = _GIVEN if gains_given and network.has_context else None
-    return _batch_model(graph, network, interface, clip=clip, gains=gains)
+    remembers = state_given and network.has_memory
+    return _batch_model(
+        graph, network, interface, clip=clip, gains=gains, remembers=remembers
+    )
 
 
 def calibration_model(
@@ -65,7 +77,7 @@ def calibration_model(
 ) -> tuple[onnx.ModelProto, dict[str, Value]]:
     """Builds a graph with every value to be calibrated as an output."""
     graph = Graph()
-    model = _batch_model(graph, network, "float")
+    model = _batch_model(graph, network, "float", remembers=network.has_memory)
     for value in dict.fromkeys(graph.watched.values()):
         model.graph.output.append(
             helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
@@ -80,18 +92,23 @@ def _batch_model(
     *,
     clip: bool = True,
     gains: Gains | None = None,
+    remembers: bool = False,
 ) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
-    x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
+    x, *state = (
+        graph.node("Transpose", name, perm=[0, 3, 1, 2])
+        for name in (INPUT, *(_STATE if remembers else ()))
+    )
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
     if network.has_context and not gains:
         floats = _to_floats(graph, x, pixels) if pixels else x
         found = context.gains(graph, floats, sizes, network.model, network.params)
         gains = Gains(found, shared=False)
-    x = _restore(graph, x, sizes, network, pixels, clip=clip, gains=gains)
+    x = _restore(graph, x, sizes, network, pixels, clip=clip, gains=gains, state=state)
     graph.node("Transpose", x, perm=[0, 2, 3, 1])
     shape = ["batch", "height", "width", network.model.channels]
-    return _model(graph, "uint8" if pixels else "float32", shape, network, gains)
+    dtype = "uint8" if pixels else "float32"
+    return _model(graph, dtype, shape, network, gains, remembers)
 
 
 def plane_model(
@@ -109,20 +126,23 @@ def plane_model(
 
     Values outside of studio range are kept, because edges may overshoot. With `rgb`, a
     network for luma takes RGB and leaves chroma unchanged. A network with a context
-    takes its gains as an input.
+    takes its gains as an input, and one with memory its state.
     """
     graph = Graph(ranges=ranges)
     gains = _GIVEN if network.has_context else None
     pixels = levels.of_video(depth, range_)
     sizes = height, width
     channels = 3 if rgb else network.model.channels
-    if channels == 1:
-        x = graph.node("Unsqueeze", INPUT, graph.integers(0, 1))
-    else:
-        x = graph.node("Transpose", INPUT, perm=[2, 0, 1])
-        x = graph.node("Unsqueeze", x, graph.integers(0))
+    # Pictures are not video.
+    remembers = network.has_memory and not rgb
+    x, *state = (
+        _plane(graph, name, channels)
+        for name in (INPUT, *(_STATE if remembers else ()))
+    )
     if channels == network.model.channels:
-        x = _restore(graph, x, sizes, network, pixels, strength, gains=gains)
+        x = _restore(
+            graph, x, sizes, network, pixels, strength, gains=gains, state=state
+        )
     else:
         x = _to_floats(graph, x, pixels)
         weights = np.array(color.BT601, np.float32).reshape(1, 3, 1, 1)
@@ -134,10 +154,19 @@ def plane_model(
         x = _to_integers(graph, x, pixels)
     if channels == 1:
         graph.node("Squeeze", x, graph.integers(0, 1))
-        return _model(graph, pixels.dtype, [*sizes], network, gains)
+        return _model(graph, pixels.dtype, [*sizes], network, gains, remembers)
     x = graph.node("Squeeze", x, graph.integers(0))
     graph.node("Transpose", x, perm=[1, 2, 0])
-    return _model(graph, pixels.dtype, [*sizes, channels], network, gains)
+    shape = [*sizes, channels]
+    return _model(graph, pixels.dtype, shape, network, gains, remembers)
+
+
+def _plane(graph: Graph, name: str, channels: int) -> Value:
+    """A plane as a batch of one picture."""
+    if channels == 1:
+        return graph.node("Unsqueeze", name, graph.integers(0, 1))
+    x = graph.node("Transpose", name, perm=[2, 0, 1])
+    return graph.node("Unsqueeze", x, graph.integers(0))
 
 
 def _restore(
@@ -149,30 +178,41 @@ def _restore(
     strength: float = 1.0,
     clip: bool = True,
     gains: Gains | None = None,
+    state: Sequence[Value] = (),
 ) -> Value:
-    """Restores plane_model; integers in give integers out."""
+    """Restores pixels; integers in give integers out."""
     family, model = models.find(network.family), network.model
     multiple = models.receptive_field(model).multiple
     factor = multiple if family.folded else 1
     height, width = (graph.round_up(size, multiple) for size in sizes)
     padded = (height, width)
-    x = graph.pad_below_right(x, sizes, padded)
     # Folding bytes is the cheapest; runtimes cannot fold 16-bit integers.
     bytes_ = pixels is not None and pixels.dtype == "uint8"
-    if bytes_:
-        x = _fold(graph, x, factor)
-    if pixels:
-        x = _to_floats(graph, x, pixels)
-    if not bytes_:
-        x = _fold(graph, x, factor)
-    blurred = x
+
+    def folded(x: Value) -> Value:
+        x = graph.pad_below_right(x, sizes, padded)
+        if bytes_:
+            x = _fold(graph, x, factor)
+        if pixels:
+            x = _to_floats(graph, x, pixels)
+        return x if bytes_ else _fold(graph, x, factor)
+
+    blurred = x = folded(x)
     if pixels and bytes_:
         span = pixels.white - pixels.black
         graph.limit_values(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)
-    more = {}
+    more: dict[str, Any] = {}
     if gains:
-        more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
+        more["gains"] = Gains(graph.enter(gains.value), gains.shared)
+    if state:
+        previous, recalled = map(folded, state)
+        if strength != 1:
+            # What the network itself made of the frame before.
+            change = graph.node("Sub", recalled, previous)
+            change = graph.node("Div", change, graph.scalar(strength))
+            recalled = graph.node("Add", previous, change)
+        more["state"] = graph.enter(previous), graph.enter(recalled)
     emit = networks.emitter(network.family)
     x = graph.leave(emit(graph, x, padded, model, network.params, **more))
     if strength != 1 and family.draws_picture:
@@ -232,12 +272,18 @@ def _model(
     shape: list,
     network: TrainedNetwork,
     gains: Gains | None = None,
+    remembers: bool = False,
 ) -> onnx.ModelProto:
     graph.rename_last(OUTPUT)
     inputs = [helper.make_tensor_value_info(INPUT, _ELEMENTS[dtype], shape)]
     if gains is _GIVEN:
         of_gains = [1, network.model.width, 1, 1]
         inputs.append(helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains))
+    if remembers:
+        inputs += [
+            helper.make_tensor_value_info(name, _ELEMENTS[dtype], shape)
+            for name in _STATE
+        ]
     body = helper.make_graph(
         graph.nodes,
         "kdsharp",

@@ -15,6 +15,7 @@ from kdsharp.base import choices
 from kdsharp.core import color
 from kdsharp.models import layers, spans
 from kdsharp.models.family import Family, ReceptiveField
+from kdsharp.models.memory import State, differences, remember
 
 CONVOLUTIONS = ("plain", "expanded", "separable")
 
@@ -30,6 +31,10 @@ class RealTime(nn.Module):
     With `context` filters, a `Context` computes a gain for each filter of the last
     hidden layer from the whole picture, so that the network can tell sharp from soft
     pictures. Pass its `gains` when restoring only a part of the picture.
+
+    With `memory`, the first layer also sees how `state`, the frame before and its
+    restoration, differs from the frame (see `kdsharp.models.memory`). Without a state,
+    which is how pictures are restored, it costs nothing.
     """
 
     depth: int = 5
@@ -42,6 +47,7 @@ class RealTime(nn.Module):
     skip: bool = False
     learned_slope: bool = False
     context: int = 0
+    memory: bool = False
     dtype: jnp.dtype = jnp.float32
     # Unused: there is no batch norm to synchronise.
     axis_name: str | None = None
@@ -52,6 +58,7 @@ class RealTime(nn.Module):
         blurred: Float[Array, "b h w c"],
         *,
         gains: Float[Array, "b g"] | None = None,
+        state: State | None = None,
         train: bool = False,
     ) -> Float[Array, "b h w c"]:
         if gains is None and self.context:
@@ -60,6 +67,10 @@ class RealTime(nn.Module):
         x = layers.pad_to_multiple(blurred, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
         x = layers.conv(self.width, self.ends, "conv1", self.dtype)(x)
+        if self.memory and self.is_initializing():
+            state = remember(blurred, blurred)
+        if self.memory and state is not None:
+            x = x + self._recall(differences(blurred, state))
         first = x = self._activate(x, 1)
         for layer in range(2, self.depth):
             x = self._activate(self._inner(f"conv{layer}")(x), layer)
@@ -71,6 +82,18 @@ class RealTime(nn.Module):
         x = layers.residual_head(folded, self.dtype, f"conv{self.depth}", self.ends)(x)
         x = layers.crop_like(unfold(x, self.factor), blurred)
         return x.astype(blurred.dtype)
+
+    def _recall(self, apart: State) -> Float[Array, "b h w f"]:
+        """What the state adds to the first layer; nothing before training."""
+        seen = layers.pad_to_multiple(apart, self.factor).astype(self.dtype)
+        return nn.Conv(
+            self.width,
+            (self.ends, self.ends),
+            use_bias=False,
+            kernel_init=nn.initializers.zeros,
+            dtype=self.dtype,
+            name="recall",
+        )(fold(seen, self.factor))
 
     def _inner(self, name: str) -> nn.Module:
         if self.convolution not in CONVOLUTIONS:

@@ -7,6 +7,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from kdsharp.core import color
+from kdsharp.models.memory import State
 
 
 def restore(
@@ -15,6 +16,7 @@ def restore(
     blurred: Float[Array, "b h w c"],
     *,
     gains: Float[Array, "g filters"] | None = None,
+    state: State | None = None,
     strength: float = 1.0,
 ) -> Float[Array, "b h w c"]:
     """Computes `blurred + strength * residual`, without clipping.
@@ -25,10 +27,13 @@ def restore(
       its
         residual is added to all three channels, which leaves chroma unchanged.
       gains: gains of a network with a context, if already computed.
+      state: the state of a network with memory; without it, pictures are restored each
+        on its own.
       strength: factor of the residual; 1 is as trained.
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
-    extra: dict[str, Any] = {} if gains is None else {"gains": gains}
+    given = {"gains": gains, "state": state}
+    extra: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     residual: Any = model.apply(variables, seen, **extra)
     return blurred + strength * residual

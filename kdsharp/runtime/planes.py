@@ -18,6 +18,7 @@ from kdsharp.export import network as networks
 from kdsharp.runtime import backends
 from kdsharp.runtime.backends.backend import Plane, PlaneJob, RunPlane
 from kdsharp.runtime.gain_tracker import GainTracker
+from kdsharp.runtime.recall import Recall
 from kdsharp.weights import store
 
 RANGES = ("studio", "full")
@@ -34,10 +35,10 @@ class PlaneRestorer:
     are not copied.
 
     `start` begins to restore a plane and returns a function that waits for the result,
-    so that up to `parallel` planes are restored at the same time.
+    so that several planes are restored at the same time.
 
-    For a network with a context, consecutive planes form a sequence, whose gains are
-    tracked by `gain_tracker`; `start_sequence` starts a new sequence.
+    For a network with a context or with memory, consecutive planes form a sequence,
+    which `gain_tracker` and `recall` keep track of; `start_sequence` starts a new one.
     """
 
     shape: tuple[int, ...]
@@ -46,20 +47,24 @@ class PlaneRestorer:
     _run: RunPlane
     _threads: ThreadPoolExecutor
     gain_tracker: GainTracker | None = None
+    recall: Recall | None = None
 
     def start_sequence(self) -> None:
         """Starts a new sequence with the next plane."""
         if self.gain_tracker:
             self.gain_tracker.start_sequence()
+        if self.recall:
+            # After the planes that have been started.
+            self._threads.submit(self.recall.start_sequence).result()
 
     def __call__(self, plane: Plane, out: Plane | None = None) -> Plane:
         for array in (plane, out) if out is not None else (plane,):
             self._check(array)
         gains = self._gains(plane)
         if out is not None and not out.flags.c_contiguous:
-            out[...] = self._run(plane, None, gains)
+            out[...] = self._run(plane, None, *gains)
             return out
-        return self._run(plane, out, gains)
+        return self._run(plane, out, *gains)
 
     def start(self, plane: Plane) -> Pending:
         """Begins to restore the plane, which must not change until the result is there.
@@ -67,7 +72,7 @@ class PlaneRestorer:
         Planes are taken as a sequence in the order of the calls.
         """
         self._check(plane)
-        return self._threads.submit(self._run, plane, None, self._gains(plane)).result
+        return self._threads.submit(self._run, plane, None, *self._gains(plane)).result
 
     def _check(self, array: Plane) -> None:
         if array.shape != self.shape or array.dtype != self.element:
@@ -76,10 +81,10 @@ class PlaneRestorer:
                 f"{np.dtype(self.element)} {self.shape}"
             )
 
-    def _gains(self, plane: Plane) -> np.ndarray | None:
+    def _gains(self, plane: Plane) -> list[np.ndarray]:
         if self.gain_tracker is None:
-            return None
-        return self.gain_tracker(plane)[None, :, None, None]
+            return []
+        return [self.gain_tracker(plane)[None, :, None, None]]
 
 
 def create(
@@ -102,7 +107,8 @@ def create(
     In `studio` range black is 16 and white 235 (for 8 bits), in `full` range 0 and 255.
     `strength` scales the residual; `threads=0` uses every core. With `rgb`, a network
     for luma takes RGB pictures and leaves chroma unchanged. With `parallel`, as many
-    planes share the threads, which restores more of them but each more slowly.
+    planes share the threads, which restores more of them but each more slowly. Planes
+    of a network with memory wait for those before.
     """
     if range not in RANGES:
         raise choices.unknown("range", range, RANGES)
@@ -113,15 +119,19 @@ def create(
     name = backends.choose(backend, dtype, device)
     if not isinstance(weights, networks.TrainedNetwork):
         weights = networks.of_weights(weights)
+    if weights.has_memory:
+        parallel = 1
     compute = backends.compute(
         name, dtype=dtype, threads=threads, device=device, parallel=parallel
     )
     job = PlaneJob(weights, width, height, range, strength, depth, rgb, compute)
     run = backends.BACKENDS[name].planes(job)
-    gain_tracker = None
+    pixels = levels.of_video(depth, range)
+    gain_tracker = recall = None
+    if job.remembers:
+        run = recall = Recall(run, pixels)
     if weights.has_context:
-        pixels = levels.of_video(depth, range)
         gain_tracker = GainTracker(weights.params["context"], pixels)
-    # Its threads start when they are first needed.
+    # Its threads start when they are first needed; one alone keeps the order.
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="restore")
-    return PlaneRestorer(job.shape, job.element, name, run, pool, gain_tracker)
+    return PlaneRestorer(job.shape, job.element, name, run, pool, gain_tracker, recall)

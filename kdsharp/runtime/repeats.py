@@ -13,12 +13,18 @@ class SkipRepeats:
     """Starts to restore planes, or returns the last result if a plane is repeated.
 
     Planes must be equal in every pixel, so that the result is what the network would
-    return; a network with a context is never skipped. Results are read-only.
+    return; a network with a context is never skipped. One with memory might return
+    another; its result stays, without flicker. Results are read-only.
     """
 
     def __init__(self, restorer: PlaneRestorer):
         self._restorer = restorer
         self._last: tuple[Plane, Pending] | None = None
+
+    def start_sequence(self) -> None:
+        """Starts a new sequence: a network with memory would see another state."""
+        self._last = None
+        self._restorer.start_sequence()
 
     def __call__(self, plane: Plane) -> Pending:
         if self._restorer.gain_tracker is not None:

@@ -91,6 +91,7 @@ def build(
     )
     model = create_model(config)
     length = (config.optimizer, steps, steps_per_epoch)
+    _check_frames(config, sources["train"])
     task = _create_task(config, devices, optimizers.create(*length), teachers, vgg)
     return Parts(
         steps=steps,
@@ -122,6 +123,19 @@ def _count_steps(config: ConfigDict, source: Source) -> int:
         source, config.batch_size, size, crops, config.data.augment, config.seed
     )
     return pipeline.steps_per_epoch(source, config.batch_size, crops)
+
+
+def _check_frames(config: ConfigDict, source: Source) -> None:
+    """Raises an error if what needs windows of frames gets single pictures."""
+    terms = objectives.in_use(config.objective)
+    asking = [f"loss term {term!r}" for term in objectives.needing("frames", terms)]
+    if config.model.get("memory"):
+        asking.append("config.model.memory")
+    if asking and source[0]["sharp"].shape[2] == 3:
+        raise UserError(
+            f"{asking[0]} needs windows of several frames: append '?frames=8' to a "
+            "source of clips"
+        )
 
 
 def _create_task(config, devices, optimizer, teachers, vgg) -> Task:

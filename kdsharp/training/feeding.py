@@ -104,6 +104,7 @@ class DeviceFeed:
             augment=data.augment,
             shrink=data.shrink,
             extremes=data.extremes,
+            channels=self._source[0]["sharp"].shape[2],
         )
         return {"pictures": pictures}
 

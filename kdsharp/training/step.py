@@ -48,7 +48,13 @@ class Task:
 
 
 def to_pixels(pictures: jax.Array | np.ndarray, channels: int) -> jax.Array:
-    """Converts uint8 RGB to float in [0, 1], or to luma for one channel."""
+    """Converts uint8 RGB to float in [0, 1], or to luma for one channel.
+
+    The frames of a window, joined along the channels, become `[b, t, h, w, c]`.
+    """
+    if (frames := pictures.shape[-1] // 3) > 1:
+        windows = pictures.reshape(*pictures.shape[:-1], frames, 3)
+        return to_pixels(jnp.moveaxis(windows, 3, 1), channels)
     pixels: Any = pictures.astype(jnp.float32) / 255
     return color.luma(pixels) if channels == 1 else pixels
 
@@ -76,11 +82,12 @@ def sharp_and_blurred(
         top, left = jax.random.randint(
             jax.random.fold_in(key, _GRID_SHIFT_KEY), (2,), 0, grid_shift + 1
         )
-        height, width, channels = sharp.shape
-        size = (height - grid_shift, width - grid_shift, channels)
+        *frames, height, width, channels = sharp.shape
+        size = (*frames, height - grid_shift, width - grid_shift, channels)
+        start = (*[0] * len(frames), top, left, 0)
         return (
-            jax.lax.dynamic_slice(sharp, (top, left, 0), size),
-            jax.lax.dynamic_slice(blurred, (top, left, 0), size),
+            jax.lax.dynamic_slice(sharp, start, size),
+            jax.lax.dynamic_slice(blurred, start, size),
         )
 
     return jax.vmap(cut)(keys, sharp, blurred)
@@ -139,8 +146,8 @@ def train_step(
             params, blurred, task.teaching.student_layers
         )
         outcome = objectives.Outcome(
-            sharp,
-            blurred,
+            teaching.each_frame(sharp),
+            teaching.each_frame(blurred),
             residual,
             features,
             tuple(
@@ -148,6 +155,7 @@ def train_step(
                 for view, pixels in zip(task.teaching.views, teacher_views, strict=True)
             ),
             perceive,
+            sharp.shape[1] if sharp.ndim == 5 else 1,
         )
         loss, terms = task.objective(
             outcome, teaching.adapt(lessons, features, adapters)

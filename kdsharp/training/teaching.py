@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from kdsharp.core.objectives import Lesson
 from kdsharp.core.views import View
 from kdsharp.errors import UserError
+from kdsharp.models import memory
 
 Pixels = Float[Array, "b h w c"]
 Features = tuple[Float[Array, "b h w f"], ...]
@@ -77,8 +78,16 @@ def apply(
     mutable: Iterable[str] = (),
     **options,
 ) -> tuple[Pixels, Features, dict]:
-    """Applies a network; returns its residual, features of `layers`, and updates."""
+    """Applies a network; returns its residual, features of `layers`, and updates.
+
+    The frames of windows `[b, t, h, w, c]` become pictures of one batch, window by
+    window. A network with memory restores them in order.
+    """
     layers = tuple(layers)
+    if pixels.ndim == 5:
+        if memory.has_memory(model):
+            return _apply_in_order(model, variables, pixels, layers, **options)
+        pixels = each_frame(pixels)
     applied: Any = model.apply(
         variables,
         pixels,
@@ -96,6 +105,33 @@ def apply(
         captured[layer]["__call__"][0].astype(jnp.float32) for layer in layers
     )
     return residual, features, updates
+
+
+def each_frame(pixels: Any) -> Pixels:
+    """The frames of windows `[b, t, h, w, c]` as pictures of one batch."""
+    return pixels if pixels.ndim == 4 else pixels.reshape(-1, *pixels.shape[2:])
+
+
+def _apply_in_order(
+    model: nn.Module,
+    variables: dict,
+    windows: Float[Array, "b t h w c"],
+    layers: tuple[str, ...],
+    **options,
+) -> tuple[Pixels, Features, dict]:
+    """Applies a network with memory, which has no statistics to update."""
+    state = memory.start(model, windows[:, 0])
+    found = []
+    # Unrolled, since XLA has no fast convolutions inside loops on a CPU.
+    for number in range(windows.shape[1]):
+        frame = windows[:, number]
+        residual, features, _ = apply(
+            model, variables, frame, layers, state=state, **options
+        )
+        state = memory.next_state(model, frame, residual)
+        found.append((residual, features))
+    joined: Any = jax.tree.map(lambda *x: each_frame(jnp.stack(x, 1)), *found)
+    return *joined, {}
 
 
 def create_adapters(

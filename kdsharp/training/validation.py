@@ -2,13 +2,14 @@
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from kdsharp import models
 from kdsharp.core import metrics
 from kdsharp.core.cropping import center_crop
 from kdsharp.core.degradations import Degradation
 from kdsharp.data.sources import Records
+from kdsharp.training import teaching
 from kdsharp.training.step import sharp_and_blurred
 
 # With less gain than this, in dB, a network counts as returning its input.
@@ -63,14 +64,16 @@ def center_crops(source: Records, size: int, limit: int) -> dict[str, np.ndarray
 def _score(model, variables, blurred, sharp):
     def one(pair):
         blurred, sharp = (p[None] for p in pair)
-        restored = models.restore(model, variables, blurred)
-        return jax.tree.map(lambda x: x[0], _measure(restored, sharp))
+        residual, *_ = teaching.apply(model, variables, blurred)
+        restored = teaching.each_frame(blurred) + residual
+        return jax.tree.map(jnp.mean, _measure(restored, sharp))
 
     return jax.lax.map(one, (blurred, sharp))
 
 
 def _measure(restored, sharp) -> dict:
-    return {name: metric(restored, sharp) for name, metric in metrics.METRICS.items()}
+    pictures = teaching.each_frame(restored), teaching.each_frame(sharp)
+    return {name: metric(*pictures) for name, metric in metrics.METRICS.items()}
 
 
 def _mean(scores: dict[str, jax.Array]) -> dict[str, float]:

@@ -24,6 +24,7 @@ ARGUMENTS = (
     dict(name="real_time", channels=1, width=6, convolution="expanded", ends=5),
     dict(name="real_time", channels=1, width=6, convolution="separable"),
     dict(name="real_time", channels=1, width=6, context=4),
+    dict(name="real_time", channels=1, width=6, memory=True),
     dict(
         name="real_time",
         channels=3,
@@ -51,6 +52,9 @@ def variables(arguments: dict) -> dict:
         if [part.key for part in path][-2:] == ["gains", "kernel"]:
             # Makes gains differ between pictures as much as trained ones do.
             low, high = -2, 2
+        if path[-2].key == "recall":
+            # Else every difference would grow from frame to frame.
+            low, high = -0.03, 0.03
         return random.uniform(low, high, value.shape).astype(np.float32)
 
     return {

@@ -21,6 +21,9 @@ class _Counting:
     def __init__(self):
         self.runs = 0
 
+    def start_sequence(self):
+        pass
+
     def start(self, plane):
         self.runs += 1
         restored = plane + np.uint8(1)
@@ -79,6 +82,14 @@ class SkipRepeatsTest(parameterized.TestCase):
         for _ in range(2):
             with self.assertRaises(ValueError):
                 skipping(_random(1))()
+
+    def test_a_new_sequence_repeats_nothing_of_the_one_before(self):
+        network = _Counting()
+        skipping = SkipRepeats(network)
+        for _ in range(2):
+            skipping.start_sequence()
+            skipping(_random(1))()
+        self.assertEqual(network.runs, 2)
 
     def test_a_network_with_a_context_sees_every_plane(self):
         network = _Counting()

@@ -7,12 +7,14 @@ import jax
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
+from ml_collections import ConfigDict
 from safetensors.numpy import save_file
 
 from kdsharp import experiment, models
+from kdsharp.data import sources
 from kdsharp.errors import UserError
 from kdsharp.models import vgg
-from kdsharp.training import teaching
+from kdsharp.training import loop, teaching
 from kdsharp.weights import store
 from tests.training import runs
 
@@ -32,6 +34,70 @@ def _save_teacher(path: Path, seed: int, **network) -> str:
     leaves = [rng.normal(0, 0.05, x.shape).astype(np.float32) for x in leaves]
     store.save(path, jax.tree.unflatten(tree, leaves), {"model": arguments})
     return str(path)
+
+
+class WindowsTest(absltest.TestCase):
+    """Windows of frames, from a source that needs no encoder."""
+
+    class _Windows:
+        """Noisy windows of four frames of a still scene."""
+
+        skipped = ()
+        smallest = "window", 32, 32
+        window = None
+
+        def __len__(self):
+            return 16
+
+        def __getitem__(self, index):
+            rng = np.random.default_rng(index)
+            scene = rng.integers(40, 200, (8, 8, 1)).repeat(4, 0).repeat(4, 1)
+            frames = np.broadcast_to(scene, (32, 32, 12))
+            noisy = np.clip(frames + rng.normal(0, 8, frames.shape), 0, 255)
+            return {
+                "key": f"{index}",
+                "sharp": frames.astype(np.uint8),
+                "blurred": noisy.astype(np.uint8),
+            }
+
+    def _gain(self, **changes) -> float:
+        """The gain in decibels of a short run on these windows."""
+        folder = Path(self.create_tempdir().full_path)
+        photographs = runs.write_photographs(folder / "photos", 2)
+        config = runs.small_config(
+            photographs,
+            **{
+                "epochs": 60,
+                "log_every": 30,
+                "objective.psnr": 1.0,
+                "optimizer.learning_rate": 3e-3,
+            },
+        )
+        config.model = ConfigDict(
+            {"name": "real_time", "channels": 1, "width": 8, "depth": 3, "memory": True}
+        )
+        config.update_from_flattened_dict(changes)
+        workdir = folder / "run"
+        workdir.mkdir()
+        windows = {split: self._Windows() for split in ("train", "valid")}
+        result = loop.Run(config, workdir, sources=windows).train()
+        return result.scores["psnr"] - result.input_scores["psnr"]
+
+    def test_a_network_learns_to_remember(self):
+        remembering, alone = self._gain(), self._gain(**{"model.memory": False})
+        self.assertGreater(alone, 0.5)
+        self.assertGreater(remembering, alone + 0.3)
+
+    def test_pictures_instead_of_windows_are_a_user_error(self):
+        photographs = runs.write_photographs(
+            Path(self.create_tempdir().full_path) / "photos"
+        )
+        pictures = {
+            x: sources.create(f"folder:{photographs}", x) for x in ("train", "valid")
+        }
+        config = runs.small_config(photographs, **{"objective.flicker": 1.0})
+        with self.assertRaisesRegex(UserError, "'flicker' needs windows of several"):
+            loop.Run(config, Path("unused"), sources=pictures)
 
 
 class CaptureTest(parameterized.TestCase):

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -17,11 +18,18 @@ from kdsharp.data import sources
 from kdsharp.errors import UserError
 from kdsharp.training import loop, writers
 from kdsharp.training.logs import MetricsLog, read_metrics
+from tests import waiting
 from tests.training import runs
 
 _NEEDS_WANDB = absltest.skipUnless(
     optional.installed("wandb"), "wandb is not installed (extra 'wandb')"
 )
+
+
+def _wait_for_the_next_second() -> None:
+    """W&B names the folder of a session by the second it began in."""
+    following = int(time.time()) + 1
+    waiting.until(lambda: time.time() >= following, "the next second")
 
 
 def _records(file: Path) -> Iterator[bytes]:
@@ -128,6 +136,7 @@ class WandbTest(absltest.TestCase):
             for step in steps:
                 log.write(step, {"train/loss": step / 2})
             log.close()
+            _wait_for_the_next_second()
         held = _Wandb(self.folder)
         self.assertLen(held.ids, 2)
         self.assertLen(set(held.ids), 1)

@@ -5,6 +5,7 @@ features    features of the pairs of layers in `config.features`
 adapters    the student's features, mapped to a teacher's by trained 1x1 convolutions
 views       the augmented views of the batch that `config.views` lists
 vgg         VGG16, from the file `config.vgg`
+frames      windows of several frames, in the order of time
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from kdsharp.base import choices
 
-NEEDS = ("teacher", "features", "adapters", "views", "vgg")
+NEEDS = ("teacher", "features", "adapters", "views", "vgg", "frames")
 
 _declared: dict[Callable, frozenset[str]] = {}
 

@@ -20,6 +20,8 @@ class Outcome(NamedTuple):
     views: tuple[Float[Array, "b H W c"], ...] = ()
     # Computes VGG16's features.
     perceive: Callable[[Float[Array, "b h w c"]], Feature] | None = None
+    # Each window's frames follow one another in the batch.
+    frames: int = 1
 
     @property
     def restored(self) -> Float[Array, "b h w c"]:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,46 @@ from kdsharp.errors import UserError
 # The frames taken from each clip: one soon after the intra-coded first frame, and later
 # ones, which depend on many others.
 FRAMES = (4, 12, 20, 28)
-# Decoded clips in the cache, 1.5 MB each.
-_CACHED_CLIPS = 64
+# Frames in the cache, both of a pair: 96 MB.
+_CACHED_FRAMES = 256
+
+
+def open_clips(
+    root: str | os.PathLike[str],
+    split: str,
+    *,
+    frames: int = 0,
+    cache_bytes: int = 1 << 28,
+) -> "Clips":
+    """Opens a folder of clips: single frames of them, or windows of `frames` each."""
+    if frames > recipes.FRAMES:
+        raise UserError(
+            f"a clip has {recipes.FRAMES} frames: frames must be at most that, not "
+            f"{frames}"
+        )
+    if not frames:
+        return Clips(root, split, [[place] for place in FRAMES], cache_bytes)
+    # As many windows as fit side by side, the first and the last at the ends.
+    last = recipes.FRAMES - frames
+    starts = np.linspace(0, last, recipes.FRAMES // frames).astype(int)
+    windows = [list(range(start, start + frames)) for start in starts]
+    return Clips(root, split, windows, cache_bytes)
 
 
 class Clips:
-    """Source of frames of the clips in the folder `root`.
+    """Source of windows of the clips in the folder `root`: the frames of these numbers.
 
-    A clip gives a record for each of `FRAMES`, or for the nearest decoded frame where
-    one was lost.
+    A clip gives a record for each of `windows`, with the nearest decoded frame where
+    one was lost. The frames of a window are joined along the channels, three for each,
+    so that they are cropped and turned together.
     """
 
     def __init__(
         self,
         root: str | os.PathLike[str],
         split: str,
-        *,
-        cache_bytes: int = 1 << 28,
+        windows: Sequence[Sequence[int]],
+        cache_bytes: int,
     ):
         codecs.require_av()
         root = pathlib.Path(root).expanduser()
@@ -65,20 +89,22 @@ class Clips:
         self._originals = rebuilding.OriginalFiles(
             index.photographs, index.videos, cache_bytes=cache_bytes
         )
-        self._pairs = LruCache(self._rebuild, _CACHED_CLIPS)
+        self._windows = windows
+        self._cached = max(2, _CACHED_FRAMES // sum(map(len, windows)))
+        self._pairs = LruCache(self._rebuild, self._cached)
 
     def __len__(self) -> int:
-        return len(self._entries) * len(FRAMES)
+        return len(self._entries) * len(self._windows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The record of the pair of frames at `index`."""
+        """The record of the pair of windows at `index`."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        clip, place = divmod(index % len(self), len(FRAMES))
+        clip, place = divmod(index % len(self), len(self._windows))
         true, shown = self._pairs(clip)
         number = self._entries[clip].recipe.index
         return {
-            "key": f"clips/{number:06}/{FRAMES[place]:02}",
+            "key": f"clips/{number:06}/{self._windows[place][0]:02}",
             "sharp": true[place],
             "blurred": shown[place],
         }
@@ -90,12 +116,12 @@ class Clips:
 
     @property
     def window(self) -> int:
-        """The number of frames in the cache."""
-        return _CACHED_CLIPS * len(FRAMES)
+        """The number of records in the cache."""
+        return self._cached * len(self._windows)
 
     def _rebuild(
         self, clip: int
-    ) -> tuple[UInt8[np.ndarray, "frame h w 3"], UInt8[np.ndarray, "frame h w 3"]]:
+    ) -> tuple[UInt8[np.ndarray, "window h w c"], UInt8[np.ndarray, "window h w c"]]:
         entry = self._entries[clip]
         try:
             rebuilt = rebuilding.rebuild(entry.recipe, entry.stream(), self._originals)
@@ -109,16 +135,26 @@ class Clips:
                 f"clip {entry.recipe.index} in {entry.path} cannot be decoded: remove "
                 "that file and run 'kdsharp data prepare clips' again"
             )
-        at = [int(np.abs(np.subtract(rebuilt.numbers, n)).argmin()) for n in FRAMES]
+        # Lost frames are replaced by the nearest one.
+        wanted = np.ravel(self._windows)
+        at = [int(np.abs(np.subtract(rebuilt.numbers, n)).argmin()) for n in wanted]
         chosen = rebuilding.Clip(
             [rebuilt.numbers[i] for i in at],
             [rebuilt.true[i] for i in at],
             [rebuilt.shown[i] for i in at],
         )
-        true, shown = chosen.rgb()
-        for pixels in (true, shown):
-            pixels.setflags(write=False)
+        true, shown = (self._join(frames) for frames in chosen.rgb())
         return true, shown
+
+    def _join(
+        self, frames: UInt8[np.ndarray, "frame h w 3"]
+    ) -> UInt8[np.ndarray, "window h w c"]:
+        """Joins the frames of each window along the channels."""
+        count, (height, width, _) = len(self._windows), frames.shape[1:]
+        windows = frames.reshape(count, -1, height, width, 3).transpose(0, 2, 3, 1, 4)
+        joined = windows.reshape(count, height, width, -1)
+        joined.setflags(write=False)
+        return joined
 
 
 def _check_originals(root: pathlib.Path, index: shards.Index) -> None:

@@ -19,7 +19,7 @@ class _Restorer:
 
     passage: passages.Passage
     network: planes.PlaneRestorer
-    start: passages.Start
+    start: SkipRepeats
     depth: int
     white: int
 
@@ -58,7 +58,7 @@ class Restoration:
     def start_sequence(self) -> None:
         """Starts a new sequence with the next frame."""
         for restorer in self._restorers.values():
-            restorer.network.start_sequence()
+            restorer.start.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
         return self.start(frame)()

@@ -28,11 +28,12 @@ Plane = np.ndarray
 class RunPlane(Protocol):
     """Restores a plane; writes to `out` if given, otherwise returns a new array.
 
-    Threads may call it at the same time.
+    `further` are the gains of a network with a context, and the two planes that one
+    with memory remembers. Threads may call it at the same time.
     """
 
     def __call__(
-        self, plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None, /
+        self, plane: Plane, out: Plane | None = None, /, *further: np.ndarray
     ) -> Plane: ...
 
 
@@ -100,6 +101,11 @@ class PlaneJob:
     depth: int
     rgb: bool
     compute: Compute
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the network sees the plane before; pictures are not video."""
+        return self.network.has_memory and not self.rgb
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from kdsharp.weights import store
 
 Compile = Callable[[bytes, Compute], RunPlane]
-"""Compiles a serialised graph to `run(array, out=None, gains=None) -> array`.
+"""Compiles a serialised graph to `run(array, out=None, *further) -> array`.
 
-The graph has one output, of the shape and type of its first input. Gains, if any, are
-its second input.
+The graph has one output, of the shape and type of its first input; `further` are its
+other inputs.
 """
 
 

@@ -72,16 +72,18 @@ def planes(job: PlaneJob) -> RunPlane:
         levels.of_video(job.depth, job.range),
         job.strength,
     )
+    has_context = job.network.has_context
     device = _device(job.compute.device)
     variables = jax.device_put(job.network.variables, device)
     flat = len(job.shape) == 2
 
-    def run(
-        plane: Plane, out: Plane | None = None, gains: np.ndarray | None = None
-    ) -> Plane:
-        gains = None if gains is None else gains[..., 0, 0]
-        batch = plane[None, ..., None] if flat else plane[None]
-        given = jax.device_put((batch, gains), device)
+    def as_batch(plane: Plane) -> np.ndarray:
+        return plane[None, ..., None] if flat else plane[None]
+
+    def run(plane: Plane, out: Plane | None = None, *further: np.ndarray) -> Plane:
+        gains = further[0][..., 0, 0] if has_context else None
+        state = tuple(map(as_batch, further[has_context:])) or None
+        given = jax.device_put((as_batch(plane), gains, state), device)
         restored = jax.device_get(restore(variables, *given)).reshape(plane.shape)
         if out is None:
             # Arrays from JAX are read-only.
@@ -103,7 +105,7 @@ def frames(
 
     def run(frames: np.ndarray) -> np.ndarray:
         batch = frames[..., None] if planes else frames
-        return np.asarray(restore(variables, batch, None)).reshape(frames.shape)
+        return np.asarray(restore(variables, batch, None, None)).reshape(frames.shape)
 
     return run
 
@@ -115,13 +117,24 @@ def _of_integers(
     import jax.numpy as jnp
 
     from kdsharp import models
+    from kdsharp.models import memory
 
     black, span = pixels.black, pixels.white - pixels.black
 
+    def to_floats(batch):
+        return (batch.astype(jnp.float32) - black) / span
+
     @jax.jit
-    def restore(variables, batch, gains):
-        x = (batch.astype(jnp.float32) - black) / span
-        x = models.restore(model, variables, x, gains=gains, strength=strength)
+    def restore(variables, batch, gains, planes):
+        x, state = to_floats(batch), None
+        if planes is not None:
+            previous, recalled = map(to_floats, planes)
+            # What the network itself made of the plane before.
+            recalled = previous + (recalled - previous) / strength
+            state = memory.remember(previous, recalled)
+        x = models.restore(
+            model, variables, x, gains=gains, state=state, strength=strength
+        )
         return jnp.round(jnp.clip(x * span + black, 0, pixels.top)).astype(batch.dtype)
 
     return restore

@@ -67,31 +67,27 @@ def _session(onnxruntime, graph: bytes, options, device: str):
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
+    """Compiles an ONNX graph to `run(array, out=None, *further) -> array`."""
     (onnxruntime,) = optional.require("onnxruntime", purpose="this backend")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = compute.threads
     options.log_severity_level = 3
     session = _session(onnxruntime, graph, options, compute.device or "cpu")
-    (given, *further), (wanted,) = session.get_inputs(), session.get_outputs()
+    inputs, (wanted,) = session.get_inputs(), session.get_outputs()
     idle: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(compute.parallel):
         idle.put(session.io_binding())
 
     def run(
-        array: np.ndarray,
-        out: np.ndarray | None = None,
-        gains: np.ndarray | None = None,
+        array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
     ) -> np.ndarray:
-        array = np.ascontiguousarray(array)
+        given = [np.ascontiguousarray(x) for x in (array, *further)]
         if out is None:
-            out = np.empty_like(array)
+            out = np.empty_like(given[0])
         binding = idle.get()
         try:
-            _bind(binding.bind_input, given.name, array)
-            for more in further:
-                assert gains is not None
-                _bind(binding.bind_input, more.name, gains)
+            for place, x in zip(inputs, given, strict=True):
+                _bind(binding.bind_input, place.name, x)
             _bind(binding.bind_output, wanted.name, out)
             session.run_with_iobinding(binding)
         finally:

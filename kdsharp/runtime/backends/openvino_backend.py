@@ -52,7 +52,7 @@ def _settings(compute: Compute) -> dict[str, object]:
 
 
 def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
-    """Compiles an ONNX graph to `run(array, out=None, gains=None) -> array`."""
+    """Compiles an ONNX graph to `run(array, out=None, *further) -> array`."""
     (openvino,) = optional.require("openvino", purpose="this backend")
     core = openvino_core.core()
     model = core.read_model(graph)
@@ -75,21 +75,17 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         idle.put(compiled.create_infer_request())
 
     def run(
-        array: np.ndarray,
-        out: np.ndarray | None = None,
-        gains: np.ndarray | None = None,
+        array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
     ) -> np.ndarray:
         # OpenVINO refuses read-only arrays, although it only reads them.
-        array = np.require(array, requirements=["C", "W"])
+        given = [np.require(x, requirements=["C", "W"]) for x in (array, *further)]
         if out is None:
-            out = np.empty_like(array)
+            out = np.empty_like(given[0])
         request = idle.get()
         try:
-            if gains is None:
-                request.set_input_tensor(openvino.Tensor(array, shared_memory=True))
-            else:
-                request.set_input_tensor(0, openvino.Tensor(array, shared_memory=True))
-                request.set_input_tensor(1, openvino.Tensor(gains))
+            for number, x in enumerate(given):
+                tensor = openvino.Tensor(x, shared_memory=True)
+                request.set_input_tensor(number, tensor)
             request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
             request.infer()
         finally:

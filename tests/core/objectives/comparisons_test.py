@@ -53,5 +53,25 @@ class HarmTest(absltest.TestCase):
         np.testing.assert_allclose(loss, terms["psnr"] + 2 * terms["harm"], rtol=1e-6)
 
 
+class FlickerTest(absltest.TestCase):
+    def test_is_the_change_that_the_sharp_windows_do_not_have(self):
+        rng = np.random.default_rng(1)
+        # Two windows of four frames: the first is calmed, the second stirred up.
+        sharp = rng.uniform(0.2, 0.8, (8, 16, 16, 1)).astype(np.float32)
+        error = rng.normal(0, 0.05, sharp.shape).astype(np.float32)
+        change = np.repeat(np.float32([-0.8, 0.7]), 4)[:, None, None, None] * error
+        outcome = Outcome(sharp, sharp + error, change, frames=4)
+        # Of 0.05, 1.7 times as much is left in the second, which may have 0.8.
+        wanted = 255 * (1.7 - 0.8) * np.std(np.diff(error[4:], axis=0)) / 2
+        np.testing.assert_allclose(comparisons.flicker(outcome), wanted, rtol=1e-3)
+
+    def test_a_constant_error_does_not_flicker(self):
+        rng = np.random.default_rng(1)
+        sharp = rng.uniform(0.2, 0.8, (4, 16, 16, 1)).astype(np.float32)
+        blurred = sharp + rng.normal(0, 0.05, sharp.shape).astype(np.float32)
+        outcome = Outcome(sharp, blurred, sharp - blurred + 0.2, frames=4)
+        self.assertEqual(comparisons.flicker(outcome), 0)
+
+
 if __name__ == "__main__":
     absltest.main()

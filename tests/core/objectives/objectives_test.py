@@ -53,7 +53,7 @@ class ObjectivesTest(parameterized.TestCase):
     def test_every_term_vanishes_for_a_perfect_student_and_teacher(self):
         outcome, _ = _batch()
         outcome = outcome._replace(residual=outcome.sharp - outcome.blurred)
-        outcome = outcome._replace(perceive=lambda x: x[:, ::2, ::2])
+        outcome = outcome._replace(perceive=lambda x: x[:, ::2, ::2], frames=2)
         terms = [t for t in objectives.TERMS if t not in ("feature_kd", "affinity_kd")]
         # The pictures are too small for MS-SSIM, and there are no views.
         terms = [t for t in terms if not t.startswith(("views", "ms_ssim"))]

@@ -9,13 +9,14 @@ import sys
 import tempfile
 import threading
 
+import jax
 import numpy as np
 import pytest
 import skimage.data
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from kdsharp.data import atlas, pipeline, sources, splits
+from kdsharp.data import atlas, crops, pipeline, sources, splits
 from kdsharp.data.clips import codecs, preparing, rebuilding, recipes, shards, source
 from kdsharp.errors import UserError
 from tests import waiting
@@ -139,6 +140,35 @@ class PreparingTest(parameterized.TestCase):
         np.testing.assert_equal(batch, next(second))
         self.assertEqual(batch["sharp"].shape, (4, 64, 64, 3))
         self.assertEqual(batch["blurred"].shape, (4, 64, 64, 3))
+
+    def test_windows_join_consecutive_frames_along_the_channels(self):
+        windows = sources.create(f"clips:{self.root}/clips?frames=12", "valid")
+        frames = self._source("valid")
+        self.assertLen(windows, len(frames) // 2)
+        first, last = windows[0], windows[1]
+        self.assertEqual(first["sharp"].shape, (192, 320, 36))
+        self.assertEqual((first["key"][-2:], last["key"][-2:]), ("00", "20"))
+        # Frames 4 of the first window, and 8 of the last, are those of single frames.
+        for name in ("sharp", "blurred"):
+            for window, place, frame in ((first, 4, 0), (last, 8, 3)):
+                np.testing.assert_array_equal(
+                    window[name][..., 3 * place : 3 * place + 3], frames[frame][name]
+                )
+        laid = atlas.load(windows, 64)
+        options = {"augment": "none", "shrink": 0, "extremes": 0, "channels": 36}
+        cut = crops.create(laid, patch_size=192, **options)
+        keys = jax.random.split(jax.random.key(0), 1)
+        crop = np.asarray(cut(laid, np.array([1]), keys)["blurred"][0])
+        rows = np.lib.stride_tricks.sliding_window_view(last["blurred"], 192, axis=1)
+        self.assertIn(crop.tobytes(), [x.tobytes() for x in rows.transpose(1, 0, 3, 2)])
+        for spec, message in (
+            ("clips?frames=33", "at most that, not 33"),
+            ("clips?frames=8&short=100", "keep their size"),
+        ):
+            with self.assertRaisesRegex(UserError, message):
+                sources.create(f"clips:{self.root}/{spec}", "valid")
+        with self.assertRaisesRegex(UserError, "only 'clips:' has"):
+            sources.create(f"folder:{self.root}/photos?frames=8", "valid")
 
     def test_other_photographs_or_another_seed_are_user_errors(self):
         out = self.root / "clips"

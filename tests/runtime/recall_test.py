@@ -1,0 +1,146 @@
+"""Networks with memory on planes of video: parity, order, and what they forget."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from kdsharp.export import levels
+from kdsharp.models import memory
+from kdsharp.runtime import backends, planes
+from kdsharp.runtime.recall import Recall
+from tests.export import random_networks
+from tests.models import fast
+
+_MODEL = dict(name="real_time", channels=1, width=6, memory=True)
+_SIZE = (50, 38)
+_INSTALLED = [name for name, entry in backends.BACKENDS.items() if entry.installed]
+
+
+def _film(count: int, seed: int = 0) -> list[np.ndarray]:
+    """A drifting gradient under noise, so that frames differ a little."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[: _SIZE[1], : _SIZE[0]]
+    scene = 120 + 60 * np.sin(rows / 5 + seed) * np.cos(columns / 7)
+    drift = [np.roll(scene, n // 2, axis=1) for n in range(count)]
+    return [
+        np.clip(frame + rng.normal(0, 3, frame.shape), 16, 235).astype(np.uint8)
+        for frame in drift
+    ]
+
+
+def _by_flax(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
+    """Restores studio-range planes in order; only what is remembered is rounded."""
+    apply = fast.jit(network.model.apply)
+    restored, state = [], None
+    for frame in frames:
+        x = (frame[None, ..., None].astype(np.float32) - 16) / 219
+        state = memory.remember(x, x) if state is None else state
+        sharp = x + strength * apply(network.variables, x, state=state)
+        restored.append(np.clip(sharp[0, ..., 0] * 219 + 16, 0, 255))
+        rounded = (np.round(restored[-1])[None, ..., None] - 16) / 219
+        state = memory.remember(x, x + (rounded - x) / strength)
+    return restored
+
+
+class RecallTest(parameterized.TestCase):
+    @parameterized.product(backend=_INSTALLED, strength=(1.0, 0.5))
+    def test_a_film_is_as_by_flax(self, backend, strength):
+        network = random_networks.create(_MODEL)
+        restore = planes.create(network, *_SIZE, backend=backend, strength=strength)
+        frames = _film(12)
+        wanted = _by_flax(network, frames, strength=strength)
+        got = [restore(frame) for frame in frames]
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(one, other, atol=1)
+        alone = planes.create(network, *_SIZE, backend=backend, strength=strength)
+        without = []
+        for frame in frames:
+            alone.start_sequence()
+            without.append(alone(frame))
+        np.testing.assert_array_equal(got[0], without[0])
+        apart = np.abs(np.subtract(got[1:], without[1:], dtype=int))
+        self.assertGreater(apart.max(), 5)
+
+    @parameterized.parameters(*(x for x in _INSTALLED if x != "jax"))
+    def test_a_hundred_frames_agree_between_backends(self, backend):
+        network = random_networks.create(_MODEL)
+        ours, jax = (
+            planes.create(network, *_SIZE, backend=name) for name in (backend, "jax")
+        )
+        for frame in _film(100):
+            np.testing.assert_allclose(ours(frame), jax(frame), atol=2)
+
+    def test_int8_follows_float32(self):
+        if "openvino" not in _INSTALLED:
+            self.skipTest("openvino is not installed")
+        network = random_networks.create(_MODEL)
+        full, reduced = (
+            planes.create(network, *_SIZE, backend="openvino", dtype=dtype)
+            for dtype in ("float32", "int8")
+        )
+        apart = [
+            np.abs(np.subtract(full(frame), reduced(frame), dtype=int)).mean()
+            for frame in _film(12)
+        ]
+        self.assertLess(max(apart), 1.5)
+
+    def test_planes_started_together_wait_for_those_before(self):
+        network = random_networks.create(_MODEL)
+        alone = planes.create(network, *_SIZE)
+        together = planes.create(network, *_SIZE, parallel=3)
+        frames, wanted, started = _film(8), [], []
+        for number, frame in enumerate(frames):
+            if number == 4:
+                alone.start_sequence()
+                together.start_sequence()
+            wanted.append(alone(frame))
+            started.append(together.start(frame))
+        for wait, other in zip(started, wanted, strict=True):
+            np.testing.assert_array_equal(wait(), other)
+
+    @parameterized.parameters("cut", "flash", "start_sequence")
+    def test_a_new_scene_is_restored_as_if_it_were_the_first(self, kind):
+        network = random_networks.create(_MODEL)
+        restore, alone = (planes.create(network, *_SIZE) for _ in range(2))
+        first, second = _film(5), _film(5, seed=2)
+        if kind == "flash":
+            second = [np.minimum(frame, 155) + np.uint8(80) for frame in first]
+        for frame in first:
+            restore(frame)
+        if kind == "start_sequence":
+            restore.start_sequence()
+            second = first[-1:]
+        for frame in second:
+            np.testing.assert_array_equal(restore(frame), alone(frame))
+
+    def test_the_plane_may_be_overwritten(self):
+        network = random_networks.create(_MODEL)
+        restore, other = (planes.create(network, *_SIZE) for _ in range(2))
+        for frame in _film(4):
+            wanted = other(frame)
+            np.testing.assert_array_equal(restore(frame, frame), wanted)
+
+    def test_a_run_that_fails_leaves_nothing_to_remember(self):
+        given = []
+
+        def run(plane, out, previous, recalled):
+            given.append((plane.copy(), previous.copy(), recalled.copy()))
+            if len(given) == 2:
+                raise MemoryError
+            return plane + np.uint8(1)
+
+        recall = Recall(run, levels.of_video(8, "studio"))
+        frames = _film(4)
+        recall(frames[0])
+        with self.assertRaises(MemoryError):
+            recall(frames[1])
+        recall(frames[2])
+        recall(frames[3])
+        for number, before in ((0, 0), (2, 2)):
+            for part in given[number]:
+                np.testing.assert_array_equal(part, frames[before])
+        np.testing.assert_array_equal(given[3][1], frames[2])
+        np.testing.assert_array_equal(given[3][2], frames[2] + 1)
+
+
+if __name__ == "__main__":
+    absltest.main()
