@@ -200,6 +200,11 @@ def _load_initial(config: ConfigDict) -> dict | None:
         return identity.initialise(model, first)
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
+    if initial.card["model"] == {k: v for k, v in arguments.items() if k != "memory"}:
+        # A network without memory gets one.
+        key = jax.random.key(config.seed)
+        first = init_variables(create_model(config), config.model.channels, key)
+        return {**first, "params": first["params"] | initial.variables["params"]}
     if initial.card["model"] != arguments:
         raise UserError(
             f"config.init {config.init!r} is of {initial.card['model']}, "

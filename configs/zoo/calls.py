@@ -24,6 +24,7 @@ from configs import base
 _SIZES = {
     "rt-s-call": {"depth": 5, "width": 16, "convolution": "expanded"},
     "rt-s-codec": {"depth": 5, "width": 16, "convolution": "expanded"},
+    "rt-t-call": {"depth": 5, "width": 16, "convolution": "expanded", "memory": True},
     "rt-m-call": {"depth": 12, "width": 16, "convolution": "plain"},
     "rt-xl-call": {"depth": 20, "width": 64, "convolution": "plain"},
 }
@@ -31,11 +32,12 @@ _SIZES = {
 _BUDGETS = {
     "rt-s-call": "110s",
     "rt-s-codec": "100s",
+    "rt-t-call": "110s",
     "rt-m-call": "280s",
     "rt-xl-call": "330s",
 }
 # Without weight decay, deep networks grow values that 8-bit inference cannot hold.
-_DECAY = {"rt-s-call": 0.0, "rt-s-codec": 0.0, "rt-m-call": 0.1, "rt-xl-call": 0.1}
+_DECAY = {"rt-m-call": 0.1, "rt-xl-call": 0.1}
 
 
 def get_config(variant: str = "rt-s-call") -> ConfigDict:
@@ -75,9 +77,14 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
     config.optimizer.update(
         learning_rate=5e-3,
         warmup_steps=300,
-        weight_decay=_DECAY[variant],
+        weight_decay=_DECAY.get(variant, 0.0),
         average=0.999,
     )
+    if variant == "rt-t-call":
+        # It learns from windows of consecutive frames.
+        config.data.update(source="clips:clips?frames=6", patch_size=96)
+        config.batch_size = 8
+        config.objective.update(harm=1.0, flicker=1.0)
     # Frames that are sharp already would dominate a mean PSNR.
     config.stopping.metric = "mae"
     config.validation.update(size=192, pictures=400)

@@ -85,7 +85,8 @@ class Sharpening:
             self._claim(target)
             if self._options.compare:
                 self._claim(output_paths.comparison(target))
-            if not job.exact and job.source and target.suffix != job.source.suffix:
+            is_renamed = job.source and target.suffix != job.source.suffix
+            if is_renamed and not (job.exact or job.format):
                 logger.info(
                     "%s contains %s data: writing %s",
                     job.name,

@@ -65,14 +65,10 @@ def calibrate(network: TrainedNetwork, pairs: Sequence[SamplePair]) -> Ranges:
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    names = [x.name for x in session.get_inputs()]
     seen: dict[str, list[np.ndarray]] = {name: [] for name in watched}
     for pair in pairs:
         for pixels in (pair.sharp, pair.blurred):
-            # A memory that is as good as it gets.
-            state = pair.blurred, pair.sharp
-            given = dict(zip(names, (pixels, *state), strict=False))
-            found = session.run([*watched.values()], given)
+            found = session.run([*watched.values()], {onnx_models.INPUT: pixels})
             for name, values in zip(watched, found, strict=True):
                 seen[name].append(values.ravel()[::_EVERY])
     return {name: _best(np.concatenate(values)) for name, values in seen.items()}

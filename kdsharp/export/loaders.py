@@ -16,11 +16,12 @@ def load_onnx(path: Path) -> tuple[Run, str]:
     (onnxruntime,) = optional.require("onnxruntime", purpose="running an ONNX file")
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]
-    return (
-        # The state of a first frame is the frame itself.
-        lambda pixels: session.run(None, dict.fromkeys(names, pixels))[0],
-        f"onnxruntime {onnxruntime.__version__}",
-    )
+
+    def run(pixels: np.ndarray) -> np.ndarray:
+        given = dict(zip(names, _first_frame(pixels), strict=False))
+        return session.run(None, given)[0]
+
+    return run, f"onnxruntime {onnxruntime.__version__}"
 
 
 def load_openvino(path: Path) -> tuple[Run, str]:
@@ -31,7 +32,15 @@ def load_openvino(path: Path) -> tuple[Run, str]:
     compiled = openvino_core.core().compile_model(path, "CPU", settings)
     version = openvino.__version__.split("-")[0]
     count = len(compiled.inputs)
-    return lambda pixels: compiled([pixels] * count)[0], f"OpenVINO {version}"
+    return (
+        lambda pixels: compiled(_first_frame(pixels)[:count])[0],
+        f"OpenVINO {version}",
+    )
+
+
+def _first_frame(pixels: np.ndarray) -> list[np.ndarray]:
+    """The inputs of a network with memory for the first frame of a scene."""
+    return [pixels, pixels, np.zeros(1, np.float32)]
 
 
 def load_stablehlo(path: Path) -> tuple[Run, str]:

@@ -35,7 +35,7 @@ class TrainedNetwork:
 
     @property
     def has_memory(self) -> bool:
-        """Whether the network sees the frame before and its restoration."""
+        """Whether the network remembers what it made of the frame before."""
         return memory.has_memory(self.model)
 
     def metadata(self) -> dict[str, str]:

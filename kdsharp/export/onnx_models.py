@@ -10,13 +10,12 @@ Conversion, padding, mean subtraction, residual and clipping are part of the gra
 is the context of networks that have one; alternatively, their gains are a second input
 `GAINS`, float32 `[1, filter, 1, 1]`, which applies to all pictures.
 
-A network with memory takes two more inputs of the shape and type of the first: the
-frame before (`PREVIOUS`), and what the graph made of it (`RECALLED`). For the first
-frame, and for pictures, both are the frame itself.
+For video, a network with memory takes two more inputs: `RECALLED`, what the graph made
+of the frame before, of the shape and type of the first input; and `KEEP`, float32
+`[1]`, 0 for the first frame of a scene and 1 for all others.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -29,6 +28,7 @@ from kdsharp.export.graph import Gains, Graph, Size, Value
 from kdsharp.export.levels import Levels
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks import context
+from kdsharp.models import memory
 
 OPSET = 20
 # The version of onnx 1.16, which every runtime that knows the opset can read.
@@ -37,8 +37,7 @@ _IR_VERSION = 10
 Ranges = Mapping[str, tuple[float, float]]
 
 INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
-PREVIOUS, RECALLED = "previous", "recalled"
-_STATE = (PREVIOUS, RECALLED)
+RECALLED, KEEP = "recalled", "keep"
 _GIVEN = Gains(GAINS, shared=True)
 
 _ELEMENTS = {
@@ -77,7 +76,7 @@ def calibration_model(
 ) -> tuple[onnx.ModelProto, dict[str, Value]]:
     """Builds a graph with every value to be calibrated as an output."""
     graph = Graph()
-    model = _batch_model(graph, network, "float", remembers=network.has_memory)
+    model = _batch_model(graph, network, "float")
     for value in dict.fromkeys(graph.watched.values()):
         model.graph.output.append(
             helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
@@ -95,10 +94,10 @@ def _batch_model(
     remembers: bool = False,
 ) -> onnx.ModelProto:
     sizes = graph.size(INPUT, 1), graph.size(INPUT, 2)
-    x, *state = (
-        graph.node("Transpose", name, perm=[0, 3, 1, 2])
-        for name in (INPUT, *(_STATE if remembers else ()))
-    )
+    x = graph.node("Transpose", INPUT, perm=[0, 3, 1, 2])
+    state = None
+    if remembers:
+        state = graph.node("Transpose", RECALLED, perm=[0, 3, 1, 2])
     pixels = levels.of_video(8, "full") if interface == "uint8" else None
     if network.has_context and not gains:
         floats = _to_floats(graph, x, pixels) if pixels else x
@@ -135,11 +134,9 @@ def plane_model(
     channels = 3 if rgb else network.model.channels
     # Pictures are not video.
     remembers = network.has_memory and not rgb
-    x, *state = (
-        _plane(graph, name, channels)
-        for name in (INPUT, *(_STATE if remembers else ()))
-    )
+    x = _plane(graph, INPUT, channels)
     if channels == network.model.channels:
+        state = _plane(graph, RECALLED, channels) if remembers else None
         x = _restore(
             graph, x, sizes, network, pixels, strength, gains=gains, state=state
         )
@@ -178,7 +175,7 @@ def _restore(
     strength: float = 1.0,
     clip: bool = True,
     gains: Gains | None = None,
-    state: Sequence[Value] = (),
+    state: Value | None = None,
 ) -> Value:
     """Restores pixels; integers in give integers out."""
     family, model = models.find(network.family), network.model
@@ -202,17 +199,9 @@ def _restore(
         span = pixels.white - pixels.black
         graph.limit_values(x, -pixels.black / span, (pixels.top - pixels.black) / span)
     x = graph.enter(x)
-    more: dict[str, Any] = {}
+    more = {}
     if gains:
-        more["gains"] = Gains(graph.enter(gains.value), gains.shared)
-    if state:
-        previous, recalled = map(folded, state)
-        if strength != 1:
-            # What the network itself made of the frame before.
-            change = graph.node("Sub", recalled, previous)
-            change = graph.node("Div", change, graph.scalar(strength))
-            recalled = graph.node("Add", previous, change)
-        more["state"] = graph.enter(previous), graph.enter(recalled)
+        more = {"gains": Gains(graph.enter(gains.value), gains.shared)}
     emit = networks.emitter(network.family)
     x = graph.leave(emit(graph, x, padded, model, network.params, **more))
     if strength != 1 and family.draws_picture:
@@ -221,6 +210,8 @@ def _restore(
         x = graph.node("Mul", x, graph.scalar(strength))
     if strength != 1 or not family.draws_picture:
         x = graph.node("Add", blurred, x)
+    if state:
+        x = _steady(graph, x, folded(state), network)
     if clip and not pixels:
         x = graph.node("Clip", x, graph.scalar(0), graph.scalar(1))
     if not bytes_:
@@ -230,6 +221,16 @@ def _restore(
     if bytes_:
         x = _unfold(graph, x, factor)
     return graph.crop(x, sizes, padded)
+
+
+def _steady(graph: Graph, x: Value, state: Value, network: TrainedNetwork) -> Value:
+    """Draws x towards the state, as `kdsharp.models.memory.steady`."""
+    share = graph.scalar(float(memory.share(network.variables)), "share")
+    apart = graph.node("Sub", state, x)
+    near = graph.node("Mul", graph.node("Abs", apart), graph.scalar(1 / memory.REACH))
+    near = graph.relu(graph.node("Sub", graph.scalar(1), near))
+    near = graph.node("Mul", near, graph.node("Mul", share, KEEP))
+    return graph.node("Add", x, graph.node("Mul", near, apart))
 
 
 def _fold(graph: Graph, x: Value, factor: int) -> Value:
@@ -281,8 +282,8 @@ def _model(
         inputs.append(helper.make_tensor_value_info(GAINS, TensorProto.FLOAT, of_gains))
     if remembers:
         inputs += [
-            helper.make_tensor_value_info(name, _ELEMENTS[dtype], shape)
-            for name in _STATE
+            helper.make_tensor_value_info(RECALLED, _ELEMENTS[dtype], shape),
+            helper.make_tensor_value_info(KEEP, TensorProto.FLOAT, [1]),
         ]
     body = helper.make_graph(
         graph.nodes,

@@ -1,9 +1,10 @@
 """Large pictures, read and written in bands of rows.
 
-PNGs and TIFFs are never in memory as a whole: each band is handed to `pictures.read` as
-a small file of the same kind, so that it means what it would within the whole. Of a
-JPEG, libjpeg's rows cannot be had singly: Pillow holds it once, and what is restored
-takes the place of what was read.
+PNGs and TIFFs are read in bands that are each handed to `pictures.read` as a small file
+of the same kind, so that it means what it would within the whole. A JPEG is decoded
+while it is read from disk, into memory that is given back as its rows are used. It is
+written in strips that are encoded one by one and joined by restart markers. Progressive
+JPEGs are the exception: each of their scans covers the whole picture.
 """
 
 import io
@@ -20,8 +21,8 @@ from PIL import Image
 
 from kdsharp.base import atomic_files
 from kdsharp.errors import UserError
+from kdsharp.media import jpeg, pictures, sixteen_bit, tags
 from kdsharp.media import metadata as meta
-from kdsharp.media import pictures, sixteen_bit, tags
 
 Band = Shaped[np.ndarray, "rows w c"]
 
@@ -37,6 +38,14 @@ _DAMAGE = (
 # Tags of a TIFF that differ in a band, and those by which its rows are not plain.
 _HEIGHT, _OFFSETS, _LENGTHS, _ROWS_PER_STRIP = 257, 273, 279, 278
 _ORIENTATION, _PLANAR, _TILES = 274, 284, 322
+# Bytes of a JPEG that are decoded at once, and of a decoded pixel.
+_PART, _STEP = 1 << 16, 4
+_LONGEST_JPEG = 65500
+# Markers of a JPEG: the frame headers of Huffman coding, the restart interval, the
+# first of eight restart markers, the end of the picture.
+_FRAMES, _INTERVAL, _RESTART, _END = (0xC0, 0xC1), 0xDD, 0xD0, b"\xff\xd9"
+# Pillow's options that decide how pixels are encoded.
+_TABLES = ("quality", "qtables", "subsampling")
 
 
 class Rows:
@@ -49,8 +58,6 @@ class Rows:
 
     def __init__(self, source: "_Png | _Tiff | _Jpeg"):
         self._source = source
-        # Where Pillow holds it whole.
-        self.image: Image.Image | None = getattr(source, "image", None)
         first = source.first
         pixels = first.pixels
         channels = 1 if pixels.ndim == 2 else pixels.shape[-1]
@@ -75,7 +82,14 @@ class Rows:
 
     def can_become(self, format_: str) -> bool:
         """Whether `write` writes it in that format."""
-        return format_ in _SAVERS or (format_ == "JPEG" and self.image is not None)
+        if format_ == "JPEG":
+            return self.dtype == np.uint8 and max(self.shape) <= _LONGEST_JPEG
+        return format_ in _SAVERS
+
+    def canvas(self) -> np.ndarray:
+        """The memory of a progressive JPEG, RGBX, once rows have been read."""
+        assert isinstance(self._source, _Jpeg) and self._source.canvas is not None
+        return self._source.canvas
 
     def _next(self) -> np.ndarray:
         try:
@@ -116,7 +130,7 @@ def write(
     overwrite: bool = False,
 ) -> None:
     """Writes the bands of a picture of that shape and with that metadata."""
-    save = _SAVERS.get(format_, _write_jpeg)
+    save = _SAVERS[format_]
     try:
         with atomic_files.atomic_write(path) as unfinished:
             with unfinished.open("w+b") as file:
@@ -151,7 +165,7 @@ class _Png:
         first = self._file(b"\0" * (1 + self._row), 1)
         self.first = pictures.read(first)
         with Image.open(io.BytesIO(first)) as image:
-            if image.getexif().get(meta.ORIENTATION, 1) != 1:
+            if meta.orientation(image) != 1:
                 raise UserError("its rows are not those that are seen")
 
     def bands(self) -> Iterator[np.ndarray]:
@@ -264,27 +278,81 @@ class _Tiff:
 
 
 class _Jpeg:
-    """A JPEG that is upright, of which Pillow holds the pixels."""
+    """An upright JPEG, decoded by Pillow while its rows are asked for.
+
+    A progressive JPEG has all of its rows only when its last scan is read.
+    """
 
     def __init__(self, path: Path):
+        self._path = path
         content = path.read_bytes()
-        self.image = Image.open(io.BytesIO(content))
-        self.image.load()
-        if self.image.getexif().get(meta.ORIENTATION, 1) != 1:
-            raise UserError("its rows are not those that are seen")
-        if self.image.mode not in ("L", "RGB"):
-            raise UserError("its pixels are not those that are seen")
-        self.height = self.image.height
-        told = meta.of_image(self.image, content)
-        self.first = pictures.Picture(self._cut(0, 1), told)
-        self._at_once = max(1, _BYTES // self.first.pixels.nbytes)
+        with Image.open(io.BytesIO(content)) as image:
+            if meta.orientation(image) != 1:
+                raise UserError("its rows are not those that are seen")
+            if image.mode not in ("L", "RGB"):
+                raise UserError("its pixels are not those that are seen")
+            self._channels = 1 if image.mode == "L" else 3
+            self._width, self.height = image.size
+            self.first = pictures.Picture(
+                np.empty((1, self._width, self._channels), np.uint8),
+                meta.of_image(image, content),
+            )
+        self._at_once = max(1, _BYTES // (self._width * self._channels))
+        # The decoded pixels, if they are kept to be replaced and encoded as a whole.
+        self.canvas: np.ndarray | None = None
 
     def bands(self) -> Iterator[np.ndarray]:
-        for top in range(0, self.height, self._at_once):
-            yield self._cut(top, min(top + self._at_once, self.height))
+        memory = _pixel_memory(self.height * self._width * _STEP)
+        canvas = np.frombuffer(memory, np.uint8)
+        canvas = canvas.reshape(self.height, self._width, _STEP)
+        is_kept = self.first.metadata.encoding["progressive"]
+        if is_kept:
+            self.canvas = canvas
+        top = bottom = 0
+        for _ in self._decoded(canvas):
+            # The fourth byte of the last pixel is 255 once a row is decoded.
+            while bottom < self.height and canvas[bottom, -1, -1]:
+                bottom += 1
+            while bottom - top >= self._at_once or top < bottom == self.height:
+                end = min(top + self._at_once, bottom)
+                yield canvas[top:end, :, : self._channels].copy()
+                if not is_kept:
+                    _free(memory, end * self._width * _STEP)
+                top = end
 
-    def _cut(self, top: int, bottom: int) -> np.ndarray:
-        return np.asarray(self.image.crop((0, top, self.image.width, bottom)))
+    def _decoded(self, canvas: np.ndarray) -> Iterator[None]:
+        """Decodes as RGBX, a part of the file after the other."""
+        image = Image.frombuffer(
+            "RGBX", (self._width, self.height), canvas, "raw", "RGBX", 0, 1
+        )
+        decoder = Image._getdecoder("RGBX", "jpeg", ("RGB", ""), (1, 0))
+        decoder.setimage(image.im, (0, 0, self._width, self.height))
+        waiting = b""
+        with self._path.open("rb") as file:
+            while part := file.read(_PART):
+                waiting += part
+                used, problem = decoder.decode(waiting)
+                if problem < 0:
+                    raise UserError("it is damaged (broken data stream)")
+                yield
+                if used < 0:
+                    return
+                waiting = waiting[used:]
+        raise UserError("it is damaged (image file is truncated)")
+
+
+def _pixel_memory(length: int) -> mmap.mmap:
+    """Memory of zeros that can be given back in parts, where the system can."""
+    if hasattr(mmap, "MAP_ANONYMOUS"):
+        return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, length)
+
+
+def _free(memory: mmap.mmap, end: int) -> None:
+    """Gives the memory before `end` back."""
+    pages = end // mmap.PAGESIZE * mmap.PAGESIZE
+    if hasattr(mmap, "MADV_DONTNEED") and pages:
+        memory.madvise(mmap.MADV_DONTNEED, 0, pages)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
@@ -357,15 +425,65 @@ def _write_tiff(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
         raise UserError("a TIFF holds no more than 4 GiB: write a .png") from error
 
 
-_SAVERS = {"PNG": _write_png, "TIFF": _write_tiff}
-
-
 def _write_jpeg(file: BinaryIO, rows: Rows, bands: Iterable[Band]) -> None:
-    assert rows.image is not None
+    options = pictures.save_options(rows.metadata, "JPEG")
+    if options.get("progressive"):
+        _write_progressive(file, rows, bands, options)
+        return
+    height, width, _ = rows.shape
+    for number, piece in enumerate(_pieces(bands)):
+        head, scan = _encoded(piece, options)
+        if number == 0:
+            file.write(_head_of_strips(head, height, width))
+            options = {name: options[name] for name in _TABLES if name in options}
+        else:
+            file.write(bytes([0xFF, _RESTART + (number - 1) % 8]))
+        file.write(scan)
+    file.write(_END)
+
+
+def _encoded(piece: Band, options: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Encodes rows as a JPEG; returns its segments and its entropy-coded data."""
+    pixels = piece[..., 0] if piece.shape[-1] == 1 else piece
+    encoded = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, "JPEG", **options)
+    content = encoded.getvalue()
+    *_, (_, at, body) = jpeg.segments(content)
+    at += 4 + len(body)  # The scan starts here, with a header of its own.
+    (length,) = struct.unpack_from(">H", content, at + 2)
+    at += 2 + length
+    return content[:at], content[at : -len(_END)]
+
+
+def _head_of_strips(head: bytes, height: int, width: int) -> bytes:
+    """The segments of a JPEG of that height whose strips follow restart markers."""
+    name, at, body = next(found for found in jpeg.segments(head) if found[0] in _FRAMES)
+    across, down = body[7] >> 4, body[7] & 15  # The sampling of the first component.
+    if body[5] == 1:
+        across = down = 1
+    units = -(-width // (8 * across)) * (_ROWS // (8 * down))
+    frame = jpeg.segment(name, body[:1] + struct.pack(">H", height) + body[3:])
+    restart = jpeg.segment(_INTERVAL, struct.pack(">H", units))
+    return head[:at] + restart + frame + head[at + len(frame) :]
+
+
+def _write_progressive(
+    file: BinaryIO, rows: Rows, bands: Iterable[Band], options: dict[str, Any]
+) -> None:
+    """Encodes the whole picture: what is restored takes the place of what was read."""
     top = 0
     for band in bands:
         # Nothing above its end is read again.
-        pixels = band[..., 0] if band.shape[-1] == 1 else band
-        rows.image.paste(Image.fromarray(np.ascontiguousarray(pixels)), (0, top))
+        canvas = rows.canvas()
+        canvas[top : top + len(band), :, :3] = band
         top += len(band)
-    rows.image.save(file, "JPEG", **pictures.save_options(rows.metadata, "JPEG"))
+    height, width, channels = rows.shape
+    image = Image.frombuffer(
+        "RGBX", (width, height), rows.canvas(), "raw", "RGBX", 0, 1
+    )
+    if channels == 1:
+        image = image.getchannel(0)
+    image.save(file, "JPEG", **options)
+
+
+_SAVERS = {"PNG": _write_png, "TIFF": _write_tiff, "JPEG": _write_jpeg}

@@ -16,7 +16,11 @@ _MARKS = (b"ns.adobe.com/hdr-gain-map", b"urn:iso:std:iso:ts:21496", b"HDRGainMa
 _VERSION, _NUMBER, _INDEX = 0xB000, 0xB001, 0xB002
 _PRIMARY = 0x030000
 _LENGTH = re.compile(rb'(Item:Length(?:="|>))(\d+)')
+# An item of the type of ISO 21496-1, and Apple's auxiliary picture.
+_HEIF_MARKS = (b"\0\0tmap", b"photo:2020:aux:hdrgainmap")
 _QUALITY = 95
+# The headers of AVIF and HEIF are within this many bytes.
+_LONGEST_HEADER = 1 << 16
 
 
 def find(content: bytes) -> bytes:
@@ -27,6 +31,13 @@ def find(content: bytes) -> bytes:
             # Offsets are relative to the byte order mark of the index.
             return _indexed(content, index, at + 8, body[4:6]) if index else b""
     return b""
+
+
+def is_in_heif(content: bytes) -> bool:
+    """Whether an AVIF or HEIF contains a gain map."""
+    head = content[:_LONGEST_HEADER]
+    is_heif = head[4:8] == b"ftyp"
+    return is_heif and any(mark in head for mark in _HEIF_MARKS)
 
 
 def rotated(gain_map: bytes, orientation: int) -> bytes:

@@ -1,6 +1,7 @@
 """The metadata of picture files: what they hold besides pixels."""
 
 import dataclasses
+import logging
 import re
 import struct
 from typing import Any
@@ -9,11 +10,15 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from kdsharp.media import gain_maps, jpeg, tags
 
+logger = logging.getLogger(__name__)
+
 _PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 # The largest value in a JPEG; larger ones are probably mistakes.
 _MAX_DPI = 65535
 _QUARTER_TURNS = (5, 6, 7, 8)
+# What Pillow raises for damaged EXIF.
+_DAMAGED = (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error)
 
 # TIFF tags that describe the picture and not how it is stored.
 _DESCRIPTIVE = frozenset(
@@ -59,7 +64,7 @@ def of_image(image: Image.Image, content: bytes) -> Metadata:
     The image is not rotated yet; the metadata describes it after rotation.
     """
     info = image.info
-    rotated = image.getexif().get(ORIENTATION) in _QUARTER_TURNS
+    rotated = orientation(image) in _QUARTER_TURNS
     dpi = info.get("dpi")
     if image.format == "TIFF":
         assert isinstance(image, TiffImagePlugin.TiffImageFile)
@@ -91,13 +96,32 @@ def _with_rest_of_jpeg(
     metadata: Metadata, image: Image.Image, content: bytes
 ) -> Metadata:
     found = gain_maps.find(content)
-    gain_map = gain_maps.rotated(found, image.getexif().get(ORIENTATION, 1))
+    gain_map = gain_maps.rotated(found, orientation(image))
     return dataclasses.replace(
         metadata,
         xmp=gain_maps.with_map_length(metadata.xmp, len(found), len(gain_map)),
         extended_xmp=jpeg.extended_xmp(content),
         gain_map=gain_map,
     )
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1 (upright) if there is none or EXIF is damaged."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except _DAMAGED:
+        # Pillow does not try again, so that other calls see empty EXIF.
+        logger.warning("damaged EXIF is ignored")
+        return 1
+
+
+def is_readable(exif: bytes) -> bool:
+    """Whether Pillow can parse this EXIF."""
+    try:
+        Image.Exif().load(exif)
+    except _DAMAGED:
+        return False
+    return True
 
 
 def for_tiff(metadata: Metadata) -> tags.Directory:

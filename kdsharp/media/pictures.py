@@ -8,13 +8,16 @@ import dataclasses
 import io
 import logging
 import math
+import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from kdsharp.base import atomic_files, choices
 from kdsharp.errors import UserError
@@ -38,7 +41,7 @@ EXTENSIONS = {
     ".avif": "AVIF",
 }
 # Formats with several pictures, of which only the first counts.
-_STILL = {"MPO", "PSD"}
+_STILL = {"MPO", "PSD", "HEIF"}
 _MOVING = {"GIF", "PNG", "WEBP", "AVIF"}
 _ANIMATED = ("PNG", "WEBP", "AVIF")
 _OF_INKS = ("JPEG", "TIFF")
@@ -56,6 +59,9 @@ _USUAL_EXTENSIONS = {
 
 # Formats that Pillow recognises but can read only with external programs.
 _NOT_READ = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF", "PDF"}
+
+# Pillow refuses PNGs with a text of more than this; XMP can exceed its 1 MB.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 # A file that claims more is more likely a mistake or an attack.
 MOST_MEGAPIXELS = 250
@@ -86,7 +92,7 @@ def limit_size(megapixels: float) -> None:
     """Sets the maximum number of pixels that pictures may have."""
     if not 0 < megapixels < math.inf:
         raise UserError(
-            f"--megapixels {megapixels:g} is out of range: give a number above 0"
+            f"--megapixels {megapixels:g} is out of range: give a finite number above 0"
         )
     # Pillow refuses pictures of more than twice this size.
     Image.MAX_IMAGE_PIXELS = round(megapixels * 1e6 / 2)
@@ -122,8 +128,7 @@ def read(source: Path | bytes, *, animated: bool = False) -> Picture:
                 pixels = sixteen_bit.read(image, again)
             metadata = meta.of_image(image, content)
             # Pillow rotates TIFFs on loading, so ask for the orientation afterwards.
-            orientation = image.getexif().get(meta.ORIENTATION, 1)
-            return Picture(_rotate(pixels, orientation), metadata)
+            return Picture(_rotate(pixels, meta.orientation(image)), metadata)
 
 
 def _read_8_bit(image: Image.Image, content: bytes) -> Picture:
@@ -331,12 +336,16 @@ def _check(image: Image.Image, content: bytes, animated: bool) -> None:
             )
         if image.width * image.height * frames > 2 * (Image.MAX_IMAGE_PIXELS or 0):
             raise Image.DecompressionBombError
+    if frames > 1 and image.format == "HEIF":
+        logger.warning("it holds %d pictures: only the main one is kept", frames)
     if image.format in ("AVIF", "HEIF", "PNG"):
         why = cicp.why_unsupported(content, bool(image.info.get("icc_profile")))
         if why:
             raise UserError(why)
         if cicp.bits(content) > 8:
             logger.warning("%d bits per channel are reduced to 8", cicp.bits(content))
+        if gain_maps.is_in_heif(content):
+            logger.warning("the HDR gain map is dropped: only that of a JPEG is kept")
 
 
 @contextlib.contextmanager
@@ -361,7 +370,21 @@ def _reason(error: Exception) -> str:
     for kind, words in _REASONS.items():
         if isinstance(error, kind):
             return words
-    return f"it is damaged ({str(error) or type(error).__name__})"
+    kind = type(error).__name__
+    words = str(error) or kind
+    if _UNSUPPORTED.search(words):
+        return f"files of this kind are not supported ({words})"
+    if not isinstance(error, _DAMAGE):
+        return f"its decoder failed ({kind}: {words})"
+    return f"it is damaged ({words})"
+
+
+# How decoders say that they lack something, and what they raise for damaged files.
+_UNSUPPORTED = re.compile("(?i)un(supported|implemented)|not (supported|implemented)")
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, RuntimeError),
+    *(struct.error, zlib.error),
+)
 
 
 _REASONS = {
@@ -405,6 +428,9 @@ def save_options(metadata: meta.Metadata, format_: str) -> dict:
     if format_ == "BMP":
         return {"dpi": metadata.dpi} if metadata.dpi else {}
     options["exif"] = meta.with_prefix(metadata.exif)
+    if format_ == "AVIF" and not meta.is_readable(metadata.exif):
+        logger.warning("damaged EXIF is dropped: AVIF cannot store it")
+        del options["exif"]
     if format_ == "PNG":
         return options | {"pnginfo": meta.png_texts(metadata)}
     if metadata.xmp:

@@ -1,8 +1,9 @@
-"""Networks with memory: they see the frame before, and what they made of it.
+"""Networks with memory, which remember what they made of the frame before.
 
-The state is a picture of two parts: the frame before and its restoration, both moved by
-the motion between the frames. `step` restores a frame and gives the next state; for a
-network without memory the state is None. A single picture is a video of one frame.
+The state is the restored frame before. A restored frame is drawn towards it wherever
+the two are so near that the difference can only be noise: of a codec, of the camera, of
+the restoration itself. Still parts stop flickering; what moves or is new does not see
+the frame before. A picture, and the first frame of a scene, has no state.
 """
 
 from collections.abc import Mapping
@@ -13,50 +14,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-# Differences from the frame of this size and more, in [0, 1], are another scene or
-# another object, and do not reach the network.
-REACH = 0.1
+# Differences of this size and more, in [0, 1], are motion or another object.
+REACH = 0.06
+
+# The parameter of a network with memory: the logit of its share.
+SHARE = "share"
 
 Pixels = Float[Array, "b h w c"]
-State = Float[Array, "b h w d"]
 
 
 def has_memory(model: nn.Module) -> bool:
-    """Whether the network sees a state."""
+    """Whether the network uses a state."""
     return bool(getattr(model, "memory", False))
 
 
-def start(model: nn.Module, frame: Pixels) -> State | None:
-    """The state before the first frame: nothing is remembered but the frame itself."""
-    return remember(frame, frame) if has_memory(model) else None
+def share(variables: Mapping[str, Any]) -> Float[Array, ""]:
+    """How far equal frames are drawn towards the frame before; it is learned."""
+    return jax.nn.sigmoid(variables["params"][SHARE])
 
 
-def remember(frame: Pixels, restored: Pixels) -> State:
-    """Makes the state of a frame and its restoration."""
-    return jnp.concatenate([frame, restored], axis=-1)
-
-
-def differences(frame: Pixels, state: State) -> State:
-    """How the state differs from the frame, from -1 to 1.
-
-    A small difference grows with its size; from half of `REACH` on it fades, so that
-    what has nothing to do with the frame counts no more than what equals it.
-    """
-    apart = (state - jnp.concatenate([frame, frame], axis=-1)) / REACH
-    return 4 * apart * jax.nn.relu(1 - jnp.abs(apart))
-
-
-def next_state(model: nn.Module, frame: Pixels, residual: Pixels) -> State | None:
-    """The state after a frame."""
-    if not has_memory(model):
-        return None
-    return remember(frame, jnp.clip(frame + residual, 0, 1))
-
-
-def step(
-    model: nn.Module, variables: Mapping[str, Any], frame: Pixels, state: State | None
-) -> tuple[Pixels, State | None]:
-    """Restores a frame: its residual, and the state for the next frame."""
-    more: dict[str, Any] = {} if state is None else {"state": state}
-    residual: Any = model.apply(variables, frame, **more)
-    return residual, next_state(model, frame, residual)
+def steady(restored: Pixels, state: Pixels, share: Float[Array, ""] | float) -> Pixels:
+    """Draws a restored frame towards the one before, by `share` where they are near."""
+    apart = state - restored
+    near = jax.nn.relu(1 - jnp.abs(apart) / REACH)
+    return restored + share * near * apart

@@ -15,7 +15,10 @@ from kdsharp.base import choices
 from kdsharp.core import color
 from kdsharp.models import layers, spans
 from kdsharp.models.family import Family, ReceptiveField
-from kdsharp.models.memory import State, differences, remember
+from kdsharp.models.memory import SHARE
+
+# The logit of the memory's share before training: a quarter.
+_FIRST_SHARE = -1.0
 
 CONVOLUTIONS = ("plain", "expanded", "separable")
 
@@ -32,9 +35,8 @@ class RealTime(nn.Module):
     hidden layer from the whole picture, so that the network can tell sharp from soft
     pictures. Pass its `gains` when restoring only a part of the picture.
 
-    With `memory`, the first layer also sees how `state`, the frame before and its
-    restoration, differs from the frame (see `kdsharp.models.memory`). Without a state,
-    which is how pictures are restored, it costs nothing.
+    With `memory`, it has a parameter for `restore`, which draws each frame of a video
+    towards the one before (see `kdsharp.models.memory`).
     """
 
     depth: int = 5
@@ -58,7 +60,6 @@ class RealTime(nn.Module):
         blurred: Float[Array, "b h w c"],
         *,
         gains: Float[Array, "b g"] | None = None,
-        state: State | None = None,
         train: bool = False,
     ) -> Float[Array, "b h w c"]:
         if gains is None and self.context:
@@ -67,10 +68,6 @@ class RealTime(nn.Module):
         x = layers.pad_to_multiple(blurred, self.factor).astype(self.dtype)
         x = fold(x, self.factor)
         x = layers.conv(self.width, self.ends, "conv1", self.dtype)(x)
-        if self.memory and self.is_initializing():
-            state = remember(blurred, blurred)
-        if self.memory and state is not None:
-            x = x + self._recall(differences(blurred, state))
         first = x = self._activate(x, 1)
         for layer in range(2, self.depth):
             x = self._activate(self._inner(f"conv{layer}")(x), layer)
@@ -81,19 +78,9 @@ class RealTime(nn.Module):
         folded = self.channels * self.factor**2
         x = layers.residual_head(folded, self.dtype, f"conv{self.depth}", self.ends)(x)
         x = layers.crop_like(unfold(x, self.factor), blurred)
+        if self.memory:
+            self.param(SHARE, nn.initializers.constant(_FIRST_SHARE), ())
         return x.astype(blurred.dtype)
-
-    def _recall(self, apart: State) -> Float[Array, "b h w f"]:
-        """What the state adds to the first layer; nothing before training."""
-        seen = layers.pad_to_multiple(apart, self.factor).astype(self.dtype)
-        return nn.Conv(
-            self.width,
-            (self.ends, self.ends),
-            use_bias=False,
-            kernel_init=nn.initializers.zeros,
-            dtype=self.dtype,
-            name="recall",
-        )(fold(seen, self.factor))
 
     def _inner(self, name: str) -> nn.Module:
         if self.convolution not in CONVOLUTIONS:

@@ -7,7 +7,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from kdsharp.core import color
-from kdsharp.models.memory import State
+from kdsharp.models import memory
 
 
 def restore(
@@ -16,24 +16,26 @@ def restore(
     blurred: Float[Array, "b h w c"],
     *,
     gains: Float[Array, "g filters"] | None = None,
-    state: State | None = None,
     strength: float = 1.0,
+    state: Float[Array, "b h w c"] | None = None,
+    keep: Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "b h w c"]:
     """Computes `blurred + strength * residual`, without clipping.
 
     Args:
       model: a network from `models.create`. variables: its parameters and statistics.
       blurred: pixels in [0, 1]. A luma network also takes RGB: it gets the luma, and
-      its
-        residual is added to all three channels, which leaves chroma unchanged.
+        its residual is added to all three channels, which leaves chroma unchanged.
       gains: gains of a network with a context, if already computed.
-      state: the state of a network with memory; without it, pictures are restored each
-        on its own.
       strength: factor of the residual; 1 is as trained.
+      state: the restored frame before, for a network with memory.
+      keep: factor of the memory's share; 0 forgets the state.
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
-    given = {"gains": gains, "state": state}
-    extra: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    extra: dict[str, Any] = {} if gains is None else {"gains": gains}
     residual: Any = model.apply(variables, seen, **extra)
-    return blurred + strength * residual
+    restored = blurred + strength * residual
+    if state is None:
+        return restored
+    return memory.steady(restored, state, keep * memory.share(variables))

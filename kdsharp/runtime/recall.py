@@ -8,18 +8,20 @@ from kdsharp.export import levels
 from kdsharp.runtime import scenes
 from kdsharp.runtime.backends.backend import Plane, RunPlane
 
+_FORGET, _KEEP = np.zeros(1, np.float32), np.ones(1, np.float32)
+
 
 class Recall:
-    """Runs a network on planes, and remembers each plane and its restoration.
+    """Runs a network on planes in order, and remembers the latest restored one.
 
-    At a scene change it forgets both: the new scene is restored as its first frame.
+    At a scene change it forgets: the new scene is restored as its first frame.
     """
 
     def __init__(self, run: RunPlane, pixels: levels.Levels):
         self._run = run
         self._pixels = pixels
         self._coarse: scenes.Blocks | None = None
-        self._previous = self._restored = self._spare = np.empty(0)
+        self._restored = np.empty(0)
         self._one_at_a_time = threading.Lock()
 
     def start_sequence(self) -> None:
@@ -32,20 +34,14 @@ class Recall:
     ) -> Plane:
         with self._one_at_a_time:
             coarse, before = scenes.blocks(plane, self._pixels), self._coarse
-            if self._spare.shape != plane.shape:
-                self._previous, self._restored, self._spare = (
-                    np.empty_like(plane) for _ in range(3)
-                )
-            # Copied before the run, which may overwrite the plane.
-            frame = self._spare
-            np.copyto(frame, plane)
-            remembered = self._previous, self._restored
+            keep = _KEEP
             if before is None or scenes.is_other(coarse, before):
-                remembered = frame, frame
+                keep = _FORGET
+            if self._restored.shape != plane.shape:
+                self._restored = np.empty_like(plane)
             # A run that fails leaves nothing to remember.
             self._coarse = None
-            result = self._run(frame, out, *further, *remembered)
+            result = self._run(plane, out, *further, self._restored, keep)
             np.copyto(self._restored, result)
-            self._previous, self._spare = frame, self._previous
             self._coarse = coarse
             return result

@@ -120,16 +120,17 @@ def _apply_in_order(
     **options,
 ) -> tuple[Pixels, Features, dict]:
     """Applies a network with memory, which has no statistics to update."""
-    state = memory.start(model, windows[:, 0])
-    found = []
+    share = memory.share(variables)
+    found, state = [], None
     # Unrolled, since XLA has no fast convolutions inside loops on a CPU.
     for number in range(windows.shape[1]):
         frame = windows[:, number]
-        residual, features, _ = apply(
-            model, variables, frame, layers, state=state, **options
-        )
-        state = memory.next_state(model, frame, residual)
-        found.append((residual, features))
+        residual, features, _ = apply(model, variables, frame, layers, **options)
+        restored = frame + residual
+        if state is not None:
+            restored = memory.steady(restored, state, share)
+        state = jnp.clip(restored, 0, 1)
+        found.append((restored - frame, features))
     joined: Any = jax.tree.map(lambda *x: each_frame(jnp.stack(x, 1)), *found)
     return *joined, {}
 

@@ -280,6 +280,7 @@ class ErrorTest(_Files):
             self.folder / "in", "--format", "webp", "-o", self.folder / "out"
         )
         self.assertEqual(status, 0, complaints)
+        self.assertNotIn("contains", complaints)
         for name in ("out/a.webp", "out/deep/b.webp"):
             self.assertEqual(Image.open(self.folder / name).format, "WEBP")
 

@@ -52,9 +52,6 @@ def variables(arguments: dict) -> dict:
         if [part.key for part in path][-2:] == ["gains", "kernel"]:
             # Makes gains differ between pictures as much as trained ones do.
             low, high = -2, 2
-        if path[-2].key == "recall":
-            # Else every difference would grow from frame to frame.
-            low, high = -0.03, 0.03
         return random.uniform(low, high, value.shape).astype(np.float32)
 
     return {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import logging
 import resource
 import struct
 import unittest
@@ -387,6 +388,12 @@ class XmpTest(absltest.TestCase):
         read = _read(_file(_photograph(), "PNG", pnginfo=info))
         self.assertEqual(read.metadata.xmp, _XMP.replace(b"6", b"1"))
 
+    def test_long_xmp_is_kept_in_pngs(self):
+        xmp = _XMP.replace(b"6", b"1") + b" " * (1 << 21)
+        read = _read(_file(_photograph(), "TIFF", tiffinfo={700: xmp}))
+        again = pictures.read(pictures.encode(read, "PNG"))
+        self.assertEqual(again.metadata.xmp, xmp)
+
     def test_extended_xmp_is_kept(self):
         name = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
         long = name + struct.pack(">LL", 5, 0) + b"<r/>\n"
@@ -472,6 +479,15 @@ class HdrTest(parameterized.TestCase):
         for file in (avif, _png(1, 16, 2, bytes(6), points)):
             with self.assertRaisesRegex(UserError, words):
                 pictures.read(file)
+
+    def test_gain_maps_of_other_formats_are_reported(self):
+        file = _file(_photograph(), "AVIF", xmp=b"bitmap").getvalue()
+        with self.assertNoLogs("kdsharp", "WARNING"):
+            pictures.read(file)
+        entry = struct.pack(">LLHH", 22, 0, 3, 0) + b"tmap" + bytes(6)
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            pictures.read(file + struct.pack(">L4s", 8 + len(entry), b"free") + entry)
+        self.assertIn("the HDR gain map is dropped", logs.output[0])
 
     @parameterized.parameters(1, 6, 8)
     def test_gain_maps_are_kept(self, orientation):
@@ -585,6 +601,83 @@ class CmykTest(absltest.TestCase):
             self.assertNotIn("icc_profile", shown.info)
 
 
+class DocumentedTest(parameterized.TestCase):
+    """The table of what each format keeps, in docs/use/pictures.md."""
+
+    @parameterized.parameters("JPEG", "PNG", "WebP", "TIFF", "AVIF", "BMP")
+    def test_each_format_keeps_what_the_docs_say(self, name):
+        format_ = name.upper()
+        told = _table_of_docs()[name]
+        exif = _exif()
+        exif.get_ifd(0x8769)[0x927C] = b"made by the maker"
+        exif.get_ifd(0x8825)[2] = (48.0, 8.0, 14.5)  # Latitude.
+        details = {"exif": exif, "icc_profile": _ICC, "dpi": (99, 99)}
+        xmp = _XMP.replace(b"6", b"1")
+        again = _again(_file(_photograph(), "JPEG", xmp=xmp, **details), format_)
+        found = again.getexif()
+        kept = {*found.get_ifd(0x8769), *found.get_ifd(0x8825)}
+        self._says(
+            told["EXIF, with GPS and maker's notes"],
+            found.get(0x010F) == "Maker" and {0x927C, 2} <= kept,
+        )
+        self._says(told["colour profile (ICC)"], again.info.get("icc_profile") == _ICC)
+        self._says(
+            told["XMP"], "xmp" in again.info or "XML:com.adobe.xmp" in again.info
+        )
+        dots = again.info.get("dpi", (0, 0))[0]
+        self._says(told["resolution"], abs(dots - 99) < 0.1)
+        clear = _photograph()
+        clear.putalpha(99)
+        clear = _file(clear, "PNG")
+        self._says(told["transparency"], self._is_written(clear, format_))
+        frames = {"save_all": True, "append_images": [_photograph().rotate(180)]}
+        moving = _file(_photograph(), "PNG", **frames)
+        self._says(told["animation"], self._is_written(moving, format_))
+        deep = pictures.Picture(_deep(3), _read(clear).metadata)
+        deep = pictures.read(pictures.encode(deep, format_))
+        self._says(told["16 bits per channel"], deep.pixels.dtype == np.uint16)
+        icc = _profile_of_inks()
+        inks = _file(_photograph("CMYK"), "TIFF", icc_profile=icc)
+        self._says(told["CMYK with a profile"], _again(inks, format_).mode == "CMYK")
+        picture = _read(_file(_photograph(), "JPEG"))
+        second = dataclasses.replace(
+            picture.metadata, gain_map=_file(_photograph("L"), "JPEG").getvalue()
+        )
+        second = pictures.Picture(picture.pixels, second)
+        with self.assertLogs("kdsharp") as logs:
+            logging.getLogger("kdsharp").info("so that something is logged")
+            encoded = pictures.encode(second, format_)
+        said = told["gain map (HDR photos of phones)"]
+        self._says(said, Image.open(io.BytesIO(encoded)).format == "MPO")
+        self.assertEqual("reported" in said, "gain map" in logs.output[-1])
+
+    def _says(self, cell: str, kept: bool):
+        self.assertEqual(cell.startswith("kept"), kept, cell)
+
+    def _is_written(self, file: io.BytesIO, format_: str) -> bool:
+        try:
+            content = pictures.encode(
+                pictures.read(file.getvalue(), animated=True), format_
+            )
+        except UserError:
+            return False
+        again = pictures.read(content, animated=True)
+        return again.pixels.shape[-1] == 4 or len(again.frames) == 1
+
+
+def _table_of_docs() -> dict[str, dict[str, str]]:
+    """For each format: what the documentation says of each detail."""
+    lines = (Path(__file__).parents[2] / "docs/use/pictures.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines.partition("\n| | JPEG |")[2].partition("\n\n")[0].splitlines()
+    ]
+    names = ["JPEG", *filter(None, rows[0])]
+    return {
+        name: {row[0]: row[1 + at] for row in rows[2:]} for at, name in enumerate(names)
+    }
+
+
 class DamageTest(parameterized.TestCase):
     def _refused(self, content: bytes, words: str):
         path = Path(self.create_tempfile("photo.jpg", content, mode="wb").full_path)
@@ -605,6 +698,28 @@ class DamageTest(parameterized.TestCase):
         self._refused(_file(_photograph(), "TIFF", **frames).getvalue(), "2 pages")
         with self.assertRaisesRegex(UserError, "there is no such file"):
             pictures.read(Path("nothing.jpg"))
+
+    def test_what_decoders_lack_is_not_called_damage(self):
+        bmp = bytearray(_file(_photograph(), "BMP").getvalue())
+        bmp[14] = 66  # The length of the header.
+        self._refused(bytes(bmp), r"this kind are not supported \(.* header type")
+        png = _file(_photograph(), "PNG").getvalue()
+        with mock.patch.object(
+            PngImagePlugin.PngImageFile, "load", side_effect=TypeError("no buffer")
+        ):
+            self._refused(png, r"its decoder failed \(TypeError: no buffer\)")
+
+    @parameterized.parameters("PNG", "JPEG", "WEBP", "TIFF", "AVIF")
+    def test_damaged_exif_does_not_matter(self, format_):
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("Raw profile type exif", "\nexif\n4\n4949no hex")
+        for file in (
+            _file(_photograph(), "PNG", pnginfo=texts),
+            _file(_photograph(), "WEBP", exif=b"Exif\0\0no directory"),
+            _file(_photograph(), "JPEG", exif=b"Exif\0\0no directory"),
+        ):
+            again = np.asarray(_again(file, format_), int)
+            self.assertLess(np.abs(again - np.asarray(_photograph())).mean(), 9)
 
     def test_decompression_bombs_are_refused(self):
         before = Image.MAX_IMAGE_PIXELS
@@ -684,6 +799,18 @@ class DamageTest(parameterized.TestCase):
         self.assertEqual(again.getexif()[0x010F], "Maker")
         self.assertEqual(again.info["icc_profile"], _ICC)
         self.assertIn(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">', again.info["xmp"])
+
+    @unittest.skipIf(pillow_heif is None, "pillow-heif is not installed")
+    def test_reads_the_main_picture_of_a_heic(self):
+        pillow_heif.register_heif_opener()
+        second = _photograph().resize((20, 20))
+        file = _file(
+            _photograph(), "HEIF", save_all=True, append_images=[second], quality=100
+        )
+        with self.assertLogs("kdsharp", "WARNING") as logs:
+            read = _read(file)
+        self.assertIn("it holds 2 pictures: only the main one is kept", logs.output[0])
+        self.assertEqual(read.pixels.shape, np.asarray(_photograph()).shape)
 
     def test_reads_the_first_picture_of_an_mpo(self):
         file = io.BytesIO()

@@ -27,30 +27,33 @@ def _film(count: int, seed: int = 0) -> list[np.ndarray]:
     ]
 
 
-def _by_flax(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
-    """Restores studio-range planes in order; only what is remembered is rounded."""
+def _by_numpy(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
+    """Restores studio-range planes in order; what is remembered is rounded."""
     apply = fast.jit(network.model.apply)
-    restored, state = [], None
+    share = 1 / (1 + np.exp(-network.params["share"]))
+    restored = []
     for frame in frames:
         x = (frame[None, ..., None].astype(np.float32) - 16) / 219
-        state = memory.remember(x, x) if state is None else state
-        sharp = x + strength * apply(network.variables, x, state=state)
-        restored.append(np.clip(sharp[0, ..., 0] * 219 + 16, 0, 255))
-        rounded = (np.round(restored[-1])[None, ..., None] - 16) / 219
-        state = memory.remember(x, x + (rounded - x) / strength)
+        sharp = x + strength * np.asarray(apply(network.variables, x))
+        sharp = sharp[0, ..., 0] * 219 + 16
+        if restored:
+            apart = np.round(restored[-1]) - sharp
+            near = np.maximum(0, 1 - np.abs(apart) / (219 * memory.REACH))
+            sharp += share * near * apart
+        restored.append(np.clip(sharp, 0, 255))
     return restored
 
 
 class RecallTest(parameterized.TestCase):
     @parameterized.product(backend=_INSTALLED, strength=(1.0, 0.5))
-    def test_a_film_is_as_by_flax(self, backend, strength):
+    def test_a_film_is_as_by_numpy(self, backend, strength):
         network = random_networks.create(_MODEL)
         restore = planes.create(network, *_SIZE, backend=backend, strength=strength)
         frames = _film(12)
-        wanted = _by_flax(network, frames, strength=strength)
+        wanted = _by_numpy(network, frames, strength=strength)
         got = [restore(frame) for frame in frames]
         for one, other in zip(got, wanted, strict=True):
-            np.testing.assert_allclose(one, other, atol=1)
+            np.testing.assert_allclose(one, other, atol=0.52)
         alone = planes.create(network, *_SIZE, backend=backend, strength=strength)
         without = []
         for frame in frames:
@@ -58,7 +61,7 @@ class RecallTest(parameterized.TestCase):
             without.append(alone(frame))
         np.testing.assert_array_equal(got[0], without[0])
         apart = np.abs(np.subtract(got[1:], without[1:], dtype=int))
-        self.assertGreater(apart.max(), 5)
+        self.assertGreater(apart.max(), 1)
 
     @parameterized.parameters(*(x for x in _INSTALLED if x != "jax"))
     def test_a_hundred_frames_agree_between_backends(self, backend):
@@ -122,8 +125,8 @@ class RecallTest(parameterized.TestCase):
     def test_a_run_that_fails_leaves_nothing_to_remember(self):
         given = []
 
-        def run(plane, out, previous, recalled):
-            given.append((plane.copy(), previous.copy(), recalled.copy()))
+        def run(plane, out, recalled, keep):
+            given.append((recalled.copy(), float(keep[0])))
             if len(given) == 2:
                 raise MemoryError
             return plane + np.uint8(1)
@@ -135,11 +138,9 @@ class RecallTest(parameterized.TestCase):
             recall(frames[1])
         recall(frames[2])
         recall(frames[3])
-        for number, before in ((0, 0), (2, 2)):
-            for part in given[number]:
-                np.testing.assert_array_equal(part, frames[before])
-        np.testing.assert_array_equal(given[3][1], frames[2])
-        np.testing.assert_array_equal(given[3][2], frames[2] + 1)
+        self.assertEqual([keep for _, keep in given], [0, 1, 0, 1])
+        for number in (1, 3):
+            np.testing.assert_array_equal(given[number][0], frames[number - 1] + 1)
 
 
 if __name__ == "__main__":

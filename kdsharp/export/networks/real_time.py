@@ -4,7 +4,6 @@ Expanded convolutions have been collapsed to plain ones.
 """
 
 from kdsharp.export.graph import Gains, Graph, Size, Value
-from kdsharp.export.networks import memory
 
 # The watched name of the last hidden layer's output, before its gains are applied.
 BEFORE_GAINS = "before gains"
@@ -17,20 +16,14 @@ def real_time(
     model,
     params: dict,
     gains: Gains | None = None,
-    state: tuple[Value, Value] | None = None,
 ) -> Value:
     """Emits the folded residual; `gains` scale the filters of the last hidden layer.
-
-    `state` is the frame before and its restoration, folded, for networks with memory.
 
     Gains that all pictures share are multiplied into the kernel of the last layer,
     which costs nothing at run time; a quantised kernel has to stay as it is.
     """
     for layer in range(1, model.depth):
-        if layer == 1 and state:
-            x = memory.first_layer(graph, x, state, params, model.channels)
-        else:
-            x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
+        x = _convolution(graph, x, model, params[f"conv{layer}"], f"conv{layer}")
         if model.learned_slope:
             x = graph.prelu(x, params[f"slope{layer}"])
         else:

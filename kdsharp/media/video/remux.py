@@ -29,6 +29,8 @@ _KEYS = ("com.apple.", "com.android.")
 
 # Text subtitle codecs, and the one that each container uses.
 _TEXT = {"mov_text", "webvtt", "subrip", "ass", "srt", "ssa", "text"}
+# Packets of H.264 and HEVC that can precede the first known decoding time.
+_MOST_REORDERED = 16
 _SUBTITLES = {
     "matroska": "subrip",
     "mov": "mov_text",
@@ -96,7 +98,7 @@ def add(out: OutputContainer, stream: Stream) -> tuple[Stream, PacketConverter] 
         made = {"audio": _reencode, "subtitle": _convert_subtitles}.get(kind)
         found = made(out, stream) if made else None
     else:
-        found = new, _copier(new)
+        found = new, _video_copier(new) if kind == "video" else _copier(new)
     if found:
         found[0].metadata.update(tags(stream.metadata))
         found[0].disposition = stream.disposition
@@ -113,6 +115,33 @@ def _copier(new: Stream) -> PacketConverter:
         return [packet]
 
     return copy
+
+
+def _video_copier(new: Stream) -> PacketConverter:
+    """Copies packets, and completes decoding times.
+
+    Of the first reordered frames Matroska has no decoding times: they are counted
+    backwards from the first one that is known.
+    """
+    waiting: list[av.Packet] = []
+    copy = _copier(new)
+
+    def complete(packet: av.Packet | None) -> list[av.Packet]:
+        lacks_time = packet is not None and packet.dts is None
+        if lacks_time and packet.pts is not None and len(waiting) < _MOST_REORDERED:
+            waiting.append(packet)
+            return []
+        ready, known = list(waiting), None if packet is None else packet.dts
+        waiting.clear()
+        if known is None and ready:
+            last = ready[-1]
+            known = min(one.pts for one in ready) + max(last.duration or 0, 1)
+        for one in reversed(ready):
+            known -= max(one.duration or 0, 1)
+            one.dts = known
+        return [made for one in [*ready, packet] for made in copy(one)]
+
+    return complete
 
 
 def _copy_attachment(out, stream) -> tuple[Stream, PacketConverter] | None:

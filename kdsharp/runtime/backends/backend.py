@@ -28,8 +28,9 @@ Plane = np.ndarray
 class RunPlane(Protocol):
     """Restores a plane; writes to `out` if given, otherwise returns a new array.
 
-    `further` are the gains of a network with a context, and the two planes that one
-    with memory remembers. Threads may call it at the same time.
+    `further` are the gains of a network with a context, and for one with memory the
+    restored plane before, and whether it counts: float32 `[1]`, 0 or 1. Threads may
+    call it at the same time.
     """
 
     def __call__(
@@ -104,7 +105,7 @@ class PlaneJob:
 
     @property
     def remembers(self) -> bool:
-        """Whether the network sees the plane before; pictures are not video."""
+        """Whether the network remembers planes; pictures it does not."""
         return self.network.has_memory and not self.rgb
 
     @property

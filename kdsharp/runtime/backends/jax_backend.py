@@ -82,8 +82,9 @@ def planes(job: PlaneJob) -> RunPlane:
 
     def run(plane: Plane, out: Plane | None = None, *further: np.ndarray) -> Plane:
         gains = further[0][..., 0, 0] if has_context else None
-        state = tuple(map(as_batch, further[has_context:])) or None
-        given = jax.device_put((as_batch(plane), gains, state), device)
+        recalled, keep = further[has_context:] or (None, None)
+        state = None if recalled is None else as_batch(recalled)
+        given = jax.device_put((as_batch(plane), gains, state, keep), device)
         restored = jax.device_get(restore(variables, *given)).reshape(plane.shape)
         if out is None:
             # Arrays from JAX are read-only.
@@ -105,7 +106,9 @@ def frames(
 
     def run(frames: np.ndarray) -> np.ndarray:
         batch = frames[..., None] if planes else frames
-        return np.asarray(restore(variables, batch, None, None)).reshape(frames.shape)
+        return np.asarray(restore(variables, batch, None, None, None)).reshape(
+            frames.shape
+        )
 
     return run
 
@@ -117,7 +120,6 @@ def _of_integers(
     import jax.numpy as jnp
 
     from kdsharp import models
-    from kdsharp.models import memory
 
     black, span = pixels.black, pixels.white - pixels.black
 
@@ -125,15 +127,15 @@ def _of_integers(
         return (batch.astype(jnp.float32) - black) / span
 
     @jax.jit
-    def restore(variables, batch, gains, planes):
-        x, state = to_floats(batch), None
-        if planes is not None:
-            previous, recalled = map(to_floats, planes)
-            # What the network itself made of the plane before.
-            recalled = previous + (recalled - previous) / strength
-            state = memory.remember(previous, recalled)
+    def restore(variables, batch, gains, state, keep):
         x = models.restore(
-            model, variables, x, gains=gains, state=state, strength=strength
+            model,
+            variables,
+            to_floats(batch),
+            gains=gains,
+            strength=strength,
+            state=None if state is None else to_floats(state),
+            keep=keep,
         )
         return jnp.round(jnp.clip(x * span + black, 0, pixels.top)).astype(batch.dtype)
 

@@ -11,6 +11,7 @@ import av
 import numpy as np
 from absl.testing import absltest, parameterized
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 
 from kdsharp.media.video import restore_file
 from kdsharp.media.video.encoding import Encoding
@@ -174,9 +175,11 @@ class CodecsTest(parameterized.TestCase):
         _, said = self.restored(source, ".mkv", "ffv1")
         self.assertIn("metadata is dropped: ffv1 does not support it", said)
 
-    def test_of_two_videos_one_is_restored_and_one_copied(self):
-        def second(out, _):
-            stream = out.add_stream("ffv1", rate=25, width=32, height=32)
+    @parameterized.parameters("ffv1", "libx264")  # H.264 reorders frames.
+    def test_of_two_videos_one_is_restored_and_one_copied(self, codec):
+        def second(out, first):
+            first.disposition = Disposition.default
+            stream = out.add_stream(codec, rate=25, width=32, height=32)
             stream.pix_fmt = "yuv420p"
 
             def encode():
