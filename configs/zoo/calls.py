@@ -14,8 +14,8 @@ A context branch, which sees the whole frame (`--config.model.context=8`), did n
 0.51 dB with it and 0.50 without, over 62 settings of codecs and rates. `rt-s-call` was
 trained on freely licensed photographs alone. So was `rt-t-call`, which remembers the
 frame before: it is `rt-s-call`, fine-tuned on windows of frames by one core of a CPU.
-The others are older than `clips:` and saw BSDS500 too: their cards have the recipes that
-they were trained by.
+The others are older than `clips:` and saw BSDS500 too: their cards have the recipes
+that they were trained by.
 """
 
 from ml_collections import ConfigDict, config_dict
