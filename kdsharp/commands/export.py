@@ -74,6 +74,8 @@ def run(
         return
     print(f"graph       {_graph(format_)}")
     print(f"pixels      {_pixels(trained, interface)}")
+    if trained.has_memory and "onnx" in kind.needs:
+        print("memory      for video: inputs 'recalled', the output before, and 'keep'")
     restore, runtime = kind.run(written[0])
     if dtype == "float32":
         print(f"parity      {_parity(trained, restore, interface)}, in {runtime}")

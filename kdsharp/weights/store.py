@@ -46,7 +46,7 @@ def save(path: Path, variables: dict, card: dict) -> None:
 
     `card['model']` holds the arguments of `models.create`.
     """
-    tensors = {name: np.ascontiguousarray(value) for name, value in _flat(variables)}
+    tensors = {name: np.asarray(value, order="C") for name, value in _flat(variables)}
     atomic_files.write_bytes(path, to_bytes(tensors))
     atomic_files.write_text(path.with_suffix(_CARD), json.dumps(card, indent=2) + "\n")
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -93,6 +94,38 @@ class PicturesTest(parameterized.TestCase):
         self.assertEqual(got.dtype, np.uint8)
         # Half a grey level, and the error of float32.
         np.testing.assert_allclose(got, expected, atol=0.5 + 1e-3)
+
+    @parameterized.parameters("float", "uint8")
+    def test_a_file_takes_its_own_output_as_the_state(self, interface):
+        arguments = dict(name="real_time", channels=1, width=6, memory=True)
+        network = random_networks.create(arguments)
+        path = Path(self.create_tempdir().full_path) / "net.onnx"
+        options = file_formats.ExportOptions(interface)
+        file_formats.find("onnx").write(network, path, options)
+        session = onnxruntime.InferenceSession(path)
+        white = 255 if interface == "uint8" else 1
+        first = _pixels((1, 9, 11), 1)
+        frames = [np.clip(first + 0.01 * n, 0, 1) for n in range(3)]
+        recalled = None
+        for frame in frames:
+            given = frame if white == 1 else np.round(frame * 255).astype(np.uint8)
+            state = None if recalled is None else np.float32(recalled) / white
+            wanted = models.restore(
+                network.model,
+                network.variables,
+                np.float32(given) / white,
+                state=state,
+            )
+            (recalled,) = session.run(
+                None,
+                {
+                    "blurred": given,
+                    "recalled": given if recalled is None else recalled,
+                    "keep": np.float32([recalled is not None]),
+                },
+            )
+            apart = recalled - white * np.clip(wanted, 0, 1)
+            self.assertLess(np.abs(apart).max(), 0.51 if white == 255 else 1e-5)
 
     def test_sizes_are_dynamic_and_channels_fixed(self):
         for arguments in random_networks.ARGUMENTS:

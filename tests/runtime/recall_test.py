@@ -44,6 +44,12 @@ def _by_numpy(network, frames, *, strength: float = 1.0) -> list[np.ndarray]:
     return restored
 
 
+def _restart(restore: planes.PlaneRestorer, frame: np.ndarray) -> np.ndarray:
+    """Restores a frame as the first of a sequence."""
+    restore.start_sequence()
+    return restore(frame)
+
+
 class RecallTest(parameterized.TestCase):
     @parameterized.product(backend=_INSTALLED, strength=(1.0, 0.5))
     def test_a_film_is_as_by_numpy(self, backend, strength):
@@ -100,6 +106,43 @@ class RecallTest(parameterized.TestCase):
             second = first[-1:]
         for frame in second:
             np.testing.assert_array_equal(restore(frame), alone(frame))
+
+    @parameterized.parameters("float32", "bfloat16", "int8")
+    def test_ten_thousand_frames_neither_drift_nor_blow_up(self, dtype):
+        if "openvino" not in _INSTALLED:
+            self.skipTest("openvino is not installed")
+        network = random_networks.create(_MODEL)
+        restore, alone = (
+            planes.create(network, *_SIZE, backend="openvino", dtype=dtype)
+            for _ in range(2)
+        )
+        rng = np.random.default_rng(0)
+        scene = _film(1)[0]
+        stirred = [
+            np.clip(scene + rng.normal(0, 2, scene.shape), 16, 235).astype(np.uint8)
+            for _ in range(100)
+        ]
+        wanted = np.mean([_restart(alone, frame) for frame in stirred], axis=0)
+        for _ in range(99):
+            for frame in stirred:
+                restore(frame)
+        last = [restore(frame).astype(float) for frame in stirred]
+        # What is remembered evens out, but keeps the mean and its place.
+        np.testing.assert_allclose(np.mean(last), wanted.mean(), atol=0.5)
+        self.assertLess(np.abs(np.mean(last, axis=0) - wanted).max(), 6)
+
+    @parameterized.parameters(5, 25)
+    def test_a_fade_leaves_nothing_of_the_first_scene(self, length):
+        network = random_networks.create(_MODEL)
+        restore, alone = (planes.create(network, *_SIZE) for _ in range(2))
+        first, second = _film(1)[0], _film(1, seed=2)[0]
+        for share in np.linspace(0, 1, length):
+            restore(np.uint8(np.round((1 - share) * first + share * second)))
+        # It takes some frames to forget, and no more.
+        for _ in range(10):
+            last = restore(second)
+        apart = np.abs(np.subtract(last, _restart(alone, second), dtype=int))
+        self.assertLessEqual(apart.max(), 1)
 
     def test_the_plane_may_be_overwritten(self):
         network = random_networks.create(_MODEL)

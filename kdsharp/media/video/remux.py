@@ -127,15 +127,18 @@ def _video_copier(new: Stream) -> PacketConverter:
     copy = _copier(new)
 
     def complete(packet: av.Packet | None) -> list[av.Packet]:
-        lacks_time = packet is not None and packet.dts is None
-        if lacks_time and packet.pts is not None and len(waiting) < _MOST_REORDERED:
-            waiting.append(packet)
-            return []
-        ready, known = list(waiting), None if packet is None else packet.dts
+        known = None
+        if packet is not None:
+            known = packet.dts
+            lacks_time = known is None and packet.pts is not None
+            if lacks_time and len(waiting) < _MOST_REORDERED:
+                waiting.append(packet)
+                return []
+        ready = [*waiting]
         waiting.clear()
-        if known is None and ready:
-            last = ready[-1]
-            known = min(one.pts for one in ready) + max(last.duration or 0, 1)
+        if known is None:  # Nothing is decoded later than it is shown.
+            known = min((one.pts for one in ready if one.pts is not None), default=0)
+            known += max(ready[-1].duration or 0, 1) if ready else 0
         for one in reversed(ready):
             known -= max(one.duration or 0, 1)
             one.dts = known
