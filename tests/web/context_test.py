@@ -77,7 +77,7 @@ for (let at = 0; at < frames.length; at += size) {
   for (let y = 0; y < HEIGHT; y++)
     found.push(restored.slice(y * plane.stride, y * plane.stride + WIDTH));
 }
-fs.writeFileSync(given, Buffer.concat(found));
+save(found);
 """
 
 

@@ -10,7 +10,8 @@ _PROGRAM = shutil.which("node")
 CAN = _PROGRAM is not None and optional.installed("onnx", "onnxruntime")
 WHY_NOT = "needs Node.js, onnx and onnxruntime"
 
-# Addresses are files. `network` is the first of the site, `given` the file of `frames`.
+# Addresses are files. `network` is the first of the site, `frames` are those given, and
+# `save` replaces them.
 _START = """
 import fs from "node:fs";
 globalThis.fetch = async (path) => new Response(
@@ -20,11 +21,13 @@ const [site, given] = process.argv.slice(2);
 const { read } = await import(`${site}/site.js`);
 const { networks: [network] } = await read();
 const frames = fs.readFileSync(given);
+const save = (parts) =>
+  fs.writeFileSync(given, Buffer.concat(parts.map((part) => Buffer.from(part))));
 """
 
 
 def run(site: pathlib.Path, code: str, frames: bytes) -> tuple[str, bytes]:
-    """Runs code with a file of frames; returns its output, and the file afterwards."""
+    """Runs code with a file of frames; returns its output and what it saved."""
     (site / "package.json").write_text('{"type": "module"}')
     program, given = site / "run.mjs", site / "frames"
     program.write_text(_START + code)
