@@ -3,9 +3,11 @@
 This needs a Vulkan driver, such as Mesa's lavapipe on machines without a GPU.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import jax
@@ -15,6 +17,7 @@ from kdsharp.errors import UserError
 from kdsharp.export.glsl import LEVELS
 from kdsharp.export.network import TrainedNetwork
 
+_FFMPEG = ("ffmpeg", "-init_hw_device", "vulkan")
 _RANGES = {"studio": "tv", "full": "pc"}
 # Size of the random plane for the parity check; odd, so that edges are mirrored.
 _SIZE = 53, 37
@@ -24,14 +27,38 @@ def available() -> bool:
     """Whether ffmpeg with libplacebo and a Vulkan device are available."""
     if not shutil.which("ffmpeg"):
         return False
-    command = ["ffmpeg", "-v", "error", "-init_hw_device", "vulkan"]
-    command += ["-filters"]
-    listed = subprocess.run(command, capture_output=True, text=True)
-    if " libplacebo " not in listed.stdout:
-        return False
-    tried = ["ffmpeg", "-v", "error", "-init_hw_device", "vulkan", "-f", "lavfi"]
-    tried += ["-i", "color=s=16x16:d=0.04", "-f", "null", "-"]
-    return not subprocess.run(tried, capture_output=True).returncode
+    listed = subprocess.run(
+        [*_FFMPEG, "-v", "error", "-filters"], capture_output=True, text=True
+    )
+    return " libplacebo " in listed.stdout and not _tried().returncode
+
+
+def device() -> str:
+    """The name of the Vulkan device that ffmpeg chooses."""
+    found = re.search(r"Device \d+ selected: (.*?)( \(0x\w+\))?\n", _tried().stderr)
+    return found[1] if found else "an unknown device"
+
+
+def _tried() -> subprocess.CompletedProcess[str]:
+    """Opens the Vulkan device for a frame, and logs which."""
+    command = [*_FFMPEG, "-v", "verbose", "-f", "lavfi", "-i", "color=s=16x16:d=0.04"]
+    return subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True)
+
+
+def seconds(shader: Path | None, width: int, height: int, *, frames: int) -> float:
+    """The seconds ffmpeg takes for that many frames of a test pattern.
+
+    Without a shader they pass through libplacebo unchanged.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*_FFMPEG, "-v", "error", "-f", "lavfi"]
+        command += ["-i", f"testsrc2=s={width}x{height},format=yuv444p"]
+        command += ["-vf", _filters(shader, Path(folder)), "-frames:v", str(frames)]
+        begin = time.perf_counter()
+        ended = subprocess.run([*command, "-f", "null", "-"], capture_output=True)
+        taken = time.perf_counter() - begin
+    _check(ended, shader)
+    return taken
 
 
 def run(shader: Path, plane: np.ndarray, *, range_: str = "studio") -> np.ndarray:
@@ -39,32 +66,43 @@ def run(shader: Path, plane: np.ndarray, *, range_: str = "studio") -> np.ndarra
     height, width = plane.shape
     grey = np.full((2, height, width), 128, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        # A plain path needs no quoting in the filter's options.
-        plain = Path(folder) / "shader.glsl"
-        shutil.copyfile(shader, plain)
-        filters = [
-            "hwupload",
-            f"libplacebo=custom_shader_path={plain}:format=yuv444p:dithering=-1",
-            "hwdownload",
-            "format=yuv444p",
-        ]
-        command = ["ffmpeg", "-v", "error", "-init_hw_device", "vulkan"]
+        command = [*_FFMPEG, "-v", "error"]
         command += ["-f", "rawvideo", "-pix_fmt", "yuv444p", "-s", f"{width}x{height}"]
         command += ["-color_range", _RANGES[range_], "-colorspace", "bt709", "-i", "-"]
-        command += ["-vf", ",".join(filters), "-f", "rawvideo", "-"]
+        command += ["-vf", _filters(shader, Path(folder)), "-f", "rawvideo", "-"]
         ended = subprocess.run(
             command, input=plane.tobytes() + grey.tobytes(), capture_output=True
         )
+    _check(ended, shader, len(ended.stdout) == 3 * height * width)
+    return np.frombuffer(ended.stdout, np.uint8)[: height * width].reshape(plane.shape)
+
+
+def _filters(shader: Path | None, folder: Path) -> str:
+    """Upload, libplacebo and download; copies the shader to the folder."""
+    options = ["format=yuv444p", "dithering=-1"]
+    if shader is not None:
+        # A plain path needs no quoting in the filter's options.
+        plain = folder / "shader.glsl"
+        shutil.copyfile(shader, plain)
+        options.insert(0, f"custom_shader_path={plain}")
+    steps = ["hwupload", f"libplacebo={':'.join(options)}", "hwdownload"]
+    return ",".join([*steps, "format=yuv444p"])
+
+
+def _check(
+    ended: subprocess.CompletedProcess[bytes],
+    shader: Path | None,
+    whole: bool = True,
+) -> None:
+    """Refuses a run that failed or left the shader out."""
     log = ended.stderr.decode(errors="replace")
     # A shader that does not compile is skipped, and the frame passes unchanged.
-    if "Failed" in log or len(ended.stdout) != 3 * height * width:
+    if ended.returncode or "Failed" in log or not whole:
         lines = [
             line for line in log.splitlines() if "ERROR" in line or "Failed" in line
         ]
-        raise UserError(
-            f"libplacebo rejects {shader}: {(lines or ['no reason given'])[0]}"
-        )
-    return np.frombuffer(ended.stdout, np.uint8)[: height * width].reshape(plane.shape)
+        reason = (lines or ["no reason given"])[0]
+        raise UserError(f"libplacebo rejects {shader or 'the frames'}: {reason}")
 
 
 def parity(

@@ -2,45 +2,46 @@
 
 import numpy as np
 
-from kdsharp.runtime.backends.backend import Plane, RunPlane
+from kdsharp.runtime.backends.backend import Plane
+from kdsharp.runtime.planes import Pending, PlaneRestorer
 
 # Rows compared first: if planes differ, nearly always one of these differs.
 _SAMPLE = slice(None, None, 16)
 
 
 class SkipRepeats:
-    """Runs a network on planes, and reuses the last result if a plane is repeated.
+    """Starts to restore planes, or returns the last result if a plane is repeated.
 
     Planes must be equal in every pixel, so that the result is what the network would
-    return. One with memory might return another; its result stays, without flicker.
+    return; a network with a context is never skipped. One with memory might return
+    another; its result stays, without flicker. Results are read-only.
     """
 
-    def __init__(self, run: RunPlane):
-        self._run = run
-        self._last: tuple[Plane, Plane] | None = None
+    def __init__(self, restorer: PlaneRestorer):
+        self._restorer = restorer
+        self._last: tuple[Plane, Pending] | None = None
 
     def start_sequence(self) -> None:
         """Starts a new sequence: a network with memory would see another state."""
         self._last = None
+        self._restorer.start_sequence()
 
-    def __call__(
-        self, plane: Plane, out: Plane | None = None, /, *further: np.ndarray
-    ) -> Plane:
+    def __call__(self, plane: Plane) -> Pending:
+        if self._restorer.gain_tracker is not None:
+            return self._restorer.start(plane)
         if self._last is not None and _equal(plane, self._last[0]):
-            if out is None:
-                return self._last[1].copy()
-            out[...] = self._last[1]
-            return out
-        if self._last is None:
-            self._last = np.empty_like(plane), np.empty_like(plane)
-        given, restored = self._last
-        # Copied before the run, which may overwrite the plane.
-        np.copyto(given, plane)
-        self._last = None
-        result = self._run(plane, out, *further)
-        np.copyto(restored, result)
-        self._last = given, restored
-        return result
+            return self._last[1]
+        # The caller may write the result over the plane.
+        given = plane.copy()
+        result = self._restorer.start(given)
+
+        def wait() -> Plane:
+            restored = result()
+            restored.setflags(write=False)
+            return restored
+
+        self._last = given, wait
+        return wait
 
 
 def _equal(a: Plane, b: Plane) -> bool:

@@ -2,14 +2,18 @@
 
 import dataclasses
 import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
+import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from kdsharp.errors import UserError
 from kdsharp.export import openvino_core
 from kdsharp.runtime import backends, planes
+from tests import waiting
 from tests.export import random_networks
 from tests.models import fast
 
@@ -108,6 +112,44 @@ class PlanesTest(parameterized.TestCase):
         np.testing.assert_array_equal(restore(plane), expected)
         self.assertFalse(np.array_equal(again, expected))
 
+    @parameterized.product(backend=_INSTALLED, parallel=(1, 2, 3))
+    def test_planes_started_together_are_restored_as_alone(self, backend, parallel):
+        network = random_networks.create(_LUMA)
+        alone = planes.create(network, 33, 21, backend=backend)
+        restore = planes.create(network, 33, 21, backend=backend, parallel=parallel)
+        random = np.random.default_rng(0)
+        given = [random.integers(0, 256, (21, 33), np.uint8) for _ in range(12)]
+        # They may be asked for in any order.
+        started = list(enumerate(map(restore.start, given)))
+        for index, wait in reversed(started):
+            np.testing.assert_array_equal(wait(), alone(given[index]))
+
+    def test_planes_started_together_are_a_sequence(self):
+        gate = threading.Event()
+
+        def run(plane, out, gains):
+            self.assertTrue(gate.wait(waiting.PATIENCE))
+            return plane + np.uint8(gains[0, 0, 0, 0])
+
+        # The gains of a plane depend on how many were before it.
+        tracker = mock.Mock(side_effect=[np.array([gain]) for gain in range(5)])
+        with ThreadPoolExecutor(2) as pool:
+            restore = planes.PlaneRestorer(
+                (4, 6), np.uint8, "jax", run, pool, gain_tracker=tracker
+            )
+            given = [np.full((4, 6), 10 * turn, np.uint8) for turn in range(5)]
+            started = [restore.start(plane) for plane in given]
+            # The network has not restored any of them yet.
+            self.assertEqual(tracker.call_count, 5)
+            gate.set()
+            for turn, wait in enumerate(started):
+                np.testing.assert_array_equal(wait(), given[turn] + turn)
+
+    def test_starting_refuses_planes_of_another_shape(self):
+        restore = planes.create(random_networks.create(_LUMA), 8, 6, backend="jax")
+        with self.assertRaisesRegex(ValueError, r"not of uint8 \(6, 8\)"):
+            restore.start(np.zeros((8, 6), np.uint8))
+
     @parameterized.parameters(
         *(
             (name, dtype, 6 if dtype == "int8" else 3)
@@ -161,6 +203,38 @@ class PlanesTest(parameterized.TestCase):
                 backends.choose("auto", "int8")
         finally:
             backends.BACKENDS.update(kept)
+
+
+class JaxTransfersTest(parameterized.TestCase):
+    @parameterized.parameters(_LUMA, _RGB)
+    def test_a_plane_goes_up_once_and_comes_back_once_as_integers(self, **arguments):
+        restore = planes.create(
+            random_networks.create(arguments), 12, 8, backend="jax", strength=0.7
+        )
+        plane = np.random.default_rng(0).integers(0, 256, restore.shape, np.uint8)
+        expected = restore(plane)
+        moved = {}
+
+        def watched(move, direction):
+            def call(tree, *where):
+                arrays = moved.setdefault(direction, [])
+                arrays += [
+                    (leaf.dtype.name, leaf.size) for leaf in jax.tree.leaves(tree)
+                ]
+                return move(tree, *where)
+
+            return call
+
+        # Whatever moves without being asked to raises an error.
+        with (
+            jax.transfer_guard("disallow"),
+            mock.patch.object(jax, "device_put", watched(jax.device_put, "up")),
+            mock.patch.object(jax, "device_get", watched(jax.device_get, "back")),
+        ):
+            for _ in range(3):
+                np.testing.assert_array_equal(restore(plane), expected)
+        once = [("uint8", plane.size)] * 3
+        self.assertEqual(moved, {"up": once, "back": once})
 
 
 class NetworksTest(parameterized.TestCase):

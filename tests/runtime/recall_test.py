@@ -92,6 +92,20 @@ class RecallTest(parameterized.TestCase):
         ]
         self.assertLess(max(apart), 1.5)
 
+    def test_planes_started_together_wait_for_those_before(self):
+        network = random_networks.create(_MODEL)
+        alone = planes.create(network, *_SIZE)
+        together = planes.create(network, *_SIZE, parallel=3)
+        frames, wanted, started = _film(8), [], []
+        for number, frame in enumerate(frames):
+            if number == 4:
+                alone.start_sequence()
+                together.start_sequence()
+            wanted.append(alone(frame))
+            started.append(together.start(frame))
+        for wait, other in zip(started, wanted, strict=True):
+            np.testing.assert_array_equal(wait(), other)
+
     @parameterized.parameters("cut", "flash", "start_sequence")
     def test_a_new_scene_is_restored_as_if_it_were_the_first(self, kind):
         network = random_networks.create(_MODEL)

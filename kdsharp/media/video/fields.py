@@ -13,6 +13,7 @@ import av.error
 from av.filter import Graph
 
 from kdsharp.media.video import frames
+from kdsharp.media.video.passages import Finish
 from kdsharp.media.video.restoring import Restoration
 from kdsharp.runtime.options import RestoreOptions
 
@@ -20,8 +21,9 @@ from kdsharp.runtime.options import RestoreOptions
 class FieldwiseRestoration:
     """A `Restoration` that restores interlaced frames field by field."""
 
-    def __init__(self, options: RestoreOptions):
-        self._whole = Restoration(options)
+    def __init__(self, options: RestoreOptions, parallel: int = 1):
+        self._parallel = parallel
+        self._whole = Restoration(options, parallel)
         size = options.size and (options.size[0], max(options.size[1] // 2, 1))
         self._options = dataclasses.replace(options, size=size)
         self._halves: list[Restoration] = []
@@ -52,18 +54,27 @@ class FieldwiseRestoration:
             restoration.compare = compare
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        return self.start(frame)()
+
+    def start(self, frame: av.VideoFrame) -> Finish:
+        """Starts to restore a frame; what it returns waits for the restored frame.
+
+        Frames are finished in the order in which they are started.
+        """
         if not _is_interlaced(frame):
-            return self._whole(frame)
+            return self._whole.start(frame)
         restored = [
-            restoration(field)
+            restoration.start(field)
             for restoration, field in zip(self._fields(), _split(frame), strict=True)
         ]
-        return _weave(restored, frame)
+        return lambda: _weave([finish() for finish in restored], frame)
 
     def _fields(self) -> list[Restoration]:
         # One per field, so that the state of each belongs to the same lines.
         if not self._halves:
-            self._halves = [Restoration(self._options) for _ in range(2)]
+            self._halves = [
+                Restoration(self._options, self._parallel) for _ in range(2)
+            ]
         return self._halves
 
 

@@ -1,7 +1,8 @@
 """Passes the pixels of frames to a network and back: luma in place, resized, or RGB.
 
-A passage is called with a frame and a function that restores an array of pixels; it
-extracts the pixels, restores them, and returns the frame with the result.
+A passage is called with a frame and a function that starts to restore an array of
+pixels; it extracts the pixels and starts. What it returns waits for the restored
+pixels, and returns the frame with them.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from av.video.reformatter import VideoReformatter
 
 from kdsharp.media.video import formats, frames, swscale
 
-Restore = Callable[[np.ndarray], np.ndarray]
-Passage = Callable[[av.VideoFrame, Restore], av.VideoFrame]
+Start = Callable[[np.ndarray], Callable[[], np.ndarray]]
+Finish = Callable[[], av.VideoFrame]
+Passage = Callable[[av.VideoFrame, Start], Finish]
 
 # Planes of gbrp, in the order red, green, blue.
 _ORDER = (2, 0, 1)
@@ -29,11 +31,16 @@ def find(frame: av.VideoFrame, size: tuple[int, int], *, luma: bool) -> Passage:
     return through_luma if size == (frame.width, frame.height) else ResizedLuma(*size)
 
 
-def through_luma(frame: av.VideoFrame, restore: Restore) -> av.VideoFrame:
+def through_luma(frame: av.VideoFrame, start: Start) -> Finish:
     """Restores the Y plane in place; chroma is unchanged."""
     luma = frames.plane(frame)
-    luma[...] = restore(np.ascontiguousarray(luma))
-    return frame
+    wait = start(np.ascontiguousarray(luma))
+
+    def finish() -> av.VideoFrame:
+        luma[...] = wait()
+        return frame
+
+    return finish
 
 
 class ResizedLuma:
@@ -43,19 +50,23 @@ class ResizedLuma:
         self._size = width, height
         self._shrink, self._enlarge = VideoReformatter(), VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame, restore: Restore) -> av.VideoFrame:
+    def __call__(self, frame: av.VideoFrame, start: Start) -> Finish:
         luma = frames.plane(frame)
         whole = frames.empty_like(frame, "gray10le" if luma.itemsize > 1 else "gray")
         # Prevents a range conversion.
         whole.color_range = frames.FULL
         frames.plane(whole)[...] = luma
         small = self._shrink.reformat(whole, *self._size, interpolation=swscale.EXACT)
-        small = through_luma(small, restore)
-        large = self._enlarge.reformat(
-            small, frame.width, frame.height, interpolation=swscale.EXACT
-        )
-        luma[...] = frames.plane(large)
-        return frame
+        restored = through_luma(small, start)
+
+        def finish() -> av.VideoFrame:
+            large = self._enlarge.reformat(
+                restored(), frame.width, frame.height, interpolation=swscale.EXACT
+            )
+            luma[...] = frames.plane(large)
+            return frame
+
+        return finish
 
 
 class Rgb:
@@ -65,7 +76,7 @@ class Rgb:
         self._size = width, height
         self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame, restore: Restore) -> av.VideoFrame:
+    def __call__(self, frame: av.VideoFrame, start: Start) -> Finish:
         matrix = swscale.matrix(frame)
         range_ = swscale.range_(frames.is_full(frame))
         colours = self._to_rgb.reformat(
@@ -77,20 +88,25 @@ class Rgb:
             src_color_range=range_,
             dst_color_range=swscale.range_(True),
         )
-        _write_rgb(colours, restore(_read_rgb(colours)))
-        made = self._from_rgb.reformat(
-            colours,
-            frame.width,
-            frame.height,
-            frame.format.name,
-            dst_colorspace=matrix,
-            interpolation=swscale.EXACT,
-            src_color_range=swscale.range_(True),
-            dst_color_range=range_,
-        )
-        if formats.has_alpha(frame.format.name):
-            frames.plane(made, 3)[...] = frames.plane(frame, 3)
-        return frames.copy_tags(made, frame)
+        wait = start(_read_rgb(colours))
+
+        def finish() -> av.VideoFrame:
+            _write_rgb(colours, wait())
+            made = self._from_rgb.reformat(
+                colours,
+                frame.width,
+                frame.height,
+                frame.format.name,
+                dst_colorspace=matrix,
+                interpolation=swscale.EXACT,
+                src_color_range=swscale.range_(True),
+                dst_color_range=range_,
+            )
+            if formats.has_alpha(frame.format.name):
+                frames.plane(made, 3)[...] = frames.plane(frame, 3)
+            return frames.copy_tags(made, frame)
+
+        return finish
 
 
 def _read_rgb(frame: av.VideoFrame) -> np.ndarray:

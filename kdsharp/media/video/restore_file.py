@@ -36,6 +36,9 @@ from kdsharp.runtime.options import RestoreOptions
 
 logger = logging.getLogger(__name__)
 
+# Frames restored at the same time.
+_PARALLEL = 2
+
 
 class Unfinished(Stopped):
     """The work ended early; the part written so far may be `playable`."""
@@ -121,7 +124,7 @@ def _restore(
     unfinished: Path,
     kept: segments.Folder | None,
 ) -> VideoReport:
-    restoration = FieldwiseRestoration(options)
+    restoration = FieldwiseRestoration(options, _PARALLEL)
     others = {stream.index for stream in reader.container.streams}
     with Interruption() as interruption, logging_redirect_tqdm():
         items = reader.items(others, lambda: interruption.signal is not None)
@@ -221,17 +224,22 @@ class _Work:
 
     def stages(self) -> list[pipeline.Stage]:
         return [
-            pipeline.Stage("restore", self._restore),
+            pipeline.Stage("prepare", self._start),
+            # Waits for the network, which is already at work on the next frames.
+            pipeline.Stage("restore", self._finish),
             pipeline.Stage("encode", self._write),
         ]
 
-    def _restore(self, item):
+    def _start(self, item):
         if not isinstance(item, av.VideoFrame):
             return item
         if self.interruption.signal:
             # After a signal, drop frames that are still waiting.
             return None
-        return item if self._is_kept() else self.restoration(item)
+        return item if self._is_kept() else self.restoration.start(item)
+
+    def _finish(self, item):
+        return item() if callable(item) else item
 
     def _is_kept(self) -> bool:
         """Whether the segment of the next frame is stored already."""

@@ -10,6 +10,7 @@ from kdsharp.media.video import formats, frames, passages, split_screen, unsharp
 from kdsharp.media.video.normalizer import FrameNormalizer
 from kdsharp.runtime import planes
 from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
+from kdsharp.runtime.repeats import SkipRepeats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,7 @@ class _Restorer:
 
     passage: passages.Passage
     network: planes.PlaneRestorer
+    start: SkipRepeats
     depth: int
     white: int
 
@@ -27,11 +29,13 @@ class Restoration:
 
     It converts the frame to the format of the first, passes its pixels through the
     network, and applies the unsharp mask and the split screen. It may modify the given
-    frame.
+    frame. Up to `parallel` frames are restored at the same time if they are started
+    before the first of them is finished.
     """
 
-    def __init__(self, options: RestoreOptions):
+    def __init__(self, options: RestoreOptions, parallel: int = 1):
         self._options = options
+        self._parallel = parallel
         self.compare = options.compare
         self._network = networks.of_weights(options.model or DEFAULT_VIDEO)
         self._normalize = FrameNormalizer()
@@ -54,20 +58,32 @@ class Restoration:
     def start_sequence(self) -> None:
         """Starts a new sequence with the next frame."""
         for restorer in self._restorers.values():
-            restorer.network.start_sequence()
+            restorer.start.start_sequence()
 
     def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        return self.start(frame)()
+
+    def start(self, frame: av.VideoFrame) -> passages.Finish:
+        """Starts to restore a frame; what it returns waits for the restored frame.
+
+        Frames are finished in the order in which they are started.
+        """
         frame = self._normalize(frame)
         frame.make_writable()
         left = split_screen.copy_left(frames.planes(frame)) if self.compare else []
         restorer = self._restorer(frame)
-        if self._options.strength:
-            frame = restorer.passage(frame, restorer.network)
-        if self._options.unsharp:
-            unsharp.mask(frames.plane(frame), self._options.unsharp, restorer.depth)
-        if left:
-            split_screen.join(left, frames.planes(frame), restorer.white)
-        return frame
+        strength = self._options.strength
+        started = restorer.passage(frame, restorer.start) if strength else None
+
+        def finish() -> av.VideoFrame:
+            made = started() if started else frame
+            if self._options.unsharp:
+                unsharp.mask(frames.plane(made), self._options.unsharp, restorer.depth)
+            if left:
+                split_screen.join(left, frames.planes(made), restorer.white)
+            return made
+
+        return finish
 
     def _restorer(self, frame: av.VideoFrame) -> _Restorer:
         """Looks up or creates the restorer of frames like this one."""
@@ -90,11 +106,12 @@ class Restoration:
             range="studio" if luma and not full else "full",
             strength=self._options.strength,
             depth=depth,
-            skip_repeats=True,
+            parallel=self._parallel,
         )
         return _Restorer(
             passages.find(frame, size, luma=luma),
             network,
+            SkipRepeats(network),
             depth,
             white=(255 if full else 235) << depth - 8,
         )

@@ -58,12 +58,14 @@ def create(
     return BACKENDS[name].pictures(weights, found)
 
 
-def compute(name: str, *, dtype: str, threads: int, device: str) -> Compute:
+def compute(
+    name: str, *, dtype: str, threads: int, device: str, parallel: int = 1
+) -> Compute:
     """Validates how a backend is to compute; `auto` becomes a device it has."""
     check_threads(threads)
     if device == "auto":
         device = "gpu" if "gpu" in BACKENDS[name].devices() else "cpu"
-    return Compute(dtype, threads, device)
+    return Compute(dtype, threads, device, parallel)
 
 
 def check_threads(threads: int) -> None:

@@ -29,7 +29,8 @@ class RunPlane(Protocol):
     """Restores a plane; writes to `out` if given, otherwise returns a new array.
 
     `further` are the gains of a network with a context, and for one with memory the
-    restored plane before, and whether it counts: float32 `[1]`, 0 or 1.
+    restored plane before, and whether it counts: float32 `[1]`, 0 or 1. Threads may
+    call it at the same time.
     """
 
     def __call__(
@@ -46,12 +47,14 @@ RunFrames = Callable[[np.ndarray], np.ndarray]
 class Compute:
     """Element type, threads and device to compute with.
 
-    `threads=0` uses every core, an empty `device` the backend's default device.
+    `threads=0` uses every core, an empty `device` the backend's default device. Up to
+    `parallel` planes are computed at the same time, with those threads together.
     """
 
     dtype: str = "float32"
     threads: int = 0
     device: str = ""
+    parallel: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

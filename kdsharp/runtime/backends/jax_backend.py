@@ -59,7 +59,12 @@ def pictures(weights: "store.Weights", compute: Compute) -> Network:
 
 
 def planes(job: PlaneJob) -> RunPlane:
-    """Creates a function that restores planes of one size."""
+    """Creates a function that restores planes of one size.
+
+    A plane goes to the device once and comes back once, as integers; all between is one
+    compiled function. While one thread waits for its result, the next plane of another
+    is already on its way.
+    """
     import jax
 
     restore = _of_integers(
@@ -68,7 +73,8 @@ def planes(job: PlaneJob) -> RunPlane:
         job.strength,
     )
     has_context = job.network.has_context
-    variables = jax.device_put(job.network.variables, _device(job.compute.device))
+    device = _device(job.compute.device)
+    variables = jax.device_put(job.network.variables, device)
     flat = len(job.shape) == 2
 
     def as_batch(plane: Plane) -> np.ndarray:
@@ -78,8 +84,8 @@ def planes(job: PlaneJob) -> RunPlane:
         gains = further[0][..., 0, 0] if has_context else None
         recalled, keep = further[has_context:] or (None, None)
         state = None if recalled is None else as_batch(recalled)
-        restored = restore(variables, as_batch(plane), gains, state, keep)
-        restored = np.asarray(restored).reshape(plane.shape)
+        given = jax.device_put((as_batch(plane), gains, state, keep), device)
+        restored = jax.device_get(restore(variables, *given)).reshape(plane.shape)
         if out is None:
             # Arrays from JAX are read-only.
             return restored.copy()

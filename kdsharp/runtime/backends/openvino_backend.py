@@ -1,11 +1,11 @@
 """Runs networks in OpenVINO, without copying arrays."""
 
-import threading
+import queue
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kdsharp.base import optional
+from kdsharp.base import cores, optional
 from kdsharp.errors import UserError
 from kdsharp.export import openvino_core
 from kdsharp.runtime.backends import graphs
@@ -45,7 +45,7 @@ def _settings(compute: Compute) -> dict[str, object]:
                 "int8"
             )
         return settings
-    settings["NUM_STREAMS"] = 1
+    settings["NUM_STREAMS"] = min(compute.parallel, compute.threads or cores.count())
     if compute.threads:
         settings["INFERENCE_NUM_THREADS"] = compute.threads
     return settings
@@ -70,9 +70,9 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
             raise
         reason = str(error).strip().splitlines()[-1]
         raise UserError(f"OpenVINO's {device} refuses the network: {reason}") from error
-    request = compiled.create_infer_request()
-
-    one_at_a_time = threading.Lock()
+    idle: queue.SimpleQueue = queue.SimpleQueue()
+    for _ in range(compute.parallel):
+        idle.put(compiled.create_infer_request())
 
     def run(
         array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
@@ -81,12 +81,15 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
         given = [np.require(x, requirements=["C", "W"]) for x in (array, *further)]
         if out is None:
             out = np.empty_like(given[0])
-        with one_at_a_time:
+        request = idle.get()
+        try:
             for number, x in enumerate(given):
                 tensor = openvino.Tensor(x, shared_memory=True)
                 request.set_input_tensor(number, tensor)
             request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
             request.infer()
+        finally:
+            idle.put(request)
         return out
 
     return run

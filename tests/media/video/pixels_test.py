@@ -78,6 +78,25 @@ class PixelsTest(parameterized.TestCase):
             for index in range(3):
                 np.testing.assert_array_equal(view(new, index), view(old, index))
 
+    @parameterized.parameters(
+        dict(model=_LUMA),
+        dict(model=_LUMA, size=(48, 40), unsharp=0.5),
+        dict(model=_LUMA, compare=True),
+        dict(model=_RGB),
+    )
+    def test_frames_restored_at_the_same_time_are_as_one_by_one(self, **restoring):
+        options = RestoreOptions(**restoring)
+        picture = Picture(durations=(3600,) * 6, colour=(1, 1, 1, 1))
+        alone = Restoration(options)
+        wanted = [alone(frame) for frame in films.frames(picture)]
+        together = Restoration(options, parallel=3)
+        started = [together.start(frame) for frame in films.frames(picture)]
+        for old, finish in zip(wanted, started, strict=True):
+            new = finish()
+            self.assertEqual(new.pts, old.pts)
+            for index in range(3):
+                np.testing.assert_array_equal(view(new, index), view(old, index))
+
     def test_frames_of_another_size_are_reported_once(self):
         restoration = Restoration(RestoreOptions(model=_LUMA, strength=0))
         usual = films.frames(Picture(durations=(3600,) * 4))

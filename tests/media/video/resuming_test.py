@@ -44,8 +44,8 @@ def _packets(path: pathlib.Path) -> dict[int, list[tuple]]:
 
 
 def _interrupting(number: int):
-    """Sends this process SIGTERM while it restores the frame of that number."""
-    restore, count = fields.FieldwiseRestoration.__call__, 0
+    """Sends this process SIGTERM when it starts to restore the frame of that number."""
+    restore, count = fields.FieldwiseRestoration.start, 0
 
     def counted(self, frame):
         nonlocal count
@@ -54,7 +54,7 @@ def _interrupting(number: int):
             waiting.interrupt()
         return restore(self, frame)
 
-    return mock.patch.object(fields.FieldwiseRestoration, "__call__", counted)
+    return mock.patch.object(fields.FieldwiseRestoration, "start", counted)
 
 
 class ResumingTest(parameterized.TestCase):
