@@ -17,8 +17,11 @@ export function blocks(plane, width, height, { black, span }) {
   for (let y = 0; y < down * side; y++) {
     if ((y % side) % step) continue;
     const first = Math.floor(y / side) * across;
-    for (let x = 0, at = y * width; x < across * side; x++, at++)
-      means[first + Math.floor(x / side)] += plane[at];
+    for (let n = 0, at = y * width; n < across; n++) {
+      let sum = 0;
+      for (const end = at + side; at < end; at++) sum += plane[at];
+      means[first + n] += sum;
+    }
   }
   return means.map((sum) => (sum / (rows * side) - black) / span);
 }
