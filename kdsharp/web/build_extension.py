@@ -24,6 +24,8 @@ _SHARED = (
     "camera/kernel.js",
     "camera/measured.js",
     "camera/planes.js",
+    "camera/recall.js",
+    "camera/scenes.js",
     "camera/thread-worker.js",
     "camera/threads.js",
     "engine/context.js",

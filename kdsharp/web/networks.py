@@ -7,6 +7,7 @@ from pathlib import Path
 from kdsharp import models
 from kdsharp.base import atomic_files, optional
 from kdsharp.export import network
+from kdsharp.models import memory
 from kdsharp.runtime import options as restore_options
 from kdsharp.web import context
 from kdsharp.web.kernels import module
@@ -22,8 +23,9 @@ class PageNetwork:
 
     `live` networks can restore video: they are for luma and fast enough. `kernel` is
     the dedicated WebAssembly of those that have one. With a `context`, the graph takes
-    gains, which the page computes. `teachers` are the networks of the site that taught
-    this one, according to its card, for the same degradation.
+    gains, which the page computes. `memory` has the share and the reach of a network
+    with memory, which the page applies to video. `teachers` are the networks of the
+    site that taught this one, according to its card, for the same degradation.
     """
 
     name: str
@@ -37,6 +39,7 @@ class PageNetwork:
     live: bool
     kernel: dict | None
     context: dict | None
+    memory: dict | None
     teachers: list[str]
 
 
@@ -83,8 +86,17 @@ def write(name: str, folder: Path, beside: Iterable[str] = ()) -> PageNetwork:
         live=live,
         kernel=_written(kernel, trained.name, folder) if kernel else None,
         context=dataclasses.asdict(layout) if layout else None,
+        memory=_memory(trained),
         teachers=_teachers(trained.card, beside),
     )
+
+
+def _memory(trained: network.TrainedNetwork) -> dict | None:
+    """The constants of `kdsharp.models.memory.steady`, if the network has a memory."""
+    if not trained.has_memory:
+        return None
+    share = float(memory.share(trained.variables))
+    return {"share": share, "reach": memory.REACH}
 
 
 def _teachers(card: dict, beside: Iterable[str]) -> list[str]:

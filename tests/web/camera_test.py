@@ -58,6 +58,26 @@ _THROUGH = """async ([bytes, width, height, fullRange, options]) => {
   return [told, planes];
 }"""
 
+# Restores frames in order, and returns their luma.
+_FILM = """async ([name, film, width, height]) => {
+  const { Frames } = await import("./camera/frames.js");
+  const { find, read } = await import("./site.js");
+  const frames = new Frames(find(await read(), name), { by: "wasm", threads: 1 });
+  const found = [];
+  for (const [n, bytes] of film.entries()) {
+    const data = new Uint8Array(bytes);
+    const wish = { format: "I420", codedWidth: width, codedHeight: height };
+    const frame = await frames.restore(new VideoFrame(data, { ...wish, timestamp: n }));
+    const out = new Uint8Array(frame.allocationSize());
+    const [{ offset, stride }] = await frame.copyTo(out);
+    frame.close();
+    found.push(Array.from({ length: height }, (_, y) =>
+      [...out.subarray(offset + y * stride, offset + y * stride + width)]));
+  }
+  frames.close();
+  return found;
+}"""
+
 
 def _frame() -> tuple[np.ndarray, np.ndarray]:
     """A luma plane, and a frame with it and random chroma."""
@@ -110,6 +130,26 @@ class TrackTest(browser.PageTest):
         self.assertGreater(change.mean(), 0.5)
         half = np.concatenate([plane.ravel() for plane in colour])
         np.testing.assert_array_equal(half, frame[luma.size :])
+
+    def test_a_network_with_memory_remembers_the_frame_before(self):
+        luma, frame = _frame()
+        noise = np.random.default_rng(0)
+        film = [np.uint8(luma + noise.integers(0, 6, luma.shape)) for _ in range(4)]
+        given = [
+            [*shown.ravel().tolist(), *frame[luma.size :].tolist()] for shown in film
+        ]
+        found = np.array(self.page.evaluate(_FILM, ["memory", given, _WIDTH, _HEIGHT]))
+        network = networks.of_weights(self.files["memory"])
+        restore, alone = (planes.create(network, _WIDTH, _HEIGHT) for _ in range(2))
+        for number, (shown, sharp) in enumerate(zip(film, found, strict=True)):
+            wanted = restore(shown).astype(int)
+            apart = np.abs(sharp - wanted)
+            self.assertLessEqual(apart.max(), 2)
+            alone.start_sequence()
+            drawn = np.abs(alone(shown) - wanted)
+            self.assertEqual(drawn.max() > 1, number > 0)
+            if number:
+                self.assertLess(apart.mean(), 0.4 * drawn.mean())
 
     def test_split_view_shows_the_original_on_the_left(self):
         luma, frame = _frame()

@@ -2,13 +2,10 @@
 
 import json
 import pathlib
-import shutil
-import subprocess
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from kdsharp.base import optional
 from kdsharp.data import dead_leaves
 from kdsharp.export import gains, levels
 from kdsharp.export import network as networks
@@ -16,8 +13,8 @@ from kdsharp.runtime import planes
 from kdsharp.runtime.gain_tracker import GainTracker
 from kdsharp.web import build
 from tests.export import random_networks
+from tests.web import node
 
-_NODE = shutil.which("node")
 _DEEP = dict(
     name="real_time",
     channels=1,
@@ -28,19 +25,6 @@ _DEEP = dict(
     context=8,
 )
 _PLAIN = dict(name="real_time", channels=1, width=8, depth=3, context=4)
-
-# Of files in place of addresses.
-_FETCH = """
-import fs from "node:fs";
-globalThis.fetch = async (path) => new Response(
-  fs.readFileSync(path), { headers: { "content-type": "application/wasm" } });
-const [site, given] = process.argv.slice(2);
-const { networks: [network] } = JSON.parse(fs.readFileSync(`${site}/site.json`));
-network.url = `${site}/networks/${network.graph}`;
-network.kernel.url = `${site}/networks/${network.kernel.file}`;
-network.context.url = `${site}/networks/${network.context.file}`;
-const frames = fs.readFileSync(given);
-"""
 
 _GAINS = """
 const { open } = await import(`${site}/engine/context.js`);
@@ -56,18 +40,10 @@ console.log(JSON.stringify(found));
 """
 
 # In place of what runs networks: what was it given?
-_RUNTIME = """
-export const env = { wasm: {} };
-export class Tensor {
-  constructor(type, data, dims) { Object.assign(this, { type, data, dims }); }
-}
-export const InferenceSession = { create: async () => ({
-  run: async ({ blurred, gains }) => {
-    globalThis.seen.push([gains.dims, [...gains.data]]);
-    return { restored: blurred };
-  },
-}) };
-"""
+_RUNTIME = node.runtime("""
+globalThis.seen.push([gains.dims, [...gains.data]]);
+return { restored: blurred };
+""")
 
 _TILES = """
 globalThis.seen = [];
@@ -101,14 +77,11 @@ for (let at = 0; at < frames.length; at += size) {
   for (let y = 0; y < HEIGHT; y++)
     found.push(restored.slice(y * plane.stride, y * plane.stride + WIDTH));
 }
-fs.writeFileSync(given, Buffer.concat(found));
+save(found);
 """
 
 
-@absltest.skipIf(
-    _NODE is None or not optional.installed("onnx", "onnxruntime"),
-    "needs Node.js, onnx and onnxruntime",
-)
+@absltest.skipIf(not node.CAN, node.WHY_NOT)
 class ContextTest(parameterized.TestCase):
     def _run(self, arguments: dict, code: str, frames: bytes):
         """Runs code in Node.js; returns (network, output, resulting file)."""
@@ -116,17 +89,8 @@ class ContextTest(parameterized.TestCase):
         path = random_networks.save(folder, arguments)
         site = folder / "site"
         build.write(site, [path], engine="server")
-        (site / "package.json").write_text('{"type": "module"}')
-        (folder / "run.mjs").write_text(_FETCH + code)
-        given = folder / "frames"
-        given.write_bytes(frames)
-        told = subprocess.run(
-            [_NODE, folder / "run.mjs", site, given],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        return networks.of_weights(path), told, given.read_bytes()
+        told, found = node.run(site, code, frames)
+        return networks.of_weights(path), told, found
 
     def test_gains_match_numpy(self):
         picture = dead_leaves.render(2, size=128, seed=6)

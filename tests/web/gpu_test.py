@@ -40,6 +40,20 @@ _BY = """async ([name, way, bytes, width, height, levels]) => {
   return [plane.by, plane.stride, sharp];
 }"""
 
+# Restores planes in order.
+_FILM = """async ([name, film, width, height]) => {
+  const { ways } = await import("./camera/planes.js");
+  const { find, read } = await import("./site.js");
+  const plane = await ways.shader(find(await read(), name), width, height, {});
+  const found = [];
+  for (const bytes of film) {
+    plane.input.set(bytes);
+    found.push([...await plane.run({ black: 16, span: 219, strength: 1 })]);
+  }
+  plane.close();
+  return found;
+}"""
+
 
 class GpuTest(browser.PageTest):
     ARGUMENTS = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
@@ -108,6 +122,25 @@ class ShaderTest(browser.PageTest):
         # What a network of random numbers changes is more than one that learned.
         self.assertLessEqual(apart.max(), max(1, change.max() // 25))
         self.assertLess(apart.mean(), 0.02 * change.mean())
+
+    def test_a_network_with_memory_remembers(self):
+        size = (64, 48)
+        noise = np.random.default_rng(0)
+        scene = cameras.plane(*size)
+        film = [np.uint8(scene + noise.integers(0, 6, scene.shape)) for _ in range(6)]
+        given = [frame.ravel().tolist() for frame in film]
+        found = self.page.evaluate(_FILM, ["memory", given, *size])
+        network = networks.of_weights(self.files["memory"])
+        restore, alone = (planes.create(network, *size) for _ in range(2))
+        for number, (frame, sharp) in enumerate(zip(film, found, strict=True)):
+            wanted = restore(frame).astype(int)
+            apart = np.abs(np.reshape(sharp, frame.shape) - wanted)
+            self.assertLessEqual(apart.max(), 2)
+            alone.start_sequence()
+            drawn = np.abs(alone(frame) - wanted)
+            self.assertEqual(drawn.max() > 1, number > 0)
+            if number:
+                self.assertLess(apart.mean(), 0.4 * drawn.mean())
 
     def test_the_fastest_that_was_measured_is_taken(self):
         page = self.open(f"{self.address}?by=webgpu")

@@ -20,6 +20,7 @@ _RANDOM = {
         name="real_time", channels=1, width=24, depth=6, learned_slope=True, skip=True
     ),
     "plain": dict(name="real_time", channels=1, width=8, depth=3, slope=0.2),
+    "memory": dict(name="real_time", channels=1, width=8, depth=3, memory=True),
 }
 
 

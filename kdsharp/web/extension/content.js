@@ -9,6 +9,8 @@
 
   // Events at which a paused video shows another frame.
   const STILL = ["loadeddata", "seeked", "pause"];
+  // Events after which the next frame does not follow the one before.
+  const JUMPS = ["loadeddata", "seeking", "seeked"];
   // Smaller videos are thumbnails and icons.
   const LEAST = 96;
   const MARK = "data-kdsharp";
@@ -49,6 +51,8 @@
     #busy = false;
     // Whether a frame was skipped while another was being restored.
     #missed = false;
+    // Whether the video has jumped since the last frame that was sent.
+    #jumped = false;
     #closed = false;
     #split = null;
     #strength = 1;
@@ -76,6 +80,7 @@
     async open(engine) {
       this.#port = await engine.port();
       this.#port.onmessage = ({ data }) => this.#show(data);
+      for (const name of JUMPS) this.#video.addEventListener(name, this.#jump);
       for (const name of STILL) this.#video.addEventListener(name, this.#again);
       this.#next();
     }
@@ -84,6 +89,7 @@
       if (this.#closed) return;
       this.#closed = true;
       this.#moved.disconnect();
+      for (const name of JUMPS) this.#video.removeEventListener(name, this.#jump);
       for (const name of STILL) this.#video.removeEventListener(name, this.#again);
       this.#port?.postMessage({ close: true });
       this.#canvas.remove();
@@ -97,6 +103,8 @@
       this.#again();
       this.#video.requestVideoFrameCallback(this.#next);
     };
+
+    #jump = () => (this.#jumped = true);
 
     /** Restores the current frame, now or when the previous one is done. */
     #again = () => {
@@ -125,8 +133,12 @@
           "This video comes from another site, which does not allow reading it",
         );
       }
-      [this.#busy, this.#missed] = [true, false];
-      const options = { strength: this.#strength, split: this.#split };
+      const options = {
+        strength: this.#strength,
+        split: this.#split,
+        jumped: this.#jumped,
+      };
+      [this.#busy, this.#missed, this.#jumped] = [true, false, false];
       this.#port.postMessage({ pixels, width, height, ...options }, [pixels.buffer]);
     }
 

@@ -145,6 +145,11 @@ export class Frames {
     return this.#plane;
   }
 
+  /** Starts a new sequence with the next frame, such as after a seek. */
+  forget() {
+    this.#plane?.forget?.();
+  }
+
   close() {
     this.#plane?.close();
   }

@@ -1,12 +1,14 @@
 // Restorers of luma planes: write a plane to `input` (chroma may follow), then
 // `run(levels)` returns the restored plane with lines `stride` apart. Levels are `black`,
-// `span` to white, and `strength`.
+// `span` to white, and `strength`. For networks with memory, consecutive planes form a
+// sequence, and `forget()` starts a new one.
 
 import { open as openContext } from "../engine/context.js";
 import { open as openSession } from "../engine/sessions.js";
 import { GainTracker } from "./gain-tracker.js";
 import { gainScaler, layout, rows } from "./kernel.js";
 import { fastest } from "./measured.js";
+import { recall } from "./recall.js";
 import { bands, lead } from "./threads.js";
 
 const PAGE = 65536;
@@ -50,10 +52,11 @@ async function time(plane) {
     await plane.run({ ...STUDIO, strength: 1 });
     least = Math.min(least, performance.now() - start);
   }
+  plane.forget?.();
   return least;
 }
 
-export const ways = {
+const computing = {
   /** The network's own WebAssembly module, in 16-bit arithmetic. */
   async kernel({ kernel, context }, width, height, { threads }) {
     const module = await WebAssembly.compileStreaming(fetch(kernel.url));
@@ -121,6 +124,18 @@ export const ways = {
   // Video is never sent to the server.
   server: webAssembly,
 };
+
+/** The backends by name: functions that open planes of a size. */
+export const ways = Object.fromEntries(
+  Object.entries(computing).map(([name, way]) => [name, remembering(way)]),
+);
+
+function remembering(way) {
+  return async (network, width, height, capabilities) => {
+    const plane = await way(network, width, height, capabilities);
+    return network.memory ? recall(plane, network.memory, width, height) : plane;
+  };
+}
 
 function webAssembly(network, width, height, capabilities) {
   const wasm = { ...capabilities, by: "wasm" };
