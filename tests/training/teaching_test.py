@@ -83,6 +83,7 @@ class WindowsTest(absltest.TestCase):
         result = loop.Run(config, workdir, sources=windows).train()
         return result.scores["psnr"] - result.input_scores["psnr"]
 
+    @pytest.mark.slow
     def test_a_network_learns_to_remember(self):
         remembering, alone = self._gain(), self._gain(**{"model.memory": False})
         self.assertGreater(alone, 0.5)
