@@ -19,7 +19,15 @@ from kdsharp.errors import UserError
 from kdsharp.evaluation import samples, table
 from kdsharp.evaluation.plots import curves
 from kdsharp.models import identity
-from kdsharp.training import feeding, hosts, loop, parallel, validation, workdir
+from kdsharp.training import (
+    feeding,
+    hosts,
+    loop,
+    parallel,
+    teaching,
+    validation,
+    workdir,
+)
 from kdsharp.training.building import create_model
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
@@ -288,8 +296,18 @@ def _teachers_to_score(teachers: dict) -> dict:
 
 
 def restorer(model: nn.Module, variables: dict) -> table.Restore:
-    """Creates a jitted function from blurred to restored pixels."""
-    return jax.jit(lambda blurred: models.restore(model, variables, blurred))
+    """Creates a jitted function from blurred pixels to restored ones.
+
+    Of a window of several frames it restores the last, after all before.
+    """
+
+    def restore(blurred: jax.Array) -> jax.Array:
+        if blurred.ndim == 4:
+            return models.restore(model, variables, blurred)
+        residuals, *_ = teaching.apply(model, variables, blurred)
+        return table.last_frame(blurred) + residuals[-1:]
+
+    return jax.jit(restore)
 
 
 def _card(config, model, result, blur) -> dict:
@@ -330,9 +348,9 @@ def _sample_sheet(config, restorers, degrade, test):
             channels=config.model.channels,
             seed=config.seed + index,
         )
-        outputs = {"input": blurred}
+        outputs = {"input": table.last_frame(blurred)}
         outputs |= {name: restore(blurred) for name, restore in restorers.items()}
-        outputs["sharp"] = sharp
+        outputs["sharp"] = sharp = table.last_frame(sharp)
         crop = samples.busiest_crop(np.asarray(sharp[0]), _SAMPLE_SIZE)
         lines.append({name: np.asarray(x[0])[crop] for name, x in outputs.items()})
     return samples.grid(lines)

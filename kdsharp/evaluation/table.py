@@ -28,13 +28,15 @@ def score(
 ) -> list[Scores]:
     """Scores the input and each restorer on each record of a source.
 
-    A restorer maps blurred pixels to restored ones.
+    A restorer maps blurred pixels to restored ones, and windows of several frames to
+    their last frame.
     """
     rows = []
     for index, record in enumerate(records):
         sharp, blurred = blur(record, degrade, channels=channels, seed=seed + index)
-        outputs = {INPUT: blurred}
+        outputs = {INPUT: last_frame(blurred)}
         outputs |= {name: restore(blurred) for name, restore in restorers.items()}
+        sharp = last_frame(sharp)
         rows.append({name: scoring.scores(x, sharp) for name, x in outputs.items()})
     return rows
 
@@ -55,6 +57,11 @@ def blur(
     }
     keys = jax.random.split(jax.random.key(seed), 1)
     return sharp_and_blurred(batch, keys, degrade, channels)
+
+
+def last_frame(pixels: jax.Array) -> jax.Array:
+    """The last frame of windows `[b, t, h, w, c]`; pictures as they are."""
+    return pixels if pixels.ndim == 4 else pixels[:, -1]
 
 
 def means(rows: list[Scores]) -> Scores:

@@ -11,11 +11,14 @@ from ml_collections import ConfigDict
 from safetensors.numpy import save_file
 
 from kdsharp import experiment, models
+from kdsharp.core import color, degradations
 from kdsharp.data import sources
 from kdsharp.errors import UserError
+from kdsharp.evaluation import table
 from kdsharp.models import vgg
 from kdsharp.training import loop, teaching
 from kdsharp.weights import store
+from tests.export import random_networks
 from tests.training import runs
 
 try:
@@ -88,6 +91,30 @@ class WindowsTest(absltest.TestCase):
         remembering, alone = self._gain(), self._gain(**{"model.memory": False})
         self.assertGreater(alone, 0.5)
         self.assertGreater(remembering, alone + 0.3)
+
+    def test_the_last_frame_of_a_window_is_scored(self):
+        arguments = dict(name="real_time", channels=1, width=6, memory=True)
+        model, variables = (
+            models.create(**arguments),
+            random_networks.variables(arguments),
+        )
+        record = self._Windows()[0]
+        rows = table.score(
+            [record],
+            {"net": experiment.restorer(model, variables)},
+            degradations.create("gaussian:1"),
+            channels=1,
+        )
+        frames = color.luma(record["blurred"].reshape(32, 32, 4, 3) / np.float32(255))
+        state = None
+        for number in range(4):
+            frame = frames[None, :, :, number]
+            state = models.restore(model, variables, frame, state=state)
+            state = np.clip(state, 0, 1)
+        sharp = color.luma(record["sharp"][None, ..., -3:] / np.float32(255))
+        for name, restored in ((table.INPUT, frames[None, :, :, 3]), ("net", state)):
+            wanted = np.mean(np.square(np.clip(restored, 0, 1) - sharp))
+            np.testing.assert_allclose(rows[0][name]["mse"], wanted, rtol=1e-3)
 
     def test_pictures_instead_of_windows_are_a_user_error(self):
         photographs = runs.write_photographs(
