@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import dm_pix
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from kdsharp.base import choices
@@ -19,6 +20,9 @@ Metric = Callable[
 
 # Compare RGB, or the luma of 8-bit video as most papers do.
 PROTOCOLS = ("rgb", "luma")
+
+# The limit of PSNR in means, since it is infinite for equal pictures.
+MAX_PSNR = 100.0
 
 
 def mse(
@@ -74,6 +78,11 @@ OF_PICTURES: dict[str, Metric] = {
 
 # Higher is better for these, lower for the others.
 MAXIMISED = frozenset({"psnr", "ssim", "ms_ssim"})
+
+
+def mean(values: Float[np.ndarray, " pictures"] | list[float]) -> float:
+    """The mean of a metric over pictures, with PSNR limited to `MAX_PSNR`."""
+    return float(np.mean(np.minimum(values, MAX_PSNR)))
 
 
 def compared(

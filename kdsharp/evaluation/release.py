@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kdsharp.core import degradations
+from kdsharp.core import degradations, metrics
 from kdsharp.data import decoding, folder
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, comparison, restorers, scoring
@@ -39,8 +39,6 @@ _PUBLISHED = (
 _BORDER = 2
 # Validation settings, unless the recipe has them.
 _SIZE, _PICTURES = 256, 20
-# The limit of PSNR in dB, since cards cannot hold infinity.
-_MAX_PSNR = 100.0
 
 
 def release(
@@ -216,7 +214,7 @@ def _means(
 def _psnr_to_itself(network: restorers.PictureRestorer, sharp) -> float:
     """The PSNR of a restored sharp picture to itself."""
     psnr = scoring.scores(network.restore(sharp), sharp, names=("psnr",))["psnr"]
-    return min(psnr, _MAX_PSNR)
+    return min(psnr, metrics.MAX_PSNR)
 
 
 def _drop_infinite_means(validated: dict) -> dict:

@@ -68,7 +68,7 @@ def means(rows: list[Scores]) -> Scores:
     """Averages scores over pictures."""
     return {
         name: {
-            metric: float(np.mean([row[name][metric] for row in rows]))
+            metric: metrics.mean([row[name][metric] for row in rows])
             for metric in metrics.METRICS
         }
         for name in rows[0]

@@ -77,4 +77,4 @@ def _measure(restored, sharp) -> dict:
 
 
 def _mean(scores: dict[str, jax.Array]) -> dict[str, float]:
-    return {name: float(np.mean(np.asarray(s))) for name, s in scores.items()}
+    return {name: metrics.mean(np.asarray(s)) for name, s in scores.items()}

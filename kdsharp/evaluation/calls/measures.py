@@ -9,14 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from kdsharp.core import similarity
+from kdsharp.core import metrics, similarity
 
 Planes = UInt8[np.ndarray, "n h w"]
 Shown = Float[np.ndarray, "n h w"]
 
 _BLACK, _WHITE = 16, 235
-# The limit of PSNR, which is infinite for equal frames.
-MAX_PSNR = 100.0
 # Keeps ratios finite for flat pictures.
 _EPSILON = 1e-6
 # Slow metrics are computed on every eighth frame.
@@ -47,9 +45,9 @@ def to_unit_range(planes: Planes) -> Shown:
 
 
 def psnr(restored: Shown, true: Shown) -> Float[np.ndarray, " n"]:
-    """PSNR of each frame in dB, at most `MAX_PSNR`."""
+    """PSNR of each frame in dB, at most 100."""
     error = np.mean(np.square(restored - true), axis=(1, 2), dtype=np.float64)
-    return np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), MAX_PSNR)
+    return np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), metrics.MAX_PSNR)
 
 
 def edge_energy(planes: Shown) -> float:

@@ -131,7 +131,8 @@ class CodecsTest(parameterized.TestCase):
 
     def test_rgb_keeps_the_luma(self):
         # A bias of one level would teach networks to brighten every frame.
-        for frame in codecs.decode(_encode("h264", codecs.Rate(quantizer=0.4))).values():
+        stream = _encode("h264", codecs.Rate(quantizer=0.4))
+        for frame in codecs.decode(stream).values():
             luma = codecs.rgb(frame) @ np.array([0.299, 0.587, 0.114])
             error = luma - (codecs.luma(frame).astype(float) - 16) * 255 / 219
             self.assertLess(abs(error.mean()), 0.1)

@@ -6,6 +6,7 @@ import skimage.data
 import skimage.metrics
 from absl.testing import absltest, parameterized
 
+from kdsharp.core import metrics
 from kdsharp.evaluation.calls import measures, vmaf
 
 _SPAN = 219
@@ -43,7 +44,7 @@ class MeasuresTest(parameterized.TestCase):
     def test_values_outside_studio_range_are_clipped(self):
         true = np.full((2, 32, 32), 16, np.uint8)
         darker = np.zeros_like(true)
-        self.assertEqual(measures.measure(darker, true, 8)["psnr"], measures.MAX_PSNR)
+        self.assertEqual(measures.measure(darker, true, 8)["psnr"], metrics.MAX_PSNR)
 
     def test_sharpness_of_half_the_contrast_is_a_quarter(self):
         true = _camera()
