@@ -231,7 +231,7 @@ def _finish(config, folder, result, prepared) -> None:
         json.loads(config.model.to_json()), result.variables
     )
     in_pairs = "blurred" in prepared.pictures["train"][0]
-    blur = "given with the pictures" if in_pairs else config.degradation
+    blur = store.GIVEN if in_pairs else config.degradation
     weights = folder / f"{config.name}.safetensors"
     card = _card(config, arguments, result, blur)
     if not (folder / _REPORT).exists():

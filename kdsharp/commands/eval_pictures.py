@@ -7,11 +7,11 @@ from pathlib import Path
 from kdsharp.core import degradations
 from kdsharp.errors import UserError
 from kdsharp.evaluation.quality import cases, comparison, restorers, score_report
+from kdsharp.weights import store
 
 logger = logging.getLogger(__name__)
 
 _DEGRADATION = "bicubic:2"
-_GIVEN = "given with the pictures"
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
             option = "--degradation" if degradation else "--shift"
             raise UserError(f"{option} is for --data: pairs are already blurred")
         judged_by = cases.of_pairs(*pairs)
-        source, blur, factor = pairs[1].name, _GIVEN, 1
+        source, blur, factor = pairs[1].name, store.GIVEN, 1
     if shave is None:
         shave = factor if protocol == "luma" and factor > 1 else 0
     networks, failed = restorers.load([*weights, *([against] if against else [])])

@@ -15,6 +15,7 @@ from kdsharp.data import dead_leaves, folder
 from kdsharp.data import decoding as picture_files
 from kdsharp.errors import UserError
 from kdsharp.export.network import TrainedNetwork
+from kdsharp.weights import store
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class SamplePair:
 
 def degradation(network: TrainedNetwork) -> str:
     """The degradation that the network's card names."""
-    return network.card.get("degradation") or _DEGRADATION
+    return store.degradation(network.card) or _DEGRADATION
 
 
 def pairs(network: TrainedNetwork, root: Path | None = None) -> list[SamplePair]:

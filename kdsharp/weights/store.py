@@ -23,6 +23,9 @@ from kdsharp.weights import hub
 if TYPE_CHECKING:
     import flax.linen as nn
 
+# The degradation on cards of networks that were trained on pairs.
+GIVEN = "given with the pictures"
+
 _TENSORS, _CARD = ".safetensors", ".json"
 
 
@@ -49,6 +52,15 @@ def save(path: Path, variables: dict, card: dict) -> None:
     tensors = {name: np.asarray(value, order="C") for name, value in _flat(variables)}
     atomic_files.write_bytes(path, to_bytes(tensors))
     atomic_files.write_text(path.with_suffix(_CARD), json.dumps(card, indent=2) + "\n")
+
+
+def degradation(card: dict) -> str:
+    """The degradation that a network was trained for; empty if its card has none.
+
+    Cards of networks that were trained on pairs may name one in their recipe.
+    """
+    named = card.get("degradation") or ""
+    return card.get("recipe", {}).get("degradation", "") if named == GIVEN else named
 
 
 def shipped() -> list[str]:

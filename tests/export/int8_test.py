@@ -12,6 +12,7 @@ from PIL import Image
 from kdsharp.data import dead_leaves, sources
 from kdsharp.export import network as networks
 from kdsharp.export import samples
+from kdsharp.weights import store
 from tests.export import random_networks
 
 try:
@@ -96,6 +97,19 @@ class Int8Test(parameterized.TestCase):
         low, high = int8._best(values)
         self.assertLess(high, 1.75)
         self.assertBetween(low, -1, -0.99)
+
+
+class DegradationTest(absltest.TestCase):
+    def test_networks_trained_on_pairs_are_calibrated_as_their_recipe_says(self):
+        network = random_networks.create(dict(name="real_time", channels=1, width=6))
+        for card, wanted in (
+            ({"degradation": "gaussian:2"}, "gaussian:2"),
+            ({"degradation": store.GIVEN, "recipe": {"degradation": "jpeg"}}, "jpeg"),
+            ({"degradation": store.GIVEN}, "bicubic:2"),
+            ({}, "bicubic:2"),
+        ):
+            made = dataclasses.replace(network, card=card)
+            self.assertEqual(samples.degradation(made), wanted)
 
 
 if __name__ == "__main__":
