@@ -203,15 +203,12 @@ def _load_initial(config: ConfigDict) -> dict | None:
         return None
     if config.init == _IDENTITY:
         model = create_model(config)
-        key = jax.random.key(config.seed)
-        first = init_variables(model, config.model.channels, key)
-        return identity.initialise(model, first)
+        return identity.initialise(model, _random_variables(config, model))
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     if initial.card["model"] == {k: v for k, v in arguments.items() if k != "memory"}:
         # A network without memory gets one.
-        key = jax.random.key(config.seed)
-        first = init_variables(create_model(config), config.model.channels, key)
+        first = _random_variables(config, create_model(config))
         return {**first, "params": first["params"] | initial.variables["params"]}
     if initial.card["model"] != arguments:
         raise UserError(
@@ -219,6 +216,10 @@ def _load_initial(config: ConfigDict) -> dict | None:
             f"config.model asks for {arguments}"
         )
     return initial.variables
+
+
+def _random_variables(config: ConfigDict, model: nn.Module) -> dict:
+    return init_variables(model, config.model.channels, jax.random.key(config.seed))
 
 
 def _finish(config, folder, result, prepared) -> None:

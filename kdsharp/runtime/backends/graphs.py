@@ -1,7 +1,8 @@
 """Shared implementation of backends that run ONNX graphs."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import queue
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +27,34 @@ Compile = Callable[[bytes, Compute], RunPlane]
 The graph has one output, of the shape and type of its first input; `further` are its
 other inputs.
 """
+
+
+def share(
+    requests: Sequence[Any],
+    compute_into: Callable[[Any, Sequence[np.ndarray], np.ndarray], None],
+) -> RunPlane:
+    """Makes `run` of `compute_into(request, arrays, out)`, one call at a time each.
+
+    A request holds the inputs and the output of one call: as many calls run at the same
+    time as there are requests, and others wait.
+    """
+    idle: queue.SimpleQueue = queue.SimpleQueue()
+    for request in requests:
+        idle.put(request)
+
+    def run(
+        array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
+    ) -> np.ndarray:
+        if out is None:
+            out = np.empty(array.shape, array.dtype)
+        request = idle.get()
+        try:
+            compute_into(request, (array, *further), out)
+        finally:
+            idle.put(request)
+        return out
+
+    return run
 
 
 def backend(

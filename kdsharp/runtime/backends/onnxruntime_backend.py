@@ -1,7 +1,6 @@
 """Runs networks in onnxruntime, without copying arrays."""
 
-import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -74,27 +73,17 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
     options.log_severity_level = 3
     session = _session(onnxruntime, graph, options, compute.device or "cpu")
     inputs, (wanted,) = session.get_inputs(), session.get_outputs()
-    idle: queue.SimpleQueue = queue.SimpleQueue()
-    for _ in range(compute.parallel):
-        idle.put(session.io_binding())
 
-    def run(
-        array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
-    ) -> np.ndarray:
-        given = [np.ascontiguousarray(x) for x in (array, *further)]
-        if out is None:
-            out = np.empty_like(given[0])
-        binding = idle.get()
-        try:
-            for place, x in zip(inputs, given, strict=True):
-                _bind(binding.bind_input, place.name, x)
-            _bind(binding.bind_output, wanted.name, out)
-            session.run_with_iobinding(binding)
-        finally:
-            idle.put(binding)
-        return out
+    def compute_into(binding, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
+        given = [np.ascontiguousarray(x) for x in arrays]
+        for place, x in zip(inputs, given, strict=True):
+            _bind(binding.bind_input, place.name, x)
+        _bind(binding.bind_output, wanted.name, out)
+        session.run_with_iobinding(binding)
 
-    return run
+    return graphs.share(
+        [session.io_binding() for _ in range(compute.parallel)], compute_into
+    )
 
 
 def _bind(bind: Callable, name: str, array: np.ndarray) -> None:

@@ -1,7 +1,6 @@
 """Runs networks in OpenVINO, without copying arrays."""
 
-import queue
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,9 +9,6 @@ from kdsharp.errors import UserError
 from kdsharp.export import openvino_core
 from kdsharp.runtime.backends import graphs
 from kdsharp.runtime.backends.backend import Compute, RunPlane
-
-if TYPE_CHECKING:
-    pass
 
 # OpenVINO's names; int8 graphs define their own precision.
 _PRECISIONS = {
@@ -70,29 +66,20 @@ def compile_graph(graph: bytes, compute: Compute) -> RunPlane:
             raise
         reason = str(error).strip().splitlines()[-1]
         raise UserError(f"OpenVINO's {device} refuses the network: {reason}") from error
-    idle: queue.SimpleQueue = queue.SimpleQueue()
-    for _ in range(compute.parallel):
-        idle.put(compiled.create_infer_request())
 
-    def run(
-        array: np.ndarray, out: np.ndarray | None = None, *further: np.ndarray
-    ) -> np.ndarray:
+    def compute_into(request, arrays: Sequence[np.ndarray], out: np.ndarray) -> None:
         # OpenVINO refuses read-only arrays, although it only reads them.
-        given = [np.require(x, requirements=["C", "W"]) for x in (array, *further)]
-        if out is None:
-            out = np.empty_like(given[0])
-        request = idle.get()
-        try:
-            for number, x in enumerate(given):
-                tensor = openvino.Tensor(x, shared_memory=True)
-                request.set_input_tensor(number, tensor)
-            request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
-            request.infer()
-        finally:
-            idle.put(request)
-        return out
+        given = [np.require(x, requirements=["C", "W"]) for x in arrays]
+        for number, x in enumerate(given):
+            tensor = openvino.Tensor(x, shared_memory=True)
+            request.set_input_tensor(number, tensor)
+        request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
+        request.infer()
 
-    return run
+    return graphs.share(
+        [compiled.create_infer_request() for _ in range(compute.parallel)],
+        compute_into,
+    )
 
 
 BACKEND = graphs.backend(
