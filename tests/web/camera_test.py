@@ -139,17 +139,7 @@ class TrackTest(browser.PageTest):
             [*shown.ravel().tolist(), *frame[luma.size :].tolist()] for shown in film
         ]
         found = np.array(self.page.evaluate(_FILM, ["memory", given, _WIDTH, _HEIGHT]))
-        network = networks.of_weights(self.files["memory"])
-        restore, alone = (planes.create(network, _WIDTH, _HEIGHT) for _ in range(2))
-        for number, (shown, sharp) in enumerate(zip(film, found, strict=True)):
-            wanted = restore(shown).astype(int)
-            apart = np.abs(sharp - wanted)
-            self.assertLessEqual(apart.max(), 2)
-            alone.start_sequence()
-            drawn = np.abs(alone(shown) - wanted)
-            self.assertEqual(drawn.max() > 1, number > 0)
-            if number:
-                self.assertLess(apart.mean(), 0.4 * drawn.mean())
+        sites.check_memory(self, self.files["memory"], film, found)
 
     def test_split_view_shows_the_original_on_the_left(self):
         luma, frame = _frame()

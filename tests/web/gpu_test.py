@@ -130,17 +130,7 @@ class ShaderTest(browser.PageTest):
         film = [np.uint8(scene + noise.integers(0, 6, scene.shape)) for _ in range(6)]
         given = [frame.ravel().tolist() for frame in film]
         found = self.page.evaluate(_FILM, ["memory", given, *size])
-        network = networks.of_weights(self.files["memory"])
-        restore, alone = (planes.create(network, *size) for _ in range(2))
-        for number, (frame, sharp) in enumerate(zip(film, found, strict=True)):
-            wanted = restore(frame).astype(int)
-            apart = np.abs(np.reshape(sharp, frame.shape) - wanted)
-            self.assertLessEqual(apart.max(), 2)
-            alone.start_sequence()
-            drawn = np.abs(alone(frame) - wanted)
-            self.assertEqual(drawn.max() > 1, number > 0)
-            if number:
-                self.assertLess(apart.mean(), 0.4 * drawn.mean())
+        sites.check_memory(self, self.files["memory"], film, found)
 
     def test_the_fastest_that_was_measured_is_taken(self):
         page = self.open(f"{self.address}?by=webgpu")

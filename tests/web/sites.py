@@ -5,7 +5,13 @@ import functools
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterable, Sequence
 
+import numpy as np
+from absl.testing import absltest
+
+from kdsharp.export import network as networks
+from kdsharp.runtime import planes
 from kdsharp.web import build
 from tests.cli.running import run
 from tests.export import random_networks
@@ -51,3 +57,27 @@ def built() -> pathlib.Path:
     if status:
         raise AssertionError(complaints)
     return site
+
+
+def check_memory(
+    test: absltest.TestCase,
+    weights: str,
+    film: Sequence[np.ndarray],
+    found: Iterable,
+) -> None:
+    """Asserts that a page restored a film of planes with the network's memory.
+
+    It is within two levels of the native runtime, and much nearer to it than planes
+    that are restored each on its own.
+    """
+    network, (height, width) = networks.of_weights(weights), film[0].shape
+    restore, alone = (planes.create(network, width, height) for _ in range(2))
+    for number, (shown, sharp) in enumerate(zip(film, found, strict=True)):
+        wanted = restore(shown).astype(int)
+        apart = np.abs(np.reshape(sharp, shown.shape) - wanted)
+        test.assertLessEqual(apart.max(), 2)
+        alone.start_sequence()
+        drawn = np.abs(alone(shown) - wanted)
+        test.assertEqual(drawn.max() > 1, number > 0)
+        if number:
+            test.assertLess(apart.mean(), 0.4 * drawn.mean())
