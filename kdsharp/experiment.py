@@ -44,6 +44,8 @@ _SELF = "self"
 _REPORT = "report.md"
 # The value of `config.init` for identity initialisation.
 _IDENTITY = "identity"
+# Parts that the network named by `config.init` may lack; they start at random.
+_ADDED = ("context", "memory")
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _MAX_LOGGED = 10
@@ -206,13 +208,14 @@ def _load_initial(config: ConfigDict) -> dict | None:
         return identity.initialise(model, _random_variables(config, model))
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
-    if initial.card["model"] == {k: v for k, v in arguments.items() if k != "memory"}:
-        # A network without memory gets one.
+    given = initial.card["model"]
+    lacking = [part for part in _ADDED if arguments.get(part) and not given.get(part)]
+    if lacking and given | {part: arguments[part] for part in lacking} == arguments:
         first = _random_variables(config, create_model(config))
         return {**first, "params": first["params"] | initial.variables["params"]}
-    if initial.card["model"] != arguments:
+    if given != arguments:
         raise UserError(
-            f"config.init {config.init!r} is of {initial.card['model']}, "
+            f"config.init {config.init!r} is of {given}, "
             f"config.model asks for {arguments}"
         )
     return initial.variables

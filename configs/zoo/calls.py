@@ -61,8 +61,8 @@ def get_config(variant: str = "rt-s-call") -> ConfigDict:
         context=0,
         **_SIZES[variant],
     )
-    # With `psnr`, a decibel weighs the same for mild and for strong degradations.
-    config.objective = config_dict.create(psnr=1.0)
+    # `harm` makes a decibel lost weigh twice as much as one won.
+    config.objective = config_dict.create(gain=1.0, harm=1.0)
 
     # Only for tests on other pictures: clips already come in pairs.
     config.degradation = "video_call@0.9"

@@ -76,7 +76,7 @@ def as_luma(
 def _of_moments(params: dict, means: np.ndarray, fourths: np.ndarray) -> np.ndarray:
     peaks = np.sqrt(np.sqrt(fourths + np.float32(1e-14)))
     features = np.log(np.concatenate([means + np.float32(3e-4), peaks]))
-    x = _dense(features / 4 + 1, params["hidden"])
+    x = _dense(features + 3, params["hidden"])
     x = _dense(np.where(x >= 0, x, np.float32(0.1) * x), params["gains"])
     return (2 / (1 + np.exp(-x))).astype(np.float32)
 

@@ -6,9 +6,12 @@ After Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Ef
 Sub-Pixel Convolutional Neural Network", CVPR 2016.
 """
 
+import itertools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from kdsharp.base import choices
@@ -105,8 +108,9 @@ class Context(nn.Module):
 
     `filters` kernels of `size` x `size`, at stride 8 on luma, are summarised by their
     mean absolute values and mean fourth powers, from which a small MLP computes the
-    gains. In training, noise is added to these statistics against overfitting, with a
-    key named `context`.
+    gains. The kernels start as differences at several scales: from random ones, the
+    gains hardly learn. In training, noise is added to these statistics against
+    overfitting, with a key named `context`.
     """
 
     gains: int
@@ -125,7 +129,7 @@ class Context(nn.Module):
         below, right = (max(0, self.size - side) for side in luma.shape[1:3])
         luma = jnp.pad(luma, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
         kernel = self.param(
-            "look", _zero_mean, (self.size, self.size, 1, self.filters), jnp.float32
+            "look", _differences, (self.size, self.size, 1, self.filters), jnp.float32
         )
         seen = jax.lax.conv_general_dilated(
             luma, kernel, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -138,15 +142,38 @@ class Context(nn.Module):
             statistics = statistics + self.noise * jax.random.normal(
                 key, statistics.shape
             )
-        x = nn.leaky_relu(nn.Dense(self.hidden, name="hidden")(statistics / 4 + 1), 0.1)
+        # Of about zero mean and unit variance over photographs.
+        x = nn.Dense(self.hidden, name="hidden")(statistics + 3)
+        x = nn.leaky_relu(x, 0.1)
         x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
         return 2 * jax.nn.sigmoid(x)
 
 
-def _zero_mean(key, shape, dtype=jnp.float32):
-    """Random kernels with zero mean, which do not respond to flat areas."""
-    kernel = jax.random.normal(key, shape, dtype) / 12
-    return kernel - jnp.mean(kernel, axis=(0, 1), keepdims=True)
+def _differences(key, shape, dtype=jnp.float32):
+    """Second and first differences, across and down, of 1, 2 and 4 pixels' means.
+
+    Further kernels are random, with zero mean; none responds to flat areas.
+    """
+    size, _, _, count = shape
+    kernels = []
+    for weights, means in itertools.product(([1, -2, 1], [1, -1]), (1, 2, 4)):
+        if len(weights) * means <= size:
+            across = np.kron([weights], np.ones((means, means)))
+            kernels += [_centred(across, size), _centred(across.T, size)]
+    first = jnp.asarray(kernels[:count], dtype).transpose(1, 2, 0)[:, :, None]
+    others = (size, size, 1, count - first.shape[-1])
+    random = jax.random.normal(key, others, dtype) / size
+    random -= jnp.mean(random, axis=(0, 1), keepdims=True)
+    return jnp.concatenate([first, random], axis=-1)
+
+
+def _centred(kernel: np.ndarray, size: int) -> np.ndarray:
+    """A kernel of unit norm, in the middle of `size` x `size` zeros."""
+    height, width = kernel.shape
+    top, left = (size - height) // 2, (size - width) // 2
+    canvas = np.zeros((size, size))
+    canvas[top : top + height, left : left + width] = kernel / np.linalg.norm(kernel)
+    return canvas
 
 
 class Expanded(nn.Module):

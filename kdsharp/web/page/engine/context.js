@@ -45,7 +45,7 @@ export class Context {
       Math.log(n < filters ? sum / many + 3e-4 : Math.sqrt(Math.sqrt(sum / many + 1e-14))),
     );
     const hidden = dense(
-      features.map((x) => x / 4 + 1),
+      features.map((x) => x + 3),
       this.#hidden,
     ).map((x) => (x >= 0 ? x : 0.1 * x));
     return dense(hidden, this.#gains).map((x) => 2 / (1 + Math.exp(-x)));
