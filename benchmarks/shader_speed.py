@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import command
 from kdsharp.base import machine
 from kdsharp.cli import options
@@ -65,7 +67,10 @@ def measure(arguments: argparse.Namespace) -> dict:
         shaders: dict[str, Path | None] = {_NONE: None}
         for name in arguments.names or _NAMES:
             shaders[name] = Path(folder, f"{len(shaders)}.glsl")
-            shaders[name].write_text(glsl.shader(network.of_weights(name)))
+            found = network.of_weights(name)
+            # The time does not depend on the gains.
+            gains = np.ones(found.model.width) if found.has_context else None
+            shaders[name].write_text(glsl.shader(found, gains=gains))
         turns = {
             name: _frame(shader, size, arguments.frames)
             for name, shader in shaders.items()

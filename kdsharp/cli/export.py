@@ -47,6 +47,12 @@ def add(verbs: Verbs) -> None:
         default=1.0,
         help="shader: strength of the correction, from 0 to 1.5 (default: 1)",
     )
+    verb.add_argument(
+        "--like",
+        metavar="FILE",
+        type=pathlib.Path,
+        help="shader: picture of a typical frame, for networks with a context",
+    )
     precision = verb.add_mutually_exclusive_group()
     for dtype, words in (
         ("int8", "quantise convolutions to 8 bits, and report the loss"),
@@ -86,4 +92,5 @@ def _export(arguments: argparse.Namespace) -> None:
         calibrate=arguments.calibrate,
         levels=arguments.levels,
         strength=arguments.strength,
+        like=arguments.like,
     )

@@ -13,7 +13,8 @@ from kdsharp import models
 from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, libplacebo, network, samples
-from kdsharp.runtime.restore import check_strength
+from kdsharp.media import pictures
+from kdsharp.runtime.restore import check_pixels, check_strength, context_gains
 
 # Batch, height and width of the random input of the parity check; odd on purpose.
 _PARITY_SHAPE = (2, 37, 53)
@@ -29,11 +30,12 @@ def run(
     calibrate: Path | None = None,
     levels: str = "studio",
     strength: float = 1.0,
+    like: Path | None = None,
 ) -> None:
     """Exports a network and prints a report.
 
-    `levels` and `strength` are built into shaders; other formats accept only the
-    defaults.
+    `levels`, `strength` and, for networks with a context, the gains of the picture
+    `like` are built into shaders; other formats accept only the defaults.
     """
     if interface not in file_formats.INTERFACES:
         raise choices.unknown("interface", interface, file_formats.INTERFACES)
@@ -42,6 +44,8 @@ def run(
     shader = format_ == "glsl"
     if not shader and (levels, strength) != ("studio", 1.0):
         raise UserError("--range and --strength are for --format glsl")
+    if not shader and like:
+        raise UserError("--like is only for --format glsl")
     if shader and interface != "float":
         raise UserError("--interface is not for --format glsl: shaders run on planes")
     if levels not in glsl.LEVELS:
@@ -58,10 +62,13 @@ def run(
             f"{out} does not fit --format {format_}: use the ending {kind.suffix}"
         )
     file_formats.check_writable(out)
+    gains = _gains(trained, like) if like else None
     pairs = [] if dtype == "float32" else samples.pairs(trained, calibrate)
     # Every other picture calibrates, the rest are for scoring.
     ranges = _ranges(trained, pairs[::2]) if dtype == "int8" else None
-    options = file_formats.ExportOptions(interface, dtype, ranges, levels, strength)
+    options = file_formats.ExportOptions(
+        interface, dtype, ranges, levels, strength, gains
+    )
     written = kind.write(trained, out, options)
     for path in written:
         print(f"{path} ({path.stat().st_size / 1e3:,.1f} kB)")
@@ -69,7 +76,11 @@ def run(
     if kind.run is None:
         print(f"passes      {written[0].read_text().count('//!HOOK')} fragment shaders")
         print(f"pixels      luma planes, {levels} range, strength {strength:g}")
-        parity = libplacebo.parity(trained, out, range_=levels, strength=strength)
+        if like:
+            print(f"gains       of {like}, for all frames")
+        parity = libplacebo.parity(
+            trained, out, range_=levels, strength=strength, gains=gains
+        )
         print(f"parity      {parity}")
         return
     print(f"graph       {_graph(format_)}")
@@ -82,6 +93,21 @@ def run(
     else:
         for line in _losses(trained, restore, interface, dtype, pairs[1::2], runtime):
             print(line)
+
+
+def _gains(trained: network.TrainedNetwork, like: Path) -> np.ndarray:
+    """Computes the gains of the picture."""
+    if not trained.has_context:
+        raise UserError(f"--like is not for {trained.name}: it has no context")
+    glsl.check(trained)
+    pixels = pictures.read(like).pixels
+    try:
+        check_pixels(pixels)
+    except UserError as error:
+        raise UserError(f"{like}: {error}") from error
+    return context_gains(
+        trained.params["context"], pixels.reshape(*pixels.shape[:2], -1)
+    )
 
 
 def _ranges(

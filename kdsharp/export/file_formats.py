@@ -5,6 +5,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
 from kdsharp.export import glsl, loaders, networks
@@ -17,7 +20,8 @@ INTERFACES = ("float", "uint8")
 class ExportOptions:
     """How a file is exported: pixel interface, element type, and int8 ranges.
 
-    `levels` (the range of planes) and `strength` apply to shaders.
+    `levels` (the range of planes), `strength` and `gains` (of the filters, for networks
+    with a context) apply to shaders.
     """
 
     interface: str = "float"
@@ -25,6 +29,7 @@ class ExportOptions:
     ranges: Mapping | None = None
     levels: str = "studio"
     strength: float = 1.0
+    gains: Float[np.ndarray, "filters"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +133,12 @@ def _stablehlo(
 
 
 def _glsl(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Path]:
-    text = glsl.shader(network, range_=options.levels, strength=options.strength)
+    text = glsl.shader(
+        network,
+        range_=options.levels,
+        strength=options.strength,
+        gains=options.gains,
+    )
     atomic_files.write_bytes(out, text.encode())
     return [out]
 

@@ -4,12 +4,16 @@ Players run the file on the decoded luma plane, before scaling and conversion to
 Each pass renders one texture of four filters at half the width and height; the last
 pass adds the residual to the plane. Only fragment shaders are used, which OpenGL,
 Vulkan, Direct3D and Metal all support.
+
+A pass sees only the surroundings of a pixel, so a shader cannot compute the gains of a
+network with a context. Those of a typical frame are multiplied into its last kernel.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from kdsharp.errors import UserError
 from kdsharp.export.network import TrainedNetwork
@@ -52,24 +56,33 @@ def check(network: TrainedNetwork) -> None:
         and model.factor == 2
         and model.convolution in ("plain", "expanded")
         and model.width % 4 == 0
-        and not network.has_context
     )
     if not fits:
         raise UserError(
             f"{network.name} cannot be exported as a shader: only real_time networks "
-            "for luma that fold by 2, without separable convolutions or a context, can"
+            "for luma that fold by 2, without separable convolutions, can"
         )
 
 
 def shader(
-    network: TrainedNetwork, *, range_: str = "studio", strength: float = 1.0
+    network: TrainedNetwork,
+    *,
+    range_: str = "studio",
+    strength: float = 1.0,
+    gains: Float[np.ndarray, "filters"] | None = None,
 ) -> str:
     """The source text of the shader.
 
     `range_` tells what black and white are in the planes, because players do not pass
-    it on. `strength` scales the residual.
+    it on. `strength` scales the residual. Networks with a context need the `gains` of a
+    typical frame.
     """
     check(network)
+    if network.has_context and gains is None:
+        raise UserError(
+            f"{network.name} sets gains by the whole picture, which a shader cannot "
+            "see: give a picture of a typical frame with --like FILE"
+        )
     black, span = LEVELS[range_]
     model, params = network.model, network.params
     passes = [_fold(network.name, black, span)]
@@ -90,7 +103,10 @@ def shader(
         inputs = outputs
         if layer == 1:
             first = outputs
-    sums = _convolution(params[f"conv{model.depth}"], 0, inputs)
+    last = params[f"conv{model.depth}"]
+    if gains is not None:
+        last = {**last, "kernel": np.asarray(last["kernel"]) * gains[:, None]}
+    sums = _convolution(last, 0, inputs)
     title = f"{network.name}, layer {model.depth}, residual"
     passes.append(_Pass(title, inputs, "residual", [*sums, "return sum;"]))
     passes.append(_unfold(network.name, strength * span))
@@ -103,6 +119,8 @@ def _heading(network: TrainedNetwork, range_: str, strength: float) -> str:
         f"trained for {network.card.get('degradation') or 'an unknown degradation'}",
         f"planes in {range_} range, strength {strength:g}",
     ]
+    if network.has_context:
+        lines.append("with the gains of one typical frame for all frames")
     return "".join(f"// {line}\n" for line in lines)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from kdsharp.errors import UserError
 from kdsharp.export.glsl import LEVELS
@@ -106,9 +107,17 @@ def _check(
 
 
 def parity(
-    network: TrainedNetwork, shader: Path, *, range_: str, strength: float
+    network: TrainedNetwork,
+    shader: Path,
+    *,
+    range_: str,
+    strength: float,
+    gains: Float[np.ndarray, "filters"] | None = None,
 ) -> str:
-    """Describes how far the shader's output is from the network in JAX."""
+    """Describes how far the shader's output is from the network in JAX.
+
+    `gains` are those that the shader was made with.
+    """
     if not available():
         return "not checked: needs ffmpeg with libplacebo, and a Vulkan driver"
     black, span = (255 * level for level in LEVELS[range_])
@@ -116,7 +125,9 @@ def parity(
     values = np.random.default_rng(0).random((height, width))
     plane = np.round(black + span * values).astype(np.uint8)
     pixels = ((plane - black) / span).astype(np.float32)[None, ..., None]
-    residual = jax.jit(network.model.apply)(network.variables, pixels)[0, ..., 0]
+    given = None if gains is None else gains[None]
+    restore = jax.jit(network.model.apply)
+    residual = restore(network.variables, pixels, gains=given)[0, ..., 0]
     wanted = np.round(np.clip(plane + strength * span * np.asarray(residual), 0, 255))
     apart = np.abs(run(shader, plane, range_=range_) - wanted).max()
     return (

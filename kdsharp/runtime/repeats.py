@@ -13,8 +13,8 @@ class SkipRepeats:
     """Starts to restore planes, or returns the last result if a plane is repeated.
 
     Planes must be equal in every pixel, so that the result is what the network would
-    return; a network with a context is never skipped. One with memory might return
-    another; its result stays, without flicker. Results are read-only.
+    return. One with memory, or with a context, might return another, since its gains
+    are smoothed over time; its result stays, without flicker. Results are read-only.
     """
 
     def __init__(self, restorer: PlaneRestorer):
@@ -22,13 +22,11 @@ class SkipRepeats:
         self._last: tuple[Plane, Pending] | None = None
 
     def start_sequence(self) -> None:
-        """Starts a new sequence: a network with memory would see another state."""
+        """Starts a new sequence: the network would start from another state."""
         self._last = None
         self._restorer.start_sequence()
 
     def __call__(self, plane: Plane) -> Pending:
-        if self._restorer.gain_tracker is not None:
-            return self._restorer.start(plane)
         if self._last is not None and _equal(plane, self._last[0]):
             return self._last[1]
         # The caller may write the result over the plane.

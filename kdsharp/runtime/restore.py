@@ -100,7 +100,7 @@ class Sharpener:
             sharp.info = {k: v for k, v in picture.info.items() if k != "transparency"}
             return sharp
         pixels = np.asarray(picture)
-        _check(pixels)
+        check_pixels(pixels)
         if not strength and not unsharp:
             progress(1.0)
             return pixels.copy()
@@ -132,7 +132,8 @@ class Sharpener:
     def _split(self, pixels, strength: float, unsharp: float):
         restorer = _TileRestorer(self.network, strength, unsharp, pixels)
         if strength and self.network.context is not None:
-            restorer = dataclasses.replace(restorer, gains=restorer.context_gains())
+            gains = context_gains(self.network.context, pixels)[None]
+            restorer = dataclasses.replace(restorer, gains=gains)
         tiles = tiling.split(
             *pixels.shape[:2],
             side=self.network.side,
@@ -200,7 +201,7 @@ class _TileRestorer:
     @property
     def color_channels(self) -> int:
         """The number of channels without alpha."""
-        return 3 if self.picture.shape[-1] >= 3 else 1
+        return _color_channels(self.picture)
 
     @property
     def has_alpha(self) -> bool:
@@ -217,22 +218,6 @@ class _TileRestorer:
         """How far away any pixel can influence a restored pixel."""
         hidden = transparency.fill_radius(self.radius) if self.has_alpha else 0
         return self.radius + hidden
-
-    def context_gains(self) -> Float[np.ndarray, "1 filters"]:
-        """Computes the context gains of the picture, ignoring transparent parts."""
-        white = _white(self.picture.dtype)
-        colours, visible = self.picture, None
-        if self.has_alpha:
-            colours = self.picture[..., : self.color_channels]
-            visible = self.picture[..., self.color_channels] > 0
-        assert self.network.context is not None
-        found = context.gains(
-            self.network.context,
-            colours,
-            luma=lambda rows: _to_network_input(rows, 1, white)[..., 0],
-            visible=visible,
-        )
-        return found[None]
 
     def restore_tile(self, pixels: np.ndarray, tile: tiling.Tile) -> np.ndarray:
         """Restores the pixels of one tile."""
@@ -272,6 +257,27 @@ class _TileRestorer:
         return sharp.astype(pixels.dtype)
 
 
+def context_gains(
+    params: dict, pixels: Shaped[np.ndarray, "h w c"]
+) -> Float[np.ndarray, "filters"]:
+    """Computes the context gains of a picture, ignoring transparent parts."""
+    white = _white(pixels.dtype)
+    channels = _color_channels(pixels)
+    colours, visible = pixels, None
+    if pixels.shape[-1] > channels:
+        colours, visible = pixels[..., :channels], pixels[..., channels] > 0
+    return context.gains(
+        params,
+        colours,
+        luma=lambda rows: _to_network_input(rows, 1, white)[..., 0],
+        visible=visible,
+    )
+
+
+def _color_channels(pixels: Shaped[np.ndarray, "h w c"]) -> int:
+    return 3 if pixels.shape[-1] >= 3 else 1
+
+
 def _to_network_input(
     pixels: Shaped[np.ndarray, "h w c"], channels: int, white: int
 ) -> Float[np.ndarray, "h w channels"]:
@@ -297,7 +303,7 @@ def _white(dtype: np.dtype) -> int:
     return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
 
 
-def _check(pixels: np.ndarray) -> None:
+def check_pixels(pixels: np.ndarray) -> None:
     """Refuses arrays that are not pictures."""
     if pixels.ndim not in (2, 3) or (
         pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4

@@ -92,6 +92,14 @@ class ExportTest(parameterized.TestCase):
         self.assertEqual(session.get_inputs()[0].type, "tensor(uint8)")
         self.assertEqual(session.get_outputs()[0].type, "tensor(uint8)")
 
+    def _assert_refused(self, *arguments, words: str):
+        before = sorted(os.listdir(self.folder))
+        status, printed, complaints = run("export", self.weights, *arguments)
+        self.assertEqual((status, printed), (2, ""))
+        self.assertRegex(complaints, words)
+        self.assertLen(complaints.splitlines(), 1)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
     @parameterized.parameters(
         (
             ("--format", "tflite"),
@@ -119,11 +127,37 @@ class ExportTest(parameterized.TestCase):
             arguments += ["-o", self.out / "net.onnx"]
         if "stablehlo" in arguments:
             arguments[-1] = self.out / "net.stablehlo"
-        status, printed, complaints = run("export", self.weights, *arguments)
-        self.assertEqual((status, printed), (2, ""))
-        self.assertRegex(complaints, words)
-        self.assertLen(complaints.splitlines(), 1)
+        self._assert_refused(*arguments, words=words)
         self.assertFalse(self.out.exists())
+
+    @parameterized.parameters(
+        (("-o", "net.glsl"), "shader cannot see: .* --like FILE$"),
+        (("--like", "none.png", "-o", "net.glsl"), "none.png: there is no such file"),
+        (("--like", "net.json", "-o", "net.glsl"), "net.json: .* not a picture"),
+        (("--like", ".", "-o", "net.glsl"), "it is a folder, not a picture"),
+        (("--like", "wide.tiff", "-o", "net.glsl"), "wide.tiff: float pixels must be"),
+        (
+            ("--like", "net.json", "-o", "net.onnx", "--format", "onnx"),
+            "--like is only for --format glsl",
+        ),
+    )
+    def test_gains_of_shaders_that_cannot_be_are_one_sentence(self, arguments, words):
+        context = {**_LUMA, "width": 8, "context": 4}
+        self.weights = random_networks.save(self.folder, context)
+        wide = np.full((40, 50), 255, np.float32)
+        Image.fromarray(wide).save(self.folder / "wide.tiff")
+        arguments = [
+            word if word[0] == "-" or word == "onnx" else str(self.folder / word)
+            for word in arguments
+        ]
+        self._assert_refused("--format", "glsl", *arguments, words=words)
+
+    def test_like_is_refused_without_a_context(self):
+        self.weights = random_networks.save(self.folder, {**_LUMA, "width": 8})
+        arguments = ("--format", "glsl", "-o", self.out.with_suffix(".glsl"))
+        self._assert_refused(
+            *arguments, "--like", "a.png", words="not for net: it has no context"
+        )
 
     def test_an_unknown_network_is_reported(self):
         status, _, complaints = run("export", "nothing")

@@ -5,20 +5,25 @@ import shutil
 import subprocess
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import av
 import numpy as np
 import pytest
 import skimage
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from kdsharp.errors import UserError
 from kdsharp.export import glsl, libplacebo, network
+from kdsharp.models import real_time
 from kdsharp.runtime import planes
+from tests.cli.running import run
 from tests.export import random_networks
 
 # Odd sizes are mirrored at the edge.
 _EVEN, _ODD = (160, 240), (157, 203)
+_CONTEXT = dict(name="real_time", channels=1, width=8, context=8)
 
 
 def _photograph(size: tuple[int, int], range_: str = "studio") -> np.ndarray:
@@ -28,6 +33,18 @@ def _photograph(size: tuple[int, int], range_: str = "studio") -> np.ndarray:
     soft = skimage.filters.gaussian(grey[:height, :width], 1)
     black, span = (255 * level for level in glsl.LEVELS[range_])
     return np.round(black + span * soft).astype(np.uint8)
+
+
+def _gains(
+    found: network.TrainedNetwork, plane: np.ndarray, range_: str = "studio"
+) -> np.ndarray | None:
+    """The gains of a plane by the Flax module, if the network has a context."""
+    if not found.has_context:
+        return None
+    black, span = (255 * level for level in glsl.LEVELS[range_])
+    luma = np.float32((plane - black) / span)[None, ..., None]
+    look = real_time.Context(found.model.width, found.model.context)
+    return np.asarray(look.apply({"params": found.params["context"]}, luma))[0]
 
 
 def _wanted(found: network.TrainedNetwork, plane: np.ndarray, **options) -> np.ndarray:
@@ -42,13 +59,18 @@ def _wanted(found: network.TrainedNetwork, plane: np.ndarray, **options) -> np.n
 class LibplaceboTest(parameterized.TestCase):
     def _assert_near(self, found: network.TrainedNetwork, plane: np.ndarray, **options):
         range_ = options.get("range", "studio")
-        text = glsl.shader(found, range_=range_, strength=options.get("strength", 1.0))
-        path = Path(self.create_tempfile("shader.glsl", text).full_path)
-        made = libplacebo.run(path, plane, range_=range_)
+        strength = options.get("strength", 1.0)
+        gains = _gains(found, plane, range_)
+        text = glsl.shader(found, range_=range_, strength=strength, gains=gains)
         wanted = _wanted(found, plane, **options)
         # A shader that changes nothing must fail.
         self.assertGreater(np.abs(wanted - plane).max(), 5)
+        made = self._made(text, plane, range_)
         self.assertLessEqual(np.abs(made - wanted).max(), 2)
+
+    def _made(self, text: str, plane: np.ndarray, range_: str = "studio") -> np.ndarray:
+        path = Path(self.create_tempfile("shader.glsl", text).full_path)
+        return libplacebo.run(path, plane, range_=range_).astype(int)
 
     @parameterized.product(
         name=("rt-s-call", "rt-m-call", "rt-s-bicubic2"), size=(_EVEN, _ODD)
@@ -76,6 +98,52 @@ class LibplaceboTest(parameterized.TestCase):
         )
         self._assert_near(found, _photograph(_ODD))
 
+    @parameterized.parameters(
+        lambda: random_networks.with_context("rt-s-call"),
+        lambda: random_networks.create(_CONTEXT),
+        lambda: random_networks.create(
+            {**_CONTEXT, "depth": 4, "skip": True, "convolution": "expanded"}
+        ),
+    )
+    def test_gains_of_the_plane_itself(self, create):
+        found, plane = create(), _photograph(_ODD)
+        self._assert_near(found, plane)
+        # Shaders with other gains must fail.
+        other = glsl.shader(found, gains=np.ones(found.model.width))
+        apart = np.abs(self._made(other, plane) - _wanted(found, plane))
+        self.assertGreater(apart.max(), 5)
+
+    def test_the_gains_of_one_frame_are_those_of_all(self):
+        found = random_networks.create(_CONTEXT)
+        like, plane = _photograph(_ODD), _photograph(_EVEN) // 4 + 12
+        gains = _gains(found, like)
+        restorer = planes.create(found, *plane.shape[::-1], backend="onnxruntime")
+        with mock.patch.object(restorer.gain_tracker, "of", return_value=gains):
+            wanted = restorer(plane).astype(int)
+        self.assertGreater(np.abs(wanted - _wanted(found, plane)).max(), 5)
+        made = self._made(glsl.shader(found, gains=gains), plane)
+        self.assertLessEqual(np.abs(made - wanted).max(), 2)
+
+    @parameterized.parameters("RGB", "L")
+    def test_the_command_takes_the_gains_of_a_picture(self, mode):
+        folder = Path(self.create_tempdir().full_path)
+        weights = random_networks.save(folder, _CONTEXT)
+        plane = _photograph(_ODD, "full")
+        Image.fromarray(plane).convert(mode).save(folder / "frame.png")
+        out = folder / "net.glsl"
+        status, printed, complaints = run(
+            *("export", weights, "--format", "glsl", "-o", out),
+            *("--range", "full", "--like", folder / "frame.png"),
+        )
+        self.assertEqual((status, complaints), (0, ""))
+        self.assertRegex(printed, "gains +of .*frame.png, for all frames")
+        self.assertRegex(printed, "parity +differs from JAX by at most [012] grey")
+        found = random_networks.create(_CONTEXT)
+        made = self._made(out.read_text(), plane, "full")
+        wanted = _wanted(found, plane, range="full")
+        self.assertGreater(np.abs(wanted - plane).max(), 5)
+        self.assertLessEqual(np.abs(made - wanted).max(), 2)
+
     def test_invalid_shaders_are_refused(self):
         path = Path(
             self.create_tempfile("bad.glsl", "//!HOOK LUMA\nnonsense").full_path
@@ -94,7 +162,9 @@ class MpvTest(absltest.TestCase):
         plane = _photograph(_ODD)
         folder = Path(self.create_tempdir().full_path)
         _write(folder / "in.mkv", plane)
-        (folder / "shader.glsl").write_text(glsl.shader(found))
+        (folder / "shader.glsl").write_text(
+            glsl.shader(found, gains=_gains(found, plane))
+        )
         # mpv's video filter `gpu` renders like its windows.
         command = ["xvfb-run", "-a", "mpv", "--no-config", "--vf=gpu,format=rgb24"]
         command += ["--dither-depth=no", f"--glsl-shaders={folder / 'shader.glsl'}"]
@@ -138,6 +208,13 @@ class RefusalTest(parameterized.TestCase):
             UserError, f"{name} cannot be exported as a shader"
         ):
             glsl.shader(network.of_weights(name))
+
+    def test_networks_with_a_context_need_gains(self):
+        found = random_networks.create(_CONTEXT)
+        with self.assertRaisesRegex(
+            UserError, "whole picture, which a shader cannot see: .* --like FILE"
+        ):
+            glsl.shader(found)
 
 
 if __name__ == "__main__":

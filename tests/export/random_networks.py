@@ -66,6 +66,17 @@ def create(arguments: dict) -> network.TrainedNetwork:
     return network.of_variables("net", arguments, variables(arguments), card)
 
 
+def with_context(name: str, filters: int = 8) -> network.TrainedNetwork:
+    """An included network with a randomly initialised context, in place of its own."""
+    weights = store.load(name)
+    model = {**weights.card["model"], "context": filters}
+    random = variables(
+        dict(name="real_time", channels=1, width=model["width"], context=filters)
+    )
+    params = {**weights.variables["params"], "context": random["params"]["context"]}
+    return network.of_variables("net", model, {"params": params}, weights.card)
+
+
 def save(folder, arguments: dict) -> str:
     """Saves random weights and returns their path."""
     path = folder / "net.safetensors"

@@ -13,7 +13,6 @@ from scipy import ndimage
 from kdsharp.base import optional
 from kdsharp.data import dead_leaves
 from kdsharp.export import levels
-from kdsharp.export import network as networks
 from kdsharp.models import real_time
 from kdsharp.runtime import backends, planes, restore
 from kdsharp.runtime.gain_tracker import EVERY, GainTracker
@@ -39,15 +38,6 @@ def _network(backend: str, name: str) -> backends.Network:
     with tempfile.TemporaryDirectory() as folder:
         weights = store.load(random_networks.save(Path(folder), arguments))
     return backends.create(weights, backend=backend)
-
-
-def _trained() -> networks.TrainedNetwork:
-    """An included network with a randomly initialised context added to it."""
-    weights = store.load("rt-s-call")
-    model = {**weights.card["model"], "context": 8}
-    random = random_networks.variables({**_LUMA, "width": model["width"]})
-    params = {**weights.variables["params"], "context": random["params"]["context"]}
-    return networks.of_variables("net", model, {"params": params}, weights.card)
 
 
 def _by_flax(arguments: dict, blurred: np.ndarray) -> np.ndarray:
@@ -174,7 +164,7 @@ class PlanesTest(parameterized.TestCase):
 
     @parameterized.parameters(*(name for name in _INSTALLED if name != "jax"))
     def test_int8_is_close_to_float32(self, backend):
-        network = _trained()
+        network = random_networks.with_context("rt-s-call")
         plane = _picture()[..., 1]
         full, reduced = (
             np.int32(planes.create(network, 160, 160, backend=backend, dtype=of)(plane))
@@ -191,7 +181,7 @@ class PlanesTest(parameterized.TestCase):
 
         from kdsharp.export import int8, onnx_models
 
-        network = _trained()
+        network = random_networks.with_context("rt-s-call")
         ranges = int8.only_inputs(int8.ranges(network))
         graph = onnx_models.plane_model(network, 160, 160, ranges=ranges)
         core = openvino.Core()
