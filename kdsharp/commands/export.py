@@ -13,7 +13,7 @@ from kdsharp import models
 from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, libplacebo, network, samples
-from kdsharp.media import pictures
+from kdsharp.media import file_types, pictures
 from kdsharp.runtime.restore import check_pixels, check_strength, context_gains
 
 # Batch, height and width of the random input of the parity check; odd on purpose.
@@ -100,6 +100,8 @@ def _gains(trained: network.TrainedNetwork, like: Path) -> np.ndarray:
     if not trained.has_context:
         raise UserError(f"--like is not for {trained.name}: it has no context")
     glsl.check(trained)
+    if like.is_file() and file_types.is_video(file_types.head(like)):
+        raise UserError(f"{like} is a video: give one of its frames as a picture")
     pixels = pictures.read(like).pixels
     try:
         check_pixels(pixels)

@@ -134,6 +134,7 @@ class ExportTest(parameterized.TestCase):
         (("-o", "net.glsl"), "shader cannot see: .* --like FILE$"),
         (("--like", "none.png", "-o", "net.glsl"), "none.png: there is no such file"),
         (("--like", "net.json", "-o", "net.glsl"), "net.json: .* not a picture"),
+        (("--like", "film.mkv", "-o", "net.glsl"), "film.mkv is a video: give one of"),
         (("--like", ".", "-o", "net.glsl"), "it is a folder, not a picture"),
         (("--like", "wide.tiff", "-o", "net.glsl"), "wide.tiff: float pixels must be"),
         (
@@ -146,6 +147,8 @@ class ExportTest(parameterized.TestCase):
         self.weights = random_networks.save(self.folder, context)
         wide = np.full((40, 50), 255, np.float32)
         Image.fromarray(wide).save(self.folder / "wide.tiff")
+        matroska = b"\x1a\x45\xdf\xa3" + bytes(60)
+        (self.folder / "film.mkv").write_bytes(matroska)
         arguments = [
             word if word[0] == "-" or word == "onnx" else str(self.folder / word)
             for word in arguments
