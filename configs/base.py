@@ -46,6 +46,8 @@ def get_config() -> ConfigDict:
     # Initial weights: a name, a file or a work folder; `identity`, with which the
     # network returns its input; or empty for random ones.
     config.init = ""
+    # Layers to train, separated by commas, such as `context`; all if empty.
+    config.trainable = ""
     # Loss terms (see kdsharp/core/objectives) and their weights.
     config.objective = config_dict.create(mse=1.0)
     # Inputs of some terms. `features`: pairs of layers, the student's and the teacher's

@@ -90,6 +90,7 @@ _EXPERIMENT = _Group(
             optional=("experiment",),
         ),
         "init": _Text(),
+        "trainable": _Text(),
         "objective": _Group({}, more=_Number()),
         "features": _Text(),
         "views": _Text(),

@@ -103,7 +103,7 @@ def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
         with workdir.claim(folder, config):
             _train_teacher(config, folder)
     teachers = _load_teachers(config, folder)
-    initial = _load_initial(config)
+    initial, fits_context = _load_initial(config)
     # Every worker process has its own cache; together they get the size of one.
     cache_bytes = files.DEFAULT_CACHE_BYTES // max(1, config.data.workers)
     pictures = {
@@ -123,6 +123,7 @@ def prepare(config: ConfigDict, folder: Path) -> PreparedRun:
         sources=pictures,
         teachers=_with_shares(config, teachers),
         initial=initial,
+        fits_context=fits_context,
         vgg=_load_vgg(config),
     )
     return PreparedRun(run, pictures, teachers)
@@ -199,26 +200,30 @@ def _load_vgg(config: ConfigDict):
     return features.load_vgg16(file, dtype=config.dtype)
 
 
-def _load_initial(config: ConfigDict) -> dict | None:
-    """Loads the variables to start from; None for random initialisation."""
+def _load_initial(config: ConfigDict) -> tuple[dict | None, bool]:
+    """Loads the variables to start from; None for random initialisation.
+
+    Also tells whether they get a context, which is then fitted to them.
+    """
     if not config.init:
-        return None
+        return None, False
     if config.init == _IDENTITY:
         model = create_model(config)
-        return identity.initialise(model, _random_variables(config, model))
+        return identity.initialise(model, _random_variables(config, model)), False
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     given = initial.card["model"]
-    lacking = [part for part in _ADDED if arguments.get(part) and not given.get(part)]
-    if lacking and given | {part: arguments[part] for part in lacking} == arguments:
+    added = {part: arguments.get(part) for part in _ADDED if not given.get(part)}
+    if any(added.values()) and given | added == {**arguments, **added}:
         first = _random_variables(config, create_model(config))
-        return {**first, "params": first["params"] | initial.variables["params"]}
+        params = first["params"] | initial.variables["params"]
+        return {**first, "params": params}, bool(added.get("context"))
     if given != arguments:
         raise UserError(
             f"config.init {config.init!r} is of {given}, "
             f"config.model asks for {arguments}"
         )
-    return initial.variables
+    return initial.variables, False
 
 
 def _random_variables(config: ConfigDict, model: nn.Module) -> dict:

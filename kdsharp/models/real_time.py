@@ -36,7 +36,8 @@ class RealTime(nn.Module):
 
     With `context` filters, a `Context` computes a gain for each filter of the last
     hidden layer from the whole picture, so that the network can tell sharp from soft
-    pictures. Pass its `gains` when restoring only a part of the picture.
+    pictures; 12 filters see differences at all scales. Pass its `gains` when restoring
+    only a part of the picture.
 
     With `memory`, it has a parameter for `restore`, which draws each frame of a video
     towards the one before (see `kdsharp.models.memory`).
@@ -113,40 +114,50 @@ class Context(nn.Module):
     overfitting, with a key named `context`.
     """
 
-    gains: int
+    outputs: int
     filters: int = 8
     size: int = 12
-    hidden: int = 16
+    units: int = 16
     noise: float = 0.1
 
-    @nn.compact
+    def setup(self):
+        shape = (self.size, self.size, 1, self.filters)
+        self.look = self.param("look", _differences, shape, jnp.float32)
+        self.hidden = nn.Dense(self.units)
+        self.gains = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)
+
     def __call__(
         self, picture: Float[Array, "b h w c"], *, train: bool = False
     ) -> Float[Array, "b g"]:
+        statistics = self.statistics(picture)
+        if train and self.has_rng("context"):
+            statistics = self.with_noise(statistics, self.make_rng("context"))
+        return self.from_statistics(statistics)
+
+    def statistics(self, picture: Float[Array, "b h w c"]) -> Float[Array, "b s"]:
+        """The logarithms of the means, of about zero mean and unit variance."""
         luma = picture.astype(jnp.float32)
         if luma.shape[-1] == 3:
             luma = color.luma(luma)
         below, right = (max(0, self.size - side) for side in luma.shape[1:3])
         luma = jnp.pad(luma, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
-        kernel = self.param(
-            "look", _differences, (self.size, self.size, 1, self.filters), jnp.float32
-        )
         seen = jax.lax.conv_general_dilated(
-            luma, kernel, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            luma, self.look, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
         means = jnp.mean(jnp.abs(seen), axis=(1, 2))
         peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))
-        statistics = jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1))
-        if train and self.has_rng("context"):
-            key = self.make_rng("context")
-            statistics = statistics + self.noise * jax.random.normal(
-                key, statistics.shape
-            )
-        # Of about zero mean and unit variance over photographs.
-        x = nn.Dense(self.hidden, name="hidden")(statistics + 3)
-        x = nn.leaky_relu(x, 0.1)
-        x = nn.Dense(self.gains, kernel_init=nn.initializers.zeros, name="gains")(x)
-        return 2 * jax.nn.sigmoid(x)
+        return jnp.log(jnp.concatenate([means + 3e-4, peaks], axis=-1)) + 3
+
+    def with_noise(
+        self, statistics: Float[Array, "b s"], key: jax.Array
+    ) -> Float[Array, "b s"]:
+        """Adds the noise of training to statistics."""
+        return statistics + self.noise * jax.random.normal(key, statistics.shape)
+
+    def from_statistics(self, statistics: Float[Array, "b s"]) -> Float[Array, "b g"]:
+        """Computes the gains."""
+        x = nn.leaky_relu(self.hidden(statistics), 0.1)
+        return 2 * jax.nn.sigmoid(self.gains(x))
 
 
 def _differences(key, shape, dtype=jnp.float32):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -17,6 +18,7 @@ from kdsharp.data.sources import Source
 from kdsharp.errors import UserError
 from kdsharp.training import (
     calls,
+    context_fit,
     feeding,
     optimizers,
     parallel,
@@ -38,7 +40,8 @@ class Parts:
     """The parts of a run.
 
     `steps` is None if the run ends by time. `frozen` holds the variables that steps
-    only read: those of the teachers and of VGG16.
+    only read: those of the teachers and of VGG16. `fit_context`, if it is not None,
+    fits the context in the first parameters to the rest of them.
     """
 
     steps: int | None
@@ -54,6 +57,7 @@ class Parts:
     patience: Patience
     budget: Budget
     validate: validation.Validation
+    fit_context: Callable[[dict], dict] | None
 
 
 def create_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
@@ -69,6 +73,7 @@ def build(
     sources: dict[str, Source],
     teachers: Sequence[Teacher] = (),
     initial: dict | None = None,
+    fits_context: bool = False,
     vgg: tuple[nn.Module, dict] | None = None,
 ) -> Parts:
     """Builds the parts of the run that a config describes.
@@ -78,6 +83,7 @@ def build(
       sources: the sources `train` and `valid`.
       teachers: the teachers of a student.
       initial: variables to start from, instead of random ones.
+      fits_context: whether their context is random and to be fitted to the rest.
       vgg: the network of the perceptual loss and its variables.
     """
     steps_per_epoch = _count_steps(config, sources["train"])
@@ -110,6 +116,14 @@ def build(
         patience=Patience(config.stopping.metric, config.stopping.patience),
         budget=budget,
         validate=_create_validation(config, model, task, sources["valid"]),
+        fit_context=partial(
+            context_fit.fit,
+            task,
+            source=sources["train"],
+            size=config.validation.size,
+        )
+        if fits_context
+        else None,
     )
 
 
@@ -152,6 +166,7 @@ def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
         teaching=_create_teaching(config, teachers),
         vgg=vgg and vgg[0],
         average=config.optimizer.average,
+        trainable=tuple(name.strip() for name in config.trainable.split(",") if name),
     )
 
 
@@ -183,6 +198,9 @@ def _create_state(config, model, task, teachers, initial) -> TrainState:
             task.teaching, model, initial, teachers, channels, key
         )
     terms = objectives.in_use(config.objective)
+    for layer in task.trainable:
+        if layer not in initial["params"]:
+            raise choices.unknown("layer to train", layer, initial["params"])
     return create_state(
         initial,
         task.optimizer,

@@ -84,13 +84,19 @@ class Run:
         sources: dict[str, Source],
         teachers: Sequence[Teacher] = (),
         initial: dict | None = None,
+        fits_context: bool = False,
         vgg: tuple[nn.Module, dict] | None = None,
     ):
         self._created = time.monotonic()
         self._config = config
         self._workdir = workdir
         self._parts = building.build(
-            config, sources=sources, teachers=teachers, initial=initial, vgg=vgg
+            config,
+            sources=sources,
+            teachers=teachers,
+            initial=initial,
+            fits_context=fits_context,
+            vgg=vgg,
         )
         self._profile = Profile(config.profile, workdir / "profile")
         self._interruption = Interruption()
@@ -145,6 +151,12 @@ class Run:
                 if parts.steps
                 else f", with {clock.format_duration(parts.budget.remaining)} left",
             )
+        elif parts.fit_context is not None:
+            params = parts.fit_context(self._state.params)
+            average = self._state.average and self._state.average | {"params": params}
+            # A copy, since steps donate each buffer only once.
+            average = jax.tree.map(jnp.copy, average)
+            self._state = self._state.replace(params=params, average=average)
         self._state = parts.devices.replicate(self._state)
         self._recorder = recorder.Recorder(
             self._config, self._workdir, self._step, parts.steps

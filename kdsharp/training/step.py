@@ -1,7 +1,7 @@
 """The training step, a pure function with equal results on any number of devices."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -45,6 +45,8 @@ class Task:
     grid_shift: int = 0
     # Decay per step of the moving average of the weights; 0 disables it.
     average: float = 0.0
+    # Names of the layers to train; all if empty.
+    trainable: tuple[str, ...] = ()
 
 
 def to_pixels(pictures: jax.Array | np.ndarray, channels: int) -> jax.Array:
@@ -142,6 +144,7 @@ def train_step(
 
     def loss_of(trained):
         params, adapters = trained
+        params = _others(jax.lax.stop_gradient, params, task.trainable)
         residual, features, updates = forward(
             params, blurred, task.teaching.student_layers
         )
@@ -167,6 +170,8 @@ def train_step(
     if axis_name is not None:
         grads, terms = jax.lax.pmean((grads, terms), axis_name)
     updates, opt_state = task.optimizer.update(grads, state.opt_state, trained)
+    # An optimizer may change weights without a gradient: by decay.
+    updates = (_others(jnp.zeros_like, updates[0], task.trainable), updates[1])
     updates = optax.tree.scale(state.rate_scale, updates)
     applied: Any = optax.apply_updates(trained, updates)
     params, adapters = applied
@@ -191,6 +196,16 @@ def train_step(
         if axis_name is not None:
             metrics[SIGNAL] = jax.lax.pmax(metrics[SIGNAL], axis_name)
     return updated.replace(healthy=healthy), metrics
+
+
+def _others(change: Callable, params: dict, trainable: Sequence[str]) -> dict:
+    """Applies `change` to the layers that are not `trainable`, if any are named."""
+    return {
+        layer: jax.tree.map(change, weights)
+        if trainable and layer not in trainable
+        else weights
+        for layer, weights in params.items()
+    }
 
 
 def _update_average(decay: float, state: TrainState, params, batch_stats) -> dict:

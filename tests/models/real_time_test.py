@@ -5,6 +5,7 @@ import unittest
 import jax
 import numpy as np
 from absl.testing import absltest, parameterized
+from scipy import ndimage
 
 from kdsharp import models
 from kdsharp.errors import UserError
@@ -34,6 +35,43 @@ class FoldTest(parameterized.TestCase):
             folded.shape, (2, 8 // factor, 12 // factor, channels * factor**2)
         )
         np.testing.assert_array_equal(real_time.unfold(folded, factor), x)
+
+
+class ContextTest(parameterized.TestCase):
+    def _statistics(self, picture: np.ndarray, filters: int = 12) -> np.ndarray:
+        context = real_time.Context(4, filters)
+        variables = context.init(jax.random.key(0), picture[None, ..., None])
+        found = context.apply(variables, picture[None, ..., None], method="statistics")
+        return np.asarray(found)[0]
+
+    @parameterized.parameters(4, 8, 12, 20)
+    def test_kernels_ignore_flat_areas_and_have_unit_norm(self, filters):
+        context = real_time.Context(4, filters)
+        variables = context.init(jax.random.key(0), np.zeros((1, 24, 24, 1)))
+        look = variables["params"]["look"]
+        self.assertEqual(look.shape, (12, 12, 1, filters))
+        np.testing.assert_allclose(look.sum((0, 1)), 0, atol=1e-5)
+        norms = np.linalg.norm(np.asarray(look).reshape(144, filters), axis=0)
+        np.testing.assert_allclose(norms[:12], 1, rtol=1e-5)
+
+    def test_kernels_tell_directions_apart(self):
+        rows = np.random.default_rng(0).random((64, 1)) * np.ones((1, 64))
+        across, down = self._statistics(rows), self._statistics(rows.T)
+        least = np.log(3e-4) + 3
+        # In pairs: differences across, then down.
+        np.testing.assert_allclose(across[0:12:2], least, atol=0.05)
+        np.testing.assert_allclose(down[1:12:2], least, atol=0.05)
+        self.assertGreater(across[1:12:2].min(), least + 3)
+        np.testing.assert_allclose(across[1:12:2], down[0:12:2], rtol=1e-4)
+
+    def test_blur_lowers_fine_differences_most(self):
+        sharp = np.random.default_rng(0).random((96, 96))
+        blurred = ndimage.gaussian_filter(sharp, 1.5)
+        lost = self._statistics(sharp) - self._statistics(blurred)
+        second, first = lost[:6], lost[6:12]
+        for differences in (second, first):
+            self.assertGreater(differences[0], differences[2] + 0.2)
+            self.assertGreater(differences[2], differences[4] + 0.2)
 
 
 class NetworkTest(parameterized.TestCase):

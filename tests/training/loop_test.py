@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from absl.testing import parameterized
+from ml_collections import ConfigDict
 from PIL import Image
 
 from kdsharp import experiment
@@ -230,6 +232,54 @@ class LoopTest(parameterized.TestCase):
         )
         with self.assertRaisesRegex(UserError, "config.init .* asks for"):
             self._run(**{"init": str(begun), "model.width": 16})
+
+    @pytest.mark.slow
+    def test_a_network_gets_a_context_that_suits_it(self):
+        model = {"name": "real_time", "channels": 3, "depth": 3, "width": 8}
+        changes = {"optimizer.learning_rate": 3e-3, "epochs": 20}
+
+        def config(**more):
+            found = runs.small_config(self.photographs, **{**changes, **more})
+            found.model = ConfigDict(model)
+            return found
+
+        experiment.run(config(), self.workdir)
+        begun, second = str(self.workdir), self.root / "second"
+        model["context"] = 12
+        changes |= {"epochs": 1, "trainable": "context"}
+        still = {"optimizer.learning_rate": 0.0, "optimizer.schedule": "constant"}
+        with self.assertLogs(level="INFO") as logs:
+            experiment.run(config(init=begun, **still), second)
+        self.assertIn("fitting the context to 6 pictures", str(logs.output))
+        first, fitted = store.load(begun), store.load(str(second))
+        psnr = [
+            weights.card["scores"]["held-out pictures"]["student"]["psnr"]
+            for weights in (first, fitted)
+        ]
+        self.assertGreater(psnr[1], psnr[0] - 0.05)
+        gains = fitted.variables["params"]["context"]["gains"]["kernel"]
+        self.assertGreater(np.abs(gains).max(), 0.01)
+        with self.assertRaisesRegex(UserError, "unknown layer to train 'conv9'"):
+            experiment.run(config(init=begun, trainable="conv9"), self.root / "third")
+
+    @pytest.mark.slow
+    def test_only_trainable_layers_change(self):
+        self._run(epochs=1)
+        first = store.load(str(self.workdir))
+        begun, self.workdir = self.workdir, self.root / "second"
+        self._run(
+            **{
+                "init": str(begun),
+                "trainable": "conv2, conv4",
+                "optimizer.rule": "muon",
+                "optimizer.weight_decay": 0.5,
+            }
+        )
+        second = store.load(str(self.workdir))
+        after = second.variables["params"]
+        for layer, weights in first.variables["params"].items():
+            same = jax.tree.all(jax.tree.map(np.array_equal, weights, after[layer]))
+            self.assertEqual(same, layer not in ("conv2", "conv4"), layer)
 
     @parameterized.parameters("host", "device")
     @pytest.mark.slow

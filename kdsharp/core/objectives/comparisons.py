@@ -22,7 +22,7 @@ _TINY = 1e-9
 
 
 def gain(outcome: Outcome) -> Float[Array, ""]:
-    """The negative gain in PSNR over the blurred picture, in dB, averaged over pictures.
+    """The negative gain in PSNR over the blurred pictures, in dB, averaged over all.
 
     Unlike with `psnr`, pictures between 30 and 40 dB count almost as much as others.
     """
@@ -54,11 +54,17 @@ def flicker(outcome: Outcome) -> Float[Array, ""]:
 def _lost(outcome: Outcome, level: float) -> Float[Array, "b"]:
     """The PSNR that each picture lost, in dB."""
 
-    def decibels(picture: jax.Array) -> jax.Array:
-        error = jnp.mean(jnp.square(picture - outcome.sharp), axis=(1, 2, 3))
-        return 10 * jnp.log10(error + level)
+    def error(picture: jax.Array) -> Float[Array, "b"]:
+        return jnp.mean(jnp.square(picture - outcome.sharp), axis=(1, 2, 3))
 
-    return decibels(outcome.restored) - decibels(outcome.blurred)
+    return decibels_lost(error(outcome.restored), error(outcome.blurred), level)
+
+
+def decibels_lost(
+    after: Float[Array, "b"], before: Float[Array, "b"], level: float = _HARM_LEVEL
+) -> Float[Array, "b"]:
+    """The PSNR lost by mean squared errors, which count from `level` on."""
+    return 10 * jnp.log10((after + level) / (before + level))
 
 
 COMPARISONS: dict[str, Callable[[Outcome], Float[Array, ""]]] = {
