@@ -17,12 +17,12 @@ _BT601 = np.float32((0.299, 0.587, 0.114))
 @functools.cache
 def _context():
     """A context with random weights, and its parameters."""
-    module = real_time.Context(gains=12, filters=8)
+    module = real_time.Context(outputs=12, filters=8)
     params = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1)))["params"]
     params = jax.tree.map(np.array, params)
     random = np.random.default_rng(0)
     # At initialisation all gains are 1.
-    params["gains"]["kernel"] = random.normal(size=(16, 12)).astype(np.float32)
+    params["gains"]["kernel"] = np.float32(random.normal(0, 0.25, size=(16, 12)))
     return module, params
 
 
