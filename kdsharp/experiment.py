@@ -44,7 +44,7 @@ _SELF = "self"
 _REPORT = "report.md"
 # The value of `config.init` for identity initialisation.
 _IDENTITY = "identity"
-# Parts that the network named by `config.init` may lack; they start at random.
+# Parts that may be added to the network named by `config.init`, or replaced.
 _ADDED = ("context", "memory")
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
@@ -213,11 +213,14 @@ def _load_initial(config: ConfigDict) -> tuple[dict | None, bool]:
     initial = store.load(config.init)
     arguments = json.loads(config.model.to_json())
     given = initial.card["model"]
-    added = {part: arguments.get(part) for part in _ADDED if not given.get(part)}
-    if any(added.values()) and given | added == {**arguments, **added}:
+    parts = {part: arguments.get(part) for part in _ADDED}
+    added = {part: value for part, value in parts.items() if value != given.get(part)}
+    if any(added.values()) and given | added == arguments | added:
         first = _random_variables(config, create_model(config))
         params = first["params"] | initial.variables["params"]
-        return {**first, "params": params}, bool(added.get("context"))
+        if "context" in added:
+            params["context"] = first["params"]["context"]
+        return {**first, "params": params}, "context" in added
     if given != arguments:
         raise UserError(
             f"config.init {config.init!r} is of {given}, "
