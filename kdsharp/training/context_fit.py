@@ -61,7 +61,7 @@ def fit(task: Task, params: dict, source: Source, size: int) -> dict:
         pairs = sharp_and_blurred(crops, keys, task.degrade, task.channels)
         sharp, blurred = map(teaching.each_frame, pairs)
         parts.append(jax.device_get(measured(sharp, blurred)))
-    forms = Forms(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    forms: Forms = jax.tree.map(lambda *fields: np.concatenate(fields), *parts)
     found = learn(context, params["context"], forms, jax.random.key(task.seed))
     lost = lost_decibels(context, found, forms, forms.statistics)
     logger.info("the context's gain is %.2f dB over its input", -float(np.mean(lost)))

@@ -169,6 +169,7 @@ def train_step(
     grads, (terms, batch_stats) = jax.grad(loss_of, has_aux=True)(trained)
     if axis_name is not None:
         grads, terms = jax.lax.pmean((grads, terms), axis_name)
+    updates: Any
     updates, opt_state = task.optimizer.update(grads, state.opt_state, trained)
     # An optimizer may change weights without a gradient: by decay.
     updates = (_others(jnp.zeros_like, updates[0], task.trainable), updates[1])

@@ -80,17 +80,18 @@ class GainsTest(parameterized.TestCase):
             gains.gains(params, luma, visible=visible), gains.gains(params, luma)
         )
 
+    @parameterized.parameters((2, 960), (4, 1360))
     @pytest.mark.slow
-    def test_sampled_rows_approximate_all_rows(self):
+    def test_sampled_rows_approximate_all_rows(self, every, size):
+        # As many rows as are used of planes of this size.
         _, params = _context()
-        plane = dead_leaves.render(5, size=720, seed=1)[..., 1]
+        plane = dead_leaves.render(5, size=size, seed=1)[..., 1]
         luma = np.float32(plane / 255)
         whole = gains.gains(params, luma)
         self.assertGreater(np.ptp(whole), 0.5)
-        for every in (2, 4, 6):
-            part = gains.gains(params, luma, every=every)
-            self.assertLess(np.abs(part - whole).max(), 0.02)
-            self.assertGreater(np.abs(part - whole).max(), 0)
+        part = gains.gains(params, luma, every=every)
+        self.assertLess(np.abs(part - whole).max(), 0.02)
+        self.assertGreater(np.abs(part - whole).max(), 0)
 
 
 if __name__ == "__main__":
