@@ -27,11 +27,11 @@ from kdsharp.training.validation import center_crops
 
 logger = logging.getLogger(__name__)
 
+# At most as many pictures, or frames of windows.
 _PICTURES = 4800
-# Pictures that follow one another in the source, such as frames of one clip, are
-# read together.
-_BLOCK = 8
-_BLOCKS_PER_BATCH = 4
+# Frames that follow one another in the source, such as those of one clip, are read
+# together, and as many are measured at once.
+_BLOCK, _MEASURED = 8, 32
 _STEPS, _BATCH, _RATE = 6000, 256, 1e-2
 
 
@@ -53,10 +53,11 @@ def fit(task: Task, params: dict, source: Source, size: int) -> dict:
     model: Any = task.model
     context = Context(model.width, model.context)
     measured = jax.jit(partial(measure, model, context, params))
-    count = min(_PICTURES, len(source))
-    logger.info("fitting the context to %d pictures", count)
+    frames = source[0]["sharp"].shape[-1] // 3
+    count = min(_PICTURES // frames, len(source))
+    logger.info("fitting the context to %d pictures", count * frames)
     parts = []
-    for number, crops in enumerate(_crops(source, count, size)):
+    for number, crops in enumerate(_crops(source, count, frames, size)):
         keys = jax.random.split(jax.random.key(number), len(crops["sharp"]))
         pairs = sharp_and_blurred(crops, keys, task.degrade, task.channels)
         sharp, blurred = map(teaching.each_frame, pairs)
@@ -68,16 +69,17 @@ def fit(task: Task, params: dict, source: Source, size: int) -> dict:
     return {**params, "context": found}
 
 
-def _crops(source: Source, count: int, size: int) -> Iterator[dict[str, np.ndarray]]:
-    """Central crops of pictures from all over the source, in batches of one shape."""
-    starts = np.linspace(0, len(source) - 1, -(-count // _BLOCK), dtype=int)
-    for first in tqdm(range(0, len(starts), _BLOCKS_PER_BATCH), leave=False, delay=1):
-        blocks = starts[first : first + _BLOCKS_PER_BATCH]
-        records = [
-            source[(int(start) + n) % len(source)]
-            for start in blocks
-            for n in range(_BLOCK)
-        ]
+def _crops(
+    source: Source, count: int, frames: int, size: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """Central crops of `count` records from all over the source, in batches."""
+    block = max(1, _BLOCK // frames)
+    starts = np.linspace(0, len(source) - 1, -(-count // block), dtype=int)
+    indices = [(start + n) % len(source) for start in starts for n in range(block)]
+    batch = max(1, _MEASURED // frames)
+    for first in tqdm(range(0, count, batch), leave=False, delay=1):
+        # The last batch may be shorter.
+        records = [source[int(i)] for i in indices[first : min(first + batch, count)]]
         yield center_crops(records, size, len(records))
 
 
