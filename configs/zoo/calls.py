@@ -121,8 +121,8 @@ def _go_on(config: ConfigDict, variant: str) -> None:
         config.objective.flicker = 1.0
         config.data.update(source="clips:clips?frames=6", placement="host")
         config.batch_size = 2
-        config.budget = "4m"
-        config.optimizer.update(learning_rate=3e-2, warmup_steps=20)
+        config.budget = "2m"
+        config.optimizer.update(learning_rate=6e-2, warmup_steps=20, average=0.9)
     else:
         config.trainable = "conv1,conv2,conv3,conv4,conv5"
         config.data.source = "clips:clips?first=8000"

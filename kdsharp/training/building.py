@@ -121,6 +121,7 @@ def build(
             task,
             source=sources["train"],
             size=config.validation.size,
+            harm=config.objective.get("harm") or 1.0,
         )
         if fits_context
         else None,

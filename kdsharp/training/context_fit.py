@@ -48,8 +48,11 @@ class Forms(NamedTuple):
     input: Float[Array, "n"]
 
 
-def fit(task: Task, params: dict, source: Source, size: int) -> dict:
-    """Returns the parameters with a context that suits the pictures of a source."""
+def fit(task: Task, params: dict, source: Source, size: int, harm: float) -> dict:
+    """Returns the parameters with a context that suits the pictures of a source.
+
+    `harm` is how much more a decibel lost weighs than one won.
+    """
     model: Any = task.model
     context = Context(model.width, model.context)
     measured = jax.jit(partial(measure, model, context, params))
@@ -63,7 +66,8 @@ def fit(task: Task, params: dict, source: Source, size: int) -> dict:
         sharp, blurred = map(teaching.each_frame, pairs)
         parts.append(jax.device_get(measured(sharp, blurred)))
     forms: Forms = jax.tree.map(lambda *fields: np.concatenate(fields), *parts)
-    found = learn(context, params["context"], forms, jax.random.key(task.seed))
+    key = jax.random.key(task.seed)
+    found = learn(context, params["context"], forms, key, harm)
     lost = lost_decibels(context, found, forms, forms.statistics)
     logger.info("the context's gain is %.2f dB over its input", -float(np.mean(lost)))
     return {**params, "context": found}
@@ -129,8 +133,10 @@ def lost_decibels(
     return comparisons.decibels_lost(jnp.maximum(error, 0), forms.input)
 
 
-def learn(context: Context, params: dict, forms: Forms, key: jax.Array) -> dict:
-    """Learns the gains; the kernels stay. A decibel lost counts twice one won."""
+def learn(
+    context: Context, params: dict, forms: Forms, key: jax.Array, harm: float = 1.0
+) -> dict:
+    """Learns the gains from the forms; the kernels stay as they are."""
     kernels = {"look": params["look"]}
     learned = {name: value for name, value in params.items() if name != "look"}
     optimizer = optax.adam(optax.cosine_decay_schedule(_RATE, _STEPS))
@@ -139,7 +145,7 @@ def learn(context: Context, params: dict, forms: Forms, key: jax.Array) -> dict:
     def loss(learned, forms, key):
         statistics = context.with_noise(forms.statistics, key)
         lost = lost_decibels(context, learned | kernels, forms, statistics)
-        return jnp.mean(lost) + jnp.mean(jax.nn.relu(lost))
+        return jnp.mean(lost) + harm * jnp.mean(jax.nn.relu(lost))
 
     def step(carry, key):
         learned, state = carry
