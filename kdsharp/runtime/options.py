@@ -8,7 +8,7 @@ from kdsharp.runtime import backends
 
 # Default networks for pictures, and for videos and calls.
 DEFAULT = "rt-l-photo"
-DEFAULT_VIDEO = "rt-s-call"
+DEFAULT_VIDEO = "rt-t-call"
 
 MAX_STRENGTH = 1.5
 
