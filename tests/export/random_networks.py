@@ -51,7 +51,7 @@ def variables(arguments: dict) -> dict:
             low, high = 0.5, 1.5
         if [part.key for part in path][-2:] == ["gains", "kernel"]:
             # Makes gains differ between pictures as much as trained ones do.
-            low, high = -2, 2
+            low, high = -0.5, 0.5
         return random.uniform(low, high, value.shape).astype(np.float32)
 
     return {
