@@ -32,6 +32,8 @@ def gains(
     size, filters = look.shape[0], look.shape[-1]
     kernel = np.ascontiguousarray(look.reshape(-1, filters).T)
     picture = _pad_edge(picture, size)
+    if visible is not None and visible.all():
+        visible = None
     if visible is not None:
         visible = _pad_edge(visible, size)
     tops = range(0, len(picture) - size + 1, STRIDE * every)
