@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 _ROOT = Path(__file__).parents[2]
 _IMAGES = _ROOT / "docs/images"
-_MODEL = "rt-s-call"
+_MODEL = "rt-t-call"
 _SOURCE, _RATE, _CODEC = "half", 172, "h264"
 _CAPTION, _GAP = 24, 4
 _VIEW = {"width": 1280, "height": 820}

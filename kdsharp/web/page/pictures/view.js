@@ -61,7 +61,8 @@ export class Pictures {
 
   #label(name) {
     const { networks } = this.#site;
-    const slow = work(find(this.#site, name)) === Math.max(...networks.map(work));
+    const most = Math.max(...networks.map(work));
+    const slow = networks.length > 1 && work(find(this.#site, name)) === most;
     return slow ? `${name} (slow)` : name;
   }
 
