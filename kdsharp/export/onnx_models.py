@@ -211,7 +211,7 @@ def _restore(
     if strength != 1 or not family.draws_picture:
         x = graph.node("Add", blurred, x)
     if state:
-        x = _steady(graph, x, folded(state), network)
+        x = _steady(graph, x, folded(state), network, gains)
     if clip and not pixels:
         x = graph.node("Clip", x, graph.scalar(0), graph.scalar(1))
     if not bytes_:
@@ -223,9 +223,15 @@ def _restore(
     return graph.crop(x, sizes, padded)
 
 
-def _steady(graph: Graph, x: Value, state: Value, network: TrainedNetwork) -> Value:
+def _steady(
+    graph: Graph, x: Value, state: Value, network: TrainedNetwork, gains: Gains | None
+) -> Value:
     """Draws x towards the state, as `kdsharp.models.memory.steady`."""
     share = graph.scalar(float(memory.share(network.variables)), "share")
+    if gains:
+        mean = graph.node("ReduceMean", gains.value, graph.integers(1))
+        active = graph.node("Min", mean, graph.scalar(1))
+        share = graph.node("Mul", share, active)
     apart = graph.node("Sub", state, x)
     near = graph.node("Mul", graph.node("Abs", apart), graph.scalar(1 / memory.REACH))
     near = graph.relu(graph.node("Sub", graph.scalar(1), near))

@@ -4,6 +4,9 @@ The state is the restored frame before. A restored frame is drawn towards it whe
 the two are so near that the difference can only be noise: of a codec, of the camera, of
 the restoration itself. Still parts stop flickering; what moves or is new does not see
 the frame before. A picture, and the first frame of a scene, has no state.
+
+What a context leaves alone, the memory leaves alone as well: the share is multiplied by
+the mean of the gains, at most by 1.
 """
 
 from collections.abc import Mapping
@@ -33,7 +36,14 @@ def share(variables: Mapping[str, Any]) -> Float[Array, ""]:
     return jax.nn.sigmoid(variables["params"][SHARE])
 
 
-def steady(restored: Pixels, state: Pixels, share: Float[Array, ""] | float) -> Pixels:
+def active(gains: Float[Array, "b g"]) -> Float[Array, "b 1 1 1"]:
+    """The factor of the share for the gains of a context."""
+    return jnp.minimum(jnp.mean(gains, axis=-1), 1)[:, None, None, None]
+
+
+def steady(
+    restored: Pixels, state: Pixels, share: Float[Array, "*b"] | float
+) -> Pixels:
     """Draws a restored frame towards the one before, by `share` where they are near."""
     apart = state - restored
     near = jax.nn.relu(1 - jnp.abs(apart) / REACH)

@@ -7,6 +7,8 @@ Sub-Pixel Convolutional Neural Network", CVPR 2016.
 """
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -158,6 +160,16 @@ class Context(nn.Module):
         """Computes the gains."""
         x = nn.leaky_relu(self.hidden(statistics), 0.1)
         return 2 * jax.nn.sigmoid(self.gains(x))
+
+
+def gains_of(
+    model: nn.Module, variables: Mapping[str, Any], picture: Float[Array, "b h w c"]
+) -> Float[Array, "b g"]:
+    """Computes the gains of a network with a context."""
+    assert isinstance(model, RealTime)
+    context = Context(model.width, model.context)
+    gains: Any = context.apply({"params": variables["params"]["context"]}, picture)
+    return gains
 
 
 def _differences(key, shape, dtype=jnp.float32):

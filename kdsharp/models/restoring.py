@@ -7,7 +7,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from kdsharp.core import color
-from kdsharp.models import memory
+from kdsharp.models import memory, real_time
 
 
 def restore(
@@ -33,9 +33,14 @@ def restore(
     """
     of_luma = getattr(model, "channels", 3) == 1 and blurred.shape[-1] == 3
     seen = color.luma(blurred) if of_luma else blurred
+    if getattr(model, "context", 0) and gains is None and state is not None:
+        gains = real_time.gains_of(model, variables, seen)
     extra: dict[str, Any] = {} if gains is None else {"gains": gains}
     residual: Any = model.apply(variables, seen, **extra)
     restored = blurred + strength * residual
     if state is None:
         return restored
-    return memory.steady(restored, state, keep * memory.share(variables))
+    share = keep * memory.share(variables)
+    if gains is not None:
+        share = share * memory.active(gains)
+    return memory.steady(restored, state, share)

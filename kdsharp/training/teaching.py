@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from kdsharp.core.objectives import Lesson
 from kdsharp.core.views import View
 from kdsharp.errors import UserError
-from kdsharp.models import memory
+from kdsharp.models import memory, real_time
 
 Pixels = Float[Array, "b h w c"]
 Features = tuple[Float[Array, "b h w f"], ...]
@@ -128,7 +128,11 @@ def _apply_in_order(
         residual, features, _ = apply(model, variables, frame, layers, **options)
         restored = frame + residual
         if state is not None:
-            restored = memory.steady(restored, state, share)
+            kept = share
+            if getattr(model, "context", 0):
+                gains = real_time.gains_of(model, variables, frame)
+                kept = share * memory.active(gains)
+            restored = memory.steady(restored, state, kept)
         state = jnp.clip(restored, 0, 1)
         found.append((restored - frame, features))
     joined: Any = jax.tree.map(lambda *x: each_frame(jnp.stack(x, 1)), *found)

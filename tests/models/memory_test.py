@@ -5,7 +5,7 @@ import numpy as np
 from absl.testing import absltest
 
 from kdsharp import models
-from kdsharp.models import memory
+from kdsharp.models import memory, real_time
 from tests.export import random_networks
 
 _MODEL = dict(name="real_time", channels=1, width=6, memory=True)
@@ -38,6 +38,30 @@ class MemoryTest(absltest.TestCase):
     def test_a_state_that_is_not_kept_changes_nothing(self):
         near = self._restore(self.alone + 0.02, keep=0.0)
         np.testing.assert_array_equal(near, self.alone)
+
+    def test_what_a_context_leaves_alone_the_memory_leaves_alone(self):
+        arguments = dict(_MODEL, context=4)
+        model = models.create(**arguments)
+        variables = random_networks.variables(arguments)
+        for gain, factor in ((0.0, 0.0), (0.25, 0.25), (1.5, 1.0)):
+            gains = np.full((2, model.width), gain, np.float32)
+            gains += np.linspace(-gain / 2, gain / 2, model.width, dtype=np.float32)
+            alone = models.restore(model, variables, self.frame, gains=gains)
+            moved = models.restore(
+                model, variables, self.frame, gains=gains, state=alone + 0.02
+            )
+            wanted = factor * memory.share(variables) * (1 - 0.02 / memory.REACH) * 0.02
+            np.testing.assert_allclose(moved - alone, wanted, atol=1e-6)
+
+    def test_gains_of_a_video_are_those_of_the_network(self):
+        arguments = dict(_MODEL, context=4)
+        model = models.create(**arguments)
+        variables = random_networks.variables(arguments)
+        state = self.frame + 0.01
+        own = models.restore(model, variables, self.frame, state=state)
+        gains = real_time.gains_of(model, variables, self.frame)
+        given = models.restore(model, variables, self.frame, gains=gains, state=state)
+        np.testing.assert_allclose(own, given, atol=1e-6)
 
     def test_a_still_noisy_scene_flickers_less(self):
         rng = np.random.default_rng(1)

@@ -69,9 +69,11 @@ class RecallTest(parameterized.TestCase):
         apart = np.abs(np.subtract(got[1:], without[1:], dtype=int))
         self.assertGreater(apart.max(), 1)
 
-    @parameterized.parameters(*(x for x in _INSTALLED if x != "jax"))
-    def test_a_hundred_frames_agree_between_backends(self, backend):
-        network = random_networks.create(_MODEL)
+    @parameterized.product(
+        backend=[name for name in _INSTALLED if name != "jax"], context=(0, 4)
+    )
+    def test_a_hundred_frames_agree_between_backends(self, backend, context):
+        network = random_networks.create(_MODEL | {"context": context})
         ours, jax = (
             planes.create(network, *_SIZE, backend=name) for name in (backend, "jax")
         )

@@ -24,6 +24,12 @@ export class GainTracker {
     this.#every = Math.max(1, Math.round((width * height) / 64 / WINDOWS));
   }
 
+  /** The factor of a memory's share for the current gains, as in the runtimes. */
+  get active() {
+    const sum = this.#gains.reduce((total, gain) => total + gain, 0);
+    return Math.min(1, sum / this.#gains.length);
+  }
+
   /** Computes the gains for the next plane. */
   next(plane, levels) {
     const coarse = blocks(plane, this.#width, this.#height, levels);

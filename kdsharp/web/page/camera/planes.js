@@ -87,6 +87,7 @@ const computing = {
       by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
       input,
       stride,
+      tracker,
       async run(levels) {
         // All threads are idle here.
         if (context) scaleByGains(tracker.next(input, levels));
@@ -108,6 +109,7 @@ const computing = {
       by: "WebGPU, its own shader",
       input,
       stride: width,
+      tracker,
       run: (levels) => run(input, levels, tracker?.next(input, levels)),
       close,
     };
@@ -155,6 +157,7 @@ async function session(network, width, height, capabilities, by) {
     by,
     input,
     stride: width,
+    tracker,
     async run({ black, span, strength }) {
       for (let n = 0; n < pixels; n++) blurred[n] = (input[n] - black) / span;
       const gains = tracker?.next(input, { black, span }) ?? undefined;

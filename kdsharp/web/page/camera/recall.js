@@ -11,7 +11,6 @@ export function recall(plane, memory, width, height) {
   // Blocks of the plane before, and its levels.
   let coarse = null;
   let known = {};
-  let steps;
   return {
     ...plane,
     async run(levels) {
@@ -21,9 +20,10 @@ export function recall(plane, memory, width, height) {
       // A run that fails leaves nothing to remember.
       coarse = null;
       const restored = await plane.run(levels);
-      if (keeps) steady(restored, before, steps);
-      else before.set(restored);
-      if (!equal) steps = stepsOf(memory, levels.span);
+      if (keeps) {
+        const share = memory.share * (plane.tracker?.active ?? 1);
+        steady(restored, before, stepsOf(share, memory.reach * levels.span));
+      } else before.set(restored);
       [coarse, known] = [now, levels];
       return restored;
     },
@@ -45,10 +45,10 @@ function steady({ buffer, byteOffset }, before, steps) {
 }
 
 /** The steps in whole levels for every difference of two levels, from `-TOP` on. */
-function stepsOf({ share, reach }, span) {
+function stepsOf(share, reach) {
   return Int8Array.from({ length: 2 * TOP + 1 }, (_, n) => {
     const apart = n - TOP;
-    const near = Math.max(0, 1 - Math.abs(apart) / (reach * span));
+    const near = Math.max(0, 1 - Math.abs(apart) / reach);
     return Math.sign(apart) * Math.round(share * near * Math.abs(apart));
   });
 }
