@@ -118,10 +118,10 @@ def _go_on(config: ConfigDict, variant: str) -> None:
     if config.model.get("memory"):
         # Only how much is remembered, one number.
         config.trainable = "share"
-        config.objective.flicker = 1.0
+        config.objective.flicker = 3.0
         config.data.update(source="clips:clips?frames=6", placement="host")
         config.batch_size = 2
-        config.budget = "2m"
+        config.budget = "150s"
         config.optimizer.update(learning_rate=6e-2, warmup_steps=20, average=0.9)
     else:
         config.trainable = "conv1,conv2,conv3,conv4,conv5"
