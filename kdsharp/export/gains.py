@@ -33,6 +33,7 @@ def gains(
     kernel = np.ascontiguousarray(look.reshape(-1, filters).T)
     picture = _pad_edge(picture, size)
     if visible is not None and visible.all():
+        # Without a selection of windows, sums round as for a picture without alpha.
         visible = None
     if visible is not None:
         visible = _pad_edge(visible, size)

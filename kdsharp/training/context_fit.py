@@ -80,10 +80,9 @@ def _crops(
     block = max(1, _BLOCK // frames)
     starts = np.linspace(0, len(source) - 1, -(-count // block), dtype=int)
     indices = [(start + n) % len(source) for start in starts for n in range(block)]
-    batch = max(1, _MEASURED // frames)
+    indices, batch = indices[:count], max(1, _MEASURED // frames)
     for first in tqdm(range(0, count, batch), leave=False, delay=1):
-        # The last batch may be shorter.
-        records = [source[int(i)] for i in indices[first : min(first + batch, count)]]
+        records = [source[int(i)] for i in indices[first : first + batch]]
         yield center_crops(records, size, len(records))
 
 
