@@ -1,0 +1,208 @@
+"""Results of the five systems of configs/reports on photographs of your own.
+
+    python -m benchmarks.reports ~/photographs
+
+Each teacher, then each student, trains as in `:standin-teacher` and `:standin-student`,
+for the seconds that an accelerator needs; `--times` multiplies them. Runs are kept in
+`--runs`, and the same command goes on where it stopped. Students are timed with 8-bit
+RGB frames in and out.
+"""
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import command
+from kdsharp.errors import UserError
+from kdsharp.evaluation import text
+from kdsharp.weights import store
+
+_ROLES = ("teacher", "student")
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """What one report specifies and claims, and how its stand-ins train.
+
+    `seconds` are those of the teacher and of the student. Networks that draw the
+    picture, not a residual, need float32, so they are not in `half`.
+    """
+
+    name: str
+    claims: str
+    pixels: int
+    seconds: tuple[int, int]
+    half: tuple[str, ...]
+    frame: str
+
+
+SYSTEMS = (
+    System(
+        "conference_dncnn",
+        "SSIM 0.952, 0.882; 11, 48 fps on a GPU",
+        512,
+        (40, 20),
+        _ROLES,
+        "1280x720",
+    ),
+    System(
+        "helen_dncnn",
+        "SSIM 0.93, 0.92; 34, 32 dB",
+        512,
+        (40, 20),
+        _ROLES,
+        "256x256",
+    ),
+    System(
+        "celeba_unet",
+        "SSIM 0.9301, 0.9138; MAE 0.0222, 0.0251",
+        512,
+        (35, 20),
+        (),
+        "128x128",
+    ),
+    System(
+        "gopro_swinir",
+        "student: SSIM 0.838; 69.4 fps on a GPU",
+        720,
+        (60, 20),
+        ("teacher",),
+        "1920x1080",
+    ),
+    System(
+        "bicubic4_cnn",
+        "SSIM 0.9730, 0.9931 (input 0.4513)",
+        720,
+        (15, 15),
+        (),
+        "1920x1080",
+    ),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photographs", type=Path, metavar="DIR")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        default=Path("runs/reports"),
+        help="where runs are kept (%(default)s)",
+    )
+    parser.add_argument(
+        "--systems", nargs="+", metavar="NAME", help="only these (default: all five)"
+    )
+    parser.add_argument(
+        "--times",
+        type=float,
+        metavar="X",
+        default=1,
+        help="multiplies the seconds of training, 285 in all (%(default)s)",
+    )
+
+
+def measure(arguments: argparse.Namespace) -> list[dict]:
+    """Trains what is not trained yet; measures a row for each system."""
+    if not arguments.photographs.is_dir():
+        raise UserError(f"no such folder: {arguments.photographs}")
+    wanted = arguments.systems or [system.name for system in SYSTEMS]
+    unknown = sorted(set(wanted) - {system.name for system in SYSTEMS})
+    if unknown:
+        known = ", ".join(system.name for system in SYSTEMS)
+        raise UserError(f"unknown system {unknown[0]!r}; choose from: {known}")
+    runs = arguments.runs.resolve()
+    return [
+        _measured(system, arguments.photographs.resolve(), runs, arguments.times)
+        for system in SYSTEMS
+        if system.name in wanted
+    ]
+
+
+def report(results: list[dict]) -> str:
+    """Formats a table with a row for each system."""
+    lines = [
+        [
+            *("system", "blur", "claimed for teacher, student"),
+            *("input: SSIM / MAE / PSNR", "teacher", "student"),
+            *("student, frames/s", "steps"),
+        ]
+    ]
+    for row in results:
+        scores = (row["scores"][name] for name in ("input", *_ROLES))
+        cells = (f"{s['ssim']:.4f} / {s['mae']:.4f} / {s['psnr']:.2f}" for s in scores)
+        lines.append(
+            [
+                *(row["system"], row["blur"], row["claims"], *cells),
+                f"{row['frames_per_second']:.1f} at {row['frame']}",
+                " + ".join(f"{steps:,}" for steps in row["steps"]),
+            ]
+        )
+    return text.table(lines, words=3)
+
+
+def _measured(system: System, photographs: Path, runs: Path, times: float) -> dict:
+    cards = [
+        _trained(system, role, photographs, runs, seconds * times)
+        for role, seconds in zip(_ROLES, system.seconds, strict=True)
+    ]
+    return {
+        "system": system.name,
+        "blur": cards[1]["degradation"],
+        "claims": system.claims,
+        "scores": cards[1]["scores"]["held-out pictures"],
+        "frame": system.frame,
+        "frames_per_second": _frames_per_second(system, runs),
+        "steps": [card["training"]["steps"] for card in cards],
+    }
+
+
+def _trained(
+    system: System, role: str, photographs: Path, runs: Path, seconds: float
+) -> dict:
+    """Trains a network, or finds it trained; returns its card."""
+    folder = runs / f"{system.name}_{role}"
+    if not (folder / "report.md").exists():
+        size = f"short={system.pixels}&crop={system.pixels}"
+        flags = [
+            f"--config=configs/reports/{system.name}.py:standin-{role}",
+            f"--config.data.source=folder:{photographs}?{size}",
+            f"--config.budget={max(1, round(seconds))}s",
+            f"--workdir={folder}",
+        ]
+        if role in system.half:
+            flags.append("--config.dtype=bfloat16")
+        if role == "student":
+            teacher = runs / f"{system.name}_teacher"
+            flags.append(f"--config.teacher.weights={teacher}")
+        _run(["kdsharp.main", *flags])
+    return store.read_card(next(folder.glob("*.safetensors")))
+
+
+def _frames_per_second(system: System, runs: Path) -> float:
+    """Times the student with the fastest backend at hand."""
+    folder = runs / f"{system.name}_speed"
+    weights = str(runs / f"{system.name}_student")
+    _run(
+        [
+            *("kdsharp.cli", "bench", "--weights", weights, "--size", system.frame),
+            *("--backend", "jax", "openvino", "--frames", "20", "--out", str(folder)),
+        ]
+    )
+    (timed,) = json.loads((folder / "speed.json").read_text())["sizes"]
+    return max(row["frames_per_second"] for row in timed["rows"])
+
+
+def _run(module: Sequence[str]) -> None:
+    """Runs a module; what it prints goes to the error output."""
+    try:
+        subprocess.run([sys.executable, "-m", *module], check=True, stdout=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"{module[0]} failed; the same command goes on") from error
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(__name__))
