@@ -45,7 +45,8 @@ _REPORT = "report.md"
 # The value of `config.init` for identity initialisation.
 _IDENTITY = "identity"
 # Parts that may be added to the network named by `config.init`, or replaced.
-_ADDED = ("context", "memory")
+_CONTEXT = "context"
+_ADDED = (_CONTEXT, "memory")
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
 _MAX_LOGGED = 10
@@ -203,7 +204,8 @@ def _load_vgg(config: ConfigDict):
 def _load_initial(config: ConfigDict) -> tuple[dict | None, bool]:
     """Loads the variables to start from; None for random initialisation.
 
-    Also tells whether they get a context, which is then fitted to them.
+    Also tells whether a context is fitted to them: if they have none yet, or if it is
+    all that is trained.
     """
     if not config.init:
         return None, False
@@ -218,15 +220,16 @@ def _load_initial(config: ConfigDict) -> tuple[dict | None, bool]:
     if any(added.values()) and given | added == arguments | added:
         first = _random_variables(config, create_model(config))
         params = first["params"] | initial.variables["params"]
-        if "context" in added:
-            params["context"] = first["params"]["context"]
-        return {**first, "params": params}, "context" in added
+        if _CONTEXT in added:
+            params[_CONTEXT] = first["params"][_CONTEXT]
+        return {**first, "params": params}, _CONTEXT in added
     if given != arguments:
         raise UserError(
             f"config.init {config.init!r} is of {given}, "
             f"config.model asks for {arguments}"
         )
-    return initial.variables, False
+    refitted = bool(given.get(_CONTEXT)) and config.trainable.strip() == _CONTEXT
+    return initial.variables, refitted
 
 
 def _random_variables(config: ConfigDict, model: nn.Module) -> dict:

@@ -109,7 +109,7 @@ class RealTime(nn.Module):
 class Context(nn.Module):
     """Computes a gain from 0 to 2 for each of `gains` filters from the whole picture.
 
-    `filters` kernels of `size` x `size`, at stride 8 on luma, are summarised by their
+    `filters` kernels of `size` x `size`, at `stride` on luma, are summarised by their
     mean absolute values and mean fourth powers, from which a small MLP computes the
     gains. The kernels start as differences at several scales: from random ones, the
     gains hardly learn. In training, noise is added to these statistics against
@@ -119,6 +119,7 @@ class Context(nn.Module):
     outputs: int
     filters: int = 8
     size: int = 12
+    stride: int = 8
     units: int = 16
     noise: float = 0.1
 
@@ -144,7 +145,11 @@ class Context(nn.Module):
         below, right = (max(0, self.size - side) for side in luma.shape[1:3])
         luma = jnp.pad(luma, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
         seen = jax.lax.conv_general_dilated(
-            luma, self.look, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            luma,
+            self.look,
+            (self.stride, self.stride),
+            "VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
         means = jnp.mean(jnp.abs(seen), axis=(1, 2))
         peaks = jnp.sqrt(jnp.sqrt(jnp.mean(seen**4, axis=(1, 2)) + 1e-14))

@@ -32,6 +32,8 @@ _PICTURES = 4800
 # Frames that follow one another in the source, such as those of one clip, are read
 # together, and as many are measured at once.
 _BLOCK, _MEASURED = 8, 32
+# Crops have few windows, whose statistics would be noisier than those of whole frames.
+_STRIDE = 2
 _STEPS, _BATCH, _RATE = 6000, 256, 1e-2
 
 
@@ -54,7 +56,7 @@ def fit(task: Task, params: dict, source: Source, size: int, harm: float) -> dic
     `harm` is how much more a decibel lost weighs than one won.
     """
     model: Any = task.model
-    context = Context(model.width, model.context)
+    context = Context(model.width, model.context, stride=_STRIDE)
     measured = jax.jit(partial(measure, model, context, params))
     frames = source[0]["sharp"].shape[-1] // 3
     count = min(_PICTURES // frames, len(source))

@@ -259,6 +259,11 @@ class LoopTest(parameterized.TestCase):
         self.assertGreater(psnr[1], psnr[0] - 0.05)
         gains = fitted.variables["params"]["context"]["gains"]["kernel"]
         self.assertGreater(np.abs(gains).max(), 0.01)
+        # What is all that is trained is fitted again.
+        begun = str(second)
+        experiment.run(config(init=begun, **still), self.root / "again")
+        again = store.load(str(self.root / "again")).variables["params"]
+        self.assertGreater(np.abs(again["context"]["gains"]["kernel"] - gains).max(), 0)
         with self.assertRaisesRegex(UserError, "unknown layer to train 'conv9'"):
             experiment.run(config(init=begun, trainable="conv9"), self.root / "third")
 
