@@ -32,7 +32,6 @@ _MAIN_LINE = ("student", "student:full", "teacher", "teacher:full")
 _ZOO = (
     "zoo/photographs:rt-l-photo",
     "zoo/photographs:rt-xl-photo",
-    "zoo/calls:rt-s-tuned",
     *(
         f"zoo/{file}:{network}-{blur}"
         for file, networks, blurs in (

@@ -15,16 +15,14 @@ the network that `rt-m-call` begins from are older than `clips:` and saw BSDS500
 their cards have the recipes that they were trained by.
 
 The others begin from a trained network, and two cores of a CPU suffice. A context is
-fitted to it, so that it leaves sharp frames alone; `rt-s-tuned` then learns to restore
-the others better, in an hour, and `rt-s-call` fits the context again. `rt-t-call` and
-`rt-m-call` learn how much to remember. By default they begin from the included weights;
-to repeat all of it, give the folder of the run before:
+fitted to it, so that it leaves sharp frames alone. `rt-s-call` then learns to restore
+the others better, in an hour, `rt-t-call` and `rt-m-call` how much to remember. By
+default they begin from the included weights; to repeat all of it, give the folder of
+the first run:
 
     python -m kdsharp.main --config=configs/zoo/calls.py:rt-s-scratch
-    python -m kdsharp.main --config=configs/zoo/calls.py:rt-s-tuned \\
-        --config.init=runs/rt-s-scratch
     python -m kdsharp.main --config=configs/zoo/calls.py:rt-s-call \\
-        --config.init=runs/rt-s-tuned
+        --config.init=runs/rt-s-scratch
 """
 
 from ml_collections import ConfigDict, config_dict
@@ -44,7 +42,6 @@ _SCRATCH = {
 # Filters of the context, which sees the whole frame and sets gains.
 _CONTEXT = {"context": 12}
 _FINE_TUNED = {
-    "rt-s-tuned": _SMALL | _CONTEXT,
     "rt-s-call": _SMALL | _CONTEXT,
     "rt-t-call": _SMALL | _CONTEXT | {"memory": True},
     "rt-m-call": _MEDIUM | _CONTEXT | {"memory": True},
@@ -115,8 +112,8 @@ def _start(config: ConfigDict, variant: str) -> None:
 
 
 def _go_on(config: ConfigDict, variant: str) -> None:
-    """Fits a context to a trained network, or trains some layers, on a CPU."""
-    config.init = "rt-m-call" if variant == "rt-m-call" else "rt-s-call"
+    """Fits a context to a trained network and trains some layers, on a CPU."""
+    config.init = "rt-s-call" if variant == "rt-t-call" else variant
     # `harm` makes a decibel lost weigh twice as much as one won.
     config.objective = config_dict.create(gain=1.0, harm=1.0)
     if config.model.get("memory"):
@@ -127,16 +124,10 @@ def _go_on(config: ConfigDict, variant: str) -> None:
         config.batch_size = 2
         config.budget = "150s"
         config.optimizer.update(learning_rate=6e-2, warmup_steps=20, average=0.9)
-    elif variant == "rt-s-tuned":
+    else:
         config.trainable = "conv1,conv2,conv3,conv4,conv5"
         config.epochs = 12
         config.optimizer.update(learning_rate=2e-3, warmup_steps=200)
-    else:
-        config.trainable = "context"
-        config.data.placement = "host"
-        # The context is fitted before the first step, which changes nothing.
-        config.budget = "1s"
-        config.optimizer.learning_rate = 0.0
     config.validation.pictures = 100
     config.log_every = 250
     config.steps_per_call = 1
