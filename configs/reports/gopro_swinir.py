@@ -117,7 +117,7 @@ def _quick() -> ConfigDict:
     teacher.model.update(depths=(2, 2), width=24, heads=(2, 2))
     # SSIM in place of the perceptual loss; with less of it, networks smooth texture.
     teacher.objective = config_dict.create(l1=1.0, ssim=1.0)
-    teacher.epochs = 6
+    teacher.epochs = 9
     teacher.optimizer.learning_rate = 3e-3
     student.objective = config_dict.create(l1=1.0, ssim=1.0, l1_kd=1.0)
     student.epochs = 5

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 # Differences of this size and more, in [0, 1], are motion or another object.
-REACH = 0.1
+REACH = 0.06
 
 # The parameter of a network with memory: the logit of its share.
 SHARE = "share"
