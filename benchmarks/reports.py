@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import command
+from kdsharp.base import choices
+from kdsharp.config_files import load_experiment
+from kdsharp.data import folder
 from kdsharp.errors import UserError
 from kdsharp.evaluation import text
 from kdsharp.weights import store
@@ -34,7 +37,6 @@ class System:
 
     name: str
     claims: str
-    pixels: int
     seconds: tuple[int, int]
     half: tuple[str, ...]
     frame: str
@@ -44,7 +46,6 @@ SYSTEMS = (
     System(
         "conference_dncnn",
         "SSIM 0.952, 0.882; 11, 48 fps on a GPU",
-        512,
         (40, 20),
         _ROLES,
         "1280x720",
@@ -52,7 +53,6 @@ SYSTEMS = (
     System(
         "helen_dncnn",
         "SSIM 0.93, 0.92; 34, 32 dB",
-        512,
         (40, 20),
         _ROLES,
         "256x256",
@@ -60,7 +60,6 @@ SYSTEMS = (
     System(
         "celeba_unet",
         "SSIM 0.9301, 0.9138; MAE 0.0222, 0.0251",
-        512,
         (35, 20),
         (),
         "128x128",
@@ -68,7 +67,6 @@ SYSTEMS = (
     System(
         "gopro_swinir",
         "student: SSIM 0.838; 69.4 fps on a GPU",
-        720,
         (60, 20),
         ("teacher",),
         "1920x1080",
@@ -76,7 +74,6 @@ SYSTEMS = (
     System(
         "bicubic4_cnn",
         "SSIM 0.9730, 0.9931 (input 0.4513)",
-        720,
         (15, 15),
         (),
         "1920x1080",
@@ -107,13 +104,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> list[dict]:
     """Trains what is not trained yet; measures a row for each system."""
-    if not arguments.photographs.is_dir():
-        raise UserError(f"no such folder: {arguments.photographs}")
-    wanted = arguments.systems or [system.name for system in SYSTEMS]
-    unknown = sorted(set(wanted) - {system.name for system in SYSTEMS})
-    if unknown:
-        known = ", ".join(system.name for system in SYSTEMS)
-        raise UserError(f"unknown system {unknown[0]!r}; choose from: {known}")
+    folder.check(arguments.photographs)
+    known = [system.name for system in SYSTEMS]
+    wanted = arguments.systems or known
+    for name in wanted:
+        if name not in known:
+            raise choices.unknown("system", name, known)
     runs = arguments.runs.resolve()
     return [
         _measured(system, arguments.photographs.resolve(), runs, arguments.times)
@@ -164,14 +160,16 @@ def _trained(
     system: System, role: str, photographs: Path, runs: Path, seconds: float
 ) -> dict:
     """Trains a network, or finds it trained; returns its card."""
-    folder = runs / f"{system.name}_{role}"
-    if not (folder / "report.md").exists():
-        size = f"short={system.pixels}&crop={system.pixels}"
+    run = runs / f"{system.name}_{role}"
+    if not (run / "report.md").exists():
+        config = f"configs/reports/{system.name}.py:standin-{role}"
+        source = load_experiment(config).data.source
+        source = source.replace("photographs", str(photographs), 1)
         flags = [
-            f"--config=configs/reports/{system.name}.py:standin-{role}",
-            f"--config.data.source=folder:{photographs}?{size}",
+            f"--config={config}",
+            f"--config.data.source={source}",
             f"--config.budget={max(1, round(seconds))}s",
-            f"--workdir={folder}",
+            f"--workdir={run}",
         ]
         if role in system.half:
             flags.append("--config.dtype=bfloat16")
@@ -179,20 +177,20 @@ def _trained(
             teacher = runs / f"{system.name}_teacher"
             flags.append(f"--config.teacher.weights={teacher}")
         _run(["kdsharp.main", *flags])
-    return store.read_card(next(folder.glob("*.safetensors")))
+    return store.read_card(next(run.glob("*.safetensors")))
 
 
 def _frames_per_second(system: System, runs: Path) -> float:
     """Times the student with the fastest backend at hand."""
-    folder = runs / f"{system.name}_speed"
+    out = runs / f"{system.name}_speed"
     weights = str(runs / f"{system.name}_student")
     _run(
         [
             *("kdsharp.cli", "bench", "--weights", weights, "--size", system.frame),
-            *("--backend", "jax", "openvino", "--frames", "20", "--out", str(folder)),
+            *("--backend", "jax", "openvino", "--frames", "20", "--out", str(out)),
         ]
     )
-    (timed,) = json.loads((folder / "speed.json").read_text())["sizes"]
+    (timed,) = json.loads((out / "speed.json").read_text())["sizes"]
     return max(row["frames_per_second"] for row in timed["rows"])
 
 

@@ -28,7 +28,7 @@ from kdsharp.training import (
     validation,
     workdir,
 )
-from kdsharp.training.building import create_model
+from kdsharp.training.building import create_model, trainable_layers
 from kdsharp.training.logs import read_metrics
 from kdsharp.training.state import init_variables
 from kdsharp.training.teaching import Teacher
@@ -44,8 +44,8 @@ _SELF = "self"
 _REPORT = "report.md"
 # The value of `config.init` for identity initialisation.
 _IDENTITY = "identity"
-# Parts that may be added to the network named by `config.init`, or replaced.
 _CONTEXT = "context"
+# Parts that may be added to the network named by `config.init`, or replaced.
 _ADDED = (_CONTEXT, "memory")
 _SAMPLE_SIZE = 192
 _SAMPLES = 6
@@ -228,8 +228,8 @@ def _load_initial(config: ConfigDict) -> tuple[dict | None, bool]:
             f"config.init {config.init!r} is of {given}, "
             f"config.model asks for {arguments}"
         )
-    refitted = bool(given.get(_CONTEXT)) and config.trainable.strip() == _CONTEXT
-    return initial.variables, refitted
+    alone = trainable_layers(config) == (_CONTEXT,)
+    return initial.variables, bool(given.get(_CONTEXT)) and alone
 
 
 def _random_variables(config: ConfigDict, model: nn.Module) -> dict:

@@ -167,8 +167,13 @@ def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
         teaching=_create_teaching(config, teachers),
         vgg=vgg and vgg[0],
         average=config.optimizer.average,
-        trainable=tuple(name.strip() for name in config.trainable.split(",") if name),
+        trainable=trainable_layers(config),
     )
+
+
+def trainable_layers(config: ConfigDict) -> tuple[str, ...]:
+    """The names in `config.trainable`; none if all layers are trained."""
+    return tuple(name.strip() for name in config.trainable.split(",") if name)
 
 
 def _create_teaching(config: ConfigDict, teachers: Sequence[Teacher]) -> Teaching:

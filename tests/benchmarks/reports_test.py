@@ -24,9 +24,13 @@ class ReportsTest(absltest.TestCase):
 
     def test_mistakes_are_one_sentence(self):
         here = pathlib.Path(self.create_tempdir())
-        with self.assertRaisesRegex(UserError, "no such folder: .*/none"):
+        with self.assertRaisesRegex(
+            UserError, "there is no folder .*/none: check the path"
+        ):
             reports.measure(_arguments(here / "none", here))
-        with self.assertRaisesRegex(UserError, "unknown system 'unet'; choose from"):
+        with self.assertRaisesRegex(
+            UserError, "unknown system 'unet'; choose one of: conf"
+        ):
             reports.measure(_arguments(here, here, "unet"))
 
     @pytest.mark.slow
