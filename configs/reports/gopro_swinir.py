@@ -115,7 +115,7 @@ def _quick() -> ConfigDict:
         config.vgg = ""
     teacher.init = ""
     teacher.model.update(depths=(2, 2), width=24, heads=(2, 2))
-    # SSIM in place of the perceptual loss; with less of it, networks smooth texture.
+    # SSIM in place of the perceptual loss; with less, the student smooths texture.
     teacher.objective = config_dict.create(l1=1.0, ssim=1.0)
     teacher.epochs = 9
     teacher.optimizer.learning_rate = 3e-3

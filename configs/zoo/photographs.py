@@ -6,7 +6,7 @@
 `snapshots:` simulates defocus, camera shake, sensor noise, resampling on any grid,
 oversharpening, and JPEG and WebP by their real encoders; some pictures stay as they
 are. `rt-l-photo` restores twelve megapixels in some seconds on two cores, `rt-xl-photo`
-is fourteen times as slow.
+takes fourteen times as long.
 
 Both fit a new context to a trained network, on a CPU, so that pictures with no fault
 but JPEG come back as they are. By default they begin from the included weights; to
