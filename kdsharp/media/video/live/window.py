@@ -24,6 +24,8 @@ _CLOSING = ("q", "CLOSE_WIN")
 _COMMAND = (
     *(_PROGRAM, "--no-config", "--no-terminal", "--profile=low-latency", "--untimed"),
     *("--no-osc", "--no-input-default-bindings", "--demuxer-lavf-format=nut"),
+    # Without a GPU, mpv would refuse OpenGL and then hang in its output for X11.
+    "--gpu-sw=yes",
 )
 
 # Seconds between attempts to connect.
