@@ -67,8 +67,9 @@ def add_restore_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--dtype",
         metavar="T",
-        default="float32",
-        help="element type: float32 (default), bfloat16, int8",
+        default="auto",
+        help="element type: float32, bfloat16, int8; auto (default) is bfloat16 if "
+        "the processor computes in it, otherwise float32",
     )
     verb.add_argument(
         "--threads",
@@ -105,6 +106,7 @@ def restore_options(arguments: argparse.Namespace):
     from kdsharp.base import optional
 
     optional.require("av", purpose="video")
+    from kdsharp.runtime import backends
     from kdsharp.runtime.options import DEFAULT_VIDEO, RestoreOptions
 
     if arguments.threads < 0:
@@ -113,7 +115,9 @@ def restore_options(arguments: argparse.Namespace):
         model=arguments.model or DEFAULT_VIDEO,
         strength=arguments.strength,
         backend=arguments.backend,
-        dtype=arguments.dtype,
+        dtype=backends.choose_dtype(
+            arguments.dtype, arguments.backend, arguments.device
+        ),
         threads=arguments.threads,
         device=arguments.device,
         size=options.parse_size(arguments.size),

@@ -45,4 +45,4 @@ def run(
         patience=patience,
         overwrite=overwrite,
     )
-    print(f"{out}, restored by {restore.model}\n{report}")
+    print(f"{out}, restored by {restore.model} in {restore.dtype}\n{report}")

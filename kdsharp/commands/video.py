@@ -35,4 +35,4 @@ def run(
         overwrite=overwrite,
         resume=resume,
     )
-    print(f"{out}, restored by {restore.model}\n{report}")
+    print(f"{out}, restored by {restore.model} in {restore.dtype}\n{report}")

@@ -9,6 +9,7 @@ from absl.testing import absltest, parameterized
 
 from kdsharp.base import optional
 from kdsharp.errors import UserError
+from kdsharp.evaluation.bench.backends import BACKENDS, lacks
 from kdsharp.runtime import backends, planes
 from kdsharp.runtime.options import RestoreOptions
 from tests.cli.running import run
@@ -87,13 +88,37 @@ class DevicesTest(parameterized.TestCase):
         status, _, complaint = run("bench", "--weights", "rt-s-call", "--device", "tpu")
         self.assertEqual((status, complaint), (2, f"kdsharp: {wanted}\n"))
 
-    def test_bench_says_what_has_no_such_device(self):
+    @parameterized.parameters("jax", "torch", "torch-compiled")
+    def test_bench_says_what_has_no_such_device(self, backend):
+        if not BACKENDS[backend].installed:
+            self.skipTest(f"{backend} is not installed")
         status, _, complaint = run(
-            *("bench", "--weights", "rt-s-call", "--size", "16x16"),
-            *("--backend", "jax", "--device", "npu"),
+            *("bench", "--weights", "rt-s-codec", "--size", "16x16"),
+            *("--backend", backend, "--device", "npu", "--pixels", "plane"),
         )
         self.assertEqual(status, 2)
         self.assertIn("it finds no npu, only cpu", complaint)
+
+    def test_bench_says_which_backends_choose_their_device(self):
+        self.assertIn("leave out --device", lacks("ncnn", "gpu"))
+        self.assertEqual(lacks("ncnn", ""), "")
+
+    @_ALL
+    def test_auto_is_bfloat16_where_the_processor_has_it(self):
+        for able, device, wanted in (
+            (["FP32", "BF16", "INT8"], "", "bfloat16"),
+            (["FP32", "BF16", "INT8"], "auto", "bfloat16"),
+            (["FP32", "INT8"], "cpu", "float32"),
+        ):
+            with mock.patch("kdsharp.export.openvino_core.core") as core:
+                core().available_devices = ["CPU"]
+                core().get_property.return_value = able
+                chosen = backends.choose_dtype("auto", "openvino", device)
+            self.assertEqual(chosen, wanted)
+
+    def test_auto_is_float32_elsewhere(self):
+        self.assertEqual(backends.choose_dtype("auto", "jax"), "float32")
+        self.assertEqual(backends.choose_dtype("int8", "jax"), "int8")
 
     @_ALL
     def test_the_fastest_backend_that_has_the_device_is_taken(self):

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -41,10 +41,12 @@ class BenchBackend:
     """A backend by its `create` function, which is called in the contender's process.
 
     `refuses` returns the reason why it cannot run a network, or an empty string.
+    Without `devices`, it chooses its device itself.
     """
 
     create: Callable[[Subject, Settings], Run]
     needs: tuple[str, ...] = ()
+    devices: Callable[[], Sequence[str]] | None = None
     refuses: Callable[[dict, Settings], str] = lambda arguments, settings: ""
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
 
@@ -66,9 +68,9 @@ def lacks(name: str, device: str) -> str:
     """Explains why a backend cannot use a device; empty if it can."""
     if not device:
         return ""
-    if not (entry := backends.BACKENDS.get(name)):
+    if not (devices := BACKENDS[name].devices):
         return "it chooses its device itself: leave out --device"
-    if device == "auto" or device in (found := entry.devices()):
+    if device == "auto" or device in (found := devices()):
         return ""
     return f"it finds no {device}, only {', '.join(found)}"
 
@@ -127,10 +129,13 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
     if settings.threads:
         torch.set_num_threads(settings.threads)
     dtype = getattr(torch, settings.dtype)
-    chain = _chain(torch, model, variables["params"]).to(dtype)
+    chosen = settings.device or "cpu"
+    place = "cuda" if chosen != "cpu" and "gpu" in _torch_devices() else "cpu"
+    chain = _chain(torch, model, variables["params"]).to(place, dtype)
     # PyTorch's overloads leave out a call with nothing but the format.
     chain = chain.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    mean = torch.tensor(arguments.get("mean", (0.0,))).reshape(1, -1, 1, 1)
+    mean = torch.tensor(arguments.get("mean", (0.0,)), device=place)
+    mean = mean.reshape(1, -1, 1, 1)
     adds = CHAINS[arguments["name"]]
     planes = settings.pixels == "plane"
 
@@ -146,9 +151,17 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
 
     def run(frames: Frames) -> Frames:
         with torch.inference_mode():
-            return forward(torch.from_numpy(frames)).contiguous().numpy()
+            given = torch.from_numpy(frames).to(place)
+            return forward(given).contiguous().cpu().numpy()
 
     return run
+
+
+def _torch_devices() -> tuple[str, ...]:
+    """The kinds of device that PyTorch finds."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return ("cpu", "gpu") if torch.cuda.is_available() else ("cpu",)
 
 
 def _chain(torch, model, params: dict):
@@ -273,27 +286,32 @@ def _ncnn(subject: Subject, settings: Settings) -> Run:
 BACKENDS: dict[str, BenchBackend] = {
     **{
         name: BenchBackend(
-            partial(_runtime, backend=backend), backend.needs, dtypes=backend.dtypes
+            partial(_runtime, backend=backend),
+            backend.needs,
+            backend.devices,
+            dtypes=backend.dtypes,
         )
         for name, backend in backends.BACKENDS.items()
     },
-    "torch": BenchBackend(_torch, ("torch",), _chain_refuses),
+    "torch": BenchBackend(_torch, ("torch",), _torch_devices, _chain_refuses),
     "torch-compiled": BenchBackend(
-        partial(_torch, compiled=True), ("torch",), _chain_refuses
+        partial(_torch, compiled=True), ("torch",), _torch_devices, _chain_refuses
     ),
     "openvino-defaults": BenchBackend(
         partial(_exported, name="openvino"),
         ("onnx", "openvino"),
-        _default_refuses,
-        ("float32",),
+        refuses=_default_refuses,
+        dtypes=("float32",),
     ),
     "onnxruntime-defaults": BenchBackend(
         partial(_exported, name="onnxruntime"),
         ("onnx", "onnxruntime"),
-        _default_refuses,
-        ("float32",),
+        refuses=_default_refuses,
+        dtypes=("float32",),
     ),
-    "ncnn": BenchBackend(_ncnn, ("ncnn",), _plain_chain_refuses, ("float32",)),
+    "ncnn": BenchBackend(
+        _ncnn, ("ncnn",), refuses=_plain_chain_refuses, dtypes=("float32",)
+    ),
 }
 DTYPES = backends.DTYPES
 

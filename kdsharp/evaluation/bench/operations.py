@@ -18,5 +18,8 @@ def per_frame(arguments: dict, height: int, width: int) -> float:
         (1, height, width, arguments.get("channels", 3)), np.float32
     )
     variables = jax.eval_shape(model.init, jax.random.key(0), pixels)
-    costs: Any = jax.jit(model.apply).lower(variables, pixels).cost_analysis()
+    # Other platforms do not analyse costs before compilation.
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        lowered = jax.jit(model.apply).lower(variables, pixels)
+    costs: Any = lowered.cost_analysis()
     return costs["flops"]

@@ -20,6 +20,7 @@ __all__ = [
     "Compute",
     "Network",
     "choose",
+    "choose_dtype",
     "compute",
     "create",
 ]
@@ -114,6 +115,18 @@ def choose(backend: str, dtype: str, device: str = "") -> str:
     if device in ("gpu", "npu") and device not in entry.devices():
         raise _missing(device, [backend])
     return backend
+
+
+def choose_dtype(dtype: str, backend: str, device: str = "") -> str:
+    """Resolves the element type `auto` to the one in which video is restored fastest.
+
+    That is float32 on other devices than the CPU.
+    """
+    if dtype != "auto":
+        return dtype
+    entry = BACKENDS[choose(backend, "float32", device)]
+    found = compute(entry.name, dtype="float32", threads=0, device=device)
+    return entry.quick_dtype() if found.device in ("", "cpu") else "float32"
 
 
 def _missing(device: str, names: list[str]) -> UserError:

@@ -139,6 +139,8 @@ class Backend:
         module, its variables, whether frames are single planes, and the device.
         `kdsharp bench` uses it; without it, `planes` restores one frame at a time.
       devices: lists which of `cpu`, `gpu` and `npu` it can use on this machine.
+      quick_dtype: names the element type in which it is fastest on this processor,
+        at no visible loss.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Backend:
     dtypes: tuple[str, ...] = ("float32",)
     frames: Callable[[Any, dict, bool, str], RunFrames] | None = None
     devices: Callable[[], tuple[str, ...]] = cpu_only
+    quick_dtype: Callable[[], str] = lambda: "float32"
 
     @property
     def installed(self) -> bool:

@@ -65,6 +65,7 @@ def backend(
     dtypes: tuple[str, ...] = ("float32",),
     rounds_once: bool = False,
     devices: Callable[[], tuple[str, ...]] = cpu_only,
+    quick_dtype: Callable[[], str] = lambda: "float32",
 ) -> Backend:
     """Makes the record of a runtime that runs ONNX graphs.
 
@@ -80,6 +81,7 @@ def backend(
         needs=("onnx", *needs),
         dtypes=dtypes,
         devices=devices,
+        quick_dtype=quick_dtype,
     )
 
 

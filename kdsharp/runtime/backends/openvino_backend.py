@@ -28,6 +28,12 @@ def devices() -> tuple[str, ...]:
     return tuple(name for name in ("cpu", "gpu", "npu") if name in found)
 
 
+def quick_dtype() -> str:
+    """Names bfloat16 if the processor has instructions for it, otherwise float32."""
+    able = openvino_core.core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bfloat16" if "BF16" in able else "float32"
+
+
 def _settings(compute: Compute) -> dict[str, object]:
     settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
     if compute.device == "npu":
@@ -89,4 +95,5 @@ BACKEND = graphs.backend(
     dtypes=("float32", "bfloat16", "int8"),
     rounds_once=True,
     devices=devices,
+    quick_dtype=quick_dtype,
 )
