@@ -124,6 +124,9 @@ def get_config() -> ConfigDict:
     config.devices = 0
     # `float32` or `bfloat16`: what is computed in. Parameters are always float32.
     config.dtype = "float32"
+    # `int8` rounds kernels and features in training as int8 inference does, so that
+    # trained networks lose less by it; empty rounds nothing.
+    config.rounding = ""
     # Steps to profile, as `20:30`; the trace is written to the folder `profile`.
     config.profile = ""
     # Where metrics are written besides `metrics.jsonl`: `tensorboard`, `wandb`, or both

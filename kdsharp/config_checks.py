@@ -133,6 +133,7 @@ _EXPERIMENT = _Group(
         "parallel": _Text(),
         "devices": _whole(0),
         "dtype": _Text(),
+        "rounding": _Text(),
         "profile": _Text(),
         "writers": _Text(),
     }

@@ -22,6 +22,7 @@ from kdsharp.training import (
     feeding,
     optimizers,
     parallel,
+    rounding,
     teaching,
     validation,
     writers,
@@ -98,6 +99,7 @@ def build(
     model = create_model(config)
     length = (config.optimizer, steps, steps_per_epoch)
     _check_frames(config, sources["train"])
+    rounding.check(config.rounding, config.model.get("convolution", "plain"))
     task = _create_task(config, devices, optimizers.create(*length), teachers, vgg)
     return Parts(
         steps=steps,
@@ -168,6 +170,7 @@ def _create_task(config, devices, optimizer, teachers, vgg) -> Task:
         vgg=vgg and vgg[0],
         average=config.optimizer.average,
         trainable=trainable_layers(config),
+        rounded=bool(config.rounding),
     )
 
 

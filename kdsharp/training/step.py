@@ -1,5 +1,6 @@
 """The training step, a pure function with equal results on any number of devices."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import optax
 
 from kdsharp.core import color, objectives
 from kdsharp.core.degradations import Degradation
-from kdsharp.training import teaching
+from kdsharp.training import rounding, teaching
 from kdsharp.training.state import TrainState
 from kdsharp.training.teaching import NO_TEACHERS, Teaching
 
@@ -47,6 +48,8 @@ class Task:
     average: float = 0.0
     # Names of the layers to train; all if empty.
     trainable: tuple[str, ...] = ()
+    # Whether the student's convolutions are rounded.
+    rounded: bool = False
 
 
 def to_pixels(pictures: jax.Array | np.ndarray, channels: int) -> jax.Array:
@@ -132,15 +135,18 @@ def train_step(
         return task.vgg.apply(frozen["vgg"], pixels)
 
     def forward(params, pixels, layers=()):
-        return teaching.apply(
-            task.model,
-            {"params": params, "batch_stats": state.batch_stats},
-            pixels,
-            layers,
-            mutable=["batch_stats"],
-            train=True,
-            rngs={"dropout": dropout_key, "context": context_key},
-        )
+        if task.rounded:
+            params = rounding.kernels(params)
+        with rounding.outputs() if task.rounded else contextlib.nullcontext():
+            return teaching.apply(
+                task.model,
+                {"params": params, "batch_stats": state.batch_stats},
+                pixels,
+                layers,
+                mutable=["batch_stats"],
+                train=True,
+                rngs={"dropout": dropout_key, "context": context_key},
+            )
 
     def loss_of(trained):
         params, adapters = trained

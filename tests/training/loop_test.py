@@ -268,6 +268,18 @@ class LoopTest(parameterized.TestCase):
             experiment.run(config(init=begun, trainable="conv9"), self.root / "third")
 
     @pytest.mark.slow
+    def test_rounding_changes_what_is_learned(self):
+        learned = []
+        for kind in ("", "int8", "int8"):
+            self.workdir = self.root / str(len(learned))
+            self._run(epochs=1, rounding=kind)
+            params = store.load(str(self.workdir)).variables["params"]
+            learned.append(np.array(params["conv2"]["kernel"]))
+        plain, rounded, again = learned
+        np.testing.assert_array_equal(rounded, again)
+        self.assertTrue((plain != rounded).any())
+        np.testing.assert_allclose(plain, rounded, atol=0.1)
+
     def test_only_trainable_layers_change(self):
         self._run(epochs=1)
         first = store.load(str(self.workdir))
