@@ -36,7 +36,7 @@ _ZOO = (
         f"zoo/{file}:{network}-{blur}"
         for file, networks, blurs in (
             ("real_time", ("rt-s", "rt-m"), ("bicubic2", "bicubic2-alone")),
-            ("real_time", ("rt-xl",), ("bicubic2",)),
+            ("real_time", ("rt-sm", "rt-l", "rt-xl"), ("bicubic2",)),
             ("calls", ("rt-s", "rt-t", "rt-m", "rt-xl"), ("call",)),
             ("calls", ("rt-s", "rt-m"), ("scratch",)),
             ("dncnn", ("dncnn17", "dncnn8"), ("bicubic2", "call")),
