@@ -49,14 +49,22 @@ def kernels(params: dict) -> dict:
 
 
 @contextlib.contextmanager
-def outputs() -> Iterator[None]:
-    """Rounds what convolutions compute while networks are applied in its body."""
+def outputs(axis_name: str | None = None) -> Iterator[None]:
+    """Rounds what convolutions compute while networks are applied in its body.
+
+    With `axis_name`, the batch is spread over that axis.
+    """
 
     def interceptor(call, args, kwargs, context):
         computed = call(*args, **kwargs)
         if not isinstance(context.module, nn.Conv) or context.method_name != "__call__":
             return computed
-        return _round(computed, (jnp.max(computed) - jnp.min(computed)) / _STEPS)
+        fixed = jax.lax.stop_gradient(computed)
+        low, high = jnp.min(fixed), jnp.max(fixed)
+        if axis_name is not None:
+            low = jax.lax.pmin(low, axis_name)
+            high = jax.lax.pmax(high, axis_name)
+        return _round(computed, (high - low) / _STEPS)
 
     with nn.intercept_methods(interceptor):
         yield

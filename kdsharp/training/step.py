@@ -1,8 +1,8 @@
 """The training step, a pure function with equal results on any number of devices."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import flax.linen as nn
@@ -137,7 +137,8 @@ def train_step(
     def forward(params, pixels, layers=()):
         if task.rounded:
             params = rounding.kernels(params)
-        with rounding.outputs() if task.rounded else contextlib.nullcontext():
+        rounds = rounding.outputs(axis_name) if task.rounded else nullcontext()
+        with rounds:
             return teaching.apply(
                 task.model,
                 {"params": params, "batch_stats": state.batch_stats},

@@ -34,7 +34,9 @@ def _noise(keys, sharp):
     return jax.vmap(one)(keys, sharp)
 
 
-def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
+def _train(
+    way, device_count, *, dtype="float32", degrade=None, rate=0.1, rounded=False
+):
     """Runs some distillation steps; returns the losses and the final state."""
     devices = parallel.create(way, _BATCH, device_count)
     teacher = models.create("dncnn", **_NETWORK, dtype=dtype)
@@ -50,6 +52,7 @@ def _train(way, device_count, *, dtype="float32", degrade=None, rate=0.1):
         optimizer=optax.sgd(rate, momentum=0.9),
         teaching=Teaching((teacher,)),
         seed=0,
+        rounded=rounded,
     )
     step = devices.compile(partial(train_step, task))
     state = create_state(init_variables(teacher, 3, jax.random.key(0)), task.optimizer)
@@ -76,6 +79,13 @@ class ParallelTest(parameterized.TestCase):
             np.testing.assert_allclose(
                 twin, leaf, rtol=1e-3, atol=1e-5, err_msg=jax.tree_util.keystr(path)
             )
+
+    @pytest.mark.slow
+    def test_all_devices_round_to_the_same_levels(self):
+        losses, _ = _train("jit", 1, rounded=True)
+        others, _ = _train("pmap", 8, rounded=True)
+        # Levels of each device's own pictures would differ by 1e-5 and more.
+        np.testing.assert_allclose(others, losses, rtol=3e-6)
 
     @parameterized.parameters(("jit", 8), ("pmap", 8))
     @pytest.mark.slow
