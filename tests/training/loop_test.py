@@ -280,6 +280,7 @@ class LoopTest(parameterized.TestCase):
         self.assertTrue((plain != rounded).any())
         np.testing.assert_allclose(plain, rounded, atol=0.1)
 
+    @pytest.mark.slow
     def test_only_trainable_layers_change(self):
         self._run(epochs=1)
         first = store.load(str(self.workdir))

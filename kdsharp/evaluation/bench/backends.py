@@ -129,8 +129,8 @@ def _torch(subject: Subject, settings: Settings, *, compiled: bool = False) -> R
     if settings.threads:
         torch.set_num_threads(settings.threads)
     dtype = getattr(torch, settings.dtype)
-    chosen = settings.device or "cpu"
-    place = "cuda" if chosen != "cpu" and "gpu" in _torch_devices() else "cpu"
+    wanted = settings.device in ("gpu", "auto")
+    place = "cuda" if wanted and "gpu" in _torch_devices() else "cpu"
     chain = _chain(torch, model, variables["params"]).to(place, dtype)
     # PyTorch's overloads leave out a call with nothing but the format.
     chain = chain.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -139,8 +139,8 @@ class Backend:
         module, its variables, whether frames are single planes, and the device.
         `kdsharp bench` uses it; without it, `planes` restores one frame at a time.
       devices: lists which of `cpu`, `gpu` and `npu` it can use on this machine.
-      quick_dtype: names the element type in which it is fastest on this processor,
-        at no visible loss.
+      quick_dtype: names the floating-point type in which it is fastest on this
+        processor.
     """
 
     name: str
