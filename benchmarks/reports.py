@@ -2,10 +2,11 @@
 
     python -m benchmarks.reports ~/photographs
 
-Each teacher, then each student, trains as in `:standin-teacher` and `:standin-student`,
-for the seconds that an accelerator needs; `--times` multiplies them. Runs are kept in
-`--runs`, and the same command goes on where it stopped. Students are timed with 8-bit
-RGB frames in and out.
+Each teacher, then each student, trains as in `:standin-teacher` and
+`:standin-student`, for the seconds that an accelerator needs, or with `--variant hour`
+as in `:hour-teacher` and `:hour-student`, for an hour of a CPU; `--times` multiplies
+both. Runs are kept in `--runs`, and the same command goes on where it stopped. Students
+are timed with 8-bit RGB frames in and out.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from kdsharp.evaluation.bench import backends
 from kdsharp.weights import store
 
 _ROLES = ("teacher", "student")
+# Seconds of training for a teacher and its student.
+_HOUR = (2400, 1200)
 _BACKENDS = ("jax", "openvino")
 
 
@@ -33,8 +36,8 @@ _BACKENDS = ("jax", "openvino")
 class System:
     """What one report specifies and claims, and how its stand-ins train.
 
-    `seconds` are those of the teacher and of the student. Networks that draw the
-    picture, not a residual, need float32, so they are not in `half`.
+    `seconds` are those of the teacher and of the student on an accelerator. Networks
+    that draw the picture, not a residual, need float32, so they are not in `half`.
     """
 
     name: str
@@ -100,7 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         default=1,
-        help="multiplies the seconds of training, 285 in all (%(default)s)",
+        help="multiplies the seconds of training (%(default)s)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=("standin", "hour"),
+        default="standin",
+        help="hour: smaller batches, for an hour of a CPU each (%(default)s)",
     )
 
 
@@ -112,12 +121,13 @@ def measure(arguments: argparse.Namespace) -> list[dict]:
     for name in wanted:
         if name not in known:
             raise choices.unknown("system", name, known)
-    runs = arguments.runs.resolve()
-    return [
-        _measured(system, arguments.photographs.resolve(), runs, arguments.times)
-        for system in SYSTEMS
-        if system.name in wanted
-    ]
+    trainer = _Trainer(
+        arguments.photographs.resolve(),
+        arguments.runs.resolve(),
+        arguments.variant,
+        arguments.times,
+    )
+    return [_measured(system, trainer) for system in SYSTEMS if system.name in wanted]
 
 
 def report(results: list[dict]) -> str:
@@ -142,44 +152,52 @@ def report(results: list[dict]) -> str:
     return text.table(lines, words=3)
 
 
-def _measured(system: System, photographs: Path, runs: Path, times: float) -> dict:
-    cards = [
-        _trained(system, role, photographs, runs, seconds * times)
-        for role, seconds in zip(_ROLES, system.seconds, strict=True)
-    ]
+@dataclasses.dataclass(frozen=True)
+class _Trainer:
+    """Trains networks on photographs, and keeps them in the folder `runs`."""
+
+    photographs: Path
+    runs: Path
+    variant: str
+    times: float
+
+    def card(self, system: System, role: str) -> dict:
+        """Trains a network, or finds it trained; returns its card."""
+        run = self.runs / f"{system.name}_{role}"
+        if not (run / "report.md").exists():
+            _run(["kdsharp.main", *self._flags(system, role), f"--workdir={run}"])
+        return store.read_card(next(run.glob("*.safetensors")))
+
+    def _flags(self, system: System, role: str) -> list[str]:
+        config = f"configs/reports/{system.name}.py:{self.variant}-{role}"
+        source = load_experiment(config).data.source
+        source = source.replace("photographs", str(self.photographs), 1)
+        seconds = system.seconds if self.variant == "standin" else _HOUR
+        budget = max(1, round(seconds[_ROLES.index(role)] * self.times))
+        flags = [
+            f"--config={config}",
+            f"--config.data.source={source}",
+            f"--config.budget={budget}s",
+        ]
+        if role in system.half and self.variant == "standin":
+            flags.append("--config.dtype=bfloat16")
+        if role == "student":
+            teacher = self.runs / f"{system.name}_teacher"
+            flags.append(f"--config.teacher.weights={teacher}")
+        return flags
+
+
+def _measured(system: System, trainer: _Trainer) -> dict:
+    cards = [trainer.card(system, role) for role in _ROLES]
     return {
         "system": system.name,
         "blur": cards[1]["degradation"],
         "claims": system.claims,
         "scores": cards[1]["scores"]["held-out pictures"],
         "frame": system.frame,
-        "frames_per_second": _frames_per_second(system, runs),
+        "frames_per_second": _frames_per_second(system, trainer.runs),
         "steps": [card["training"]["steps"] for card in cards],
     }
-
-
-def _trained(
-    system: System, role: str, photographs: Path, runs: Path, seconds: float
-) -> dict:
-    """Trains a network, or finds it trained; returns its card."""
-    run = runs / f"{system.name}_{role}"
-    if not (run / "report.md").exists():
-        config = f"configs/reports/{system.name}.py:standin-{role}"
-        source = load_experiment(config).data.source
-        source = source.replace("photographs", str(photographs), 1)
-        flags = [
-            f"--config={config}",
-            f"--config.data.source={source}",
-            f"--config.budget={max(1, round(seconds))}s",
-            f"--workdir={run}",
-        ]
-        if role in system.half:
-            flags.append("--config.dtype=bfloat16")
-        if role == "student":
-            teacher = runs / f"{system.name}_teacher"
-            flags.append(f"--config.teacher.weights={teacher}")
-        _run(["kdsharp.main", *flags])
-    return store.read_card(next(run.glob("*.safetensors")))
 
 
 def _frames_per_second(system: System, runs: Path) -> float:

@@ -16,6 +16,11 @@ scaled down until the shorter side has 720 pixels:
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:standin-student
 
+or, in smaller batches, in 40 and 20 minutes on a CPU:
+
+    python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:hour-teacher
+    python -m kdsharp.main --config=configs/reports/bicubic4_cnn.py:hour-student
+
 The report's student learns from the teacher alone, never from the truth. Its teacher is
 frozen, and has random weights in the report's listing; here `:teacher` trains it first.
 The teacher has three layers and 40,451 parameters, the student four layers of 16
@@ -90,6 +95,8 @@ VARIANTS = {
     "teacher": _teacher,
     "standin-student": lambda: _standin(_student()),
     "standin-teacher": lambda: _standin(_teacher()),
+    "hour-student": lambda: common.hour(_standin(_student())),
+    "hour-teacher": lambda: common.hour(_standin(_teacher())),
     "quick": _quick,
     "smoke": _smoke,
 }

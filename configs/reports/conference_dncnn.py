@@ -17,6 +17,11 @@ scaled down until the shorter side has 512 pixels:
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/conference_dncnn.py:standin-student
 
+or, in smaller batches, in 40 and 20 minutes on a CPU:
+
+    python -m kdsharp.main --config=configs/reports/conference_dncnn.py:hour-teacher
+    python -m kdsharp.main --config=configs/reports/conference_dncnn.py:hour-student
+
 `:student` is the student of the report's text: 8 layers of 32 filters with batch norm
 after the third and the sixth. It has 57,315 parameters, where the text says about
 120,000. `:listing` is the student of the report's listing: three layers that output the
@@ -100,6 +105,8 @@ VARIANTS = {
     "listing": _listing,
     "standin-student": lambda: _standin(_student()),
     "standin-teacher": lambda: _standin(_teacher()),
+    "hour-student": lambda: common.hour(_standin(_student())),
+    "hour-teacher": lambda: common.hour(_standin(_teacher())),
     "quick": _quick,
     "smoke": lambda: common.smoke(_quick()),
 }

@@ -18,6 +18,11 @@ Muon with a cosine schedule, in minutes on an accelerator:
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:standin-teacher
     python -m kdsharp.main --config=configs/reports/helen_dncnn.py:standin-student
 
+or, in smaller batches, in 40 and 20 minutes on a CPU:
+
+    python -m kdsharp.main --config=configs/reports/helen_dncnn.py:hour-teacher
+    python -m kdsharp.main --config=configs/reports/helen_dncnn.py:hour-student
+
 The report does not state the optimiser, the batch size or the number of epochs: here
 they are those of `conference_dncnn`. Of the student it only says that it consists of
 convolutions, batch norm and ReLU: here three such blocks of 32 filters and a last
@@ -94,6 +99,8 @@ VARIANTS = {
     "teacher": _teacher,
     "standin-student": lambda: _standin(_student()),
     "standin-teacher": lambda: _standin(_teacher()),
+    "hour-student": lambda: common.hour(_standin(_student())),
+    "hour-teacher": lambda: common.hour(_standin(_teacher())),
     "quick": _quick,
     "smoke": lambda: common.smoke(_quick()),
 }

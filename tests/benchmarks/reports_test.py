@@ -13,14 +13,19 @@ from kdsharp.errors import UserError
 from kdsharp.weights import store
 from tests.evaluation import networks
 
+_HOUR = ("hour-teacher", "hour-student")
+
 
 class ReportsTest(absltest.TestCase):
-    def test_every_system_has_both_stand_ins(self):
+    def test_every_system_has_both_variants(self):
         for system in reports.SYSTEMS:
-            for role in ("teacher", "student"):
-                path = f"configs/reports/{system.name}.py:standin-{role}"
+            for variant in ("standin-teacher", "standin-student", *_HOUR):
+                path = f"configs/reports/{system.name}.py:{variant}"
                 config = config_files.load_experiment(path)
-                self.assertEqual(role == "student", bool(config.teacher.weights))
+                self.assertEqual(
+                    variant[-7:] == "student", bool(config.teacher.weights)
+                )
+                self.assertEqual(variant in _HOUR, bool(config.budget))
 
     def test_mistakes_are_one_sentence(self):
         here = pathlib.Path(self.create_tempdir())
@@ -64,7 +69,11 @@ class ReportsTest(absltest.TestCase):
 
 def _arguments(photographs, runs, *systems):
     return argparse.Namespace(
-        photographs=photographs, runs=runs, systems=list(systems) or None, times=1
+        photographs=photographs,
+        runs=runs,
+        systems=list(systems) or None,
+        variant="standin",
+        times=1,
     )
 
 
