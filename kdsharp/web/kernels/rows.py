@@ -155,32 +155,45 @@ def _convolution(name: str, channels: int, rows: tuple[str, ...]) -> Function:
 
 
 def _sums(f: Function, channels: int, vectors: int, together: int) -> None:
-    """Adds the sums of products of a 3x3 convolution, fully unrolled."""
+    """Adds the sums of products of a 3x3 convolution.
+
+    The channels of three positions are contiguous, so a loop walks over their pairs. It
+    is not unrolled: V8 loads all operands of a block before it computes, and spills
+    those that do not fit into registers.
+    """
+    for counter in ("cursor", "table", "pairs"):
+        f.variable(counter, I32)
     for place in range(together):
         f.variable(f"pair of {place}")
         for q in range(vectors):
             f.variable(_sum(place, q))
             f.vector(_ZERO)
             f.set(_sum(place, q))
-    at = 0
+    f.get("numbers")
+    f.set("table")
     for row in ("above", "here", "below"):
-        for column in range(3):
-            for pair in range(channels // 2):
-                for place in range(together):
-                    offset = 2 * channels * (column + place) + 4 * pair
-                    f.load("v128.load32_splat", row, offset)
-                    f.set(f"pair of {place}")
-                for q in range(vectors):
-                    f.load("v128.load", "numbers", at)
-                    f.set("weights")
-                    at += 16
-                    for place in range(together):
-                        f.get(f"pair of {place}")
-                        f.get("weights")
-                        f.do("i32x4.dot_i16x8_s")
-                        f.get(_sum(place, q))
-                        f.do("i32x4.add")
-                        f.set(_sum(place, q))
+        f.get(row)
+        f.set("cursor")
+        f.integer(3 * channels // 2)
+        f.set("pairs")
+        f.begin_loop()
+        for place in range(together):
+            f.load("v128.load32_splat", "cursor", 2 * channels * place)
+            f.set(f"pair of {place}")
+        for q in range(vectors):
+            f.load("v128.load", "table", 16 * q)
+            f.set("weights")
+            for place in range(together):
+                f.get(f"pair of {place}")
+                f.get("weights")
+                f.do("i32x4.dot_i16x8_s")
+                f.get(_sum(place, q))
+                f.do("i32x4.add")
+                f.set(_sum(place, q))
+        f.advance("cursor", 4)
+        f.advance("table", 16 * vectors)
+        f.advance("pairs", -1)
+        f.end_loop_unless_positive("pairs")
 
 
 def _scaled(
