@@ -58,6 +58,25 @@ _THROUGH = """async ([bytes, width, height, fullRange, options]) => {
   return [told, planes];
 }"""
 
+# Opens a network with two helper threads; returns how many were ready then.
+_OPENING = """async (name) => {
+  const { ways } = await import("./camera/planes.js");
+  const { find, read } = await import("./site.js");
+  const network = find(await read(), name);
+  const Unwatched = Worker;
+  let ready = 0;
+  window.Worker = class extends Unwatched {
+    constructor(...options) {
+      super(...options);
+      this.addEventListener("message", () => ready++);
+    }
+  };
+  const plane = await ways.kernel(network, 64, 64, { threads: 3 });
+  window.Worker = Unwatched;
+  plane.close();
+  return ready;
+}"""
+
 # Restores frames in order, and returns their luma.
 _FILM = """async ([name, film, width, height]) => {
   const { Frames } = await import("./camera/frames.js");
@@ -130,6 +149,9 @@ class TrackTest(browser.PageTest):
         self.assertGreater(change.mean(), 0.5)
         half = np.concatenate([plane.ravel() for plane in colour])
         np.testing.assert_array_equal(half, frame[luma.size :])
+
+    def test_helper_threads_are_ready_for_the_first_frame(self):
+        self.assertEqual(self.page.evaluate(_OPENING, sites.STUDENT), 2)
 
     def test_a_network_with_memory_remembers_the_frame_before(self):
         luma, frame = _frame()

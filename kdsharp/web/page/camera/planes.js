@@ -72,12 +72,11 @@ const computing = {
     const instance = await WebAssembly.instantiate(module, { page: { memory } });
     const run = rows(instance, kernel, places, 0);
     const parts = bands(height / 2, threads);
-    const helpers = Array.from({ length: threads - 1 }, (_, n) => {
-      const url = new URL("./thread-worker.js", import.meta.url);
-      const worker = new Worker(url, { type: "module" });
-      worker.postMessage({ module, kernel, places, thread: n + 1, parts });
-      return worker;
-    });
+    const helpers = await Promise.all(
+      Array.from({ length: threads - 1 }, (_, n) =>
+        help({ module, kernel, places, thread: n + 1, parts }),
+      ),
+    );
     const restored = new Uint8Array(memory.buffer, out, stride * height);
     const input = new Uint8Array(memory.buffer, frame, 2 * width * height);
     const look = context && (await openContext(context));
@@ -126,6 +125,18 @@ const computing = {
   // Video is never sent to the server.
   server: webAssembly,
 };
+
+/** Starts a helper thread. It loads only while this thread is idle, so wait for it. */
+function help(job) {
+  const worker = new Worker(new URL("./thread-worker.js", import.meta.url), {
+    type: "module",
+  });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = () => resolve(worker);
+    worker.onerror = () => reject(new Error("A helper thread did not start."));
+    worker.postMessage(job);
+  });
+}
 
 /** The backends by name: functions that open planes of a size. */
 export const ways = Object.fromEntries(

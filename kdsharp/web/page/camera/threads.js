@@ -52,8 +52,10 @@ export function lead(places, run, parts, { black, span, strength }) {
 /** Works on every plane that is started, in an endless loop. */
 export function follow(places, run, parts) {
   const numbers = new Int32Array(places.memory.buffer, places.control, 8);
-  for (let job = 0; ; job = Atomics.load(numbers, JOB)) {
-    work(places, run, parts);
+  // Before the first plane, the bands of none are there to take.
+  for (let job = 0; ; ) {
     Atomics.wait(numbers, JOB, job);
+    job = Atomics.load(numbers, JOB);
+    work(places, run, parts);
   }
 }
