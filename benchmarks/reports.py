@@ -24,11 +24,10 @@ from kdsharp.data import folder
 from kdsharp.errors import UserError
 from kdsharp.evaluation import text
 from kdsharp.evaluation.bench import backends
+from kdsharp.training import budget
 from kdsharp.weights import store
 
 _ROLES = ("teacher", "student")
-# Seconds of training for a teacher and its student.
-_HOUR = (2400, 1200)
 _BACKENDS = ("jax", "openvino")
 
 
@@ -163,26 +162,30 @@ class _Trainer:
 
     def card(self, system: System, role: str) -> dict:
         """Trains a network, or finds it trained; returns its card."""
-        run = self.runs / f"{system.name}_{role}"
+        run = self.folder(system, role)
         if not (run / "report.md").exists():
             _run(["kdsharp.main", *self._flags(system, role), f"--workdir={run}"])
         return store.read_card(next(run.glob("*.safetensors")))
 
+    def folder(self, system: System, content: str) -> Path:
+        """Where a network of a system, or its speed, is kept."""
+        suffix = "_hour" if self.variant == "hour" else ""
+        return self.runs / f"{system.name}_{content}{suffix}"
+
     def _flags(self, system: System, role: str) -> list[str]:
-        config = f"configs/reports/{system.name}.py:{self.variant}-{role}"
-        source = load_experiment(config).data.source
-        source = source.replace("photographs", str(self.photographs), 1)
-        seconds = system.seconds if self.variant == "standin" else _HOUR
-        budget = max(1, round(seconds[_ROLES.index(role)] * self.times))
-        flags = [
-            f"--config={config}",
-            f"--config.data.source={source}",
-            f"--config.budget={budget}s",
-        ]
-        if role in system.half and self.variant == "standin":
-            flags.append("--config.dtype=bfloat16")
+        path = f"configs/reports/{system.name}.py:{self.variant}-{role}"
+        config = load_experiment(path)
+        source = config.data.source.replace("photographs", str(self.photographs), 1)
+        flags = [f"--config={path}", f"--config.data.source={source}"]
+        if self.variant == "standin":
+            seconds = system.seconds[_ROLES.index(role)]
+            if role in system.half:
+                flags.append("--config.dtype=bfloat16")
+        else:
+            seconds = budget.parse(config.budget)
+        flags.append(f"--config.budget={max(1, round(seconds * self.times))}s")
         if role == "student":
-            teacher = self.runs / f"{system.name}_teacher"
+            teacher = self.folder(system, "teacher")
             flags.append(f"--config.teacher.weights={teacher}")
         return flags
 
@@ -195,15 +198,15 @@ def _measured(system: System, trainer: _Trainer) -> dict:
         "claims": system.claims,
         "scores": cards[1]["scores"]["held-out pictures"],
         "frame": system.frame,
-        "frames_per_second": _frames_per_second(system, trainer.runs),
+        "frames_per_second": _frames_per_second(system, trainer),
         "steps": [card["training"]["steps"] for card in cards],
     }
 
 
-def _frames_per_second(system: System, runs: Path) -> float:
+def _frames_per_second(system: System, trainer: _Trainer) -> float:
     """Times the student with the fastest backend at hand."""
-    out = runs / f"{system.name}_speed"
-    weights = str(runs / f"{system.name}_student")
+    out = trainer.folder(system, "speed")
+    weights = str(trainer.folder(system, "student"))
     installed = [name for name in _BACKENDS if backends.BACKENDS[name].installed]
     _run(
         [

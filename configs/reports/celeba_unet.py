@@ -96,11 +96,11 @@ def _standin(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def _hour(config: ConfigDict) -> ConfigDict:
-    config = common.hour(_standin(config))
-    if config.model.name == "unet":
-        # In small batches, batch norm makes brightness depend on the other crops.
-        config.model.renorm = True
+def _hour_teacher() -> ConfigDict:
+    config = common.hour(_standin(_teacher()))
+    # In small batches, batch norm makes brightness depend on the other crops.
+    config.model.renorm = True
+    config.optimizer.learning_rate = 1e-3
     return config
 
 
@@ -134,8 +134,8 @@ VARIANTS = {
     "teacher": _teacher,
     "standin-student": lambda: _standin(_student()),
     "standin-teacher": lambda: _standin(_teacher()),
-    "hour-student": lambda: _hour(_student()),
-    "hour-teacher": lambda: _hour(_teacher()),
+    "hour-student": lambda: common.hour(_standin(_student())),
+    "hour-teacher": _hour_teacher,
     "quick": _quick,
     "smoke": lambda: common.smoke(_quick()),
 }

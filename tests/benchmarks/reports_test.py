@@ -22,9 +22,8 @@ class ReportsTest(absltest.TestCase):
             for variant in ("standin-teacher", "standin-student", *_HOUR):
                 path = f"configs/reports/{system.name}.py:{variant}"
                 config = config_files.load_experiment(path)
-                self.assertEqual(
-                    variant[-7:] == "student", bool(config.teacher.weights)
-                )
+                student = variant.endswith("student")
+                self.assertEqual(student, bool(config.teacher.weights))
                 self.assertEqual(variant in _HOUR, bool(config.budget))
 
     def test_mistakes_are_one_sentence(self):

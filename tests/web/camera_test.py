@@ -77,6 +77,24 @@ _OPENING = """async (name) => {
   return ready;
 }"""
 
+# Opens a network whose helper threads fail; returns how it says that it computes.
+_FAILING = """async (name) => {
+  const { ways } = await import("./camera/planes.js");
+  const { find, read } = await import("./site.js");
+  const network = find(await read(), name);
+  const Working = Worker;
+  window.Worker = class extends Working {
+    constructor(_, options) {
+      super("./missing.js", options);
+    }
+  };
+  const plane = await ways.kernel(network, 64, 64, { threads: 3 });
+  window.Worker = Working;
+  plane.run({ black: 16, span: 219, strength: 1 });
+  plane.close();
+  return plane.by;
+}"""
+
 # Restores frames in order, and returns their luma.
 _FILM = """async ([name, film, width, height]) => {
   const { Frames } = await import("./camera/frames.js");
@@ -152,6 +170,10 @@ class TrackTest(browser.PageTest):
 
     def test_helper_threads_are_ready_for_the_first_frame(self):
         self.assertEqual(self.page.evaluate(_OPENING, sites.STUDENT), 2)
+
+    def test_helper_threads_that_fail_are_not_waited_for(self):
+        by = self.page.evaluate(_FAILING, sites.STUDENT)
+        self.assertEqual(by, "WebAssembly, 16 bits")
 
     def test_a_network_with_memory_remembers_the_frame_before(self):
         luma, frame = _frame()

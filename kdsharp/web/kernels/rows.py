@@ -158,8 +158,8 @@ def _sums(f: Function, channels: int, vectors: int, together: int) -> None:
     """Adds the sums of products of a 3x3 convolution.
 
     The channels of three positions are contiguous, so a loop walks over their pairs. It
-    is not unrolled: V8 loads all operands of a block before it computes, and spills
-    those that do not fit into registers.
+    is not unrolled: older versions of V8 load all operands of a block before they
+    compute, and spill those that do not fit into registers.
     """
     for counter in ("cursor", "table", "pairs"):
         f.variable(counter, I32)

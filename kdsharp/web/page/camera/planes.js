@@ -69,21 +69,21 @@ const computing = {
       shared: true,
     });
     const { memory, frame, out, stride } = places;
+    const parts = bands(height / 2, threads);
+    const starting = Array.from({ length: threads - 1 }, (_, n) =>
+      help({ module, kernel, places, thread: n + 1, parts }),
+    );
     const instance = await WebAssembly.instantiate(module, { page: { memory } });
     const run = rows(instance, kernel, places, 0);
-    const parts = bands(height / 2, threads);
-    const helpers = await Promise.all(
-      Array.from({ length: threads - 1 }, (_, n) =>
-        help({ module, kernel, places, thread: n + 1, parts }),
-      ),
-    );
     const restored = new Uint8Array(memory.buffer, out, stride * height);
     const input = new Uint8Array(memory.buffer, frame, 2 * width * height);
     const look = context && (await openContext(context));
     const tracker = context && new GainTracker(look, width, height);
     const scaleByGains = context && gainScaler(kernel, places, look);
+    const helpers = (await Promise.all(starting)).filter(Boolean);
+    const working = helpers.length ? `, ${helpers.length + 1} threads` : "";
     return {
-      by: threads > 1 ? `WebAssembly, 16 bits, ${threads} threads` : "WebAssembly, 16 bits",
+      by: `WebAssembly, 16 bits${working}`,
       input,
       stride,
       tracker,
@@ -126,14 +126,17 @@ const computing = {
   server: webAssembly,
 };
 
-/** Starts a helper thread. It loads only while this thread is idle, so wait for it. */
+/**
+ * Starts a helper thread. It loads only while this thread is idle, so wait for it. Where it
+ * fails, there is none: the others do its work.
+ */
 function help(job) {
   const worker = new Worker(new URL("./thread-worker.js", import.meta.url), {
     type: "module",
   });
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     worker.onmessage = () => resolve(worker);
-    worker.onerror = () => reject(new Error("A helper thread did not start."));
+    worker.onerror = () => resolve(null);
     worker.postMessage(job);
   });
 }

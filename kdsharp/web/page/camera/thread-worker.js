@@ -3,9 +3,10 @@
 import { rows } from "./kernel.js";
 import { follow } from "./threads.js";
 
-self.onmessage = async ({ data: { module, kernel, places, thread, parts } }) => {
+self.onmessage = ({ data: { module, kernel, places, thread, parts } }) => {
   const { memory } = places;
-  const instance = await WebAssembly.instantiate(module, { page: { memory } });
+  // Not `instantiate`: the error of a promise would not reach the page.
+  const instance = new WebAssembly.Instance(module, { page: { memory } });
   self.postMessage("ready");
   follow(places, rows(instance, kernel, places, thread), parts);
 };

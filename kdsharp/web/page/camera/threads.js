@@ -52,8 +52,9 @@ export function lead(places, run, parts, { black, span, strength }) {
 /** Works on every plane that is started, in an endless loop. */
 export function follow(places, run, parts) {
   const numbers = new Int32Array(places.memory.buffer, places.control, 8);
-  // Before the first plane, the bands of none are there to take.
-  for (let job = 0; ; ) {
+  let job = 0;
+  for (;;) {
+    // The first plane's bands, too, are free only once it has started.
     Atomics.wait(numbers, JOB, job);
     job = Atomics.load(numbers, JOB);
     work(places, run, parts);
