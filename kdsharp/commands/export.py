@@ -1,7 +1,6 @@
 """`kdsharp export`: writes an exported network, runs it and reports its accuracy."""
 
 import importlib.metadata
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from kdsharp import models
 from kdsharp.base import choices
 from kdsharp.errors import UserError
 from kdsharp.export import file_formats, glsl, libplacebo, network, samples
+from kdsharp.export.quantization import Quantization
 from kdsharp.media import file_types, pictures
 from kdsharp.runtime.restore import check_pixels, check_strength, context_gains
 
@@ -65,9 +65,9 @@ def run(
     gains = _gains(trained, like) if like else None
     pairs = [] if dtype == "float32" else samples.pairs(trained, calibrate)
     # Every other picture calibrates, the rest are for scoring.
-    ranges = _ranges(trained, pairs[::2]) if dtype == "int8" else None
+    calibrated = _calibrated(trained, pairs[::2]) if dtype == "int8" else None
     options = file_formats.ExportOptions(
-        interface, dtype, ranges, levels, strength, gains
+        interface, dtype, calibrated, levels, strength, gains
     )
     written = kind.write(trained, out, options)
     for path in written:
@@ -112,9 +112,9 @@ def _gains(trained: network.TrainedNetwork, like: Path) -> np.ndarray:
     )
 
 
-def _ranges(
+def _calibrated(
     trained: network.TrainedNetwork, pairs: list[samples.SamplePair]
-) -> Mapping:
+) -> Quantization:
     from kdsharp.export import int8
 
     return int8.calibrate(trained, pairs)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ from kdsharp.base import atomic_files, choices, optional
 from kdsharp.errors import UserError
 from kdsharp.export import glsl, loaders, networks
 from kdsharp.export.network import TrainedNetwork
+from kdsharp.export.quantization import Quantization
 
 INTERFACES = ("float", "uint8")
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """How a file is exported: pixel interface, element type, and int8 ranges.
+    """How a file is exported: pixel interface, element type, and int8 calibration.
 
     `levels` (the range of planes), `strength` and `gains` (of the filters, for networks
     with a context) apply to shaders.
@@ -26,7 +27,7 @@ class ExportOptions:
 
     interface: str = "float"
     dtype: str = "float32"
-    ranges: Mapping | None = None
+    quantization: Quantization | None = None
     levels: str = "studio"
     strength: float = 1.0
     gains: Float[np.ndarray, "filters"] | None = None
@@ -81,7 +82,7 @@ def check_writable(out: Path) -> None:
 
 
 def _onnx(network: TrainedNetwork, out: Path, options: ExportOptions) -> list[Path]:
-    atomic_files.write_bytes(out, _graph(network, options, options.ranges))
+    atomic_files.write_bytes(out, _graph(network, options, options.quantization))
     return [out]
 
 
@@ -90,8 +91,8 @@ def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> lis
 
     (openvino,) = optional.require("openvino", purpose="exporting to openvino")
 
-    ranges = options.ranges and int8.only_inputs(options.ranges)
-    model = openvino_core.core().read_model(_graph(network, options, ranges))
+    quantization = options.quantization and int8.only_inputs(options.quantization)
+    model = openvino_core.core().read_model(_graph(network, options, quantization))
     for name, value in network.metadata().items():
         model.set_rt_info(value, ["kdsharp", name])
     weights = out.with_suffix(".bin")
@@ -105,7 +106,7 @@ def _openvino(network: TrainedNetwork, out: Path, options: ExportOptions) -> lis
 
 
 def _graph(
-    network: TrainedNetwork, options: ExportOptions, ranges: Mapping | None
+    network: TrainedNetwork, options: ExportOptions, quantization: Quantization | None
 ) -> bytes:
     import onnx
 
@@ -115,7 +116,7 @@ def _graph(
         network,
         options.interface,
         dtype=options.dtype,
-        ranges=ranges,
+        quantization=quantization,
         state_given=True,
     )
     onnx.checker.check_model(graph, full_check=True)

@@ -6,19 +6,17 @@ emitters work with both.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from kdsharp.export.quantization import Convolution, Quantization, RoundedKernel
+
 # Constants of up to this many numbers are shared and never stored in 16 bits.
 _SMALL = 16
-
-# The largest integer of a quantised kernel. It has 7 bits, because processors without
-# VNNI add two products in 16 bits, which would overflow with 8 bits.
-_MAX_WEIGHT = 63
 
 # The least width of a range.
 _MIN_RANGE = 1e-6
@@ -48,21 +46,24 @@ class Graph:
 
     With `dtype` float16, nodes between `enter` and `leave` compute in it; with
     bfloat16, which few runtimes compute in, large constants are stored in it. Values
-    with an entry (low, high) in `ranges` are quantised to 8 bits. `watched` lists, by
-    the same names, the values that ranges can be given for.
+    with a range in `quantization` are quantised to 8 bits. `watched` lists, by the same
+    names, the values that ranges can be given for, `convolutions` those that kernels
+    can be given for, and `slopes` those of leaky ReLUs.
     """
 
     def __init__(
         self,
         dtype: str = "float32",
-        ranges: Mapping[str, tuple[float, float]] | None = None,
+        quantization: Quantization | None = None,
     ):
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.watched: dict[str, Value] = {}
+        self.convolutions: dict[str, Convolution] = {}
+        self.slopes: dict[str, float] = {}
         self._dtype = dtype
         self._inside = False
-        self._ranges = dict(ranges or {})
+        self._quantization = quantization or Quantization({}, {}, {})
         self._bounds: dict[Value, tuple[float, float]] = {}
         self._names: dict[str, int] = {}
         self._known: dict[tuple, Value] = {}
@@ -207,17 +208,20 @@ class Graph:
         self.watched[name] = x
         kernel = kernel.transpose(3, 2, 0, 1)
         bias = np.asarray(params.get("bias", np.zeros(len(kernel))), np.float32)
-        if name in self._ranges:
-            low, high = self._bounds.get(x, self._ranges[name])
+        given = x
+        if self.is_quantized(name):
+            low, high = self._bounds.get(x, self._quantization.ranges[name])
             x, step = self._quantize(x, low, high)
-            inputs = self._quantize_weights(kernel, bias, step, name)
+            inputs = self._dequantize_kernel(
+                self._quantization.kernels[name], step, name
+            )
         else:
             inputs = [self.constant(kernel, f"{name}_kernel")]
             if gains:
                 inputs[0] = self.node("Mul", inputs[0], gains, name=f"{name}_gained")
             if "bias" in params:
                 inputs.append(self.constant(bias, f"{name}_bias"))
-        return self.node(
+        output = self.node(
             "Conv",
             x,
             *inputs,
@@ -228,10 +232,14 @@ class Graph:
             group=group,
             name=name,
         )
+        self.convolutions[name] = Convolution(
+            given, output, kernel, bias, dilation, group
+        )
+        return output
 
     def is_quantized(self, name: str) -> bool:
-        """Whether the convolution of that name is quantised."""
-        return name in self._ranges
+        """Whether the watched value of that name is quantised."""
+        return name in self._quantization.ranges
 
     def transposed_convolution(
         self, x: Value, params: dict, *, padding: int, name: str
@@ -257,18 +265,21 @@ class Graph:
 
     def leaky_relu(self, x: Value, slope: float) -> Value:
         """Adds a leaky ReLU."""
-        return self.node("LeakyRelu", self._before_relu(x), alpha=float(slope))
+        x = self._before_relu(x, slope)
+        return self.node("LeakyRelu", x, alpha=float(slope))
 
     def prelu(self, x: Value, slopes: np.ndarray) -> Value:
         """Adds a PReLU with one slope per channel."""
         slopes = np.asarray(slopes, np.float32)[:, None, None]
-        return self.node("PRelu", self._before_relu(x), self.constant(slopes, "slopes"))
+        x = self._before_relu(x, float(np.mean(np.abs(slopes))))
+        return self.node("PRelu", x, self.constant(slopes, "slopes"))
 
-    def _before_relu(self, x: Value) -> Value:
+    def _before_relu(self, x: Value, slope: float) -> Value:
         name = BEFORE + x
         self.watched[name] = x
-        if name in self._ranges:
-            x, _ = self._quantize(x, *self._ranges[name])
+        self.slopes[name] = slope
+        if self.is_quantized(name):
+            x, _ = self._quantize(x, *self._quantization.ranges[name])
         return x
 
     def max_pool(self, x: Value) -> Value:
@@ -321,18 +332,15 @@ class Graph:
         x = self.node("QuantizeLinear", x, scale, zero)
         return self.node("DequantizeLinear", x, scale, zero), step
 
-    def _quantize_weights(
-        self, kernel: np.ndarray, bias: np.ndarray, step: np.float32, name: str
+    def _dequantize_kernel(
+        self, kernel: RoundedKernel, step: np.float32, name: str
     ) -> list[Value]:
-        """Quantises a kernel and its bias, with one step per filter."""
-        steps = np.abs(kernel).max((1, 2, 3)) / _MAX_WEIGHT
-        # Any step will do for a filter of zeros.
-        steps = np.where(steps > 0, steps, 1).astype(np.float32)
-        whole = np.round(kernel / steps[:, None, None, None]).astype(np.int8)
-        added = np.round(bias / (steps * step)).astype(np.int32)
+        """Dequantises a kernel and its bias for inputs with that step."""
+        steps = kernel.steps * step
+        added = np.round(kernel.bias / steps).astype(np.int32)
         return [
-            self._dequantize(whole, steps, f"{name}_kernel"),
-            self._dequantize(added, steps * step, f"{name}_bias"),
+            self._dequantize(kernel.whole, kernel.steps, f"{name}_kernel"),
+            self._dequantize(added, steps, f"{name}_bias"),
         ]
 
     def _dequantize(self, whole: np.ndarray, steps: np.ndarray, name: str) -> Value:

@@ -15,8 +15,6 @@ of the frame before, of the shape and type of the first input; and `KEEP`, float
 `[1]`, 0 for the first frame of a scene and 1 for all others.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -28,13 +26,12 @@ from kdsharp.export.graph import Gains, Graph, Size, Value
 from kdsharp.export.levels import Levels
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks import context
+from kdsharp.export.quantization import Quantization
 from kdsharp.models import memory
 
 OPSET = 20
 # The version of onnx 1.16, which every runtime that knows the opset can read.
 _IR_VERSION = 10
-
-Ranges = Mapping[str, tuple[float, float]]
 
 INPUT, GAINS, OUTPUT = "blurred", "gains", "restored"
 RECALLED, KEEP = "recalled", "keep"
@@ -52,7 +49,7 @@ def batch_model(
     interface: str = "float",
     *,
     dtype: str = "float32",
-    ranges: Ranges | None = None,
+    quantization: Quantization | None = None,
     clip: bool = True,
     gains_given: bool = False,
     state_given: bool = False,
@@ -63,7 +60,7 @@ def batch_model(
     `gains_given`, networks with a context take their gains as an input, and with
     `state_given`, networks with memory take their state.
     """
-    graph = Graph(dtype, ranges)
+    graph = Graph(dtype, quantization)
     gains = _GIVEN if gains_given and network.has_context else None
     remembers = state_given and network.has_memory
     return _batch_model(
@@ -71,17 +68,15 @@ def batch_model(
     )
 
 
-def calibration_model(
-    network: TrainedNetwork,
-) -> tuple[onnx.ModelProto, dict[str, Value]]:
-    """Builds a graph with every value to be calibrated as an output."""
+def calibration_model(network: TrainedNetwork) -> tuple[onnx.ModelProto, Graph]:
+    """Builds a model whose outputs are the values that its graph watches."""
     graph = Graph()
     model = _batch_model(graph, network, "float")
     for value in dict.fromkeys(graph.watched.values()):
         model.graph.output.append(
             helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
         )
-    return model, graph.watched
+    return model, graph
 
 
 def _batch_model(
@@ -119,7 +114,7 @@ def plane_model(
     depth: int = 8,
     strength: float = 1.0,
     rgb: bool = False,
-    ranges: Ranges | None = None,
+    quantization: Quantization | None = None,
 ) -> onnx.ModelProto:
     """Builds a graph of one size, for a plane of video or an RGB picture.
 
@@ -127,7 +122,7 @@ def plane_model(
     network for luma takes RGB and leaves chroma unchanged. A network with a context
     takes its gains as an input, and one with memory its state.
     """
-    graph = Graph(ranges=ranges)
+    graph = Graph(quantization=quantization)
     gains = _GIVEN if network.has_context else None
     pixels = levels.of_video(depth, range_)
     sizes = height, width

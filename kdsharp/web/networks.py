@@ -124,7 +124,7 @@ def _kernel(trained: network.TrainedNetwork) -> module.Kernel | None:
         return None
     from kdsharp.export import int8
 
-    return module.create(trained, dict(int8.ranges(trained)))
+    return module.create(trained, int8.quantization(trained).observed)
 
 
 def _written(kernel: module.Kernel, name: str, folder: Path) -> dict:

@@ -1,8 +1,10 @@
 """The loss of int8, on pictures degraded as the network expects."""
 
 import dataclasses
+import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -54,10 +56,10 @@ class Int8Test(parameterized.TestCase):
     @pytest.mark.slow
     def test_loss_on_photographs_is_small(self, name, once):
         network = networks.of_weights(name)
-        ranges = int8.calibrate(network, samples.pairs(network))
+        found = int8.calibrate(network, samples.pairs(network))
         if once:
-            ranges = int8.only_inputs(ranges)
-        rounded = onnx_models.batch_model(network, ranges=ranges)
+            found = int8.only_inputs(found)
+        rounded = onnx_models.batch_model(network, quantization=found)
         full = onnx_models.batch_model(network)
         kinds = {node.op_type for node in rounded.graph.node}
         self.assertIn("QuantizeLinear", kinds)
@@ -81,15 +83,37 @@ class Int8Test(parameterized.TestCase):
         network = random_networks.create(arguments)
         picture = dead_leaves.render(0, size=48, seed=5)[None, ..., -1:]
         pixels = np.float32(picture / 255).repeat(network.model.channels, -1)
-        ranges = int8.calibrate(network, [samples.SamplePair(pixels, pixels)])
+        found = int8.calibrate(network, [samples.SamplePair(pixels, pixels)])
         full, rounded = (
-            _run(onnx_models.batch_model(network, ranges=of, clip=False), pixels)
-            for of in (None, ranges)
+            _run(onnx_models.batch_model(network, quantization=of, clip=False), pixels)
+            for of in (None, found)
         )
         # Random weights are less smooth than trained ones.
         self.assertGreater(np.std(full), 1e-3)
         near = _psnr(rounded / np.std(full), full / np.std(full))
         self.assertBetween(near, 15, 90)
+
+    def test_calibration_is_read_from_the_cache(self):
+        network = random_networks.create(dict(name="real_time", channels=1, width=6))
+        folder = Path(self.create_tempdir())
+        self.enter_context(mock.patch.dict(os.environ, KDSHARP_CACHE=str(folder)))
+        found = int8.quantization(network)
+        (cached,) = folder.rglob("*.safetensors")
+        with mock.patch.object(int8, "calibrate", side_effect=AssertionError):
+            again = int8.quantization(network)
+        self.assertEqual(again.ranges, found.ranges)
+        self.assertEqual(again.observed, found.observed)
+        self.assertEqual(again.kernels.keys(), found.kernels.keys())
+        for name, kernel in found.kernels.items():
+            for field in ("whole", "steps", "bias"):
+                np.testing.assert_array_equal(
+                    getattr(again.kernels[name], field), getattr(kernel, field)
+                )
+        # A file that was cut short, as by a full disk, is written anew.
+        content = cached.read_bytes()
+        cached.write_bytes(content[:100])
+        int8.quantization(network)
+        self.assertEqual(cached.read_bytes(), content)
 
     def test_range_minimises_the_error(self):
         # An outlier: covering it would make the steps too coarse for all other values.
@@ -97,6 +121,13 @@ class Int8Test(parameterized.TestCase):
         low, high = int8._best(values)
         self.assertLess(high, 1.75)
         self.assertBetween(low, -1, -0.99)
+
+    def test_before_a_leaky_relu_negative_values_may_be_clipped(self):
+        values = np.random.default_rng(0).normal(size=100_000)
+        low, high = int8._best(values)
+        self.assertAlmostEqual(low, -high, delta=0.5)
+        self.assertLess(int8._best(values, slope=0.1)[0], 0)
+        self.assertGreater(int8._best(values, slope=0.1)[0], 0.8 * low)
 
 
 class DegradationTest(absltest.TestCase):

@@ -182,8 +182,8 @@ class PlanesTest(parameterized.TestCase):
         from kdsharp.export import int8, onnx_models
 
         network = random_networks.with_context("rt-s-call")
-        ranges = int8.only_inputs(int8.ranges(network))
-        graph = onnx_models.plane_model(network, 160, 160, ranges=ranges)
+        found = int8.only_inputs(int8.quantization(network))
+        graph = onnx_models.plane_model(network, 160, 160, quantization=found)
         core = openvino.Core()
         compiled = core.compile_model(
             core.read_model(graph.SerializeToString()),

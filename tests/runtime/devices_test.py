@@ -265,7 +265,14 @@ def _graph() -> bytes:
 
     network = random_networks.create(_LUMA)
     made = onnx_models.plane_model(
-        network, 13, 9, range_="studio", depth=8, strength=1.0, rgb=False, ranges=None
+        network,
+        13,
+        9,
+        range_="studio",
+        depth=8,
+        strength=1.0,
+        rgb=False,
+        quantization=None,
     )
     return made.SerializeToString()
 

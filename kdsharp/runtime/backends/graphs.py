@@ -18,7 +18,7 @@ from kdsharp.runtime.backends.backend import (
 
 if TYPE_CHECKING:
     from kdsharp.export import network as networks
-    from kdsharp.export import onnx_models
+    from kdsharp.export.quantization import Quantization
     from kdsharp.weights import store
 
 Compile = Callable[[bytes, Compute], RunPlane]
@@ -92,9 +92,11 @@ def _pictures(
     from kdsharp.export import network, onnx_models
 
     trained = network.of_weights(weights)
-    ranges = _ranges(trained, compute, rounds_once)
     graph = onnx_models.batch_model(
-        trained, ranges=ranges, clip=False, gains_given=True
+        trained,
+        quantization=_quantization(trained, compute, rounds_once),
+        clip=False,
+        gains_given=True,
     )
     run = compile_graph(graph.SerializeToString(), compute)
     field = models.receptive_field(trained.model)
@@ -131,20 +133,20 @@ def _planes(job: PlaneJob, compile_graph: Compile, rounds_once: bool) -> RunPlan
         depth=job.depth,
         strength=job.strength,
         rgb=job.rgb,
-        ranges=_ranges(job.network, job.compute, rounds_once),
+        quantization=_quantization(job.network, job.compute, rounds_once),
     )
     return compile_graph(graph.SerializeToString(), job.compute)
 
 
-def _ranges(
+def _quantization(
     network: "networks.TrainedNetwork", compute: Compute, rounds_once: bool
-) -> "onnx_models.Ranges | None":
+) -> "Quantization | None":
     if compute.dtype != "int8":
         return None
     # Imported here because it is slow to import and only int8 needs it.
     from kdsharp.export import int8
 
-    found = int8.ranges(network)
+    found = int8.quantization(network)
     return (
         int8.only_inputs(found)
         if rounds_once

@@ -6,6 +6,7 @@ import numpy as np
 
 from kdsharp.export.network import TrainedNetwork
 from kdsharp.export.networks.real_time import BEFORE_GAINS
+from kdsharp.export.quantization import Ranges
 from kdsharp.web.kernels import assembler, rows
 
 # Calibrated values use 14 bits and a sign, so values up to twice as large still fit.
@@ -45,7 +46,7 @@ def fits(network: TrainedNetwork) -> bool:
     )
 
 
-def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> Kernel:
+def create(network: TrainedNetwork, ranges: Ranges) -> Kernel:
     """Compiles the module; `ranges` are those of the convolutions' inputs."""
     model = network.model
     steps = _steps(model, ranges)
@@ -71,7 +72,7 @@ def create(network: TrainedNetwork, ranges: dict[str, tuple[float, float]]) -> K
     return Kernel(content, model.width, numbers, len(data), model.skip, last, scale)
 
 
-def _steps(model, ranges: dict[str, tuple[float, float]]) -> list[float]:
+def _steps(model, ranges: Ranges) -> list[float]:
     """The steps of the integers between layers: pixels first, grey levels last.
 
     The step of pixels is for a span of 1 from black to white; the gain of the first
