@@ -11,7 +11,7 @@ from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import ffmpeg_errors, timestamps
+from kdsharp.media.video import ffmpeg_errors, opening, timestamps
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Reader:
         with ffmpeg_errors.as_user_error(
             f"{path} cannot be read", "give a video that ffmpeg reads"
         ):
-            self.container = av.open(str(path), metadata_errors="replace")
+            self.container = opening.open_input(str(path))
         try:
             self.video = _picture(self.container, path)
             self.shift = _beginning(self.container) + (start or 0)

@@ -117,6 +117,13 @@ class RemuxTest(parameterized.TestCase):
             if ending != ".mov":  # QuickTime's own codes lack this one.
                 self.assertEqual(container.streams.audio[0].language, "deu")
 
+    def test_metadata_that_is_not_utf8_is_no_error(self):
+        source = films.write(self.folder / "in.mkv", Picture(), _tags)
+        # In Latin-1.
+        source.write_bytes(source.read_bytes().replace(b"Somebody", b"Someb\xf6dy"))
+        with av.open(str(self.carried(source, ".mkv"))) as container:
+            self.assertEqual(container.metadata["title"], "A title")
+
     def test_unsupported_audio_is_reencoded(self):
         source = films.write(self.folder / "in.mp4", Picture(), films.sound())
         out = self.carried(source, ".webm")

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError, OptionNotFoundError
 
 from kdsharp.errors import UserError
-from kdsharp.media.video import ffmpeg_errors
+from kdsharp.media.video import ffmpeg_errors, opening
 from kdsharp.media.video.live import programs
 from kdsharp.media.video.live.inputs import Input
 
@@ -146,12 +146,11 @@ class Arrivals:
             self._program = programs.receiver(url)
             assert self._program.stdout is not None
             url = f"pipe:{self._program.stdout.fileno()}"
-        self._container = container = av.open(
+        self._container = container = opening.open_input(
             url,
             format=self._wanted.format,
             options=dict(self._wanted.options),
             timeout=(timeout, _SILENCE),
-            metadata_errors="replace",
         )
         video: Any = container.streams.best("video")
         if video is None or video.codec_context is None:
