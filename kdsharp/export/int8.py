@@ -26,6 +26,8 @@ from kdsharp.export.samples import SamplePair
 # Increase this when the same pictures give another calibration.
 _VERSION = 2
 
+# Bins of the histogram of a value: many for each of 256 levels.
+_BINS = 1 << 14
 # Fractions of the observed extremes that are tried as ends of a range.
 _PARTS = np.linspace(0.5, 1, 11)
 _LOW_PARTS = np.linspace(0.05, 1, 20)
@@ -123,13 +125,15 @@ def _best(values: np.ndarray, slope: float = 1.0) -> tuple[float, float]:
     Clipping a few extremes costs less than coarser steps for all other values. Before a
     leaky ReLU, errors of negative values count only as much as its `slope` lets pass.
     """
-    low, high = float(values.min()), float(values.max())
-    parts = _PARTS if slope == 1 else _LOW_PARTS
-    weights = np.where(values < 0, slope**2, 1)
+    counts, edges = np.histogram(values, _BINS)
+    centers = (edges[:-1] + edges[1:]) / 2
+    weights = counts * np.where(centers < 0, slope**2, 1)
 
     def error(low: float, high: float) -> float:
-        return float(np.mean(weights * np.square(_rounded(values, low, high) - values)))
+        return np.dot(weights, np.square(_rounded(centers, low, high) - centers))
 
+    low, high = edges[0], edges[-1]
+    parts = _PARTS if slope == 1 else _LOW_PARTS
     low = min((part * low for part in parts), key=lambda end: error(end, high))
     high = min((part * high for part in _PARTS), key=lambda end: error(low, end))
     return float(low), float(high)
