@@ -19,6 +19,9 @@ from kdsharp.errors import UserError
 # The stabilising constants of SSIM, for a data range of 1.
 _C1, _C2 = 0.01**2, 0.03**2
 
+# Of the range of pixels.
+_MIDDLE = 0.5
+
 _SIGMA, _RADIUS = 1.5, 5
 _UNIFORM_SIZE = 7
 
@@ -97,12 +100,14 @@ def _compare(a: Pictures, b: Pictures, window: str) -> tuple[Array, Array]:
             f"SSIM needs pictures of {len(taps)}x{len(taps)} pixels or more; these are "
             f"{a.shape[2]}x{a.shape[1]}"
         )
-    a, b = _as_float(a), _as_float(b)
+    # Smaller numbers leave variances, which are differences, more accurate.
+    a, b = _as_float(a) - _MIDDLE, _as_float(b) - _MIDDLE
     mean_a, mean_b = _filter(a, taps), _filter(b, taps)
-    product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
-    covariance = covariance_scale * (_filter(a * b, taps) - product)
+    covariance = covariance_scale * (_filter(a * b, taps) - mean_a * mean_b)
+    squares = mean_a**2 + mean_b**2
     variances = covariance_scale * (_filter(a**2 + b**2, taps) - squares)
-    luminance = (2 * product + _C1) / (squares + _C1)
+    mean_a, mean_b = mean_a + _MIDDLE, mean_b + _MIDDLE
+    luminance = (2 * mean_a * mean_b + _C1) / (mean_a**2 + mean_b**2 + _C1)
     contrast = (2 * covariance + _C2) / (variances + _C2)
     return luminance, contrast
 
