@@ -135,9 +135,9 @@ def train_step(
         return task.vgg.apply(frozen["vgg"], pixels)
 
     def forward(params, pixels, layers=()):
+        rounds = nullcontext()
         if task.rounded:
-            params = rounding.kernels(params)
-        rounds = rounding.outputs(axis_name) if task.rounded else nullcontext()
+            params, rounds = rounding.kernels(params), rounding.outputs(axis_name)
         with rounds:
             return teaching.apply(
                 task.model,
