@@ -7,7 +7,7 @@ from av.container import InputContainer
 
 _MAJOR = int(av.__version__.partition(".")[0])
 # PyAV 19 keeps metadata that is not UTF-8 as it is, and no longer has the option.
-_METADATA = {"metadata_errors": "replace"} if _MAJOR < 19 else {}
+_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if _MAJOR < 19 else {}
 
 
 def open_input(file: str, **options: Any) -> InputContainer:
