@@ -34,11 +34,12 @@ def conv_norm(
     norm: bool,
     bias: bool,
     train: bool,
-    renorm: bool = False,
+    renorm: float = 0.0,
 ) -> Float[Array, "b h w f"]:
     """Applies a 3x3 convolution `conv{number}` and, with `norm`, `norm{number}`.
 
-    Batch statistics span the devices of the network's `axis_name`.
+    Batch statistics span the devices of the network's `axis_name`. `renorm` is the
+    momentum of batch renormalisation, 0 for batch norm.
     """
     x = conv(filters, 3, f"conv{number}", network.dtype, bias=bias)(x)
     if not norm:
@@ -47,7 +48,7 @@ def conv_norm(
     if renorm:
         kept = BatchRenorm(
             use_running_average=not train,
-            momentum=_MOMENTUM,
+            momentum=renorm,
             dtype=network.dtype,
             axis_name=network.axis_name,
             name=name,

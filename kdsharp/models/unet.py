@@ -33,9 +33,9 @@ class UNet(nn.Module):
     sigmoid: bool = False
     # False for weights with batch norm folded into the convolutions.
     norm: bool = True
-    # Whether to use batch renormalisation: normalised by the statistics of a small
-    # batch, pictures lose their brightness.
-    renorm: bool = False
+    # The momentum of batch renormalisation, 0 for batch norm: normalised by the
+    # statistics of a small batch, pictures lose their brightness.
+    renorm: float = 0.0
     dtype: jnp.dtype = jnp.float32
     axis_name: str | None = None
 
@@ -91,7 +91,7 @@ class _Level(nn.Module):
     width: int
     slope: float
     norm: bool
-    renorm: bool
+    renorm: float
     dtype: jnp.dtype
     axis_name: str | None
 
