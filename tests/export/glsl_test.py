@@ -18,6 +18,7 @@ from kdsharp.errors import UserError
 from kdsharp.export import glsl, libplacebo, network
 from kdsharp.models import real_time
 from kdsharp.runtime import planes
+from tests import displays
 from tests.cli.running import run
 from tests.export import random_networks
 
@@ -152,10 +153,10 @@ class LibplaceboTest(parameterized.TestCase):
             libplacebo.run(path, _photograph(_EVEN))
 
 
-_DISPLAY = shutil.which("mpv") and shutil.which("xvfb-run")
+_DISPLAY = shutil.which("mpv") and shutil.which("Xvfb")
 
 
-@unittest.skipUnless(_DISPLAY, "not installed: mpv, xvfb-run")
+@unittest.skipUnless(_DISPLAY, "not installed: mpv, Xvfb")
 class MpvTest(absltest.TestCase):
     def test_matches_onnxruntime_on_a_frame(self):
         found = network.of_weights("rt-s-call")
@@ -166,12 +167,13 @@ class MpvTest(absltest.TestCase):
             glsl.shader(found, gains=_gains(found, plane))
         )
         # mpv's video filter `gpu` renders like its windows.
-        command = ["xvfb-run", "-a", "mpv", "--no-config", "--vf=gpu,format=rgb24"]
+        command = ["mpv", "--no-config", "--vf=gpu,format=rgb24"]
         command += ["--dither-depth=no", f"--glsl-shaders={folder / 'shader.glsl'}"]
         command += ["--of=rawvideo", "--ovc=rawvideo", f"--o={folder / 'out.raw'}"]
+        display = self.enterContext(displays.hidden())
         ended = subprocess.run(
             [*command, str(folder / "in.mkv")],
-            env=os.environ | {"EGL_PLATFORM": "x11"},
+            env=os.environ | display | {"EGL_PLATFORM": "x11"},
             capture_output=True,
             text=True,
         )

@@ -18,7 +18,7 @@ from kdsharp.media.video.encoding import Encoding
 from kdsharp.media.video.live import streaming, window
 from kdsharp.media.video.live.adjusting import AdjustableRestoration
 from kdsharp.runtime.options import RestoreOptions
-from tests import waiting
+from tests import displays, waiting
 from tests.media.video import films
 from tests.media.video.films import Picture, view
 
@@ -35,16 +35,8 @@ class KeysTest(absltest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        display = subprocess.Popen(
-            ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for end in (display.stdout.close, display.wait, display.terminate):
-            self.addCleanup(end)
-        number = display.stdout.readline().strip()
-        self.enterContext(mock.patch.dict(os.environ, DISPLAY=f":{number}"))
+        display = self.enterContext(displays.hidden())
+        self.enterContext(mock.patch.dict(os.environ, display))
 
     def _xdotool(self, *arguments):
         done = subprocess.run(
