@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def hidden(size: str = "640x480") -> Iterator[dict[str, str]]:
+def hidden() -> Iterator[dict[str, str]]:
     """Starts Xvfb, which picks a free display; yields the variable that names it.
 
     `xvfb-run -a` looks for a free one by itself, and two at the same time may take one.
     """
     with subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", f"{size}x24"],
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "640x480x24"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

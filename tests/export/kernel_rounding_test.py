@@ -7,11 +7,11 @@ from kdsharp.export import kernel_rounding
 from kdsharp.export.quantization import LARGEST, Convolution, RoundedKernel
 
 
-def _convolution(group: int = 1) -> Convolution:
+def _convolution() -> Convolution:
     random = np.random.default_rng(0)
     kernel = random.normal(size=(4, 3, 3, 3)).astype(np.float32)
     bias = random.normal(size=4).astype(np.float32)
-    return Convolution("before", "after", kernel, bias, dilation=1, group=group)
+    return Convolution("before", "after", kernel, bias, dilation=1, group=1)
 
 
 def _smooth(seed: int = 1) -> np.ndarray:

@@ -13,11 +13,11 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-from tests import waiting
+from tests import displays, waiting
 
 DRIVER = shutil.which("WebKitWebDriver")
 _BROWSERS = sorted(pathlib.Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
-PROGRAM = _BROWSERS[-1] if DRIVER and _BROWSERS and shutil.which("xvfb-run") else None
+PROGRAM = _BROWSERS[-1] if DRIVER and _BROWSERS and shutil.which("Xvfb") else None
 WHY_NOT = "needs WebKitGTK and Xvfb (apt-get install webkit2gtk-driver xvfb)"
 
 
@@ -70,12 +70,15 @@ def webkit(*arguments: str) -> Iterator[WebKit]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home,
+        displays.hidden() as display,
+    ):
         # Its sandbox needs rights that tests may lack; it opens their own pages alone.
         settings = {"HOME": home, "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}
         with subprocess.Popen(
-            ["xvfb-run", "-a", DRIVER, f"--port={port}"],
-            env=os.environ | settings,
+            [DRIVER, f"--port={port}"],
+            env=os.environ | display | settings,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
